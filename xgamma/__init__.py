@@ -1,0 +1,3 @@
+"""Gamma-ray astronomy on xarray."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Instrument responses on labelled arrays."""

@@ -1,0 +1,1 @@
+"""Makers: from an observation to binned, projected maps."""

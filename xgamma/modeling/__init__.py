@@ -1,0 +1,1 @@
+"""Models, prediction, likelihood and fit."""

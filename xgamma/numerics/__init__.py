@@ -1,0 +1,1 @@
+"""NumPy kernels: no labels, no units."""
