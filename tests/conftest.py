@@ -18,11 +18,15 @@ def data() -> Path:
     """Real data; the test is skipped where there is none."""
     folder = find_data()
     if folder is None:
-        pytest.skip("no real data: set $XGAMMA_DATA to a folder that holds hess-dl3-dr1, cta-1dc, …")
+        pytest.skip(
+            "no real data: set $XGAMMA_DATA to a folder that holds hess-dl3-dr1, cta-1dc, …"
+        )
     return folder
 
 
 @pytest.fixture(scope="session")
 def gammapy():
     """The peer; the test is skipped where it is not installed."""
-    return pytest.importorskip("gammapy", reason="the peer is not installed: pip install -e .[peer]")
+    return pytest.importorskip(
+        "gammapy", reason="the peer is not installed: pip install -e .[peer]"
+    )

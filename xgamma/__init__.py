@@ -1,3 +1,55 @@
-"""Gamma-ray astronomy on xarray."""
+"""Gamma-ray astronomy on xarray: from DL3 event lists to labelled maps, spectra and fits."""
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
+
+from xgamma import accessors as _accessors  # noqa: F401  (registers ds.gamma)
+from xgamma.axes import (
+    axis_from_edges,
+    energy_axis,
+    energy_axis_from_edges,
+    migra_axis,
+    rad_axis,
+)
+from xgamma.errors import (
+    AxisError,
+    FrameError,
+    MissingDataError,
+    UnitError,
+    XGammaError,
+    XGammaWarning,
+)
+from xgamma.model import create_map, create_spectrum, validate
+
+# Loaded at first use: they need more of astropy and scipy than a notebook's first cell should.
+_LAZY: dict[str, str] = {}
+
+__all__ = [
+    "AxisError",
+    "FrameError",
+    "MissingDataError",
+    "UnitError",
+    "XGammaError",
+    "XGammaWarning",
+    "axis_from_edges",
+    "create_map",
+    "create_spectrum",
+    "energy_axis",
+    "energy_axis_from_edges",
+    "migra_axis",
+    "rad_axis",
+    "validate",
+    *sorted(_LAZY),
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'xgamma' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

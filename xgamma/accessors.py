@@ -1,0 +1,140 @@
+"""The accessors ``ds.gamma``, ``da.gamma`` and ``tree.gamma``: thin, each method delegates.
+
+Nothing computed from data is kept on an accessor: xarray keeps the accessor object itself,
+so a kept sum would go stale after ``ds["counts"] = ...``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from xgamma import axes as axes_module
+from xgamma import model, regions, sky, units
+from xgamma.datasets import cutout as cutout_module
+from xgamma.datasets import masks
+
+__all__ = ["GammaDataArray", "GammaDataTree", "GammaDataset"]
+
+
+class _Shared:
+    """What maps and datasets have in common: the sky and the axes."""
+
+    def __init__(self, obj: Any):
+        self._obj = obj
+
+    # --- sky and axes -------------------------------------------------------------------
+    @property
+    def frame(self) -> str:
+        """Name of the celestial frame. See `xgamma.sky.frame_of`."""
+        return sky.frame_of(self._obj)
+
+    @property
+    def wcs(self) -> Any:
+        """Parent WCS. See `xgamma.sky.wcs_of`."""
+        return sky.wcs_of(self._obj)
+
+    @property
+    def center(self) -> Any:
+        """Position of the middle of the map. See `xgamma.sky.center`."""
+        return sky.center(self._obj)
+
+    @property
+    def lonlat(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Longitude and latitude of each pixel. See `xgamma.sky.lonlat`."""
+        return sky.lonlat(self._obj)
+
+    @property
+    def solid_angle(self) -> xr.DataArray:
+        """Solid angle of each pixel. See `xgamma.sky.solid_angle`."""
+        return sky.solid_angle(self._obj)
+
+    def separation(self, position: Any) -> xr.DataArray:
+        """Angle to a position. See `xgamma.sky.separation`."""
+        return sky.separation(self._obj, position)
+
+    def edges(self, dim: str) -> Any:
+        """Return the edges of an axis as a quantity. See `xgamma.axes.edges`."""
+        from astropy.units import Quantity
+
+        return Quantity(axes_module.edges(self._obj, dim), axes_module.units_of(self._obj, dim))
+
+    def region_mask(self, regions_: Any, inside: bool = True) -> xr.DataArray:
+        """Pixels in regions. See `xgamma.regions.region_mask`."""
+        return regions.region_mask(self._obj, regions_, inside)
+
+    def energy_mask(self, min: Any = None, max: Any = None, **kwargs: Any) -> xr.DataArray:
+        """Energy bins in a range. See `xgamma.datasets.masks.energy_mask`."""
+        return masks.energy_mask(self._obj, min, max, **kwargs)
+
+    def cutout(self, position: Any, width: Any, mode: str = "trim", name: str | None = None) -> Any:
+        """Part of the map. See `xgamma.datasets.cutout.cutout`."""
+        return cutout_module.cutout(self._obj, position, width, mode, name)
+
+
+@xr.register_dataset_accessor("gamma")
+class GammaDataset(_Shared):
+    """``ds.gamma``: what a dataset can do."""
+
+    # --- model --------------------------------------------------------------------------
+    @property
+    def kind(self) -> str:
+        """Kind of dataset. See `xgamma.model.kind`."""
+        return model.kind(self._obj)
+
+    def validate(self, errors: str = "raise") -> list[str]:
+        """Check against the data model. See `xgamma.model.validate`."""
+        return model.validate(self._obj, errors)
+
+    def quantity(self, name: str) -> Any:
+        """Return the values of a variable with their unit. See `xgamma.units.quantity`."""
+        return units.quantity(self._obj[name])
+
+    # --- makers -------------------------------------------------------------------------
+
+    # --- background ---------------------------------------------------------------------
+
+    # --- datasets (operations) ----------------------------------------------------------
+
+    # --- io -----------------------------------------------------------------------------
+
+    # --- modeling -----------------------------------------------------------------------
+
+    # --- plot ---------------------------------------------------------------------------
+
+
+@xr.register_dataarray_accessor("gamma")
+class GammaDataArray(_Shared):
+    """``da.gamma``: what a labelled array can do."""
+
+    @property
+    def quantity(self) -> Any:
+        """Values with their unit. See `xgamma.units.quantity`."""
+        return units.quantity(self._obj)
+
+    def to_unit(self, unit: str) -> xr.DataArray:
+        """Return the array in another unit. See `xgamma.units.convert`."""
+        return units.convert(self._obj, unit)
+
+    # --- datasets (operations) ----------------------------------------------------------
+
+    # --- io -----------------------------------------------------------------------------
+
+    # --- plot ---------------------------------------------------------------------------
+
+
+@xr.register_datatree_accessor("gamma")
+class GammaDataTree:
+    """``tree.gamma``: what an observation, or a collection of datasets, can do."""
+
+    def __init__(self, obj: xr.DataTree):
+        self._obj = obj
+
+    # --- observation --------------------------------------------------------------------
+
+    # --- collections --------------------------------------------------------------------
+
+    # --- io -----------------------------------------------------------------------------
+
+    # --- modeling -----------------------------------------------------------------------

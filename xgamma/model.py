@@ -1,0 +1,489 @@
+"""The data model, stated once as data: what a dataset may hold, and how one is made."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import __version__, sky
+from xgamma.axes import axis_coords, edges, rad_axis, rename_axis
+from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError
+from xgamma.units import parse_unit
+from xgamma.units import position as parse_position
+
+__all__ = ["VARIABLES", "create_map", "create_spectrum", "kind", "validate"]
+
+MODEL_VERSION = 1
+IRF_MIN_PIXELS = 3
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One canonical variable: its name, dimensions, unit, kind of value and meaning."""
+
+    name: str
+    dims: tuple[str, ...]
+    units: str | None
+    dtype: str
+    long_name: str
+    optional_dims: tuple[str, ...] = ()
+
+
+RECO = ("energy", "y", "x")
+TRUE = ("energy_true", "y", "x")
+IRF = ("energy_true", "y_irf", "x_irf")
+
+VARIABLES: dict[str, Variable] = {
+    v.name: v
+    for v in (
+        Variable("counts", RECO, "", "number", "counts"),
+        Variable("background", RECO, "", "number", "background counts"),
+        Variable("counts_off", RECO, "", "number", "off counts"),
+        Variable("acceptance", RECO, "", "number", "acceptance"),
+        Variable("acceptance_off", RECO, "", "number", "off acceptance"),
+        Variable("mask_safe", RECO, None, "bool", "safe data range"),
+        Variable("mask_fit", RECO, None, "bool", "fit range"),
+        Variable("exposure", TRUE, "m2 s", "number", "exposure"),
+        Variable(
+            "psf",
+            ("energy_true", "rad", "y_irf", "x_irf"),
+            "sr-1",
+            "number",
+            "point spread function",
+        ),
+        Variable("psf_exposure", IRF, "m2 s", "number", "exposure that weights the PSF"),
+        Variable(
+            "edisp",
+            ("energy_true", "energy", "y_irf", "x_irf"),
+            "",
+            "number",
+            "energy dispersion",
+            ("migra",),
+        ),
+        Variable("edisp_exposure", IRF, "m2 s", "number", "exposure that weights the dispersion"),
+        Variable("gti_start", ("gti",), "s", "number", "start of the good time intervals"),
+        Variable("gti_stop", ("gti",), "s", "number", "stop of the good time intervals"),
+        Variable("obs_id", ("obs",), None, "any", "observation"),
+        Variable("livetime", ("obs",), "s", "number", "live time"),
+        Variable("ontime", ("obs",), "s", "number", "on time"),
+        Variable("pointing_lon", ("obs",), "deg", "number", "right ascension of the pointing"),
+        Variable("pointing_lat", ("obs",), "deg", "number", "declination of the pointing"),
+        Variable("time_start", ("obs",), "s", "number", "start of the observation"),
+        Variable("time_stop", ("obs",), "s", "number", "stop of the observation"),
+        Variable("telescope", ("obs",), None, "any", "telescope"),
+    )
+}
+SPATIAL = {"y", "x", "y_irf", "x_irf"}
+AXES = ("energy", "energy_true", "rad", "migra")
+ONOFF = ("counts_off", "acceptance", "acceptance_off")
+
+
+def variable_attrs(name: str, **extra: Any) -> dict[str, Any]:
+    """Return the attributes that a canonical variable carries."""
+    spec = VARIABLES[name]
+    attrs: dict[str, Any] = {"long_name": spec.long_name}
+    if spec.units is not None:
+        attrs["units"] = spec.units
+    return attrs | extra
+
+
+def kind(ds: xr.Dataset) -> str:
+    """Return what a dataset is.
+
+    Parameters
+    ----------
+    ds : Dataset
+        A dataset of this library.
+
+    Returns
+    -------
+    kind : {"map", "map_onoff", "spectrum", "spectrum_onoff"}
+        A spectrum has no ``y`` and ``x``; an on-off dataset has an acceptance or off counts.
+
+    Examples
+    --------
+    >>> from xgamma.axes import energy_axis
+    >>> kind(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
+    'map'
+    """
+    base = "map" if "x" in ds.dims and "y" in ds.dims else "spectrum"
+    return f"{base}_onoff" if any(name in ds for name in ONOFF) else base
+
+
+def _check_axis(axis: Any, name: str) -> xr.DataArray:
+    if not isinstance(axis, xr.DataArray) or f"{axis.name}_lo" not in axis.coords:
+        raise AxisError(
+            f"{name}= needs an axis, not {type(axis).__name__}: make one with xg.energy_axis, xg.rad_axis or xg.migra_axis."
+        )
+    return axis if axis.name == name else rename_axis(axis, name)
+
+
+def _axis_variables(energy: Any, energy_true: Any, rad: Any, migra: Any) -> dict[str, xr.Variable]:
+    coords: dict[str, xr.Variable] = {}
+    if energy is None:
+        return coords
+    energy = _check_axis(energy, "energy")
+    coords.update(axis_coords(energy))
+    true = _check_axis(energy if energy_true is None else energy_true, "energy_true")
+    coords.update(axis_coords(true))
+    coords.update(axis_coords(rad_axis() if rad is None else _check_axis(rad, "rad")))
+    if migra is not None:
+        coords.update(axis_coords(_check_axis(migra, "migra")))
+    return coords
+
+
+def _gti_variables(gti: Any, reference_time: Any) -> dict[str, xr.Variable]:
+    from xgamma.units import time_value, to_value
+
+    reference = time_value(reference_time).tt.isot
+    attrs = {"reference_time": reference}
+    start, stop = np.empty(0), np.empty(0)
+    if gti is not None:
+        start, stop = (np.atleast_1d(to_value(v, "s", "gti")) for v in gti)
+        if start.shape != stop.shape or np.any(stop < start):
+            raise XGammaError("gti= must be (start, stop) with stop >= start for each interval.")
+    return {
+        "gti_start": xr.Variable("gti", start, variable_attrs("gti_start", **attrs)),
+        "gti_stop": xr.Variable("gti", stop, variable_attrs("gti_stop", **attrs)),
+    }
+
+
+def label_variables(
+    x: np.ndarray, y: np.ndarray, suffix: str = "", step: float = 1.0
+) -> dict[str, xr.Variable]:
+    """Return the pixel-label coordinates ``y`` and ``x`` (or ``y_irf``, ``x_irf``)."""
+    attrs = {"long_name": "pixel", "step": float(step)}
+    return {
+        f"y{suffix}": xr.Variable(f"y{suffix}", np.asarray(y, dtype=float), {**attrs, "axis": "Y"}),
+        f"x{suffix}": xr.Variable(f"x{suffix}", np.asarray(x, dtype=float), {**attrs, "axis": "X"}),
+    }
+
+
+def irf_labels(n: int, binsz: float, binsz_irf: float) -> np.ndarray:
+    """Return labels, in parent pixels, of a coarse grid centred on the same point.
+
+    The coarse grid has ``round(n * binsz / binsz_irf)`` pixels, at least one.
+    """
+    count = max(int(np.rint(n * binsz / binsz_irf)), 1)
+    return (n - 1) / 2.0 + (np.arange(count) - (count - 1) / 2.0) * (binsz_irf / binsz)
+
+
+def create_map(
+    center: Any = (0.0, 0.0),
+    width: Any = None,
+    binsz: Any = "1 deg",
+    energy: xr.DataArray | None = None,
+    energy_true: xr.DataArray | None = None,
+    rad: xr.DataArray | None = None,
+    migra: xr.DataArray | None = None,
+    binsz_irf: Any = "0.2 deg",
+    proj: str = "CAR",
+    frame: str = "icrs",
+    gti: Any = None,
+    reference_time: Any = "2000-01-01",
+    name: str | None = None,
+    npix: Any = None,
+    attrs: dict[str, Any] | None = None,
+) -> xr.Dataset:
+    """Describe a map dataset: axes and sky, nothing allocated yet.
+
+    An absent variable costs no memory: counts, exposure and the rest appear when a maker
+    fills them, and an absent safe mask means that everything is safe.
+
+    Parameters
+    ----------
+    center : SkyCoord, str or (lon, lat)
+        Centre of the map and reference point of the projection.
+    width : Quantity, str, float or pair, optional
+        Angular size (longitude, latitude); plain numbers are degrees. Whole sky when both
+        `width` and `npix` are absent.
+    binsz : Quantity, str, float or pair
+        Pixel size; plain numbers are degrees.
+    energy : DataArray, optional
+        Axis of reconstructed energy, from `energy_axis`. Without it the dataset is a frame
+        for images and cannot be filled.
+    energy_true : DataArray, optional
+        Axis of true energy; the edges of `energy` when absent.
+    rad : DataArray, optional
+        Axis of the PSF; 0 to 0.66 deg in 66 bins when absent.
+    migra : DataArray, optional
+        With this axis the energy dispersion is kept over migration, without it as a kernel
+        over reconstructed energy.
+    binsz_irf : Quantity, str or float
+        Pixel size of the coarse grid of PSF and energy dispersion.
+    proj : str
+        FITS projection code.
+    frame : {"icrs", "galactic", "fk5"}
+        Celestial frame.
+    gti : (start, stop), optional
+        Good time intervals in seconds after `reference_time`.
+    reference_time : Time or str
+        Zero of the good time intervals (TT).
+    name : str, optional
+        Name of the dataset.
+    npix : int or pair, optional
+        Number of pixels, instead of `width`.
+    attrs : dict, optional
+        Further attributes.
+
+    Returns
+    -------
+    ds : Dataset
+        Coordinates ``energy``, ``energy_true``, ``rad``, ``y``, ``x``, ``y_irf``, ``x_irf``
+        (and ``migra``) and ``wcs``; good time intervals.
+
+    Raises
+    ------
+    AxisError
+        If something that is not an axis is passed for one.
+    FrameError
+        If the frame, projection, or pixel size cannot be used.
+    UnitError
+        If an angle has a wrong unit.
+
+    Examples
+    --------
+    >>> from xgamma.axes import energy_axis
+    >>> ds = create_map("83.63d 22.01d", "5 deg", "0.02 deg", energy_axis(1, 10, 11))
+    >>> dict(ds.sizes)["x"], ds.nbytes < 20_000
+    (250, True)
+    """
+    scale = sky.parse_width(binsz, "binsz")
+    coarse = sky.parse_width(binsz_irf, "binsz_irf")
+    if min(scale) <= 0 or min(coarse) <= 0:
+        raise FrameError("binsz and binsz_irf must be positive angles.")
+    if npix is not None:
+        pair = np.broadcast_to(np.atleast_1d(npix), (2,))
+        nx, ny = int(pair[0]), int(pair[1])
+    else:
+        size = (360.0, 180.0) if width is None else sky.parse_width(width)
+        nx, ny = (int(np.rint(w / b)) for w, b in zip(size, scale, strict=True))
+    if nx < 1 or ny < 1:
+        raise FrameError(f"width={width!r} is less than a pixel of {binsz!r}: give a larger width.")
+    at = parse_position(center, frame)
+    header = sky.make_wcs_attrs(at, (nx, ny), scale, proj, frame)
+    variables = _axis_variables(energy, energy_true, rad, migra)
+    variables |= label_variables(np.arange(nx), np.arange(ny))
+    if energy is not None:
+        variables |= label_variables(
+            irf_labels(nx, scale[0], coarse[0]),
+            irf_labels(ny, scale[1], coarse[1]),
+            "_irf",
+            coarse[0] / scale[0],
+        )
+    return assemble(variables, _gti_variables(gti, reference_time), header, name, attrs)
+
+
+def assemble(
+    coords: dict[str, Any],
+    data: dict[str, Any],
+    wcs: dict[str, Any] | None,
+    name: str | None = None,
+    attrs: dict[str, Any] | None = None,
+) -> xr.Dataset:
+    """Put coordinates, variables and frame together into a dataset of this model.
+
+    Parameters
+    ----------
+    coords, data : dict of str to Variable
+        Coordinates (labels and axes) and data variables.
+    wcs : dict, optional
+        FITS keywords of the frame; none for a dataset without a sky.
+    name : str, optional
+        Name; a random one when absent.
+    attrs : dict, optional
+        Further attributes.
+
+    Returns
+    -------
+    ds : Dataset
+        With the frame index attached.
+    """
+    ds = xr.Dataset(data, coords=coords)
+    if wcs is not None:
+        index = sky.FrameIndex(dict(wcs))
+        ds = ds.assign_coords(
+            xr.Coordinates({"wcs": xr.Variable((), 0, wcs)}, indexes={"wcs": index})
+        )
+    ds.attrs = {
+        "name": name or uuid.uuid4().hex[:8],
+        "xgamma_version": __version__,
+        "model_version": MODEL_VERSION,
+        **(attrs or {}),
+    }
+    return ds
+
+
+def create_spectrum(
+    region: Any,
+    energy: xr.DataArray,
+    energy_true: xr.DataArray | None = None,
+    rad: xr.DataArray | None = None,
+    binsz: Any = "0.01 deg",
+    gti: Any = None,
+    reference_time: Any = "2000-01-01",
+    name: str | None = None,
+    attrs: dict[str, Any] | None = None,
+) -> xr.Dataset:
+    """Describe a spectrum dataset over a region of the sky.
+
+    Parameters
+    ----------
+    region : SkyRegion or str
+        On region; a string is DS9 text such as ``"icrs;circle(83.63, 22.01, 0.11)"``.
+    energy, energy_true, rad : DataArray, optional
+        Axes, as in `create_map`; without `rad` no PSF axis is kept.
+    binsz : Quantity, str or float
+        Pixel size of the tangential frame around the region (used to decide which pixels
+        of a map, or which points, lie in it).
+    gti, reference_time, name, attrs
+        As in `create_map`.
+
+    Returns
+    -------
+    ds : Dataset
+        Coordinates ``energy``, ``energy_true``, ``region`` (a DS9 string) and ``wcs``.
+
+    Raises
+    ------
+    XGammaError
+        If the region cannot be parsed.
+
+    Examples
+    --------
+    >>> from xgamma.axes import energy_axis
+    >>> ds = create_spectrum("icrs;circle(83.63, 22.01, 0.11)", energy_axis(1, 10, 5))
+    >>> kind(ds)
+    'spectrum'
+    """
+    from xgamma.regions import region_center, region_text
+
+    text = region_text(region)
+    at = region_center(text)
+    frame = "galactic" if at.frame.name == "galactic" else "icrs"
+    variables = _axis_variables(energy, energy_true, rad, None)
+    if rad is None:
+        variables = {k: v for k, v in variables.items() if not k.startswith("rad")}
+    header = sky.make_wcs_attrs(at, (1, 1), sky.parse_width(binsz, "binsz"), "TAN", frame)
+    variables["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
+    return assemble(variables, _gti_variables(gti, reference_time), header, name, attrs)
+
+
+def _issues_of_axes(ds: xr.Dataset) -> list[str]:
+    found = []
+    for dim in AXES:
+        if dim not in ds.dims and dim not in ds.coords:
+            continue
+        try:
+            values = edges(ds, dim)
+        except (AxisError, MissingDataError) as error:
+            found.append(str(error))
+            continue
+        if not np.all(np.diff(values) > 0):
+            found.append(f"The edges of the axis {dim!r} do not increase: sort the axis.")
+        try:
+            parse_unit(str(ds[dim].attrs.get("units", "")))
+        except XGammaError as error:
+            found.append(f"The axis {dim!r}: {error}")
+    return found
+
+
+def _issues_of_variable(name: str, variable: xr.Variable) -> list[str]:
+    spec = VARIABLES[name]
+    found = []
+    allowed = set(spec.dims) | set(spec.optional_dims)
+    extra = [str(d) for d in variable.dims if d not in allowed]
+    if extra:
+        found.append(
+            f"{name} has the dimension {extra[0]!r}, but is defined over {', '.join(spec.dims)}: reduce or rename it."
+        )
+    if spec.dtype == "bool" and variable.dtype != bool:
+        found.append(f"{name} has dtype {variable.dtype}, but is a mask: use .astype(bool).")
+    if spec.dtype == "number" and variable.dtype.kind not in "iuf":
+        found.append(f"{name} has dtype {variable.dtype}, but holds numbers: convert it.")
+    if spec.units:
+        text = str(variable.attrs.get("units", ""))
+        try:
+            if not parse_unit(text).is_equivalent(parse_unit(spec.units)):
+                found.append(
+                    f"{name} has the units {text!r}, but is a quantity in {spec.units!r}: set attrs['units']."
+                )
+        except XGammaError as error:
+            found.append(f"{name}: {error}")
+    return found
+
+
+def _issues_of_frame(ds: xr.Dataset) -> list[str]:
+    spatial = [d for d in ("y", "x", "y_irf", "x_irf") if d in ds.dims]
+    if not spatial:
+        return []
+    if "wcs" not in ds.coords:
+        return ["There is no coordinate 'wcs', so no sky frame: make maps with xg.create_map."]
+    if "wcs" not in ds.xindexes:
+        return [
+            "The coordinate 'wcs' has no FrameIndex: open files with xg.open, or call xgamma.sky.set_frame(ds)."
+        ]
+    found = [
+        f"The dimension {d!r} has no pixel labels: keep the coordinate {d!r} when you rebuild a map."
+        for d in spatial
+        if d not in ds.coords
+    ]
+    for d in spatial:
+        if d in ds.coords and ds.sizes[d] > 1:
+            steps = np.diff(ds[d].values)
+            if not np.allclose(steps, steps[0], rtol=1e-6):
+                found.append(f"The pixel labels {d!r} are not evenly spaced: reindex the map.")
+    return found
+
+
+def validate(ds: xr.Dataset, errors: str = "raise") -> list[str]:
+    """Check a dataset against the data model and report every issue at once.
+
+    Parameters
+    ----------
+    ds : Dataset
+        A dataset.
+    errors : {"raise", "return"}
+        Whether to raise when there are issues, or to return them.
+
+    Returns
+    -------
+    issues : list of str
+        Sentences that name the variable and the mend; empty when all is well.
+
+    Raises
+    ------
+    XGammaError
+        If there are issues and ``errors="raise"``.
+
+    Examples
+    --------
+    >>> from xgamma.axes import energy_axis
+    >>> validate(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
+    []
+    """
+    found = _issues_of_frame(ds) + _issues_of_axes(ds)
+    for name in ds.variables:
+        if name in VARIABLES:
+            found += _issues_of_variable(str(name), ds.variables[name])
+    version = ds.attrs.get("model_version", MODEL_VERSION)
+    if int(version) > MODEL_VERSION:
+        found.append(
+            f"The dataset follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
+        )
+    if found and errors == "raise":
+        raise XGammaError("This dataset does not follow the data model:\n- " + "\n- ".join(found))
+    return found
+
+
+def require(ds: xr.Dataset, *names: str) -> None:
+    """Raise a `MissingDataError` that names the first variable a dataset lacks."""
+    for name in names:
+        if name not in ds:
+            raise MissingDataError(
+                f"The dataset {ds.attrs.get('name', '')!r} has no {name!r}: fill it first with ds.gamma.fill(obs)."
+            )

@@ -1,0 +1,201 @@
+"""Regions of the sky: DS9 text in and out, and masks of the pixels inside."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.errors import XGammaError
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from regions import Region, SkyRegion
+
+__all__ = ["parse_regions", "region_center", "region_mask", "region_text"]
+
+
+@functools.lru_cache(maxsize=128)
+def _parse_text(text: str) -> tuple[SkyRegion, ...]:
+    from regions import Regions
+
+    try:
+        parsed = tuple(Regions.parse(text, format="ds9"))
+    except Exception as error:
+        raise XGammaError(f"The region {text!r} is not DS9 text ({error}).") from None
+    if not parsed:
+        raise XGammaError(
+            f"The region {text!r} holds no region: write for example 'icrs;circle(83.63, 22.01, 0.11)'."
+        )
+    return parsed
+
+
+def parse_regions(regions: Any) -> list[SkyRegion]:
+    """Return a list of regions from what a user gives.
+
+    Parameters
+    ----------
+    regions : Region, str, path of a DS9 file, or a list of these
+        Sky regions, or pixel regions in the parent's pixel numbers.
+
+    Returns
+    -------
+    regions : list of Region
+        Parsed.
+
+    Raises
+    ------
+    XGammaError
+        If something is not a region.
+
+    Examples
+    --------
+    >>> len(parse_regions("galactic;circle(0, 0, 0.5)"))
+    1
+    """
+    from pathlib import Path
+
+    from regions import Region, Regions
+
+    if isinstance(regions, Region):
+        return [regions]
+    if isinstance(regions, Path) or (isinstance(regions, str) and regions.endswith(".reg")):
+        path = Path(regions)
+        if not path.is_file():
+            raise XGammaError(f"The region file {str(path)!r} does not exist: check its path.")
+        return list(Regions.read(path, format="ds9"))
+    if isinstance(regions, str):
+        return list(_parse_text(regions))
+    if isinstance(regions, (list, tuple, Regions)):
+        return [parsed for one in regions for parsed in parse_regions(one)]
+    raise XGammaError(
+        f"{type(regions).__name__} is not a region: give a regions.SkyRegion, DS9 text or a .reg file."
+    )
+
+
+def region_text(region: Any) -> str:
+    """Return one or more regions as one line of DS9 text.
+
+    Examples
+    --------
+    >>> region_text("galactic;circle(0, 0, 0.5)")
+    'galactic;circle(0.00000000,0.00000000,0.50000000)'
+    """
+    from regions import Regions
+
+    parsed = parse_regions(region)
+    text = Regions(parsed).serialize(format="ds9", precision=8)
+    lines = [line.strip() for line in text.splitlines() if line and not line.startswith("#")]
+    return ";".join(part for part in lines if not part.startswith("global"))
+
+
+def region_center(region: Any) -> SkyCoord:
+    """Return the centre of a region (the mean of the centres of several).
+
+    Examples
+    --------
+    >>> float(region_center("icrs;circle(83.63, 22.01, 0.11)").ra.deg)
+    83.63
+    """
+    from astropy.coordinates import SkyCoord
+
+    parsed = parse_regions(region)
+    centers = [_one_center(r) for r in parsed]
+    if len(centers) == 1:
+        return centers[0]
+    vectors = np.mean([c.icrs.cartesian.xyz.value for c in centers], axis=0)
+    lon, lat = sky.sphere.vector_to_lonlat(vectors)
+    return SkyCoord(float(lon), float(lat), unit="deg", frame="icrs").transform_to(centers[0].frame)
+
+
+def _one_center(region: Any) -> SkyCoord:
+    if hasattr(region, "center"):
+        return region.center
+    vertices = region.vertices
+    lon, lat = sky.sphere.vector_to_lonlat(vertices.cartesian.xyz.value.mean(axis=1))
+    from astropy.coordinates import SkyCoord
+
+    return SkyCoord(float(lon), float(lat), unit="deg", frame=vertices.frame.name)
+
+
+def _pixel_region(obj: Any, region: Region) -> Any:
+    return region.to_pixel(sky.wcs_of(obj)) if hasattr(region, "to_pixel") else region
+
+
+def region_mask(obj: Any, regions: Any, inside: bool = True) -> xr.DataArray:
+    """Return which pixel centres lie in any of the regions.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A map.
+    regions : Region, str, path or list of these
+        Regions. A point marks the pixel that contains it.
+    inside : bool
+        False returns the complement, an exclusion mask.
+
+    Returns
+    -------
+    mask : DataArray
+        Dims ``(y, x)``, bool. As in DS9, a region is a figure on the projected plane, so a
+        circle's radius is scaled at its centre.
+
+    Raises
+    ------
+    XGammaError
+        If something is not a region.
+
+    Examples
+    --------
+    >>> from xgamma.model import create_map
+    >>> ds = create_map((0, 0), "1 deg", "0.1 deg")
+    >>> int(region_mask(ds, "icrs;circle(0, 0, 0.3)").sum())
+    32
+    """
+    from regions import PixCoord
+
+    x, y = sky._labels(obj)
+    grid_x, grid_y = np.meshgrid(x, y)
+    mask = np.zeros(grid_x.shape, dtype=bool)
+    for region in parse_regions(regions):
+        pixels = _pixel_region(obj, region)
+        if type(pixels).__name__ == "PointPixelRegion":
+            half_x, half_y = sky.label_step(obj, "x") / 2, sky.label_step(obj, "y") / 2
+            mask |= (np.abs(grid_x - pixels.center.x) <= half_x) & (
+                np.abs(grid_y - pixels.center.y) <= half_y
+            )
+        else:
+            mask |= pixels.contains(PixCoord(grid_x, grid_y))
+    return sky._label(
+        obj, mask if inside else ~mask, False, "in region" if inside else "outside region", ""
+    )
+
+
+def contains(obj: Any, regions: Any, position: SkyCoord) -> np.ndarray:
+    """Tell which positions lie in any of the regions, on the plane of an object's frame.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        An object with the coordinate ``wcs``.
+    regions : Region, str, path or list of these
+        Regions.
+    position : SkyCoord
+        Positions, any shape.
+
+    Returns
+    -------
+    inside : ndarray of bool
+        Shape of the positions.
+    """
+    from regions import PixCoord
+
+    x, y = sky.world_to_pix(obj, position)
+    pix = PixCoord(x, y)
+    inside = np.zeros(np.shape(x), dtype=bool)
+    for region in parse_regions(regions):
+        inside |= np.asarray(_pixel_region(obj, region).contains(pix), dtype=bool)
+    return inside
