@@ -24,7 +24,10 @@ from xgamma.errors import (
 from xgamma.model import create_map, create_spectrum, validate
 
 # Loaded at first use: they need more of astropy and scipy than a notebook's first cell should.
-_LAZY: dict[str, str] = {}
+_LAZY: dict[str, str] = {
+    "open_store": "xgamma.dl3.store",
+    "select_events": "xgamma.dl3.select",
+}
 
 __all__ = [
     "AxisError",

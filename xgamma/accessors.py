@@ -14,6 +14,7 @@ from xgamma import axes as axes_module
 from xgamma import model, regions, sky, units
 from xgamma.datasets import cutout as cutout_module
 from xgamma.datasets import masks
+from xgamma.dl3 import observation
 
 __all__ = ["GammaDataArray", "GammaDataTree", "GammaDataset"]
 
@@ -132,6 +133,71 @@ class GammaDataTree:
         self._obj = obj
 
     # --- observation --------------------------------------------------------------------
+    @property
+    def obs_id(self) -> int | str:
+        """Number of the run. See `xgamma.dl3.observation.obs_id`."""
+        return observation.obs_id(self._obj)
+
+    @property
+    def pointing(self) -> Any:
+        """Pointing position, ICRS. See `xgamma.dl3.observation.pointing`."""
+        return observation.pointing(self._obj)
+
+    @property
+    def pointing_altaz(self) -> Any:
+        """Pointing in altitude and azimuth. See `xgamma.dl3.observation.pointing_altaz`."""
+        return observation.pointing_altaz(self._obj)
+
+    @property
+    def location(self) -> Any:
+        """Place of the telescopes. See `xgamma.dl3.observation.location`."""
+        return observation.location(self._obj)
+
+    @property
+    def tmid(self) -> Any:
+        """Middle of the run. See `xgamma.dl3.observation.tmid`."""
+        return observation.tmid(self._obj)
+
+    @property
+    def tstart(self) -> Any:
+        """Start of the first good time interval. See `xgamma.dl3.observation.tstart`."""
+        return observation.tstart(self._obj)
+
+    @property
+    def tstop(self) -> Any:
+        """End of the last good time interval. See `xgamma.dl3.observation.tstop`."""
+        return observation.tstop(self._obj)
+
+    @property
+    def ontime(self) -> float:
+        """Sum of the good time intervals, s. See `xgamma.dl3.observation.ontime`."""
+        return observation.ontime(self._obj)
+
+    @property
+    def livetime(self) -> float:
+        """Ontime x DEADC x phase fraction, s. See `xgamma.dl3.observation.livetime`."""
+        return observation.livetime(self._obj)
+
+    @property
+    def is_pointlike(self) -> bool:
+        """Whether responses hold for a cut. See `xgamma.dl3.observation.is_pointlike`."""
+        return observation.is_pointlike(self._obj)
+
+    @property
+    def events(self) -> xr.Dataset:
+        """Event list. See `xgamma.dl3.observation.group`."""
+        return observation.group(self._obj, "events")
+
+    @property
+    def gti(self) -> xr.Dataset:
+        """Good time intervals. See `xgamma.dl3.observation.group`."""
+        return observation.group(self._obj, "gti")
+
+    def select_events(self, **conditions: Any) -> xr.DataTree:
+        """Observation with some of the events. See `xgamma.dl3.select.select_events`."""
+        from xgamma.dl3.select import select_events
+
+        return select_events(self._obj, **conditions)
 
     # --- collections --------------------------------------------------------------------
 

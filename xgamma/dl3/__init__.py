@@ -1,1 +1,48 @@
-"""DL3: event lists and instrument responses, read, selected, written and simulated."""
+"""DL3: event lists and responses, one run or a whole archive."""
+
+from xgamma.dl3.gadf import check_finite
+from xgamma.dl3.observation import (
+    MissionTime,
+    build_observation,
+    group,
+    gti_bounds,
+    is_pointlike,
+    livetime,
+    location,
+    mission_time,
+    ontime,
+    phase_fraction,
+    pointing,
+    pointing_altaz,
+    read_observation,
+    tmid,
+    tstart,
+    tstop,
+)
+from xgamma.dl3.select import event_offset, event_positions, select_events
+from xgamma.dl3.store import Store, open_store
+
+__all__ = [
+    "MissionTime",
+    "Store",
+    "build_observation",
+    "check_finite",
+    "event_offset",
+    "event_positions",
+    "group",
+    "gti_bounds",
+    "is_pointlike",
+    "livetime",
+    "location",
+    "mission_time",
+    "ontime",
+    "open_store",
+    "phase_fraction",
+    "pointing",
+    "pointing_altaz",
+    "read_observation",
+    "select_events",
+    "tmid",
+    "tstart",
+    "tstop",
+]

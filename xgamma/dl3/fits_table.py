@@ -1,0 +1,532 @@
+"""Binary tables of a FITS file, straight from its bytes.
+
+A DL3 file is read (and decompressed) once; its headers are walked, and each
+column becomes a strided NumPy view into that one buffer. The FITS standard 4.0
+(Pence et al. 2010, A&A 524, A42, and its 2016 update) defines the layout. What
+is rare (variable-length columns) goes through `astropy.io.fits`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from xgamma.errors import MissingDataError, XGammaError
+
+__all__ = ["Column", "FitsFile", "LazyColumn", "Table", "open_fits", "parse_header", "read_bytes"]
+
+BLOCK = 2880
+CARD = 80
+GZIP_MAGIC = b"\x1f\x8b"
+
+_STRING = re.compile(r"'((?:[^']|'')*)'")
+_TFORM = re.compile(r"(\d*)([LXBIJKAEDCMPQ])(\d*)")
+_NUMPY = {
+    "L": "u1",
+    "X": "u1",
+    "B": "u1",
+    "I": ">i2",
+    "J": ">i4",
+    "K": ">i8",
+    "E": ">f4",
+    "D": ">f8",
+    "C": ">c8",
+    "M": ">c16",
+    "P": ">i4",
+    "Q": ">i8",
+}
+# Offsets by which FITS stores unsigned (and signed byte) integers, and what they stand for.
+_UNSIGNED = {("I", 2**15): "u2", ("J", 2**31): "u4", ("K", 2**63): "u8", ("B", -128): "i1"}
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file whole, decompressing it if it is gzipped.
+
+    Parameters
+    ----------
+    path : Path
+        File; compression is recognised by content, not by name.
+
+    Returns
+    -------
+    data : bytes
+        Decompressed content.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file.
+    XGammaError
+        If the compressed stream is truncated or damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise MissingDataError(
+            f"There is no file {path}: check the path, or the FILE_DIR and FILE_NAME of the HDU index."
+        ) from None
+    except OSError as error:
+        raise XGammaError(f"The file {path} cannot be read: {error.strerror}.") from error
+    if not data.startswith(GZIP_MAGIC):
+        return data
+    members = []
+    try:
+        while data.startswith(GZIP_MAGIC):
+            stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            members.append(stream.decompress(data))
+            if not stream.eof:
+                raise XGammaError(
+                    f"The file {path} is truncated: its gzip stream ends early; fetch it again."
+                )
+            data = stream.unused_data
+    except zlib.error as error:
+        raise XGammaError(f"The file {path} is damaged ({error}): fetch it again.") from None
+    return members[0] if len(members) == 1 else b"".join(members)
+
+
+def parse_value(text: str) -> Any:
+    """Return the value of a header card from what follows its ``=``.
+
+    Examples
+    --------
+    >>> parse_value(" 'O''Hara  ' / observer"), parse_value(" 1.5D3 / s"), parse_value(" T")
+    ("O'Hara", 1500.0, True)
+    """
+    text = text.lstrip()
+    if text.startswith("'"):
+        match = _STRING.match(text)
+        return match[1].replace("''", "'").rstrip() if match else text[1:].rstrip()
+    word = text.partition("/")[0].strip()
+    if word in ("T", "F"):
+        return word == "T"
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    try:
+        return float(word.replace("D", "E").replace("d", "e"))
+    except ValueError:
+        return word or None
+
+
+def parse_header(data: bytes, start: int, path: Path | str = "") -> tuple[dict[str, Any], int]:
+    """Parse one FITS header.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of the file.
+    start : int
+        Where the header begins.
+    path : Path or str
+        File name for the error message.
+
+    Returns
+    -------
+    header : dict
+        Keyword to value, in file order, without COMMENT and HISTORY.
+    stop : int
+        Where the data that follow begin.
+
+    Raises
+    ------
+    XGammaError
+        If the header has no END.
+    """
+    end = data.find(b"END     ", start)
+    while end >= 0 and (end - start) % CARD:
+        end = data.find(b"END     ", end + 1)
+    if end < 0:
+        raise XGammaError(
+            f"The file {path} is truncated: a FITS header has no END card; fetch it again."
+        )
+    text = data[start:end].decode("latin-1")
+    header: dict[str, Any] = {}
+    key = ""
+    for position in range(0, len(text), CARD):
+        card = text[position : position + CARD]
+        if card[8:10] == "= ":
+            key = card[:8].rstrip()
+            header[key] = parse_value(card[10:])
+        elif card.startswith("CONTINUE") and isinstance(header.get(key), str):
+            header[key] = header[key].removesuffix("&") + str(parse_value(card[8:]))
+        elif card.startswith("HIERARCH") and "=" in card:
+            key, _, value = card[8:].partition("=")
+            key = key.strip()
+            header[key] = parse_value(value)
+    return header, start + math.ceil((end + CARD - start) / BLOCK) * BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: where its bytes lie in a row and what they mean."""
+
+    name: str
+    code: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    offset: int
+    unit: str | None
+    scale: float
+    zero: float
+    null: int | None
+    bits: int
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether rows differ in length (a heap column)."""
+        return self.code in "PQ"
+
+    @property
+    def native(self) -> np.dtype:
+        """The dtype of the converted values."""
+        if self.code in "LX":
+            return np.dtype(bool)
+        if self.code == "A":
+            return np.dtype(f"U{self.dtype.itemsize}")
+        if self.scale != 1 or self.zero != 0:
+            unsigned = _UNSIGNED.get((self.code, int(self.zero)))
+            if unsigned and self.scale == 1:
+                return np.dtype(unsigned)
+            return np.dtype("f4") if self.code == "E" else np.dtype("f8")
+        return self.dtype.newbyteorder("=")
+
+    def convert(self, raw: np.ndarray) -> np.ndarray:
+        """Turn raw big-endian values into native ones, scaled, in a new array."""
+        if self.code == "L":
+            return np.asarray(raw == ord("T"))
+        if self.code == "X":
+            return np.unpackbits(raw, axis=-1, count=self.bits).astype(bool)
+        if self.code == "A":
+            text = np.char.rstrip(np.char.decode(raw, "latin-1"))
+            return np.asarray(text).astype(self.native)
+        if self.scale == 1 and self.zero == 0:
+            return np.array(raw, dtype=self.native, order="C")
+        if self.native.kind in "ui":
+            # Two's complement: adding half the range is flipping the top bit, exact at 64 bits too.
+            shift = np.array(int(abs(self.zero)), dtype=f"u{self.native.itemsize}")
+            bits = np.array(raw, dtype=raw.dtype.newbyteorder("="), order="C")
+            return np.asarray((bits.view(shift.dtype) ^ shift).view(self.native))
+        return np.asarray(raw * self.scale + self.zero, dtype=self.native)
+
+
+class Table:
+    """A binary table extension of a FITS file.
+
+    Attributes
+    ----------
+    header : dict
+        Keyword to value.
+    columns : dict of Column
+        By upper-case name, in table order.
+    nrows : int
+        Number of rows.
+    """
+
+    def __init__(self, file: FitsFile, index: int, header: dict[str, Any], start: int) -> None:
+        self.file = file
+        self.index = index
+        self.header = header
+        self.start = start
+        self.row_bytes = int(header["NAXIS1"])
+        self.nrows = int(header["NAXIS2"])
+        self.columns = {c.name.upper(): c for c in _columns(header, file.path)}
+
+    @property
+    def name(self) -> str:
+        """EXTNAME, or "" when there is none."""
+        return str(self.header.get("EXTNAME") or "")
+
+    def __repr__(self) -> str:
+        return f"<Table {self.name!r}: {self.nrows} rows, columns {', '.join(self.columns)}>"
+
+    def __getitem__(self, name: str) -> Column:
+        try:
+            return self.columns[name.upper()]
+        except KeyError:
+            raise MissingDataError(
+                f"The HDU {self.name!r} of {self.file.path} has no column {name}: "
+                f"it has {', '.join(self.columns) or 'none'}."
+            ) from None
+
+    def raw(self, name: str) -> np.ndarray:
+        """Return a column as a read-only view into the file: shape (nrows, …), big-endian."""
+        column = self[name]
+        shape, dtype = (self.nrows, *column.shape), column.dtype
+        if math.prod(shape) * dtype.itemsize == 0:
+            return np.zeros(shape, dtype)
+        inner = [dtype.itemsize] * len(column.shape)
+        for axis in range(len(inner) - 2, -1, -1):
+            inner[axis] = inner[axis + 1] * column.shape[axis + 1]
+        return np.ndarray(
+            shape, dtype, self.file.data, self.start + column.offset, (self.row_bytes, *inner)
+        )
+
+    def read(self, name: str) -> np.ndarray:
+        """Return a column as native values, shape (nrows, …)."""
+        column = self[name]
+        if column.is_variable:
+            return self._read_heap(column)
+        raw = self.raw(name)
+        values = column.convert(raw)
+        if column.null is not None and values.dtype.kind in "iuf":
+            blank = np.asarray(raw) == column.null
+            if blank.any():
+                values = np.where(blank, np.nan, values)
+        return values
+
+    def _read_heap(self, column: Column) -> np.ndarray:
+        """Read a variable-length column through astropy; equal rows become one array."""
+        import io
+
+        from astropy.io import fits
+
+        with fits.open(io.BytesIO(self.file.data), memmap=False) as hdus:
+            rows = [np.array(row) for row in hdus[self.index].data[column.name]]
+        native = [row.astype(row.dtype.newbyteorder("=")) for row in rows]
+        if native and len({row.shape for row in native}) == 1:
+            return np.stack(native)
+        ragged = np.empty(len(native), dtype=object)
+        ragged[:] = native
+        return ragged
+
+
+class FitsFile:
+    """The binary tables of one FITS file over one decompressed buffer.
+
+    A pickled file holds its path only and reads itself again when needed.
+
+    Attributes
+    ----------
+    path : Path
+        Where it came from.
+    tables : list of Table
+        Binary tables in file order; images and ASCII tables are left out.
+    """
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        self.path = path
+        self.__dict__["data"] = data
+        self.tables = self._walk(data)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The decompressed content."""
+        return read_bytes(self.path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "data"}
+
+    def __repr__(self) -> str:
+        return f"<FitsFile {self.path}: {', '.join(t.name for t in self.tables) or 'no tables'}>"
+
+    def _walk(self, data: bytes) -> list[Table]:
+        if not data.startswith(b"SIMPLE"):
+            raise XGammaError(f"The file {self.path} is not a FITS file: it lacks the SIMPLE card.")
+        tables: list[Table] = []
+        position = index = 0
+        while position < len(data) and data[position : position + 8].strip(b"\0 "):
+            header, start = parse_header(data, position, self.path)
+            naxis = int(header.get("NAXIS", 0))
+            size = math.prod(int(header[f"NAXIS{i + 1}"]) for i in range(naxis)) if naxis else 0
+            size = (size + int(header.get("PCOUNT", 0))) * int(header.get("GCOUNT", 1))
+            size *= abs(int(header.get("BITPIX", 8))) // 8
+            if start + size > len(data):
+                raise XGammaError(
+                    f"The file {self.path} is truncated: its HDU {header.get('EXTNAME', index)!r} ends "
+                    f"at byte {start + size}, the file at {len(data)}; fetch it again."
+                )
+            if header.get("XTENSION") == "BINTABLE" and not header.get("ZIMAGE"):
+                tables.append(Table(self, index, header, start))
+            position = start + math.ceil(size / BLOCK) * BLOCK
+            index += 1
+        return tables
+
+    def table(self, name: str) -> Table:
+        """Return the first table with this EXTNAME, in any case.
+
+        Raises
+        ------
+        MissingDataError
+            If there is none.
+        """
+        wanted = name.strip().upper()
+        for table in self.tables:
+            if table.name.upper() == wanted:
+                return table
+        names = ", ".join(repr(t.name) for t in self.tables) or "none"
+        raise MissingDataError(f"The file {self.path} has no HDU {name!r}: it has {names}.")
+
+
+def open_fits(path: str | Path) -> FitsFile:
+    """Read a FITS file and walk its headers.
+
+    Parameters
+    ----------
+    path : str or Path
+        Plain or gzipped FITS file.
+
+    Returns
+    -------
+    file : FitsFile
+        Its binary tables, over one buffer.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file.
+    XGammaError
+        If it is truncated, damaged or no FITS file.
+    """
+    path = Path(path)
+    return FitsFile(path, read_bytes(path))
+
+
+def _columns(header: dict[str, Any], path: Path) -> list[Column]:
+    """Return the columns that a table header declares, with their byte offsets."""
+    columns = []
+    offset = 0
+    for number in range(1, int(header.get("TFIELDS", 0)) + 1):
+        form = str(header.get(f"TFORM{number}", ""))
+        match = _TFORM.match(form.strip())
+        if match is None:
+            raise XGammaError(
+                f"The file {path} is damaged: column {number} of HDU {header.get('EXTNAME', '')!r} "
+                f"has the format {form!r}, which FITS does not know."
+            )
+        repeat = int(match[1] or 1)
+        code = match[2]
+        dtype, shape = _layout(code, repeat, match[3], header.get(f"TDIM{number}"))
+        unit = header.get(f"TUNIT{number}")
+        columns.append(
+            Column(
+                name=str(header.get(f"TTYPE{number}") or f"COL{number}"),
+                code=code,
+                dtype=dtype,
+                shape=shape,
+                offset=offset,
+                unit=str(unit).strip() if unit is not None else None,
+                scale=header.get(f"TSCAL{number}", 1) or 1,
+                zero=header.get(f"TZERO{number}", 0) or 0,
+                null=header.get(f"TNULL{number}"),
+                bits=repeat,
+            )
+        )
+        width = (
+            math.ceil(repeat / 8)
+            if code == "X"
+            else repeat * np.dtype(_NUMPY.get(code, "S1")).itemsize
+        )
+        offset += 2 * width if code in "PQ" else width
+    return columns
+
+
+def _layout(code: str, repeat: int, width: str, tdim: Any) -> tuple[np.dtype, tuple[int, ...]]:
+    """Return dtype and C-order shape of one cell."""
+    dims = tuple(int(n) for n in re.findall(r"\d+", str(tdim)))[::-1] if tdim else ()
+    if dims and math.prod(dims) != repeat:
+        dims = ()
+    if code == "A":
+        length = dims[-1] if dims else int(width or repeat)
+        count = repeat // length if length else 1
+        shape = dims[:-1] if dims else ((count,) if count > 1 else ())
+        return np.dtype(f"S{length}"), shape
+    if code in "PQ":
+        return np.dtype(_NUMPY[code]), (2,)
+    if code == "X":
+        return np.dtype("u1"), (math.ceil(repeat / 8),)
+    return np.dtype(_NUMPY[code]), dims or (() if repeat == 1 else (repeat,))
+
+
+class LazyColumn(BackendArray):
+    """A column that is read from the shared buffer when its values are asked for.
+
+    Parameters
+    ----------
+    table : Table
+        Where the column is.
+    name : str
+        Its name.
+    row : int, optional
+        Take this row alone (responses keep a whole array in one cell).
+    shape : tuple of int, optional
+        Shape of the cell when the file states none.
+    order : tuple of int, optional
+        Axes of the cell in the wanted order.
+    factor : float
+        Unit conversion to apply.
+    frozen : bool
+        Read once for all copies, which share the read-only values.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        name: str,
+        row: int | None = None,
+        shape: tuple[int, ...] | None = None,
+        order: tuple[int, ...] | None = None,
+        factor: float = 1.0,
+        frozen: bool = False,
+    ) -> None:
+        self.table, self.name, self.row = table, name, row
+        self.cell, self.order, self.factor, self.frozen = shape, order, factor, frozen
+        self._whole: np.ndarray | None = None
+        column = table[name]
+        # Heap columns and blanks decide their type by content, so these are read at once.
+        self.values = table.read(name) if column.is_variable or column.null is not None else None
+        if self.values is None:
+            raw = self._arrange(table.raw(name))
+            bits = column.code == "X"
+            self.shape = (*raw.shape[:-1], column.bits) if bits else raw.shape
+            self.dtype = column.native
+        else:
+            arranged = self._arrange(self.values)
+            self.shape, self.dtype = arranged.shape, arranged.dtype
+        if factor != 1.0 and self.dtype.kind != "f":
+            self.dtype = np.dtype("f8")
+
+    def _arrange(self, values: np.ndarray) -> np.ndarray:
+        if self.row is not None:
+            values = values[self.row]
+        if self.cell is not None:
+            values = values.reshape(self.cell)
+        return values if self.order is None else values.transpose(self.order)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.BASIC, self._read
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_whole": None}
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        if not self.frozen:
+            return self._convert(key)
+        if self._whole is None:
+            self._whole = self._convert((...,))
+            self._whole.flags.writeable = False
+        return self._whole[key]
+
+    def _convert(self, key: tuple[Any, ...]) -> np.ndarray:
+        if self.values is not None:
+            values = np.array(self._arrange(self.values)[key], order="C")
+        else:
+            column = self.table[self.name]
+            raw = self._arrange(self.table.raw(self.name))
+            # The bits of a byte can only be picked after they are unpacked.
+            values = column.convert(raw)[key] if column.code == "X" else column.convert(raw[key])
+        if self.factor != 1.0:
+            values = (values * self.factor).astype(self.dtype, copy=False)
+        return values

@@ -1,0 +1,289 @@
+"""Where the HDUs of each run are: from GADF index files, or from the files themselves."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.dl3.fits_table import Table, open_fits
+from xgamma.dl3.gadf import GROUPS, column_unit, group_of, header_attrs
+from xgamma.errors import MissingDataError
+
+__all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files", "from_index"]
+
+# Run -> group -> (file, HDU name).
+Hdus = dict[Any, dict[str, tuple[Path, str]]]
+
+FITS_SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
+# HDU_TYPE of the index is 'psf', HDU_CLASS is 'psf_table': both begin with the group's name.
+_GROUP_PATTERN = re.compile("|".join(sorted(GROUPS, key=len, reverse=True)))
+# EVENTS keywords that make a row where there is no observation index.
+_ROW_KEYWORDS = {
+    "TELESCOP": ("", ""),
+    "OBJECT": ("", ""),
+    "RA_PNT": (np.nan, "deg"),
+    "DEC_PNT": (np.nan, "deg"),
+    "ALT_PNT": (np.nan, "deg"),
+    "AZ_PNT": (np.nan, "deg"),
+    "RA_OBJ": (np.nan, "deg"),
+    "DEC_OBJ": (np.nan, "deg"),
+    "TSTART": (np.nan, "s"),
+    "TSTOP": (np.nan, "s"),
+    "ONTIME": (np.nan, "s"),
+    "LIVETIME": (np.nan, "s"),
+    "DEADC": (np.nan, ""),
+    "CALDB": ("", ""),
+    "IRF": ("", ""),
+}
+
+
+def fits_files(path: Path) -> list[Path]:
+    """Return the FITS files of a folder and the folders below it, sorted; a file is itself.
+
+    Raises
+    ------
+    MissingDataError
+        If there are none.
+    """
+    if path.is_file():
+        return [path]
+    files = sorted(p for p in path.rglob("*") if p.name.lower().endswith(FITS_SUFFIXES))
+    if not files:
+        raise MissingDataError(
+            f"The folder {path} holds no FITS files (*.fits, *.fits.gz): check the path of the store."
+        )
+    return files
+
+
+def _index_files(folder: Path, kind: str, deep: bool = False) -> list[Path]:
+    pattern = re.compile(rf"{kind}[-_]index.*\.fits?(\.gz)?$", re.IGNORECASE)
+    candidates = folder.rglob("*") if deep else folder.iterdir()
+    return sorted(p for p in candidates if pattern.match(p.name))
+
+
+def find_hdu_index(path: Path) -> Path | None:
+    """Return the HDU index of a folder (or of a folder below it), or None.
+
+    Raises
+    ------
+    MissingDataError
+        If there are several below and none at the top.
+    """
+    if path.is_file():
+        return path if re.match(r"hdu[-_]index", path.name, re.IGNORECASE) else None
+    found = _index_files(path, "hdu") or _index_files(path, "hdu", deep=True)
+    # An index at the top wins; gzipped and plain twins are the same index.
+    if len({p.parent for p in found}) > 1:
+        folders = ", ".join(str(p.parent) for p in found)
+        raise MissingDataError(f"The folder {path} holds several stores: open one of {folders}.")
+    return found[0] if found else None
+
+
+def find_obs_index(hdu_file: Path) -> Path | None:
+    """Return the observation index beside an HDU index, or None."""
+    found = _index_files(hdu_file.parent, "obs")
+    return found[0] if found else None
+
+
+def read_columns(table: Table) -> xr.Dataset:
+    """Return a table on dim ``obs``: lower-case names, ``-`` as ``_``, units as attributes."""
+    variables = {}
+    for name in table.columns:
+        values = table.read(name)
+        dims = ("obs", *(f"{name.lower()}_{i}" for i in range(1, values.ndim)))
+        unit = column_unit(table, name)
+        variables[name.lower().replace("-", "_")] = (dims, values, {"units": unit} if unit else {})
+    return xr.Dataset(variables, attrs=header_attrs(table.header))
+
+
+def from_index(hdu_file: Path, obs_file: Path | None, caldb: str | None) -> tuple[xr.Dataset, Hdus]:
+    """Read a GADF index.
+
+    Parameters
+    ----------
+    hdu_file : Path
+        HDU index.
+    obs_file : Path, optional
+        Observation index; the headers of the events stand in for it.
+    caldb : str, optional
+        Root of the calibration database.
+
+    Returns
+    -------
+    table : Dataset
+        Observation index on dim ``obs``, for the runs that have HDUs.
+    hdus : dict
+        Run -> group -> (file, HDU name).
+    """
+    index = _first_table(hdu_file)
+    columns = {name: index.read(name) for name in index.columns}
+    for name in ("OBS_ID", "FILE_NAME", "HDU_NAME"):
+        index[name]
+    kinds = [columns[n] for n in ("HDU_TYPE", "HDU_CLASS") if n in columns]
+    empty = np.full(index.nrows, "")
+    base = str(index.header.get("BASE_DIR") or "")
+    hdus: Hdus = {}
+    for row, obs_id in enumerate(columns["OBS_ID"].tolist()):
+        match = next(
+            (m for kind in kinds if (m := _GROUP_PATTERN.match(str(kind[row]).strip().lower()))),
+            None,
+        )
+        if match is None:
+            continue
+        parts = (
+            str(columns.get("BASE_DIR", empty)[row]) or base,
+            str(columns.get("FILE_DIR", empty)[row]),
+            str(columns["FILE_NAME"][row]),
+        )
+        path = _resolve(hdu_file.parent, parts, caldb)
+        hdus.setdefault(obs_id, {}).setdefault(match[0], (path, str(columns["HDU_NAME"][row])))
+    if obs_file is None:
+        table = _table_of_rows([_event_row(obs_id, groups) for obs_id, groups in hdus.items()])
+    else:
+        table = read_columns(_first_table(obs_file))
+        if "obs_id" not in table:
+            raise MissingDataError(f"The observation index {obs_file} has no column OBS_ID.")
+        table = table.isel(
+            obs=[i for i, o in enumerate(table["obs_id"].values.tolist()) if o in hdus]
+        )
+        table = table.set_coords("obs_id")
+        hdus = {obs_id: hdus[obs_id] for obs_id in table["obs_id"].values.tolist()}
+    _add_caldb(table, hdus, caldb)
+    return table, hdus
+
+
+def from_files(files: Iterable[Path], caldb: str | None) -> tuple[xr.Dataset, Hdus]:
+    """Make an index from the headers of files that hold events.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        FITS files; those without events are passed over.
+    caldb : str, optional
+        Root of the calibration database.
+
+    Returns
+    -------
+    table : Dataset
+        A row for each file with events.
+    hdus : dict
+        Run -> group -> (file, HDU name).
+
+    Raises
+    ------
+    MissingDataError
+        If no file holds events, or two hold the same run.
+    """
+    files = list(files)
+    hdus: Hdus = {}
+    rows = []
+    for path in files:
+        groups: dict[str, Table] = {}
+        for hdu in open_fits(path).tables:
+            group = group_of(hdu)
+            if group is not None:
+                groups.setdefault(group, hdu)
+        if "events" not in groups:
+            continue
+        obs_id = groups["events"].header.get("OBS_ID", path.name.partition(".fit")[0])
+        if obs_id in hdus:
+            first = hdus[obs_id]["events"][0]
+            raise MissingDataError(
+                f"The run {obs_id!r} is in {first} and in {path}: write an HDU index that says which "
+                f"to use, or give a list of files."
+            )
+        hdus[obs_id] = {group: (path, hdu.name) for group, hdu in groups.items()}
+        rows.append(_header_row(obs_id, groups["events"]))
+    if not rows:
+        raise MissingDataError(
+            f"None of the {len(files)} FITS files holds an EVENTS table: "
+            f"for responses alone use xr.open_datatree(file, engine='gadf')."
+        )
+    table = _table_of_rows(rows)
+    _add_caldb(table, hdus, caldb)
+    return table, hdus
+
+
+def _first_table(path: Path) -> Table:
+    tables = open_fits(path).tables
+    if not tables:
+        raise MissingDataError(f"The index {path} holds no table.")
+    return tables[0]
+
+
+def _resolve(folder: Path, parts: tuple[str, ...], caldb: str | None) -> Path:
+    """Join base, folder and name of a file; ``$CALDB`` and other variables are expanded."""
+    expanded = []
+    for part in parts:
+        part = part.strip()
+        if caldb:
+            part = re.sub(r"\$CALDB\b|\$\{CALDB\}", lambda _: caldb, part)
+        expanded.append(os.path.expandvars(part))
+    # An absolute part replaces what stands before it, as GADF wants for BASE_DIR.
+    return Path(os.path.normpath(folder.joinpath(*expanded)))
+
+
+def _header_row(obs_id: Any, events: Table) -> dict[str, Any]:
+    row = {"obs_id": obs_id, "event_count": events.nrows}
+    for key, (default, _) in _ROW_KEYWORDS.items():
+        value = events.header.get(key, default)
+        text = isinstance(default, str)
+        try:
+            row[key.lower()] = str(value) if text else float(value)
+        except (TypeError, ValueError):
+            row[key.lower()] = default
+    for key in ("MJDREFI", "MJDREFF", "TIMESYS"):
+        row[key] = events.header.get(key)
+    return row
+
+
+def _event_row(obs_id: Any, groups: dict[str, tuple[Path, str]]) -> dict[str, Any]:
+    if "events" not in groups:
+        return {"obs_id": obs_id, "event_count": 0}
+    path, name = groups["events"]
+    return _header_row(obs_id, open_fits(path).table(name))
+
+
+def _table_of_rows(rows: list[dict[str, Any]]) -> xr.Dataset:
+    """Return the table that an observation index would be."""
+    units = {key.lower(): unit for key, (_, unit) in _ROW_KEYWORDS.items()}
+    defaults = {key.lower(): default for key, (default, _) in _ROW_KEYWORDS.items()}
+    table = xr.Dataset(coords={"obs_id": ("obs", [row["obs_id"] for row in rows])})
+    for name in ("event_count", *defaults):
+        values = [row.get(name, defaults.get(name)) for row in rows]
+        attrs = {"units": units[name]} if units.get(name) else {}
+        table[name] = ("obs", np.array(values), attrs)
+    if not np.isfinite(table["alt_pnt"]).any():
+        table = table.drop_vars(["alt_pnt", "az_pnt"])
+    references = {tuple(row.get(k) for k in ("MJDREFI", "MJDREFF", "TIMESYS")) for row in rows}
+    if len(references) == 1:
+        (reference,) = references
+        pairs = zip(("MJDREFI", "MJDREFF", "TIMESYS"), reference, strict=True)
+        table.attrs.update({k: v for k, v in pairs if v is not None})
+    return table
+
+
+def _add_caldb(table: xr.Dataset, hdus: Hdus, caldb: str | None) -> None:
+    """Give runs without responses those that CALDB and IRF name (the layout of CTA's 1DC)."""
+    if not caldb or "caldb" not in table or "irf" not in table:
+        return
+    known: dict[Path, dict[str, tuple[Path, str]]] = {}
+    names = zip(
+        table["obs_id"].values.tolist(), table["caldb"].values, table["irf"].values, strict=True
+    )
+    for obs_id, version, irf in names:
+        if "aeff" in hdus[obs_id] or not str(irf).strip():
+            continue
+        path = Path(caldb, "data", "cta", str(version), "bcf", str(irf), "irf_file.fits")
+        if path not in known:
+            tables = open_fits(path).tables if path.exists() else []
+            found = {group_of(t): (path, t.name) for t in reversed(tables)}
+            known[path] = {g: where for g, where in found.items() if g is not None}
+        for group, where in known[path].items():
+            hdus[obs_id].setdefault(group, where)

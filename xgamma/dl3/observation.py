@@ -1,0 +1,443 @@
+"""An observation as a `~xarray.DataTree`, and what can be asked of it.
+
+Every function takes an observation (groups ``events``, ``gti``, ``pointing``,
+``aeff``, …; keywords of the EVENTS HDU as attributes of the root) and leaves it
+alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.dl3.fits_table import FitsFile, open_fits
+from xgamma.dl3.gadf import GROUPS, group_of, read_hdu
+from xgamma.errors import MissingDataError, XGammaWarning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from astropy.coordinates import EarthLocation, SkyCoord
+    from astropy.time import Time
+
+__all__ = [
+    "MissionTime",
+    "build_observation",
+    "group",
+    "gti_bounds",
+    "is_pointlike",
+    "livetime",
+    "location",
+    "mission_time",
+    "obs_id",
+    "ontime",
+    "phase_fraction",
+    "pointing",
+    "pointing_altaz",
+    "read_observation",
+    "tmid",
+    "tstart",
+    "tstop",
+]
+
+
+def read_observation(path: str | Path) -> xr.DataTree:
+    """Read a DL3 file as an observation.
+
+    Parameters
+    ----------
+    path : str or Path
+        FITS file, gzipped or not, with events and responses, or with either.
+
+    Returns
+    -------
+    obs : DataTree
+        Groups for the HDUs that there are; of several of one kind the first.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file or it holds no DL3 table.
+    XGammaError
+        If the file is truncated or damaged.
+    """
+    file = open_fits(path)
+    groups = read_groups(file)
+    if not groups:
+        names = ", ".join(repr(t.name) for t in file.tables) or "none"
+        raise MissingDataError(
+            f"The file {path} holds no DL3 table (events, GTIs, responses): its tables are {names}."
+        )
+    return build_observation(groups, name=str(file.path.name).partition(".fits")[0])
+
+
+def read_groups(file: FitsFile) -> dict[str, xr.Dataset]:
+    """Return the first HDU of each kind in a file, by group."""
+    groups: dict[str, xr.Dataset] = {}
+    for table in file.tables:
+        group = group_of(table)
+        if group is not None and group not in groups:
+            groups[group] = read_hdu(table, group)
+    return groups
+
+
+def build_observation(groups: dict[str, xr.Dataset], name: str | None = None) -> xr.DataTree:
+    """Join groups to one observation.
+
+    Parameters
+    ----------
+    groups : dict of Dataset
+        Any of ``events``, ``gti``, ``pointing`` and the responses.
+    name : str, optional
+        Name of the tree when the events carry no OBS_ID.
+
+    Returns
+    -------
+    obs : DataTree
+        Root attributes are the keywords of the EVENTS HDU; ``pointing`` is made
+        from them where the file has no such HDU.
+    """
+    attrs = dict(groups["events"].attrs) if "events" in groups else {}
+    for key in ("EXTNAME", "EXTVER", "HDUCLASS", "HDUCLAS1", "HDUDOC", "HDUVERS"):
+        attrs.pop(key, None)
+    if "events" not in groups and groups:
+        first = next(iter(groups.values())).attrs
+        attrs = {k: first[k] for k in ("TELESCOP", "INSTRUME", "OBS_ID") if k in first}
+    nodes = dict(groups)
+    if "pointing" in nodes or "RA_PNT" in attrs or "ALT_PNT" in attrs:
+        nodes["pointing"] = _pointing_group(nodes.get("pointing"), attrs)
+    children = {group: xr.DataTree(nodes[group]) for group in GROUPS if group in nodes}
+    title = str(attrs.get("OBS_ID", name or "")) or None
+    return xr.DataTree(xr.Dataset(attrs=attrs), children=children, name=title)
+
+
+def _pointing_group(series: xr.Dataset | None, attrs: dict[str, Any]) -> xr.Dataset:
+    """Return scalars ra, dec, alt, az (deg, NaN where unknown), beside the series if there is one."""
+    scalars = {}
+    for name, key in (("ra", "RA_PNT"), ("dec", "DEC_PNT"), ("alt", "ALT_PNT"), ("az", "AZ_PNT")):
+        scalars[name] = xr.Variable((), _number(attrs.get(key)), {"units": "deg"})
+    if series is None:
+        return xr.Dataset(scalars)
+    return series.assign(scalars)
+
+
+def _number(value: Any) -> float:
+    """Return a keyword as a number, NaN where it is absent or a text such as 'NONE'."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def group(obs: xr.DataTree, name: str) -> xr.Dataset:
+    """Return one group of an observation as a dataset.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Observation.
+    name : str
+        ``events``, ``gti``, ``pointing``, ``aeff``, ``edisp``, ``psf``, ``bkg`` or ``rad_max``.
+
+    Returns
+    -------
+    dataset : Dataset
+        The group; its variables share their memory with the observation.
+
+    Raises
+    ------
+    MissingDataError
+        If the observation has no such group.
+    """
+    node = obs.children.get(name)
+    if node is None:
+        raise MissingDataError(
+            f"Run {obs_id(obs)} has no {name!r}: it has {', '.join(obs.children) or 'no groups'}."
+        )
+    return node.to_dataset(inherit=False)
+
+
+def obs_id(obs: xr.DataTree) -> int | str:
+    """Return OBS_ID, or the name of the tree where there is none."""
+    value = obs.attrs.get("OBS_ID", obs.name)
+    return value if isinstance(value, str) else int(value) if value is not None else ""
+
+
+@dataclass(frozen=True)
+class MissionTime:
+    """The reference of the times in a file: its seconds are elapsed since then.
+
+    Attributes
+    ----------
+    mjdrefi, mjdreff : float
+        Integer and fractional part of the reference MJD.
+    timesys : str
+        Time scale of that MJD, for instance ``"tt"`` or ``"utc"``.
+
+    Examples
+    --------
+    >>> reference = MissionTime(51544, 0.5, "tt")
+    >>> reference.offset("2000-01-01T12:00:00")
+    0.0
+    >>> reference.to_time(86400.0).isot
+    '2000-01-02T12:00:00.000'
+    """
+
+    mjdrefi: float
+    mjdreff: float
+    timesys: str = "tt"
+
+    @property
+    def reference(self) -> Time:
+        """The reference as an astropy time."""
+        return _reference(self)
+
+    def to_time(self, seconds: Any) -> Time:
+        """Return mission seconds as an astropy time, scale TT."""
+        from astropy import units as u
+
+        return self.reference + np.asarray(seconds, dtype=float) * u.s
+
+    def to_seconds(self, time: Any) -> float:
+        """Return a time (astropy, or ISO text in TT) as mission seconds."""
+        from xgamma.units import time_value
+
+        return float((time_value(time).tt - self.reference).sec)
+
+    def offset(self, reference_time: Any) -> float:
+        """Return what to add to mission seconds to have seconds since another reference (TT).
+
+        Parameters
+        ----------
+        reference_time : str or Time
+            The other reference; a string is TT.
+
+        Returns
+        -------
+        offset : float
+            Seconds.
+        """
+        key = reference_time if isinstance(reference_time, str) else reference_time.tt.isot
+        return _offset(self, key)
+
+
+@functools.lru_cache(maxsize=64)
+def _reference(mission: MissionTime) -> Time:
+    from astropy.time import Time
+
+    return Time(mission.mjdrefi, mission.mjdreff, format="mjd", scale=mission.timesys).tt
+
+
+@functools.lru_cache(maxsize=64)
+def _offset(mission: MissionTime, reference_time: str) -> float:
+    return 0.0 - mission.to_seconds(reference_time)
+
+
+def mission_time(obs: xr.DataTree) -> MissionTime:
+    """Return the time reference of an observation.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Observation; the keywords of its GTIs, else of its events, are used.
+
+    Returns
+    -------
+    reference : MissionTime
+        Reference with its scale; TT where TIMESYS is missing, as GADF says.
+
+    Raises
+    ------
+    MissingDataError
+        If MJDREFI is in neither header.
+    """
+    for attrs in (obs["gti"].attrs if "gti" in obs else {}, obs.attrs):
+        if "MJDREFI" in attrs:
+            return MissionTime(
+                float(attrs["MJDREFI"]),
+                float(attrs.get("MJDREFF", 0.0)),
+                str(attrs.get("TIMESYS", "TT")).strip().lower(),
+            )
+    raise MissingDataError(
+        f"Run {obs_id(obs)}: MJDREFI is in the header of neither GTI nor EVENTS; "
+        f"set it, for instance obs.attrs['MJDREFI'] = 51910."
+    )
+
+
+def gti_bounds(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
+    """Return starts and stops of the good time intervals, mission seconds, shape (gti,).
+
+    A run without a GTI table has one interval, TSTART to TSTOP.
+    """
+    if "gti" in obs.children:
+        gti = group(obs, "gti")
+        return gti["start"].values, gti["stop"].values
+    if "TSTART" in obs.attrs and "TSTOP" in obs.attrs:
+        return np.array([float(obs.attrs["TSTART"])]), np.array([float(obs.attrs["TSTOP"])])
+    raise MissingDataError(
+        f"Run {obs_id(obs)} has neither a GTI table nor TSTART and TSTOP: its time is not known."
+    )
+
+
+def ontime(obs: xr.DataTree) -> float:
+    """Return the sum of the good time intervals in seconds (0 when there are none)."""
+    start, stop = gti_bounds(obs)
+    return float((stop - start).sum())
+
+
+def deadtime_correction(obs: xr.DataTree) -> float:
+    """Return the live fraction of the ontime: DEADC, else LIVETIME / ONTIME, else 1 with a warning."""
+    value = _number(obs.attrs.get("DEADC"))
+    if np.isfinite(value):
+        return value
+    value = _number(obs.attrs.get("LIVETIME")) / _number(obs.attrs.get("ONTIME") or np.nan)
+    if np.isfinite(value):
+        return value
+    warnings.warn(
+        f"Run {obs_id(obs)} has neither DEADC nor LIVETIME and ONTIME: no dead time is assumed.",
+        XGammaWarning,
+        stacklevel=3,
+    )
+    return 1.0
+
+
+def phase_fraction(obs: xr.DataTree) -> float:
+    """Return the fraction of the pulsar's period that `select_events` kept (1 without a cut)."""
+    text = obs.attrs.get("phase_intervals")
+    return 1.0 if not text else float(sum(hi - lo for lo, hi in json.loads(text)))
+
+
+def livetime(obs: xr.DataTree) -> float:
+    """Return the livetime in seconds: ontime x DEADC x phase fraction."""
+    return ontime(obs) * deadtime_correction(obs) * phase_fraction(obs)
+
+
+def _bounds(obs: xr.DataTree) -> tuple[float, float]:
+    start, stop = gti_bounds(obs)
+    if start.size:
+        return float(start.min()), float(stop.max())
+    edges = _number(obs.attrs.get("TSTART")), _number(obs.attrs.get("TSTOP"))
+    if np.isfinite(edges).all():
+        return edges
+    raise MissingDataError(
+        f"Run {obs_id(obs)} has no good time interval and no TSTART and TSTOP: its time is not known."
+    )
+
+
+def tstart(obs: xr.DataTree) -> Time:
+    """Return the start of the first good time interval, scale TT."""
+    return mission_time(obs).to_time(_bounds(obs)[0])
+
+
+def tstop(obs: xr.DataTree) -> Time:
+    """Return the end of the last good time interval, scale TT."""
+    return mission_time(obs).to_time(_bounds(obs)[1])
+
+
+def tmid(obs: xr.DataTree) -> Time:
+    """Return the time halfway between first start and last stop, scale TT."""
+    return mission_time(obs).to_time(0.5 * sum(_bounds(obs)))
+
+
+def location(obs: xr.DataTree) -> EarthLocation | None:
+    """Return the place of the telescopes (GEOLON, GEOLAT in deg, ALTITUDE in m), or None."""
+    from astropy.coordinates import EarthLocation
+
+    lon, lat = _number(obs.attrs.get("GEOLON")), _number(obs.attrs.get("GEOLAT"))
+    if not np.isfinite([lon, lat]).all():
+        return None
+    height = _number(obs.attrs.get("ALTITUDE", 0.0))
+    return EarthLocation.from_geodetic(lon, lat, height if np.isfinite(height) else 0.0)
+
+
+def pointing(obs: xr.DataTree) -> SkyCoord:
+    """Return the pointing position.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Observation.
+
+    Returns
+    -------
+    position : SkyCoord
+        ICRS. A run that keeps altitude and azimuth (drift scan) gives the
+        position at mid-time.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no pointing.
+    """
+    from astropy.coordinates import SkyCoord
+
+    ra, dec, alt, az = _pointing_scalars(obs)
+    if np.isfinite([ra, dec]).all():
+        return SkyCoord(ra, dec, unit="deg", frame="icrs")
+    place = location(obs)
+    if place is None or not np.isfinite([alt, az]).all():
+        raise MissingDataError(
+            f"Run {obs_id(obs)} has no pointing: RA_PNT and DEC_PNT (or ALT_PNT, AZ_PNT, GEOLON and "
+            f"GEOLAT) are missing from the EVENTS header."
+        )
+    return _horizon(az, alt, obs, place).icrs
+
+
+def _pointing_scalars(obs: xr.DataTree) -> tuple[float, float, float, float]:
+    if "pointing" not in obs:
+        return (float("nan"),) * 4
+    node = group(obs, "pointing")
+    ra, dec, alt, az = (float(node[name].values) for name in ("ra", "dec", "alt", "az"))
+    return ra, dec, alt, az
+
+
+def _horizon(az: float, alt: float, obs: xr.DataTree, place: Any) -> SkyCoord:
+    from astropy.coordinates import AltAz, SkyCoord
+
+    return SkyCoord(az, alt, unit="deg", frame=AltAz(obstime=tmid(obs), location=place))
+
+
+def pointing_altaz(obs: xr.DataTree) -> SkyCoord:
+    """Return the pointing in altitude and azimuth.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Observation with a location.
+
+    Returns
+    -------
+    position : SkyCoord
+        AltAz frame at mid-time: ALT_PNT and AZ_PNT where given, else computed.
+
+    Raises
+    ------
+    MissingDataError
+        If the place of the telescopes is not known.
+    """
+    place = location(obs)
+    if place is None:
+        raise MissingDataError(
+            f"Run {obs_id(obs)} has no location: GEOLON and GEOLAT are missing from the EVENTS header."
+        )
+    _, _, alt, az = _pointing_scalars(obs)
+    if np.isfinite([alt, az]).all():
+        return _horizon(az, alt, obs, place)
+    from astropy.coordinates import AltAz
+
+    return pointing(obs).transform_to(AltAz(obstime=tmid(obs), location=place))
+
+
+def is_pointlike(obs: xr.DataTree) -> bool:
+    """Return whether the responses hold for a cut around the source (HDUCLAS3 POINT-LIKE)."""
+    return any(
+        obs[group].attrs.get("HDUCLAS3") == "POINT-LIKE"
+        for group in ("aeff", "edisp", "psf", "rad_max")
+        if group in obs
+    )
