@@ -1,0 +1,89 @@
+"""Shapes: they integrate to one, agree with the peer, and know their frames."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+
+import xgamma as xg
+from xgamma import sky
+from xgamma.errors import FrameError, XGammaError
+from xgamma.modeling import spatial as sp
+from xgamma.modeling.template import TemplateMap
+
+SHAPES = [
+    sp.Gaussian(sigma="0.2 deg"),
+    sp.Gaussian(sigma="0.2 deg", e=0.8, phi="30 deg"),
+    sp.Disk(r_0="0.5 deg"),
+    sp.Disk(r_0="0.5 deg", e=0.7, phi="-40 deg"),
+    sp.Disk(r_0="0.5 deg", edge_width=0),
+    sp.Shell(radius="0.4 deg", width="0.2 deg"),
+    sp.Shell2(r_0="0.6 deg", eta=0.4),
+    sp.GeneralizedGaussian(r_0="0.2 deg", eta=0.5),
+    sp.GeneralizedGaussian(r_0="0.2 deg", eta=0.3, e=0.5, phi="80 deg"),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=repr)
+def test_integrates_to_one(shape):
+    shape = shape.copy()
+    shape.lon, shape.lat = 83.6, 22.0
+    grid = xg.create_map(shape.position, 4.0, 0.01)
+    lon, lat = sky.lonlat(grid)
+    total = float((shape(lon, lat) * sky.solid_angle(grid)).sum())
+    assert total == pytest.approx(1, abs=4e-3)
+
+
+@pytest.mark.parametrize("shape", SHAPES[:4] + SHAPES[5:], ids=repr)
+def test_against_peer(gammapy, shape):
+    from gammapy.modeling.models import SPATIAL_MODEL_REGISTRY
+
+    peer = SPATIAL_MODEL_REGISTRY.get_cls(shape.tag)(
+        **{p.name: p.quantity for p in shape.parameters}
+    )
+    lon, lat = np.meshgrid(np.linspace(-1, 1, 31), np.linspace(-1, 1, 33))
+    theirs = peer(lon * u.deg, lat * u.deg).to_value("sr-1")
+    np.testing.assert_allclose(shape(lon, lat).value, theirs, atol=1e-7 * theirs.max())
+    assert shape.extent == pytest.approx(peer.evaluation_radius.to_value("deg"))
+    assert shape.bin_size == pytest.approx(peer.evaluation_bin_size_min.to_value("deg"))
+
+
+def test_frames():
+    at = SkyCoord(10, 3, unit="deg", frame="galactic")
+    first = sp.Gaussian(sigma="0.3 deg", position=at, frame="galactic", e=0.6, phi="20 deg")
+    points = sp.kernels.unit_vectors(np.radians([9.9, 10.2]), np.radians([3.1, 3.0]))
+    inside = first.on_points(points, "galactic")
+    turned = sp.rotation("galactic", "icrs") @ points
+    np.testing.assert_allclose(first.on_points(turned, "icrs"), inside, rtol=1e-9)
+    moved = sp.PointSource(position=at)
+    assert moved.position.separation(at).arcsec < 1e-6
+    with pytest.raises(FrameError, match="not known"):
+        sp.PointSource(frame="altaz")
+    with pytest.raises(XGammaError, match="out of its range -90 to 90"):
+        sp.PointSource(lat="91 deg")
+
+
+def test_regions():
+    assert sp.PointSource().to_region() is not None
+    assert sp.Disk(r_0="0.5 deg").to_region().height.to_value("deg") == 1.0
+    assert sp.Shell().to_region().radius.to_value("deg") == pytest.approx(1.2)
+
+
+def test_template_map():
+    grid = xg.create_map((83.6, 22.0), 2.0, 0.05)
+    source = sp.Gaussian(sigma="0.2 deg", lon=83.6, lat=22.0)
+    image = 7 * source(*sky.lonlat(grid))
+    template = TemplateMap(image)
+    lon, lat = np.meshgrid(np.linspace(83.4, 83.8, 21), np.linspace(21.8, 22.2, 21))
+    expected = source(lon, lat).value
+    np.testing.assert_allclose(template(lon, lat).value, expected, atol=0.02 * expected.max())
+    assert float(template(80, 22).value) == 0
+    shifted = template.copy()
+    shifted.lat = template.lat.value + 0.1
+    assert float(shifted(83.6, 22.1).value) == pytest.approx(float(template(83.6, 22.0).value))
+    with pytest.raises(XGammaError, match="NaN or negative"):
+        TemplateMap(-image)
+    with pytest.raises(XGammaError, match="empty"):
+        TemplateMap(image * 0)
+    with pytest.raises(XGammaError, match="no filename"):
+        template.extra()

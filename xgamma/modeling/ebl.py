@@ -1,0 +1,147 @@
+"""Absorption by the extragalactic background light, from a table given by the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.modeling.parameter import Spec
+from xgamma.modeling.spectral import Spectrum, table_quantity
+from xgamma.units import to_value
+
+__all__ = ["EBLAbsorption", "read_ebl"]
+
+
+class EBLAbsorption(Spectrum):
+    r"""Fraction of gamma rays that survive the way, :math:`e^{-\alpha\,\tau(E, z)}`.
+
+    Interpolation is linear in redshift and log energy, of the logarithm of the table
+    (that is, of the optical depth); beyond the table its ends are carried on, and the
+    result stays between 0 and 1.
+
+    Parameters
+    ----------
+    energy : Quantity or array_like
+        Nodes, increasing; plain numbers are TeV.
+    redshifts : array_like
+        Nodes, increasing.
+    transmission : array_like
+        :math:`e^{-\tau}`, shape (redshift, energy).
+    redshift : float
+        Of the source.
+    alpha_norm : float
+        Factor on the optical depth.
+    filename : str, optional
+        Where the table came from; written to YAML instead of the table.
+
+    Examples
+    --------
+    >>> table = EBLAbsorption([0.1, 1, 10], [0.1, 0.2], [[1, 0.5, 0.1], [1, 0.25, 0.01]])
+    >>> float(table("1 TeV").round(3))
+    0.5
+    """
+
+    tag, short = "EBLAbsorptionNormSpectralModel", "ebl-norm"
+    unit = ""
+    specs: ClassVar[dict[str, Spec]] = {
+        "redshift": Spec(0.1, frozen=True),
+        "alpha_norm": Spec(1.0, frozen=True),
+    }
+
+    def __init__(
+        self,
+        energy: Any,
+        redshifts: Any,
+        transmission: Any,
+        redshift: Any = 0.1,
+        alpha_norm: Any = 1.0,
+        filename: str | None = None,
+    ) -> None:
+        super().__init__(redshift=redshift, alpha_norm=alpha_norm)
+        self.energy = np.asarray(to_value(energy, "TeV", "energy"), dtype=float)
+        self.redshifts = np.asarray(redshifts, dtype=float)
+        self.transmission = np.asarray(transmission, dtype=float)
+        self.filename = filename
+        if self.transmission.shape != (self.redshifts.size, self.energy.size):
+            raise XGammaError(
+                f"The absorption table has the shape {self.transmission.shape}, but "
+                f"{self.redshifts.size} redshifts and {self.energy.size} energies were given."
+            )
+        # exp(-100) of the light is none, and keeps the logarithm finite.
+        self._depth = -np.log(np.clip(self.transmission, np.exp(-100.0), 1.0))
+
+    def kernel(self, energy: np.ndarray) -> np.ndarray:
+        """See `Spectrum.kernel`."""
+        redshift, alpha_norm = self.kernel_values()
+        z = self.redshifts
+        i = int(np.clip(np.searchsorted(z, redshift) - 1, 0, max(z.size - 2, 0)))
+        depth = self._depth[i]
+        if z.size > 1:
+            t = (redshift - z[i]) / (z[i + 1] - z[i])
+            depth = (1 - t) * depth + t * self._depth[i + 1]
+        nodes, x = np.log(self.energy), np.log(energy)
+        j = np.clip(np.searchsorted(nodes, x) - 1, 0, nodes.size - 2)
+        s = (x - nodes[j]) / (nodes[j + 1] - nodes[j])
+        tau = (1 - s) * depth[j] + s * depth[j + 1]
+        return np.exp(-alpha_norm * np.maximum(tau, 0.0))
+
+    def extra(self) -> dict[str, Any]:
+        """Entries of the serialised form beside the parameters."""
+        if self.filename is not None:
+            return {"filename": self.filename}
+        return {
+            "energy": {"data": self.energy.tolist(), "unit": "TeV"},
+            "param": {"data": self.redshifts.tolist(), "unit": ""},
+            "values": {"data": self.transmission.tolist(), "unit": ""},
+        }
+
+    @classmethod
+    def from_extra(cls, data: dict[str, Any]) -> EBLAbsorption:
+        """Make the component from its serialised form."""
+        if "filename" in data:
+            return read_ebl(data["filename"])
+        return cls(table_quantity(data["energy"]), data["param"]["data"], data["values"]["data"])
+
+    def __repr__(self) -> str:
+        return (
+            f"EBLAbsorption(redshift={self.redshift.value:g}, alpha_norm={self.alpha_norm.value:g})"
+        )
+
+
+def read_ebl(path: str | Path, redshift: Any = 0.1, alpha_norm: Any = 1.0) -> EBLAbsorption:
+    """Read an absorption table in XSPEC table-model form (HDUs PARAMETERS, ENERGIES, SPECTRA).
+
+    Parameters
+    ----------
+    path : str or Path
+        FITS file; its energies are in keV, as the form says.
+    redshift, alpha_norm : float
+        Of the source.
+
+    Returns
+    -------
+    absorption : EBLAbsorption
+        A factor to multiply a spectrum with.
+
+    Raises
+    ------
+    MissingDataError
+        If the file or one of its HDUs is not there.
+    """
+    from astropy.io import fits
+
+    if not Path(path).exists():
+        raise MissingDataError(f"There is no absorption table {str(path)!r}: give a path to one.")
+    with fits.open(path) as hdus:
+        missing = [name for name in ("PARAMETERS", "ENERGIES", "SPECTRA") if name not in hdus]
+        if missing:
+            raise MissingDataError(f"{str(path)!r} has no HDU {missing[0]}: is it an XSPEC table?")
+        # Tables in circulation repeat some redshifts: keep the first of each.
+        redshifts, first = np.unique(hdus["PARAMETERS"].data["VALUE"][0], return_index=True)
+        bounds = hdus["ENERGIES"].data
+        energy = np.sqrt(bounds["ENERG_LO"].astype(float) * bounds["ENERG_HI"].astype(float)) * 1e-9
+        spectra = hdus["SPECTRA"].data["INTPSPEC"][first].astype(float)
+    return EBLAbsorption(energy, redshifts, spectra, redshift, alpha_norm, filename=str(path))

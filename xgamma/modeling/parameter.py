@@ -1,0 +1,312 @@
+"""Parameters: named numbers with a unit, bounds and an error, that can be shared.
+
+A component (a spectrum, a shape, a light curve) declares its parameters once, as
+data.  To link two components, assign one's parameter to the other: both then hold
+the same object.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from xgamma.errors import XGammaError
+from xgamma.units import conversion, parse_unit, to_value
+
+__all__ = ["Component", "Parameter", "Prior", "gaussian_prior", "uniform_prior"]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of a parameter before the fit.
+
+    Parameters
+    ----------
+    kind : {"gaussian", "uniform"}
+        Law.
+    a, b : float
+        Mean and standard deviation, or lower and upper limit, in the parameter's unit.
+    weight : float
+        Factor on its contribution to the fit statistic.
+
+    Examples
+    --------
+    >>> known = Prior("gaussian", 2.0, 0.1)
+    >>> round(known.stat(2.1) - known.stat(2.0), 6)
+    1.0
+    """
+
+    kind: str
+    a: float
+    b: float
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in {"gaussian", "uniform"}:
+            raise XGammaError(f"The prior {self.kind!r} is not known: use 'gaussian' or 'uniform'.")
+        if self.kind == "gaussian" and not self.b > 0:
+            raise XGammaError(f"A gaussian prior needs a positive width, not {self.b}.")
+        if self.kind == "uniform" and not self.b > self.a:
+            raise XGammaError(f"A uniform prior needs max > min, not {self.a} to {self.b}.")
+
+    def stat(self, value: float) -> float:
+        """Return ``-2 ln p(value)`` times the weight, infinite outside a uniform prior."""
+        if self.kind == "gaussian":
+            pull = (value - self.a) / self.b
+            return self.weight * float(pull**2 + np.log(2 * np.pi * self.b**2))
+        inside = self.a <= value <= self.b
+        return self.weight * (2 * float(np.log(self.b - self.a)) if inside else np.inf)
+
+
+def gaussian_prior(mu: float, sigma: float, weight: float = 1.0) -> Prior:
+    """Return a gaussian prior: ``model.spectral.index.prior = gaussian_prior(2.2, 0.1)``."""
+    return Prior("gaussian", mu, sigma, weight)
+
+
+def uniform_prior(min: float, max: float, weight: float = 1.0) -> Prior:
+    """Return a prior that is flat from `min` to `max` and nothing outside."""
+    return Prior("uniform", min, max, weight)
+
+
+class Parameter:
+    """A number of a model.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the component.
+    value : float
+        Value in `unit`.
+    unit : str
+        Unit, as astropy parses it.
+    min, max : float
+        Bounds, NaN where there is none.
+    frozen : bool
+        Whether a fit leaves it alone.
+    error : float
+        Standard deviation, in `unit`; 0 before a fit.
+    prior : Prior, optional
+        Prior knowledge, which a fit adds to its statistic.
+    log : bool
+        Whether it is a positive scale factor, best scanned in logarithm.
+
+    Examples
+    --------
+    >>> index = Parameter("index", 2.0, min=0, max=5)
+    >>> index.value = 7
+    Traceback (most recent call last):
+    ...
+    xgamma.errors.XGammaError: The parameter 'index' = 7 is out of its range 0 to 5: ...
+    """
+
+    __slots__ = ("_value", "error", "frozen", "log", "max", "min", "name", "prior", "unit")
+
+    def __init__(
+        self,
+        name: str,
+        value: float,
+        unit: str = "",
+        min: float = np.nan,
+        max: float = np.nan,
+        frozen: bool = False,
+        error: float = 0.0,
+        prior: Prior | None = None,
+        log: bool = False,
+    ) -> None:
+        self.name, self.unit, self.frozen, self.error = name, unit, frozen, error
+        self.min, self.max, self.prior, self.log = min, max, prior, log
+        self._value = float(value)
+        self.check(self._value)
+
+    def check(self, value: float) -> None:
+        """Raise unless a value lies within the bounds."""
+        if value < self.min or value > self.max:
+            raise XGammaError(
+                f"The parameter {self.name!r} = {value:g} is out of its range "
+                f"{self.min:g} to {self.max:g}: give a value inside, or widen min and max."
+            )
+
+    @property
+    def value(self) -> float:
+        """Value in the parameter's unit."""
+        return self._value
+
+    @value.setter
+    def value(self, value: float) -> None:
+        value = float(value)
+        self.check(value)
+        self._value = value
+
+    @property
+    def quantity(self) -> Any:
+        """Value with its unit, an astropy ``Quantity``."""
+        from astropy.units import Quantity
+
+        return Quantity(self._value, parse_unit(self.unit))
+
+    def to_value(self, unit: str) -> float:
+        """Return the value in another unit."""
+        return self._value * conversion(self.unit, unit)
+
+    def convert_to(self, unit: str) -> None:
+        """Express the value, its bounds and its error in another unit."""
+        factor = conversion(self.unit, unit)
+        self.unit = unit
+        self.min, self.max, self.error = self.min * factor, self.max * factor, self.error * factor
+        if self.prior is not None:
+            self.prior = replace(self.prior, a=self.prior.a * factor, b=self.prior.b * factor)
+        self._value *= factor
+
+    def __float__(self) -> float:
+        return self._value
+
+    def __repr__(self) -> str:
+        bounds = (
+            "" if np.isnan(self.min) and np.isnan(self.max) else f", {self.min:g}..{self.max:g}"
+        )
+        error = f" ± {self.error:.3g}" if self.error else ""
+        state = ", frozen" if self.frozen else ""
+        return f"<{self.name} = {self._value:.6g}{error} {self.unit}{bounds}{state}>".replace(
+            " >", ">"
+        )
+
+
+Value: TypeAlias = Any  # Parameter | Quantity | str | float
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How a component declares a parameter: its default and the unit kernels want."""
+
+    default: float
+    unit: str = ""
+    min: float = np.nan
+    max: float = np.nan
+    frozen: bool = False
+    log: bool = False
+    # The unit that the NumPy kernels use; other units of the kind are converted to it.
+    kernel_unit: str = field(default="")
+
+    def make(self, name: str) -> Parameter:
+        """Return a parameter at its default."""
+        return Parameter(
+            name, self.default, self.unit, self.min, self.max, self.frozen, log=self.log
+        )
+
+
+class Component:
+    """Base of spectra, shapes and time profiles: named parameters, declared in `specs`.
+
+    Assigning a number, a string with a unit or a quantity sets the value of a parameter;
+    assigning a `Parameter` shares it (a link).
+    """
+
+    specs: ClassVar[dict[str, Spec]] = {}
+    tag: ClassVar[str] = ""
+    short: ClassVar[str] = ""
+    registry: ClassVar[dict[str, type[Component]]]
+    _parameters: dict[str, Parameter]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("tag"):
+            for name in (cls.tag, cls.short):
+                cls.registry[name] = cls
+        if "__init__" not in cls.__dict__ and cls.specs:
+            only = inspect.Parameter.KEYWORD_ONLY
+            cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+                [
+                    inspect.Parameter(name, only, default=f"{spec.default:g} {spec.unit}".strip())
+                    for name, spec in cls.specs.items()
+                ]
+            )
+
+    def __init__(self, **values: Value) -> None:
+        object.__setattr__(self, "_parameters", {})
+        object.__setattr__(self, "covariance", None)
+        unknown = sorted(set(values) - set(self.specs))
+        if unknown:
+            known = ", ".join(self.specs) or "none"
+            raise XGammaError(
+                f"{type(self).__name__} has no parameter {unknown[0]!r}: its parameters are {known}."
+            )
+        for name, spec in self.specs.items():
+            self._parameters[name] = spec.make(name)
+            if name in values:
+                setattr(self, name, values[name])
+
+    def __getattr__(self, name: str) -> Any:
+        parameters = self.__dict__.get("_parameters", {})
+        if name in parameters:
+            return parameters[name]
+        raise AttributeError(f"{type(self).__name__} has no parameter or attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dict__.get("_parameters", {}):
+            object.__setattr__(self, name, value)
+            return
+        where = f"{type(self).__name__}.{name}"
+        if isinstance(value, Parameter):
+            conversion(value.unit, self.specs[name].unit)
+            self._parameters[name] = value
+        else:
+            set_parameter(self._parameters[name], value, where)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._parameters]
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The parameters, in their order."""
+        return list(self._parameters.values())
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Yield each parameter with its dotted name."""
+        for name, parameter in self._parameters.items():
+            yield f"{prefix}{name}", parameter
+
+    def kernel_values(self) -> tuple[float, ...]:
+        """Return the values in the units of the kernels, in the order of `specs`."""
+        return tuple(
+            p._value * conversion(p.unit, spec.kernel_unit or spec.unit)
+            for p, spec in zip(self._parameters.values(), self.specs.values(), strict=True)
+        )
+
+    def copy(self) -> Any:
+        """Return a deep copy; parameters shared inside it stay shared."""
+        return copy.deepcopy(self)
+
+    def freeze(self) -> None:
+        """Freeze every parameter."""
+        for parameter in self.parameters:
+            parameter.frozen = True
+
+    def __repr__(self) -> str:
+        inside = ", ".join(
+            f"{n}={p.value:.6g}{' ' + p.unit if p.unit else ''}" for n, p in self.named_parameters()
+        )
+        return f"{type(self).__name__}({inside})"
+
+
+def set_parameter(parameter: Parameter, value: Value, where: str) -> None:
+    """Set a parameter from a number, a string with a unit, or a quantity, keeping its unit."""
+    if isinstance(value, str):
+        from astropy.units import Quantity
+
+        try:
+            value = Quantity(value)
+        except (TypeError, ValueError):
+            raise XGammaError(
+                f"{where}={value!r} is not a quantity: write for example '1 {parameter.unit}'."
+            ) from None
+    unit = getattr(value, "unit", None)
+    if unit is not None:
+        to_value(value, parameter.unit, where)
+        parameter.convert_to(unit.to_string())
+        value = value.value
+    parameter.value = float(value)

@@ -1,0 +1,368 @@
+"""Models of sources and of backgrounds, and lists of them."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.errors import MissingDataError, UnitError, XGammaError
+from xgamma.modeling.parameter import Parameter
+from xgamma.modeling.spatial import Shape
+from xgamma.modeling.spectral import FLUX, PowerLawNorm, Spectrum
+from xgamma.modeling.temporal import TimeProfile
+
+__all__ = ["FoVBackground", "Model", "Models", "SkyModel", "TemplateNPred"]
+
+COUNTER = itertools.count(1)
+
+
+class Model:
+    """Base of the entries of `Models`: a name, components, and the datasets it acts on."""
+
+    name: str
+    datasets: list[str] | None
+    spectral: Spectrum
+
+    def components(self) -> dict[str, Any]:
+        """Return the components by role (``spectral``, ``spatial``, ``temporal``)."""
+        roles = ("spectral", "spatial", "temporal")
+        return {r: getattr(self, r) for r in roles if getattr(self, r, None) is not None}
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """All parameters, a shared one once."""
+        return list(dict.fromkeys(p for c in self.components().values() for p in c.parameters))
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield each parameter with its name, such as ``"crab.spectral.index"``."""
+        for role, component in self.components().items():
+            yield from component.named_parameters(f"{self.name}.{role}.")
+
+    def acts_on(self, dataset: str | None) -> bool:
+        """Tell whether the model belongs to the dataset of this name."""
+        return self.datasets is None or dataset in self.datasets
+
+    def copy(self) -> Any:
+        """Return a deep copy."""
+        return copy.deepcopy(self)
+
+    def freeze(self) -> None:
+        """Freeze every parameter."""
+        for parameter in self.parameters:
+            parameter.frozen = True
+
+    def __repr__(self) -> str:
+        parts = "".join(f", {role}={c!r}" for role, c in self.components().items())
+        return f"{type(self).__name__}({self.name!r}{parts})"
+
+
+class SkyModel(Model):
+    """A source: a spectrum, and if wanted a shape and a time profile.
+
+    Parameters
+    ----------
+    spectral : Spectrum
+        Differential flux.
+    spatial : Shape, optional
+        Surface brightness; none for a dataset without a sky (a spectrum of a region).
+    temporal : TimeProfile, optional
+        Factor in time, averaged over the good time intervals of a dataset.
+    name : str, optional
+        Unique name.
+    datasets : str or list of str, optional
+        Names of the datasets it belongs to; all when absent.
+    apply_irf : dict, optional
+        Which of ``exposure``, ``psf`` and ``edisp`` to apply (all by default).
+
+    Raises
+    ------
+    UnitError
+        If the spectrum is a factor, not a flux.
+
+    Examples
+    --------
+    >>> from xgamma.modeling.spectral import PowerLaw
+    >>> from xgamma.modeling.spatial import PointSource
+    >>> crab = SkyModel(PowerLaw(index=2.6), PointSource(lon=83.63, lat=22.01), name="crab")
+    >>> crab.spectral.index.value
+    2.6
+    >>> [name for name, p in crab.named_parameters() if not p.frozen][:2]
+    ['crab.spectral.index', 'crab.spectral.amplitude']
+    """
+
+    def __init__(
+        self,
+        spectral: Spectrum,
+        spatial: Shape | None = None,
+        temporal: TimeProfile | None = None,
+        name: str | None = None,
+        datasets: str | Iterable[str] | None = None,
+        apply_irf: dict[str, bool] | None = None,
+    ) -> None:
+        for role, component, kind in (
+            ("spectral", spectral, Spectrum),
+            ("spatial", spatial, Shape),
+            ("temporal", temporal, TimeProfile),
+        ):
+            if component is not None and not isinstance(component, kind):
+                raise XGammaError(
+                    f"{role}={component!r} of the model {name!r} is not a {kind.__name__}."
+                )
+        if spectral.unit != FLUX:
+            raise UnitError(
+                f"The spectrum of the model {name!r} is a factor without a unit: multiply it with "
+                f"a flux in {FLUX!r}, as in PowerLaw() * PowerLawNorm()."
+            )
+        self.spectral, self.spatial, self.temporal = spectral, spatial, temporal
+        self.name = name or f"source-{next(COUNTER)}"
+        self.datasets = name_list(datasets)
+        self.apply_irf = {"exposure": True, "psf": True, "edisp": True, **(apply_irf or {})}
+
+
+class FoVBackground(Model):
+    """The background of one dataset, corrected by a factor that may depend on energy.
+
+    Parameters
+    ----------
+    dataset : str or list of str
+        Name of the dataset.
+    spectral : Spectrum, optional
+        Factor; a free norm and a frozen tilt by default.
+    spatial : Shape, optional
+        Factor over the sky, evaluated as it is (not normalised).
+    name : str, optional
+        Unique name; the dataset's with ``-bkg`` by default.
+
+    Examples
+    --------
+    >>> FoVBackground(dataset="crab").name
+    'crab-bkg'
+    """
+
+    def __init__(
+        self,
+        dataset: str | Iterable[str],
+        spectral: Spectrum | None = None,
+        spatial: Shape | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.spectral = PowerLawNorm() if spectral is None else spectral
+        self.spatial = spatial
+        self.datasets = name_list(dataset)
+        if self.spectral.unit:
+            raise UnitError(
+                f"The background of {dataset!r} is corrected by a factor without a unit, "
+                f"not by a flux: use PowerLawNorm."
+            )
+        if not self.datasets:
+            raise XGammaError("A FoVBackground needs the name of its dataset: dataset='crab'.")
+        self.name = name or f"{self.datasets[0]}-bkg"
+
+
+class TemplateNPred(Model):
+    """Predicted counts given as a map, scaled by a factor.
+
+    Parameters
+    ----------
+    map : DataArray
+        Counts, dims those of the dataset's counts.
+    spectral : Spectrum, optional
+        Factor; a free norm by default.
+    name : str, optional
+        Unique name.
+    datasets : str or list of str, optional
+        Names of the datasets it belongs to; all when absent.
+    filename : str, optional
+        Where the map is kept, for YAML.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> extra = TemplateNPred(xr.DataArray([1.0, 2.0], dims="energy"), name="extra")
+    >>> extra.spectral.norm.value
+    1.0
+    """
+
+    def __init__(
+        self,
+        map: xr.DataArray,
+        spectral: Spectrum | None = None,
+        name: str | None = None,
+        datasets: str | Iterable[str] | None = None,
+        filename: str | None = None,
+    ) -> None:
+        self.map, self.filename = map, filename
+        self.spectral = PowerLawNorm() if spectral is None else spectral
+        self.name = name or f"template-{next(COUNTER)}"
+        self.datasets = name_list(datasets)
+        if self.spectral.unit:
+            raise UnitError(
+                f"The template {self.name!r} is scaled by a factor without a unit: use PowerLawNorm."
+            )
+        if np.issubdtype(map.dtype, np.floating) and bool(np.isnan(map).any()):
+            raise XGammaError(f"The template {self.name!r} holds NaN: fill it before use.")
+
+
+def name_list(value: str | Iterable[str] | None) -> list[str] | None:
+    """Return a list of names, or None for all."""
+    if value is None:
+        return None
+    return [value] if isinstance(value, str) else list(value)
+
+
+class Models(list[Model]):
+    """Models, found by name.
+
+    Parameters
+    ----------
+    models : Model or iterable of Model
+        Entries; their names must differ.
+
+    Examples
+    --------
+    >>> from xgamma.modeling.spectral import PowerLaw
+    >>> models = Models([SkyModel(PowerLaw(), name="a"), FoVBackground("gc")])
+    >>> models.names
+    ['a', 'gc-bkg']
+    >>> models["a"].spectral.amplitude.value
+    1e-12
+    """
+
+    def __init__(self, models: Model | Iterable[Model] = ()) -> None:
+        super().__init__([models] if isinstance(models, Model) else models)
+        seen: set[str] = set()
+        for model in self:
+            if not isinstance(model, Model):
+                raise XGammaError(f"{model!r} is not a model: use SkyModel or FoVBackground.")
+            if model.name in seen:
+                raise XGammaError(f"Two models are named {model.name!r}: give each its own name=.")
+            seen.add(model.name)
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            found = super().__getitem__(key)
+            return Models(found) if isinstance(key, slice) else found
+        for model in self:
+            if model.name == key:
+                return model
+        raise MissingDataError(
+            f"There is no model {key!r}: there are {', '.join(self.names) or 'none'}."
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """Names, in order."""
+        return [model.name for model in self]
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """All parameters, a shared one once."""
+        return list(dict.fromkeys(p for model in self for p in model.parameters))
+
+    @property
+    def free_parameters(self) -> list[Parameter]:
+        """The parameters that a fit changes."""
+        return [p for p in self.parameters if not p.frozen]
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Return parameters by full name; a shared one appears under its first name only."""
+        named: dict[str, Parameter] = {}
+        seen: set[int] = set()
+        for model in self:
+            for name, parameter in model.named_parameters():
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    named[name] = parameter
+        return named
+
+    def select(self, dataset: str | None) -> Models:
+        """Return the models that belong to a dataset."""
+        return Models(model for model in self if model.acts_on(dataset))
+
+    def copy(self) -> Models:
+        """Return a deep copy in which shared parameters stay shared."""
+        return copy.deepcopy(self)
+
+    def freeze(self) -> None:
+        """Freeze every parameter."""
+        for parameter in self.parameters:
+            parameter.frozen = True
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return the table of parameters.
+
+        Returns
+        -------
+        table : Dataset
+            Dim ``parameter`` (full names): ``value``, ``error``, ``min``, ``max`` (in the
+            unit named by the coordinate ``unit``) and ``frozen``.
+
+        Examples
+        --------
+        >>> table = Models(FoVBackground("gc")).to_dataset()
+        >>> float(table.value.sel(parameter="gc-bkg.spectral.norm"))
+        1.0
+        """
+        named = self.named_parameters()
+        columns = {
+            key: ("parameter", [getattr(p, key) for p in named.values()])
+            for key in ("value", "error", "min", "max", "frozen")
+        }
+        names = np.array(list(named), dtype=np.str_)
+        units = np.array([p.unit for p in named.values()], dtype=np.str_)
+        return xr.Dataset(columns, {"parameter": names, "unit": ("parameter", units)})
+
+    def to_yaml(self) -> str:
+        """Return the models as YAML text, in the form gammapy reads."""
+        from xgamma.modeling.yaml import to_yaml
+
+        return to_yaml(self)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Models:
+        """Make models from YAML text, gammapy's or our own."""
+        from xgamma.modeling.yaml import from_yaml
+
+        return from_yaml(text)
+
+    def write(self, path: str | Path, overwrite: bool = False) -> None:
+        """Write the models to a YAML file.
+
+        Parameters
+        ----------
+        path : str or Path
+            File.
+        overwrite : bool
+            Whether an existing file may be replaced.
+        """
+        target = Path(path)
+        if target.exists() and not overwrite:
+            raise XGammaError(f"{str(path)!r} exists: pass overwrite=True to replace it.")
+        target.write_text(self.to_yaml())
+
+    @classmethod
+    def read(cls, path: str | Path) -> Models:
+        """Read models from a YAML file."""
+        if not Path(path).exists():
+            raise MissingDataError(f"There is no model file {str(path)!r}.")
+        return cls.from_yaml(Path(path).read_text())
+
+    def __repr__(self) -> str:
+        lines = [f"Models: {', '.join(self.names) or 'none'}"]
+        links: dict[int, str] = {}
+        for model in self:
+            lines.append(f"\n{model.name} ({type(model).__name__})")
+            for name, p in model.named_parameters():
+                link = f" = {links[id(p)]}" if id(p) in links else ""
+                links.setdefault(id(p), name)
+                error = f"± {p.error:.3g}" if p.error else ""
+                state = "frozen" if p.frozen else ""
+                row = f"  {name.removeprefix(model.name + '.'):<24} {p.value:>13.6g} {error:<12} "
+                lines.append(f"{row}{p.unit} {state}{link}".rstrip())
+        return "\n".join(lines)

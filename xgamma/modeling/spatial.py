@@ -1,0 +1,396 @@
+"""Shapes on the sky: surface brightness that integrates to one."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from xgamma.errors import FrameError
+from xgamma.modeling.parameter import Component, Spec, set_parameter
+from xgamma.numerics import shapes as kernels
+from xgamma.units import position, to_value
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
+__all__ = [
+    "ConstantSpatial",
+    "Disk",
+    "Gaussian",
+    "GeneralizedGaussian",
+    "PointSource",
+    "Shape",
+    "Shell",
+    "Shell2",
+]
+
+FRAMES = ("icrs", "galactic", "fk5")
+LON = Spec(0.0, "deg", kernel_unit="rad")
+LAT = Spec(0.0, "deg", -90.0, 90.0, kernel_unit="rad")
+E = Spec(0.0, "", 0.0, 1.0, frozen=True)
+PHI = Spec(0.0, "deg", -180.0, 180.0, frozen=True, kernel_unit="rad")
+ALIASES = {"lon": "lon_0", "lat": "lat_0"}
+
+
+@lru_cache(maxsize=16)
+def rotation(source: str, target: str) -> np.ndarray:
+    """Return the matrix that turns unit vectors of one frame into those of another."""
+    if source == target:
+        return np.eye(3)
+    from astropy.coordinates import SkyCoord
+
+    axes = SkyCoord([0, 90, 0], [0, 0, 90], unit="deg", frame=source).transform_to(target)
+    return np.asarray(axes.cartesian.xyz.value)
+
+
+class Shape(Component):
+    """Base of all shapes.
+
+    Parameters
+    ----------
+    frame : {"icrs", "galactic", "fk5"}
+        Frame of the position, and of the north that `phi` is counted from.
+    position : SkyCoord or str, optional
+        Sets `lon` and `lat` in one go.
+    **values
+        Parameters: `lon` and `lat` (also `lon_0`, `lat_0`) in degrees, and those of the shape.
+    """
+
+    registry: ClassVar[dict[str, type[Component]]] = {}
+    frame: str
+    elongated: ClassVar[bool] = False
+    energy_dependent: ClassVar[bool] = False
+
+    def __init__(self, frame: str = "icrs", position: Any = None, **values: Any) -> None:
+        if frame not in FRAMES:
+            raise FrameError(f"The frame {frame!r} is not known: use one of {', '.join(FRAMES)}.")
+        object.__setattr__(self, "frame", frame)
+        super().__init__(**{ALIASES.get(k, k): v for k, v in values.items()})
+        if position is not None:
+            self.set_position(position)
+
+    def __getattr__(self, name: str) -> Any:
+        return super().__getattr__(ALIASES.get(name, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(ALIASES.get(name, name), value)
+
+    def set_position(self, value: Any) -> None:
+        """Move the shape.
+
+        Parameters
+        ----------
+        value : SkyCoord, str or (lon, lat)
+            New position, in any frame; a pair or a string is in the frame of the shape.
+        """
+        sky = position(value, self.frame).transform_to(self.frame)
+        set_parameter(self._parameters["lon_0"], sky.spherical.lon.to("deg"), "lon")
+        set_parameter(self._parameters["lat_0"], sky.spherical.lat.to("deg"), "lat")
+
+    @property
+    def position(self) -> SkyCoord:
+        """Position on the sky."""
+        from astropy.coordinates import SkyCoord
+
+        return SkyCoord(
+            self.lon_0.to_value("deg"), self.lat_0.to_value("deg"), unit="deg", frame=self.frame
+        )
+
+    @property
+    def extent(self) -> float:
+        """Radius beyond which the shape is taken as zero, degrees; infinite if it fills the sky."""
+        return np.inf
+
+    @property
+    def bin_size(self) -> float:
+        """Largest pixel, in degrees, on which the shape may be sampled."""
+        return np.inf
+
+    def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
+        """Surface brightness (per sr) from squared chord and position angle: plain numbers."""
+        raise NotImplementedError
+
+    def vectors(self, frame: str) -> np.ndarray:
+        """Unit vectors of the position, its east and its north in another frame, shape (3, 3)."""
+        values = self.kernel_values()
+        return kernels.tangent_frame(values[0], values[1]) @ rotation(self.frame, frame).T
+
+    def on_points(self, points: np.ndarray, frame: str) -> np.ndarray:
+        """Surface brightness (per sr) at unit vectors (3, ...) of a frame: plain numbers."""
+        center, east, north = self.vectors(frame)
+        angle = kernels.position_angle(points, east, north) if self.elongated else None
+        return self.density(kernels.chord2(points, center), angle)
+
+    def __call__(self, lon: Any, lat: Any) -> Any:
+        """Return the surface brightness.
+
+        Parameters
+        ----------
+        lon, lat : DataArray, Quantity or array_like
+            Position in the frame of the shape; plain numbers are degrees.
+
+        Returns
+        -------
+        brightness : DataArray or Quantity
+            In sr-1.
+
+        Examples
+        --------
+        >>> Disk(r_0="1 deg")(0, 0).round(0)
+        <Quantity 1045. 1 / sr>
+        """
+        from xgamma.modeling.spectral import labelled
+
+        points = kernels.unit_vectors(
+            np.radians(to_value(lon, "deg", "lon")), np.radians(to_value(lat, "deg", "lat"))
+        )
+        return labelled(self.on_points(points, self.frame), lon, "sr-1")
+
+    def to_region(self) -> Any:
+        """Return the outline as a sky region of the ``regions`` package.
+
+        Returns
+        -------
+        region : `~regions.SkyRegion`
+            A circle of the shape's radius.
+        """
+        from astropy.units import Quantity
+        from regions import CircleSkyRegion
+
+        return CircleSkyRegion(self.position, Quantity(self.extent, "deg"))
+
+    def extra(self) -> dict[str, Any]:
+        """Entries of the serialised form beside the parameters."""
+        return {"frame": self.frame}
+
+    @classmethod
+    def from_extra(cls, data: dict[str, Any]) -> Any:
+        """Make the component from its serialised form, parameters at their defaults."""
+        return cls(frame=data.get("frame", "icrs"))
+
+
+class PointSource(Shape):
+    """A point; on a map its flux is shared by the four nearest pixels so that the centroid stays.
+
+    Examples
+    --------
+    >>> float(PointSource(lon="83.63 deg", lat="22.01 deg").position.ra.deg)
+    83.63
+    """
+
+    tag, short = "PointSpatialModel", "point"
+    specs: ClassVar[dict[str, Spec]] = {"lon_0": LON, "lat_0": LAT}
+
+    @property
+    def extent(self) -> float:
+        """Zero."""
+        return 0.0
+
+    def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
+        """Infinite at the point, zero elsewhere."""
+        return np.where(squared_chord == 0, np.inf, 0.0)
+
+    def to_region(self) -> Any:
+        """Return the point as a region."""
+        from regions import PointSkyRegion
+
+        return PointSkyRegion(self.position)
+
+
+class Gaussian(Shape):
+    """Gaussian of width `sigma` (major axis), eccentricity `e` and position angle `phi`.
+
+    Examples
+    --------
+    >>> Gaussian(lon=0, lat=0, sigma="0.2 deg", frame="galactic").extent
+    1.0
+    """
+
+    tag, short = "GaussianSpatialModel", "gauss"
+    specs: ClassVar[dict[str, Spec]] = {
+        "lon_0": LON,
+        "lat_0": LAT,
+        "sigma": Spec(1.0, "deg", 0.0, kernel_unit="rad"),
+        "e": E,
+        "phi": PHI,
+    }
+
+    @property
+    def elongated(self) -> bool:  # type: ignore[override]
+        """Whether the shape depends on direction."""
+        return self.e.value != 0
+
+    @property
+    def extent(self) -> float:
+        """Five sigma, degrees."""
+        return 5 * self.sigma.to_value("deg")
+
+    @property
+    def bin_size(self) -> float:
+        """A third of sigma, degrees."""
+        return self.sigma.to_value("deg") / 3
+
+    def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
+        """See `Shape.density`."""
+        return kernels.gaussian(squared_chord, angle, *self.kernel_values()[2:])
+
+    def to_region(self) -> Any:
+        """Return the ellipse of one sigma."""
+        return ellipse_region(self, self.sigma.to_value("deg"))
+
+
+class GeneralizedGaussian(Shape):
+    r"""The shape :math:`e^{-(r/r_0)^{1/\eta}}`: disk, Gaussian (0.5) or Laplacian (1)."""
+
+    tag, short = "GeneralizedGaussianSpatialModel", "gauss-general"
+    specs: ClassVar[dict[str, Spec]] = {
+        "lon_0": LON,
+        "lat_0": LAT,
+        "r_0": Spec(1.0, "deg", kernel_unit="rad"),
+        "eta": Spec(0.5, "", 0.01, 1.0),
+        "e": E,
+        "phi": PHI,
+    }
+
+    elongated = Gaussian.elongated  # type: ignore[assignment]
+
+    @property
+    def extent(self) -> float:
+        """Nine r_0 for a Laplacian, one for a disk, degrees."""
+        return self.r_0.to_value("deg") * (1 + 8 * self.eta.value)
+
+    @property
+    def bin_size(self) -> float:
+        """Finer the steeper the shape, degrees."""
+        return self.r_0.to_value("deg") / (3 + 8 * self.eta.value) / (1 + self.e.value)
+
+    def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
+        """See `Shape.density`."""
+        return kernels.general_gaussian(squared_chord, angle, *self.kernel_values()[2:])
+
+    def to_region(self) -> Any:
+        """Return the ellipse of r_0."""
+        return ellipse_region(self, self.r_0.to_value("deg"))
+
+
+class Disk(Shape):
+    """Uniform disk or ellipse of semi-major axis `r_0`; its edge is `edge_width` r_0 wide."""
+
+    tag, short = "DiskSpatialModel", "disk"
+    specs: ClassVar[dict[str, Spec]] = {
+        "lon_0": LON,
+        "lat_0": LAT,
+        "r_0": Spec(1.0, "deg", 0.0, kernel_unit="rad"),
+        "e": E,
+        "phi": PHI,
+        "edge_width": Spec(0.01, "", 0.0, 1.0, frozen=True),
+    }
+
+    elongated = Gaussian.elongated  # type: ignore[assignment]
+
+    @property
+    def extent(self) -> float:
+        """The semi-major axis and its edge, and a tenth more, degrees."""
+        return 1.1 * self.r_0.to_value("deg") * (1 + self.edge_width.value)
+
+    @property
+    def bin_size(self) -> float:
+        """A tenth of the radius, degrees."""
+        return self.r_0.to_value("deg") * (1 - self.edge_width.value) / 10
+
+    def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
+        """See `Shape.density`."""
+        return kernels.disk(squared_chord, angle, *self.kernel_values()[2:])
+
+    def to_region(self) -> Any:
+        """Return the ellipse."""
+        return ellipse_region(self, self.r_0.to_value("deg"))
+
+
+class Shell(Shape):
+    """Projection of a uniformly bright shell of inner `radius` and `width`."""
+
+    tag, short = "ShellSpatialModel", "shell"
+    specs: ClassVar[dict[str, Spec]] = {
+        "lon_0": LON,
+        "lat_0": LAT,
+        "radius": Spec(1.0, "deg", 0.0, kernel_unit="rad"),
+        "width": Spec(0.2, "deg", 0.0, kernel_unit="rad"),
+    }
+
+    @property
+    def extent(self) -> float:
+        """The outer radius, degrees."""
+        return self.radius.to_value("deg") + self.width.to_value("deg")
+
+    @property
+    def bin_size(self) -> float:
+        """The width, degrees."""
+        return self.width.to_value("deg")
+
+    def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
+        """See `Shape.density`."""
+        inner, width = self.kernel_values()[2:]
+        return kernels.shell(squared_chord, inner, inner + width)
+
+
+class Shell2(Shape):
+    """The same shell by its outer radius `r_0` and its relative width `eta`."""
+
+    tag, short = "Shell2SpatialModel", "shell2"
+    specs: ClassVar[dict[str, Spec]] = {
+        "lon_0": LON,
+        "lat_0": LAT,
+        "r_0": Spec(1.0, "deg", 0.0, kernel_unit="rad"),
+        "eta": Spec(0.2, "", 0.02, 1.0),
+    }
+
+    @property
+    def extent(self) -> float:
+        """The outer radius, degrees."""
+        return self.r_0.to_value("deg")
+
+    @property
+    def bin_size(self) -> float:
+        """The width, degrees."""
+        return self.r_0.to_value("deg") * self.eta.value
+
+    def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
+        """See `Shape.density`."""
+        outer, eta = self.kernel_values()[2:]
+        return kernels.shell(squared_chord, outer * (1 - eta), outer)
+
+
+class ConstantSpatial(Shape):
+    """The same brightness everywhere, `value` per sr: it does not integrate to one."""
+
+    tag, short = "ConstantSpatialModel", "const"
+    specs: ClassVar[dict[str, Spec]] = {"value": Spec(1.0, "sr-1", frozen=True)}
+
+    def vectors(self, frame: str) -> np.ndarray:
+        """Any position will do."""
+        return np.eye(3)
+
+    def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
+        """See `Shape.density`."""
+        return np.full(squared_chord.shape, self.kernel_values()[0])
+
+    def extra(self) -> dict[str, Any]:
+        """No frame."""
+        return {}
+
+
+def ellipse_region(shape: Shape, major: float) -> Any:
+    """Return the ellipse of a shape with `e` and `phi`, of a semi-major axis in degrees."""
+    from astropy.units import Quantity
+    from regions import EllipseSkyRegion
+
+    minor = major * np.sqrt(1 - shape.e.value**2)
+    return EllipseSkyRegion(
+        shape.position,
+        width=Quantity(2 * minor, "deg"),
+        height=Quantity(2 * major, "deg"),
+        angle=shape.phi.quantity,
+    )

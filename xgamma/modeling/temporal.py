@@ -1,0 +1,336 @@
+"""Time profiles: a factor on the flux, and its mean over good time intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.modeling.parameter import Component, Spec
+from xgamma.units import conversion, to_value
+
+__all__ = ["ConstantTemporal", "LightCurve", "PhaseCurve", "TimeProfile"]
+
+
+class TimeProfile(Component):
+    """Base of time profiles; `scale` is the time scale in which its MJDs count."""
+
+    registry: ClassVar[dict[str, type[Component]]] = {}
+    scale: str = "utc"
+
+    def kernel(self, mjd: np.ndarray) -> np.ndarray:
+        """Factor at times in MJD of the profile's scale: plain numbers."""
+        raise NotImplementedError
+
+    def kernel_integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """Integral of the factor over each interval, in days: plain numbers."""
+        raise NotImplementedError
+
+    def mjd(self, time: Any) -> np.ndarray:
+        """Return times as MJD in the profile's scale."""
+        from astropy.time import Time
+
+        scaled = getattr(Time(time), self.scale)
+        return np.asarray(scaled.mjd)
+
+    def __call__(self, time: Any) -> np.ndarray:
+        """Return the factor.
+
+        Parameters
+        ----------
+        time : Time or str
+            When.
+
+        Returns
+        -------
+        factor : ndarray
+            Dimensionless.
+        """
+        return self.kernel(self.mjd(time))
+
+    def mean(self, start: Any, stop: Any) -> float:
+        """Return the mean factor over time intervals, weighted with their lengths.
+
+        Parameters
+        ----------
+        start, stop : Time
+            Intervals.
+
+        Returns
+        -------
+        mean : float
+            Dimensionless.
+        """
+        first, last = np.atleast_1d(self.mjd(start)), np.atleast_1d(self.mjd(stop))
+        return self.kernel_mean(first, last)
+
+    def kernel_mean(self, start: np.ndarray, stop: np.ndarray) -> float:
+        """Mean over intervals in MJD of the profile's scale: plain numbers."""
+        total = float(np.sum(stop - start))
+        return float(np.sum(self.kernel_integral(start, stop))) / total if total > 0 else 1.0
+
+    def extra(self) -> dict[str, Any]:
+        """Entries of the serialised form beside the parameters."""
+        return {"scale": self.scale}
+
+    @classmethod
+    def from_extra(cls, data: dict[str, Any]) -> Any:
+        """Make the component from its serialised form, parameters at their defaults."""
+        return cls()
+
+
+class ConstantTemporal(TimeProfile):
+    """A factor of one.
+
+    Examples
+    --------
+    >>> float(ConstantTemporal()("2020-01-01T00:00:00"))
+    1.0
+    """
+
+    tag, short = "ConstantTemporalModel", "const"
+
+    def kernel(self, mjd: np.ndarray) -> np.ndarray:
+        """See `TimeProfile.kernel`."""
+        return np.ones_like(mjd)
+
+    def kernel_integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """See `TimeProfile.kernel_integral`."""
+        return stop - start
+
+
+class LightCurve(TimeProfile):
+    """A light curve given by a table, straight between its nodes and level beyond them.
+
+    Parameters
+    ----------
+    time : Quantity or array_like
+        Nodes since `t_ref`, increasing; plain numbers are days.
+    norm : array_like
+        Factor at each node, not negative.
+    t_ref : float
+        Reference, MJD in `scale`.
+    scale : str
+        Time scale.
+    filename : str, optional
+        FITS table with the columns TIME and NORM; written to YAML instead of the table.
+
+    Examples
+    --------
+    >>> flare = LightCurve([0, 1, 2], [1, 3, 1], t_ref=59000)
+    >>> float(flare.kernel_mean(np.array([59000.0]), np.array([59002.0])))
+    2.0
+    """
+
+    tag, short = "LightCurveTemplateTemporalModel", "template"
+    specs: ClassVar[dict[str, Spec]] = {"t_ref": Spec(51544.0, "d", frozen=True)}
+
+    def __init__(
+        self,
+        time: Any,
+        norm: Any,
+        t_ref: Any = 51544.0,
+        scale: str = "utc",
+        filename: str | None = None,
+    ) -> None:
+        super().__init__(t_ref=t_ref)
+        self.time = np.atleast_1d(np.asarray(to_value(time, "d", "time"), dtype=float))
+        self.norm = np.atleast_1d(np.asarray(norm, dtype=float))
+        self.scale, self.filename = scale, filename
+        if self.time.shape != self.norm.shape or np.any(np.diff(self.time) <= 0):
+            raise XGammaError(
+                f"A light curve needs increasing times and one factor each, "
+                f"not {self.time.size} times and {self.norm.size} factors."
+            )
+        if np.any(self.norm < 0):
+            raise XGammaError("A light curve cannot be negative: its smallest factor is below 0.")
+        steps = 0.5 * (self.norm[1:] + self.norm[:-1]) * np.diff(self.time)
+        self._cumulative = np.concatenate([[0.0], np.cumsum(steps)])
+
+    def kernel(self, mjd: np.ndarray) -> np.ndarray:
+        """See `TimeProfile.kernel`."""
+        return np.interp(mjd - self.kernel_values()[0], self.time, self.norm)
+
+    def kernel_integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """See `TimeProfile.kernel_integral`; exact."""
+        (t_ref,) = self.kernel_values()
+        return self._primitive(stop - t_ref) - self._primitive(start - t_ref)
+
+    def _primitive(self, t: np.ndarray) -> np.ndarray:
+        inside = np.clip(t, self.time[0], self.time[-1])
+        i = np.clip(np.searchsorted(self.time, inside) - 1, 0, max(self.time.size - 2, 0))
+        value = np.interp(inside, self.time, self.norm)
+        area = self._cumulative[i] + 0.5 * (self.norm[i] + value) * (inside - self.time[i])
+        before = self.norm[0] * np.minimum(t - self.time[0], 0)
+        return area + before + self.norm[-1] * np.maximum(t - self.time[-1], 0)
+
+    def extra(self) -> dict[str, Any]:
+        """Entries of the serialised form beside the parameters."""
+        if self.filename is not None:
+            return {"scale": self.scale, "filename": self.filename, "format": "table", "unit": ""}
+        table = {"time": self.time.tolist(), "norm": self.norm.tolist(), "unit": "d"}
+        return {"scale": self.scale, "table": table}
+
+    @classmethod
+    def from_extra(cls, data: dict[str, Any]) -> LightCurve:
+        """Make the component from its serialised form."""
+        if "filename" in data:
+            return read_light_curve(data["filename"])
+        table = data["table"]
+        return cls(np.asarray(table["time"]), table["norm"], scale=data.get("scale", "utc"))
+
+    def __repr__(self) -> str:
+        return f"LightCurve({self.time.size} nodes from MJD {self.t_ref.value + self.time[0]:.3f})"
+
+
+def read_light_curve(path: str | Path) -> LightCurve:
+    """Read a light curve from a FITS table with the columns TIME and NORM.
+
+    Parameters
+    ----------
+    path : str or Path
+        File; its header gives MJDREFI, MJDREFF, TIMEUNIT and TIMESYS.
+
+    Returns
+    -------
+    profile : LightCurve
+        The time profile.
+
+    Raises
+    ------
+    MissingDataError
+        If the file is not there.
+    """
+    columns, header = read_columns(path, ("TIME", "NORM"))
+    unit = columns["TIME"][1] or str(header.get("TIMEUNIT", "d"))
+    t_ref = float(header.get("MJDREFI", 51544)) + float(header.get("MJDREFF", 0.0))
+    return LightCurve(
+        columns["TIME"][0] * conversion(unit, "d"),
+        columns["NORM"][0],
+        t_ref,
+        str(header.get("TIMESYS", "utc")).lower(),
+        str(path),
+    )
+
+
+def read_columns(
+    path: str | Path, names: tuple[str, ...]
+) -> tuple[dict[str, tuple[np.ndarray, str]], Any]:
+    """Read columns (values and unit) of the first table of a FITS file, and its header."""
+    from astropy.io import fits
+
+    if not Path(path).exists():
+        raise MissingDataError(f"There is no table {str(path)!r}: give a path to one.")
+    with fits.open(path) as hdus:
+        table = hdus[1]
+        known = {column.name.upper(): column for column in table.columns}
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise MissingDataError(f"{str(path)!r} has no column {missing[0]}.")
+        columns = {
+            n: (np.asarray(table.data[known[n].name], dtype=float), known[n].unit or "")
+            for n in names
+        }
+        return columns, table.header.copy()
+
+
+class PhaseCurve(TimeProfile):
+    r"""A periodic profile: a table of phase, and a timing solution.
+
+    The phase is :math:`\phi_0 + f_0 t + f_1 t^2/2 + f_2 t^3/6` with *t* since `t_ref`.
+
+    Parameters
+    ----------
+    phase, norm : array_like
+        Nodes from 0 to 1, increasing, and the factor at each.
+    normalize : bool
+        Whether to scale the factor so that its mean over a period is one.
+    scale, filename : str
+        Time scale; FITS table with PHASE and NORM, written to YAML instead of the table.
+    **values
+        `t_ref` (MJD), `phi_ref`, `f0` (s-1), `f1` (s-2), `f2` (s-3).
+
+    Examples
+    --------
+    >>> pulse = PhaseCurve([0, 0.5, 1], [0, 1, 0], f0="1 s-1", t_ref=59000)
+    >>> float(pulse.kernel(np.array(59000 + 0.5 / 86400)).round(3))
+    2.0
+    """
+
+    tag, short = "TemplatePhaseCurveTemporalModel", "template-phase"
+    specs: ClassVar[dict[str, Spec]] = {
+        "t_ref": Spec(48442.5, "d", frozen=True),
+        "phi_ref": Spec(0.0, frozen=True),
+        "f0": Spec(29.946923, "s-1", frozen=True, kernel_unit="d-1"),
+        "f1": Spec(0.0, "s-2", frozen=True, kernel_unit="d-2"),
+        "f2": Spec(0.0, "s-3", frozen=True, kernel_unit="d-3"),
+    }
+
+    def __init__(
+        self,
+        phase: Any,
+        norm: Any,
+        normalize: bool = True,
+        scale: str = "utc",
+        filename: str | None = None,
+        **values: Any,
+    ) -> None:
+        super().__init__(**values)
+        self.phase = np.asarray(phase, dtype=float)
+        self.norm = np.asarray(norm, dtype=float)
+        self.normalize, self.scale, self.filename = normalize, scale, filename
+        if self.phase.shape != self.norm.shape or np.any(np.diff(self.phase) <= 0):
+            raise XGammaError("A phase curve needs increasing phases and one factor each.")
+        # The curve is closed: beyond its nodes it holds their values to phase 0 and 1.
+        self._x = np.concatenate([[0.0], np.clip(self.phase, 1e-12, 1 - 1e-12), [1.0]])
+        self._y = np.concatenate([self.norm[:1], self.norm, self.norm[-1:]])
+        area = 0.5 * (self._y[1:] + self._y[:-1]) * np.diff(self._x)
+        if normalize:
+            self._y, area = self._y / area.sum(), area / area.sum()
+        self._cumulative = np.concatenate([[0.0], np.cumsum(area)])
+
+    def cycles(self, mjd: np.ndarray) -> np.ndarray:
+        """Return the phase, whole turns included, at times in MJD."""
+        t_ref, phi_ref, f0, f1, f2 = self.kernel_values()
+        t = mjd - t_ref
+        return phi_ref + t * (f0 + t * (f1 / 2 + t * f2 / 6))
+
+    def kernel(self, mjd: np.ndarray) -> np.ndarray:
+        """See `TimeProfile.kernel`."""
+        return np.interp(np.mod(self.cycles(mjd), 1.0), self._x, self._y)
+
+    def kernel_integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """See `TimeProfile.kernel_integral`; the frequency is taken as level in an interval."""
+        turns = self.cycles(stop) - self.cycles(start)
+        area = self._primitive(self.cycles(stop)) - self._primitive(self.cycles(start))
+        safe = np.where(turns == 0, 1.0, turns)
+        return (stop - start) * np.where(turns == 0, self.kernel(start), area / safe)
+
+    def _primitive(self, cycles: np.ndarray) -> np.ndarray:
+        whole = np.floor(cycles)
+        phase = cycles - whole
+        i = np.clip(np.searchsorted(self._x, phase) - 1, 0, self._x.size - 2)
+        value = np.interp(phase, self._x, self._y)
+        part = self._cumulative[i] + 0.5 * (self._y[i] + value) * (phase - self._x[i])
+        return whole * self._cumulative[-1] + part
+
+    def extra(self) -> dict[str, Any]:
+        """Entries of the serialised form beside the parameters."""
+        common = {"scale": self.scale, "normalize": self.normalize}
+        if self.filename is not None:
+            return {**common, "filename": self.filename}
+        return {**common, "table": {"phase": self.phase.tolist(), "norm": self.norm.tolist()}}
+
+    @classmethod
+    def from_extra(cls, data: dict[str, Any]) -> PhaseCurve:
+        """Make the component from its serialised form."""
+        keep = {"normalize": data.get("normalize", True), "scale": data.get("scale", "utc")}
+        if "filename" in data:
+            columns, _ = read_columns(data["filename"], ("PHASE", "NORM"))
+            return cls(columns["PHASE"][0], columns["NORM"][0], filename=data["filename"], **keep)
+        return cls(data["table"]["phase"], data["table"]["norm"], **keep)
+
+    def __repr__(self) -> str:
+        return f"PhaseCurve({self.phase.size} nodes, f0={self.f0.value:g} {self.f0.unit})"

@@ -1,0 +1,258 @@
+"""Models as YAML text, in the schema of gammapy, both ways."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.modeling import ebl, spatial, spectral, template, temporal  # noqa: F401 fills registries
+from xgamma.modeling.parameter import Component, Parameter, Prior
+from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
+from xgamma.modeling.spatial import Shape
+from xgamma.modeling.spectral import CompoundSpectrum, Spectrum
+from xgamma.modeling.temporal import TimeProfile
+from xgamma.units import parse_unit
+
+__all__ = ["from_yaml", "to_yaml"]
+
+BASES: dict[str, type[Component]] = {
+    "spectral": Spectrum,
+    "spatial": Shape,
+    "temporal": TimeProfile,
+}
+PRIORS = {"gaussian": ("GaussianPrior", "mu", "sigma"), "uniform": ("UniformPrior", "min", "max")}
+
+
+def to_yaml(models: Models) -> str:
+    """Write models as YAML text.
+
+    Parameters
+    ----------
+    models : Models
+        Models.
+
+    Returns
+    -------
+    text : str
+        A document with the list ``components``.
+
+    Examples
+    --------
+    >>> print(to_yaml(Models(FoVBackground("gc"))).splitlines()[0])
+    components:
+    """
+    import yaml
+
+    labels = link_labels(models)
+    data = {"components": [model_to_dict(model, labels) for model in models]}
+    return yaml.safe_dump(data, sort_keys=False)
+
+
+def from_yaml(text: str) -> Models:
+    """Read models from YAML text.
+
+    Parameters
+    ----------
+    text : str
+        A document with the list ``components``.
+
+    Returns
+    -------
+    models : Models
+        Models; parameters with the same ``link`` are shared.
+
+    Raises
+    ------
+    XGammaError
+        If the text is not YAML, or names a model that does not exist.
+
+    Examples
+    --------
+    >>> from_yaml(to_yaml(Models(FoVBackground("gc")))).names
+    ['gc-bkg']
+    """
+    import yaml
+
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = str(error).replace("\n", " ")
+        raise XGammaError(f"The models are not valid YAML: {where}.") from None
+    if not isinstance(data, dict) or "components" not in data:
+        raise XGammaError("The models' YAML has no list 'components'.")
+    links: dict[str, Parameter] = {}
+    return Models(model_from_dict(entry, links) for entry in data["components"] or [])
+
+
+def link_labels(models: Models) -> dict[int, str]:
+    """Return a label for each parameter that two components share."""
+    seen: set[int] = set()
+    labels: dict[int, str] = {}
+    number = count(1)
+    for model in models:
+        for _, parameter in model.named_parameters():
+            if id(parameter) in seen and id(parameter) not in labels:
+                labels[id(parameter)] = f"{parameter.name}@link{next(number)}"
+            seen.add(id(parameter))
+    return labels
+
+
+def model_to_dict(model: Model, labels: dict[int, str]) -> dict[str, Any]:
+    """Return one model as plain data."""
+    data: dict[str, Any] = {"name": model.name, "type": type_name(model)}
+    for role, component in model.components().items():
+        data[role] = component_to_dict(component, labels)
+    if model.datasets is not None:
+        data["datasets_names"] = list(model.datasets)
+    if isinstance(model, SkyModel) and not all(model.apply_irf.values()):
+        data["apply_irf"] = dict(model.apply_irf)
+    if isinstance(model, TemplateNPred):
+        if model.filename is None:
+            raise MissingDataError(
+                f"The template {model.name!r} has no filename: save its map and give filename=."
+            )
+        data["filename"] = str(model.filename)
+    return data
+
+
+def type_name(model: Model) -> str:
+    """Return the name of a model's class in the schema."""
+    names = {
+        SkyModel: "SkyModel",
+        FoVBackground: "FoVBackgroundModel",
+        TemplateNPred: "TemplateNPredModel",
+    }
+    return names[type(model)]
+
+
+def component_to_dict(component: Any, labels: dict[int, str]) -> dict[str, Any]:
+    """Return one component as plain data."""
+    if isinstance(component, CompoundSpectrum):
+        return {
+            "type": component.tag,
+            "model1": component_to_dict(component.model1, labels),
+            "model2": component_to_dict(component.model2, labels),
+            "operator": component.operator,
+        }
+    return {
+        "type": component.tag,
+        "parameters": [
+            parameter_to_dict(name, p, labels) for name, p in component.named_parameters()
+        ],
+        **component.extra(),
+    }
+
+
+def parameter_to_dict(name: str, parameter: Parameter, labels: dict[int, str]) -> dict[str, Any]:
+    """Return one parameter as plain data."""
+    data: dict[str, Any] = {
+        "name": name,
+        "value": float(parameter.value),
+        # The FITS spelling is the one every reader knows.
+        "unit": parse_unit(parameter.unit).to_string("fits") if parameter.unit else "",
+        "error": float(parameter.error),
+        "min": float(parameter.min),
+        "max": float(parameter.max),
+        "frozen": bool(parameter.frozen),
+    }
+    if id(parameter) in labels:
+        data["link"] = labels[id(parameter)]
+    if parameter.prior is not None:
+        tag, first, second = PRIORS[parameter.prior.kind]
+        values = {first: parameter.prior.a, second: parameter.prior.b}
+        data["prior"] = {
+            "type": tag,
+            "parameters": [{"name": k, "value": float(v)} for k, v in values.items()],
+            "weight": float(parameter.prior.weight),
+        }
+    return data
+
+
+def model_from_dict(data: dict[str, Any], links: dict[str, Parameter]) -> Model:
+    """Make one model from plain data."""
+    parts: dict[str, Any] = {
+        role: component_from_dict(data[role], role, links) for role in BASES if role in data
+    }
+    kind, name, datasets = (
+        data.get("type", "SkyModel"),
+        data.get("name"),
+        data.get("datasets_names"),
+    )
+    if kind in {"SkyModel", "sky-model"}:
+        if "spectral" not in parts:
+            raise XGammaError(f"The model {name!r} has no spectral component.")
+        irf = data.get("apply_irf")
+        return SkyModel(**parts, name=name, datasets=datasets, apply_irf=irf)
+    if kind in {"FoVBackgroundModel", "fov-bkg"}:
+        return FoVBackground(datasets or (), name=name, **parts)
+    if kind in {"TemplateNPredModel"}:
+        from xgamma.modeling.template import read_template
+
+        filename = data["filename"]
+        parts.pop("spatial", None)
+        counts = read_template(filename)
+        return TemplateNPred(counts, name=name, datasets=datasets, filename=filename, **parts)
+    raise XGammaError(
+        f"The model type {kind!r} of {name!r} is not known: use SkyModel, FoVBackgroundModel or "
+        "TemplateNPredModel."
+    )
+
+
+def component_from_dict(data: dict[str, Any], role: str, links: dict[str, Parameter]) -> Any:
+    """Make one component from plain data."""
+    cls = BASES[role].registry.get(str(data.get("type")))
+    if cls is None:
+        raise XGammaError(f"The {role} model {data.get('type')!r} is not known to xgamma.")
+    if cls is CompoundSpectrum:
+        return CompoundSpectrum(
+            component_from_dict(data["model1"], role, links),
+            component_from_dict(data["model2"], role, links),
+            data["operator"],
+        )
+    component: Any = cls.from_extra(data)  # type: ignore[attr-defined]
+    for entry in data.get("parameters") or []:
+        set_from_dict(component, entry, links)
+    return component
+
+
+def set_from_dict(component: Any, data: dict[str, Any], links: dict[str, Parameter]) -> None:
+    """Set or link one parameter of a component."""
+    name = str(data["name"])
+    if name not in component._parameters:
+        raise XGammaError(f"{type(component).__name__} has no parameter {name!r}.")
+    link = data.get("link")
+    if link in links:
+        setattr(component, name, links[link])
+        return
+    spec = component.specs[name]
+    parameter = Parameter(
+        name,
+        float(data["value"]),
+        parse_unit(str(data.get("unit", spec.unit))).to_string(),
+        float(data.get("min", spec.min)),
+        float(data.get("max", spec.max)),
+        bool(data.get("frozen", spec.frozen)),
+        float(data.get("error", 0.0)),
+        prior_from_dict(data.get("prior")),
+        spec.log,
+    )
+    setattr(component, name, parameter)
+    if link:
+        links[link] = parameter
+
+
+def prior_from_dict(data: dict[str, Any] | None) -> Prior | None:
+    """Make a prior from plain data."""
+    if not data:
+        return None
+    values = {p["name"]: float(p["value"]) for p in data["parameters"]}
+    weight = float(data.get("weight", 1.0))
+    for kind, (tag, first, second) in PRIORS.items():
+        if data["type"] == tag:
+            return Prior(kind, values.get(first, np.nan), values.get(second, np.nan), weight)
+    raise XGammaError(
+        f"The prior {data['type']!r} is not known: use GaussianPrior or UniformPrior."
+    )
