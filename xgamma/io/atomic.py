@@ -1,0 +1,85 @@
+"""Write a file whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from xgamma.errors import MissingDataError, XGammaError
+
+__all__ = ["atomic_path", "refuse_existing"]
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise an `XGammaError` that names the mend if the file exists."""
+    if path.exists():
+        raise XGammaError(f"'{path}' exists already: pass overwrite=True to replace it.")
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path]:
+    """Give a temporary file to write, which replaces `path` when the block succeeds.
+
+    The temporary file lies in the same folder (so that the move is atomic) and keeps
+    the suffixes of `path` (so that writers that look at them, for ``.gz`` say, do the
+    same). A block that fails removes it and leaves an older file as it was.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to make.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    temporary : `~pathlib.Path`
+        The file to write; it does not exist yet.
+
+    Raises
+    ------
+    XGammaError
+        If `path` exists and `overwrite` is False, or is a folder.
+    MissingDataError
+        If the folder of `path` does not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_path(Path(folder) / "note.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     (Path(folder) / "note.txt").read_text()
+    'whole'
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
+    if target.is_dir():
+        raise XGammaError(f"'{target}' is a folder: give the name of a file in it.")
+    if not overwrite:
+        refuse_existing(target)
+    temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Flush a file, or a folder's list of names, to the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders: the move is atomic there without it.
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
