@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.units import parse_unit
+from xgamma.io.bintable import BinTable, Column, bin_table
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -75,9 +75,7 @@ IRF_LAYOUTS: dict[str, IRFLayout] = {
     "EDISP_2D": IRFLayout(
         "edisp", "EDISP", "EDISP", ("energy_true", "migra", "offset"), {"edisp": "MATRIX"}
     ),
-    "PSF_TABLE": IRFLayout(
-        "psf", "PSF", "RPSF", ("energy_true", "offset", "rad"), {"psf": "RPSF"}
-    ),
+    "PSF_TABLE": IRFLayout("psf", "PSF", "RPSF", ("energy_true", "offset", "rad"), {"psf": "RPSF"}),
     "PSF_3GAUSS": IRFLayout(
         "psf",
         "PSF",
@@ -109,7 +107,7 @@ def layout_of(group: xr.Dataset, name: str) -> tuple[str, IRFLayout]:
     return hduclas4, layout
 
 
-def irf_hdu(group: xr.Dataset, name: str) -> fits.BinTableHDU:
+def irf_hdu(group: xr.Dataset, name: str) -> BinTable:
     """Make the HDU of a response.
 
     Parameters
@@ -121,7 +119,7 @@ def irf_hdu(group: xr.Dataset, name: str) -> fits.BinTableHDU:
 
     Returns
     -------
-    hdu : `~astropy.io.fits.BinTableHDU`
+    hdu : `BinTable`
         One row with the axes' edges, then the values, the axis named first in GADF the fastest.
 
     Raises
@@ -152,10 +150,10 @@ def irf_hdu(group: xr.Dataset, name: str) -> fits.BinTableHDU:
     first = 2 * len(layout.dims) + 1
     for number in range(first, first + len(layout.columns)):
         header[f"CREF{number}"] = f"({spans})"
-    return _table(columns, header, layout.extname)
+    return bin_table(columns, header, layout.extname)
 
 
-def event_hdu(events: xr.Dataset, keywords: Mapping[Any, Any]) -> fits.BinTableHDU:
+def event_hdu(events: xr.Dataset, keywords: Mapping[Any, Any]) -> BinTable:
     """Make the EVENTS HDU from the group and the keywords at the observation's root.
 
     Parameters
@@ -167,7 +165,7 @@ def event_hdu(events: xr.Dataset, keywords: Mapping[Any, Any]) -> fits.BinTableH
 
     Returns
     -------
-    hdu : `~astropy.io.fits.BinTableHDU`
+    hdu : `BinTable`
         A row an event.
 
     Raises
@@ -177,12 +175,10 @@ def event_hdu(events: xr.Dataset, keywords: Mapping[Any, Any]) -> fits.BinTableH
     """
     _require(events, ("event_id", "time", "ra", "dec", "energy"), "events")
     classes = {**GADF_KEYWORDS, "HDUCLAS1": "EVENTS"}
-    return _table(
-        _columns(events, "event"), _header(keywords, events.attrs, classes), "EVENTS"
-    )
+    return bin_table(_columns(events, "event"), _header(keywords, events.attrs, classes), "EVENTS")
 
 
-def gti_hdu(gti: xr.Dataset, keywords: Mapping[Any, Any]) -> fits.BinTableHDU:
+def gti_hdu(gti: xr.Dataset, keywords: Mapping[Any, Any]) -> BinTable:
     """Make the GTI HDU; keywords of the time system come from the run where the group has none.
 
     Parameters
@@ -194,17 +190,17 @@ def gti_hdu(gti: xr.Dataset, keywords: Mapping[Any, Any]) -> fits.BinTableHDU:
 
     Returns
     -------
-    hdu : `~astropy.io.fits.BinTableHDU`
+    hdu : `BinTable`
         A row an interval.
     """
     _require(gti, ("start", "stop"), "gti")
     names = ("MJDREFI", "MJDREFF", "TIMEUNIT", "TIMESYS", "TIMEREF", "TSTART", "TSTOP", "OBS_ID")
     shared = {name: keywords[name] for name in names if name in keywords}
     classes = {**GADF_KEYWORDS, "HDUCLAS1": "GTI"}
-    return _table(_columns(gti, "gti"), _header(shared, gti.attrs, classes), "GTI")
+    return bin_table(_columns(gti, "gti"), _header(shared, gti.attrs, classes), "GTI")
 
 
-def pointing_hdu(pointing: xr.Dataset, keywords: Mapping[Any, Any]) -> fits.BinTableHDU | None:
+def pointing_hdu(pointing: xr.Dataset, keywords: Mapping[Any, Any]) -> BinTable | None:
     """Make the POINTING HDU, or None where the pointing is the one of the header.
 
     Parameters
@@ -216,7 +212,7 @@ def pointing_hdu(pointing: xr.Dataset, keywords: Mapping[Any, Any]) -> fits.BinT
 
     Returns
     -------
-    hdu : `~astropy.io.fits.BinTableHDU` or None
+    hdu : `BinTable` or None
         A row a time.
     """
     if "pointing_time" not in pointing.dims:
@@ -226,7 +222,7 @@ def pointing_hdu(pointing: xr.Dataset, keywords: Mapping[Any, Any]) -> fits.BinT
     location = ("GEOLON", "GEOLAT", "ALTITUDE", "OBS_ID")
     shared = {name: keywords[name] for name in names + location if name in keywords}
     classes = {**GADF_KEYWORDS, "HDUCLAS1": "POINTING"}
-    return _table(
+    return bin_table(
         _columns(pointing, "pointing_time"), _header(shared, pointing.attrs, classes), "POINTING"
     )
 
@@ -268,22 +264,24 @@ def _is_card_value(value: Any) -> bool:
     return isinstance(value, (float, np.floating)) and math.isfinite(value)
 
 
-def _edge_columns(group: xr.Dataset, name: str, dim: str) -> list[fits.Column]:
+def _edge_columns(group: xr.Dataset, name: str, dim: str) -> list[Column]:
     if dim not in group.dims:
         raise AxisError(f"The group '{name}' has no dimension '{dim}': its class needs one.")
     units = group[dim].attrs.get("units", "") if dim in group.coords else ""
     columns = []
     for edge in ("lo", "hi"):
         if f"{dim}_{edge}" not in group.coords:
-            raise AxisError(f"The group '{name}' has no edges '{dim}_{edge}': make axes with edges.")
+            raise AxisError(
+                f"The group '{name}' has no edges '{dim}_{edge}': make axes with edges."
+            )
         values = np.atleast_1d(group[f"{dim}_{edge}"].values)
-        columns.append(_column(f"{AXIS_COLUMNS[dim]}_{edge.upper()}", values[np.newaxis], units))
+        columns.append(Column(f"{AXIS_COLUMNS[dim]}_{edge.upper()}", values[np.newaxis], units))
     return columns
 
 
 def _value_column(
     group: xr.Dataset, name: str, variable: str, column: str, dims: tuple[str, ...]
-) -> fits.Column:
+) -> Column:
     _require(group, (variable,), name)
     array = group[variable]
     if set(array.dims) != set(dims):
@@ -292,43 +290,12 @@ def _value_column(
             "its HDUCLAS4 does not describe it."
         )
     values = array.transpose(*reversed(dims)).values
-    return _column(column, values[np.newaxis], str(array.attrs.get("units", "")))
+    return Column(column, values[np.newaxis], str(array.attrs.get("units", "")))
 
 
-def _columns(group: xr.Dataset, dim: str) -> list[fits.Column]:
+def _columns(group: xr.Dataset, dim: str) -> list[Column]:
     """Make a column of each variable that has the rows' dimension first."""
     names = [n for n, v in group.variables.items() if v.dims[:1] == (dim,) and n != dim]
     return [
-        _column(str(n).upper(), group[n].values, str(group[n].attrs.get("units", "")))
-        for n in names
+        Column(str(n).upper(), group[n].values, str(group[n].attrs.get("units", ""))) for n in names
     ]
-
-
-# FITS type of each kind of NumPy array.
-FORMATS = {"b1": "L", "u1": "B", "i2": "I", "i4": "J", "i8": "K", "f4": "E", "f8": "D"}
-
-
-def _column(name: str, values: np.ndarray, units: str) -> fits.Column:
-    from astropy.io import fits
-
-    parse_unit(units)
-    if values.dtype.kind in "UO":
-        values = np.char.encode(values.astype(str), "ascii")
-    if values.dtype.kind == "S":
-        return fits.Column(name, f"{max(values.dtype.itemsize, 1)}A", array=values)
-    code = FORMATS.get(values.dtype.str[1:])
-    if code is None:
-        raise XGammaError(
-            f"The column {name} has the type {values.dtype}, which FITS cannot hold: convert it first."
-        )
-    shape = values.shape[1:]
-    dim = f"({','.join(str(n) for n in reversed(shape))})" if len(shape) > 1 else None
-    return fits.Column(
-        name, f"{math.prod(shape)}{code}", unit=units or None, dim=dim, array=values
-    )
-
-
-def _table(columns: list[fits.Column], header: fits.Header, extname: str) -> fits.BinTableHDU:
-    from astropy.io import fits
-
-    return fits.BinTableHDU.from_columns(columns, header=header, name=extname)

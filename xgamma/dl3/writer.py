@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -25,9 +24,7 @@ from xgamma.dl3.hdus import (
 )
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.atomic import atomic_path, refuse_existing
-
-if TYPE_CHECKING:
-    from astropy.io import fits
+from xgamma.io.bintable import BinTable, Column, bin_table, primary_bytes
 
 __all__ = ["write_observation", "write_store"]
 
@@ -65,6 +62,8 @@ OBS_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("INSTRUME", "", "A"),
     ("TELESCOP", "", "A"),
 )
+DTYPES = {"A": np.str_, "K": np.int64, "D": np.float64}
+MISSING = {"A": "", "K": 0, "D": np.nan}
 INDEX_KEYWORDS = (
     "TELESCOP",
     "MJDREFI",
@@ -78,7 +77,7 @@ INDEX_KEYWORDS = (
 )
 
 
-def observation_hdus(obs: xr.DataTree) -> fits.HDUList:
+def observation_hdus(obs: xr.DataTree) -> list[BinTable]:
     """Turn an observation into the HDUs of a GADF file.
 
     Parameters
@@ -89,16 +88,14 @@ def observation_hdus(obs: xr.DataTree) -> fits.HDUList:
 
     Returns
     -------
-    hdus : `~astropy.io.fits.HDUList`
-        Primary, EVENTS, GTI, POINTING (where it is a time series) and the responses.
+    hdus : list of BinTable
+        EVENTS, GTI, POINTING (where it is a time series) and the responses.
 
     Raises
     ------
     MissingDataError
         If events, GTIs, ``OBS_ID`` or a mandatory variable is absent.
     """
-    from astropy.io import fits
-
     for name in ("events", "gti"):
         if name not in obs.children:
             raise MissingDataError(
@@ -107,7 +104,6 @@ def observation_hdus(obs: xr.DataTree) -> fits.HDUList:
     if "OBS_ID" not in obs.attrs:
         raise MissingDataError("The observation has no attribute 'OBS_ID' at its root: set it.")
     hdus = [
-        fits.PrimaryHDU(),
         event_hdu(obs["events"].to_dataset(), obs.attrs),
         gti_hdu(obs["gti"].to_dataset(), obs.attrs),
     ]
@@ -115,7 +111,7 @@ def observation_hdus(obs: xr.DataTree) -> fits.HDUList:
         table = pointing_hdu(obs["pointing"].to_dataset(), obs.attrs)
         hdus += [] if table is None else [table]
     hdus += [irf_hdu(obs[g].to_dataset(), g) for g in IRF_GROUPS if g in obs.children]
-    return fits.HDUList(hdus)
+    return hdus
 
 
 def write_observation(
@@ -239,7 +235,7 @@ def write_store(
                 )
             _write_hdus(hdus, stage / name)
             size = (stage / name).stat().st_size
-            hdu_rows += [_hdu_row(row["OBS_ID"], hdu, name, size) for hdu in hdus[1:]]
+            hdu_rows += [_hdu_row(row["OBS_ID"], hdu, name, size) for hdu in hdus]
             rows.append(row)
             if not keywords:
                 keywords = {k: obs.attrs[k] for k in INDEX_KEYWORDS if k in obs.attrs}
@@ -273,11 +269,9 @@ def _commit(stage: Path, folder: Path) -> None:
         os.replace(stage / name, folder / name)
 
 
-def _write_hdus(hdus: fits.HDUList, path: Path) -> None:
+def _write_hdus(hdus: list[BinTable], path: Path) -> None:
     """Write and flush; equal contents give equal bytes (no time stamp in the gzip header)."""
-    buffer = io.BytesIO()
-    hdus.writeto(buffer)
-    content = buffer.getvalue()
+    content = b"".join([primary_bytes(), *(hdu.tobytes() for hdu in hdus)])
     if path.name.endswith(".gz"):
         content = gzip.compress(content, compresslevel=GZIP_LEVEL, mtime=0)
     with open(path, "wb") as file:
@@ -297,46 +291,36 @@ def _obs_row(obs: xr.DataTree) -> dict[str, Any]:
     return row
 
 
-def _obs_index(rows: list[dict[str, Any]]) -> list[fits.Column]:
+def _obs_index(rows: list[dict[str, Any]]) -> list[Column]:
     """Make the columns of the observation index that at least one run has a value for."""
-    from astropy.io import fits
-
     columns = []
-    missing = {"A": "", "K": 0, "D": np.nan}
     for name, unit, code in OBS_COLUMNS:
         if not any(name in row for row in rows):
             continue
-        values = [row.get(name, missing[code]) for row in rows]
-        if code == "A":
-            values = [str(value) for value in values]
-            code = f"{max(1, *(len(value) for value in values))}A"
-        columns.append(fits.Column(name, code, unit=unit or None, array=np.array(values)))
+        values = [row.get(name, MISSING[code]) for row in rows]
+        columns.append(Column(name, np.array(values, dtype=DTYPES[code]), unit))
     return columns
 
 
-def _hdu_row(obs_id: int, hdu: fits.BinTableHDU, name: str, size: int) -> tuple[Any, ...]:
+def _hdu_row(obs_id: int, hdu: BinTable, name: str, size: int) -> tuple[Any, ...]:
     header = hdu.header
-    kind = str(hdu.name).lower()
+    kind = hdu.name.lower()
     return obs_id, kind, header.get("HDUCLAS4", kind).lower(), "data", name, hdu.name, size
 
 
-def _hdu_index(rows: list[tuple[Any, ...]]) -> list[fits.Column]:
-    from astropy.io import fits
+def _hdu_index(rows: list[tuple[Any, ...]]) -> list[Column]:
 
     names = ("OBS_ID", "HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME", "SIZE")
     columns = []
     for name, values in zip(names, zip(*rows, strict=True), strict=True):
-        text = isinstance(values[0], str)
-        code = f"{max(len(value) for value in values)}A" if text else "K"
-        unit = "byte" if name == "SIZE" else None
-        columns.append(fits.Column(name, code, unit=unit, array=np.array(values)))
+        columns.append(Column(name, np.array(values), "byte" if name == "SIZE" else ""))
     return columns
 
 
-def _index(columns: list[fits.Column], kind: str, keywords: dict[str, Any]) -> fits.HDUList:
+def _index(columns: list[Column], kind: str, keywords: dict[str, Any]) -> list[BinTable]:
     from astropy.io import fits
 
     header = fits.Header(keywords)
     header.update({**GADF_KEYWORDS, "HDUCLAS1": "INDEX", "HDUCLAS2": kind})
-    table = fits.BinTableHDU.from_columns(columns, header=header, name=f"{kind}_INDEX")
-    return fits.HDUList([fits.PrimaryHDU(), table])
+    table = bin_table(columns, header, f"{kind}_INDEX")
+    return [table]

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from xgamma.numerics.sphere import lonlat_to_vector, offset_basis, vector_to_lonlat
 
@@ -221,7 +222,7 @@ def sample_sphere_gaussian(rng: np.random.Generator, sigma: float, size: int) ->
 
 
 def offset_by(
-    lon: np.ndarray, lat: np.ndarray, angle: np.ndarray, separation: np.ndarray
+    lon: npt.ArrayLike, lat: npt.ArrayLike, angle: npt.ArrayLike, separation: npt.ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions at a position angle (north through east) and separation, in degrees.
 

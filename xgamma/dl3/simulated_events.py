@@ -1,0 +1,311 @@
+"""Draw the events of one run through its response tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.axes import centers_in, edges_in
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.numerics import sampling
+from xgamma.numerics.sphere import lonlat_to_vector, separation
+from xgamma.units import conversion, position, to_value
+
+__all__ = ["SimulatedSource", "draw_background_events", "draw_source_events"]
+
+# Rows of the migration table that are interpolated at once: bounds the memory.
+CHUNK = 20_000
+# Below this a background rate counts as zero; its logarithm must stay finite.
+TINY = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True, init=False)
+class SimulatedSource:
+    """A source with a power-law spectrum, point-like or a Gaussian on the sky.
+
+    Parameters
+    ----------
+    position : SkyCoord, str or (lon, lat)
+        Where it is; strings and pairs are ICRS.
+    amplitude : Quantity, str or float
+        Flux density at `reference`; a number is in cm-2 s-1 TeV-1.
+    index : float
+        Spectral index, positive for a falling spectrum.
+    reference : Quantity, str or float
+        Reference energy; a number is in TeV.
+    sigma : Quantity, str or float, optional
+        Width of a Gaussian; a number is in degrees. A point when absent.
+
+    Examples
+    --------
+    >>> SimulatedSource("83.63d 22.01d", index=2.0).lon
+    83.63
+    """
+
+    lon: float
+    lat: float
+    amplitude: float
+    index: float
+    reference: float
+    sigma: float
+
+    def __init__(
+        self,
+        position: Any,
+        amplitude: Any = "3.45e-11 cm-2 s-1 TeV-1",
+        index: float = 2.63,
+        reference: Any = "1 TeV",
+        sigma: Any = None,
+    ) -> None:
+        place = _position(position)
+        values = {
+            "lon": float(place.ra.deg),
+            "lat": float(place.dec.deg),
+            "amplitude": to_value(amplitude, "cm-2 s-1 TeV-1", "amplitude"),
+            "index": float(index),
+            "reference": to_value(reference, "TeV", "reference"),
+            "sigma": 0.0 if sigma is None else to_value(sigma, "deg", "sigma"),
+        }
+        for name in ("amplitude", "sigma"):
+            if not values[name] >= 0:
+                raise XGammaError(f"The source's {name} is {values[name]}: it cannot be negative.")
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __call__(self, energy: np.ndarray) -> np.ndarray:
+        """Return the flux density in cm-2 s-1 TeV-1 at energies in TeV."""
+        return self.amplitude * (energy / self.reference) ** -self.index
+
+
+def _position(value: Any) -> Any:
+    return position(value).icrs
+
+
+def _log_nodes(irf: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logarithms of an energy axis' centres, and those with its outer edges."""
+    center = np.log(centers_in(irf, dim, "TeV"))
+    edge = np.log(edges_in(irf, dim, "TeV"))
+    return center, sampling.nodes_with_edges(center, edge[0], edge[-1])
+
+
+def _lin_nodes(irf: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the centres of an angular axis in degrees, and those with its outer edges."""
+    center, edge = centers_in(irf, dim, "deg"), edges_in(irf, dim, "deg")
+    return center, sampling.nodes_with_edges(center, edge[0], edge[-1])
+
+
+def _table(irf: xr.Dataset, name: str, dims: tuple[str, ...], unit: str) -> np.ndarray:
+    factor = conversion(str(irf[name].attrs.get("units", "")), unit)
+    return irf[name].transpose(*dims).values.astype(float) * factor
+
+
+def _on_nodes(centers: list[np.ndarray], values: np.ndarray, nodes: list[np.ndarray]) -> np.ndarray:
+    """Evaluate a table at the nodes that include the outer edges."""
+    grid = np.meshgrid(*nodes, indexing="ij")
+    flat = sampling.multilinear(centers, values, [g.ravel() for g in grid])
+    return flat.reshape(grid[0].shape)
+
+
+def draw_source_events(
+    rng: np.random.Generator,
+    source: SimulatedSource,
+    irfs: Mapping[str, xr.Dataset],
+    pointing: tuple[float, float],
+    livetime: float,
+) -> dict[str, np.ndarray]:
+    r"""Draw a source's events in reconstructed quantities.
+
+    The number of photons at true energy :math:`E` from :math:`\vec p` is Poisson with mean
+    :math:`\phi(E, \vec p)\,A(E, \theta)\,t`: proposals from the power law in each cell of the
+    effective area's table are kept with the probability that interpolation gives. Migration
+    and PSF parameters are interpolated to each photon's energy and offset.
+
+    Parameters
+    ----------
+    rng : `~numpy.random.Generator`
+        Source of randomness.
+    source : SimulatedSource
+        The source; it emits in the true-energy range of the effective area.
+    irfs : mapping of str to Dataset
+        ``aeff``, ``edisp`` and ``psf`` (PSF_3GAUSS).
+    pointing : (float, float)
+        ICRS right ascension and declination in degrees.
+    livetime : float
+        Seconds.
+
+    Returns
+    -------
+    events : dict of str to ndarray
+        ``energy`` (TeV), ``ra``, ``dec`` (deg).
+
+    Raises
+    ------
+    MissingDataError
+        If a response is absent.
+    XGammaError
+        If the PSF is not a PSF_3GAUSS.
+    """
+    for name in ("aeff", "edisp", "psf"):
+        if name not in irfs:
+            raise MissingDataError(f"There is no response '{name}' to draw a source's events from.")
+    if irfs["psf"].attrs.get("HDUCLAS4") != "PSF_3GAUSS":
+        raise XGammaError("Events are drawn from a PSF_3GAUSS only: give a psf of that class.")
+    energy, ra, dec, offset = _draw_photons(rng, source, irfs["aeff"], pointing, livetime)
+    migra = _draw_migra(rng, irfs["edisp"], energy, offset)
+    radius = _draw_radius(rng, irfs["psf"], energy, offset)
+    ra, dec = sampling.offset_by(ra, dec, rng.uniform(0, 360, len(ra)), radius)
+    seen = np.isfinite(migra)
+    return {"energy": (energy * migra)[seen], "ra": ra[seen], "dec": dec[seen]}
+
+
+def _draw_photons(
+    rng: np.random.Generator,
+    source: SimulatedSource,
+    aeff: xr.Dataset,
+    pointing: tuple[float, float],
+    livetime: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Draw true energies (TeV), positions and offsets (deg) of the photons that are detected."""
+    (e_center, e_nodes), (o_center, o_nodes) = (
+        _log_nodes(aeff, "energy_true"),
+        _lin_nodes(aeff, "offset"),
+    )
+    table = _table(aeff, "aeff", ("energy_true", "offset"), "cm2")
+    # The largest area at each energy; a multilinear form has its maxima on its nodes.
+    most = _on_nodes([e_center, o_center], table, [e_nodes, o_nodes]).max(axis=1)
+    bound = np.maximum(sampling.cell_maxima(most), 0.0)
+    low, high = np.exp(e_nodes[:-1]), np.exp(e_nodes[1:])
+    photons = source(np.array(1.0)) * sampling.power_law_integral(low, high, source.index)
+    (cell,) = sampling.draw_cells(rng, photons * bound * livetime)
+    energy = sampling.sample_power_law(rng.random(len(cell)), low[cell], high[cell], source.index)
+    radius = sampling.sample_sphere_gaussian(rng, source.sigma, len(cell))
+    angle = rng.uniform(0.0, 360.0, len(cell))
+    ra, dec = sampling.offset_by(source.lon, source.lat, angle, radius)
+    offset = separation(lonlat_to_vector(ra, dec), lonlat_to_vector(*map(np.array, pointing)))
+    area = sampling.multilinear([e_center, o_center], table, [np.log(energy), offset])
+    area[offset > edges_in(aeff, "offset", "deg")[-1]] = 0.0
+    keep = rng.random(len(cell)) * bound[cell] < area
+    return energy[keep], ra[keep], dec[keep], offset[keep]
+
+
+def _draw_migra(
+    rng: np.random.Generator, edisp: xr.Dataset, energy: np.ndarray, offset: np.ndarray
+) -> np.ndarray:
+    """Draw reconstructed over true energy from the table's rows, interpolated to each photon."""
+    nodes = [_log_nodes(edisp, "energy_true")[0], centers_in(edisp, "offset", "deg")]
+    table = _table(edisp, "edisp", ("energy_true", "offset", "migra"), "")
+    edges = edges_in(edisp, "migra", "")
+    uniform = rng.random(len(energy))
+    migra = np.empty(len(energy))
+    for start in range(0, len(energy), CHUNK):
+        part = slice(start, start + CHUNK)
+        rows = sampling.multilinear(nodes, table, [np.log(energy[part]), offset[part]])
+        migra[part] = sampling.sample_rows(uniform[part], edges, rows)
+    return migra
+
+
+def _draw_radius(
+    rng: np.random.Generator, psf: xr.Dataset, energy: np.ndarray, offset: np.ndarray
+) -> np.ndarray:
+    """Draw separations from the true position in degrees."""
+    nodes = [_log_nodes(psf, "energy_true")[0], centers_in(psf, "offset", "deg")]
+    points = [np.log(energy), offset]
+    dims = ("energy_true", "offset")
+
+    def at_photons(name: str, unit: str) -> np.ndarray:
+        return sampling.multilinear(nodes, _table(psf, name, dims, unit), points)
+
+    ones = np.ones_like(energy)
+    heights = np.stack([ones, at_photons("ampl_2", ""), at_photons("ampl_3", "")], axis=1)
+    widths = np.stack([at_photons(f"sigma_{n}", "deg") for n in (1, 2, 3)], axis=1)
+    return sampling.sample_gaussian_mixture(rng, heights, widths)
+
+
+def draw_background_events(
+    rng: np.random.Generator, bkg: xr.Dataset, pointing: tuple[float, float], ontime: float
+) -> dict[str, np.ndarray]:
+    r"""Draw background events from a rate table in the field of view.
+
+    The rate is the exponential of its logarithm interpolated multilinearly in
+    :math:`\ln E` and the angles. Each cell between nodes is a Poisson process under its
+    largest corner, thinned to the interpolated rate: no binning is involved.
+
+    Parameters
+    ----------
+    rng : `~numpy.random.Generator`
+        Source of randomness.
+    bkg : Dataset
+        BKG_2D, or BKG_3D with ``FOVALIGN="RADEC"``.
+    pointing : (float, float)
+        ICRS right ascension and declination in degrees.
+    ontime : float
+        Seconds (rates are per second of ontime).
+
+    Returns
+    -------
+    events : dict of str to ndarray
+        ``energy`` (TeV), ``ra``, ``dec`` (deg).
+
+    Raises
+    ------
+    XGammaError
+        If the field of view of the table is not aligned with right ascension.
+    """
+    if bkg.attrs.get("FOVALIGN", "RADEC") != "RADEC":
+        raise XGammaError("Background events are drawn from tables with FOVALIGN=RADEC only.")
+    log_e, e_nodes = _log_nodes(bkg, "energy")
+    if "offset" in bkg.dims:
+        energy, offset = _draw_radial(rng, bkg, log_e, e_nodes, ontime)
+        ra, dec = sampling.offset_by(*pointing, rng.uniform(0.0, 360.0, len(energy)), offset)
+    else:
+        energy, east, north = _draw_field(rng, bkg, log_e, e_nodes, ontime)
+        ra, dec = sampling.offset_frame_to_sky(east, north, *pointing)
+    return {"energy": energy, "ra": ra, "dec": dec}
+
+
+def _log_rate(bkg: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
+    rate = _table(bkg, "bkg", dims, "TeV-1 s-1 sr-1")
+    return np.log(np.maximum(rate, TINY))
+
+
+def _uniform(rng: np.random.Generator, nodes: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    return nodes[cell] + rng.random(len(cell)) * (nodes[cell + 1] - nodes[cell])
+
+
+def _draw_radial(
+    rng: np.random.Generator, bkg: xr.Dataset, log_e: np.ndarray, e_nodes: np.ndarray, time: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw energies and offsets: uniform in ln E and cos(offset), thinned by E x rate."""
+    center, nodes = _lin_nodes(bkg, "offset")
+    table = _log_rate(bkg, ("energy", "offset")) + log_e[:, np.newaxis]
+    most = sampling.cell_maxima(_on_nodes([log_e, center], table, [e_nodes, nodes]))
+    versine = 2.0 * np.sin(0.5 * np.deg2rad(nodes)) ** 2
+    volume = np.outer(np.diff(e_nodes), 2.0 * np.pi * np.diff(versine))
+    cells = sampling.draw_cells(rng, np.exp(most) * volume * time)
+    energy = _uniform(rng, e_nodes, cells[0])
+    offset = np.rad2deg(2.0 * np.arcsin(np.sqrt(0.5 * _uniform(rng, versine, cells[1]))))
+    value = sampling.multilinear([log_e, center], table, [energy, offset])
+    keep = rng.random(len(energy)) < np.exp(value - most[cells])
+    return np.exp(energy[keep]), offset[keep]
+
+
+def _draw_field(
+    rng: np.random.Generator, bkg: xr.Dataset, log_e: np.ndarray, e_nodes: np.ndarray, time: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw energies and field coordinates: uniform in each, thinned by E x rate x cos(north)."""
+    (y_center, y_nodes), (x_center, x_nodes) = _lin_nodes(bkg, "dety"), _lin_nodes(bkg, "detx")
+    table = _log_rate(bkg, ("energy", "dety", "detx")) + log_e[:, np.newaxis, np.newaxis]
+    centers = [log_e, y_center, x_center]
+    most = sampling.cell_maxima(_on_nodes(centers, table, [e_nodes, y_nodes, x_nodes]))
+    widths = np.diff(e_nodes), np.deg2rad(np.diff(y_nodes)), np.deg2rad(np.diff(x_nodes))
+    volume = np.einsum("i,j,k->ijk", *widths)
+    cells = sampling.draw_cells(rng, np.exp(most) * volume * time)
+    nodes = (e_nodes, y_nodes, x_nodes)
+    energy, north, east = (_uniform(rng, n, c) for n, c in zip(nodes, cells, strict=True))
+    value = sampling.multilinear(centers, table, [energy, north, east])
+    keep = rng.random(len(energy)) < np.exp(value - most[cells]) * np.cos(np.deg2rad(north))
+    return np.exp(energy[keep]), east[keep], north[keep]
