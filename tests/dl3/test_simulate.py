@@ -301,7 +301,9 @@ def test_peer_evaluates_the_same_responses(tmp_path, gammapy):
     for radius in (0.05, 0.2):
         inside = np.sum(share * -np.expm1(-0.5 * (radius / sigma) ** 2)) / share.sum()
         value = peer.psf.containment(
-            radius * u.deg, float(psf.energy_true) * u.TeV, float(psf.offset) * u.deg
+            radius * u.deg,
+            energy_true=float(psf.energy_true) * u.TeV,
+            offset=float(psf.offset) * u.deg,
         )
         assert_allclose(value, inside, rtol=1e-5)
     assert peer.aeff.meta["LO_THRES"] == 0.3

@@ -9,7 +9,7 @@ from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
 from xgamma.axes import coords_from_edges
-from xgamma.dl3 import writer
+from xgamma.dl3 import open_store, read_observation, writer
 from xgamma.dl3.simulate import simulate_observation
 from xgamma.dl3.writer import write_observation, write_store
 from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
@@ -145,14 +145,16 @@ def test_pointing_time_series(obs, tmp_path):
         assert hdus["POINTING"].header["MJDREFI"] == obs.attrs["MJDREFI"]
 
 
-def test_columns_of_text_and_truth(obs, tmp_path):
+def test_columns_of_text_truth_and_unsigned(obs, tmp_path):
     events = obs["events"].to_dataset()
     size = events.sizes["event"]
     events["flag"] = ("event", np.arange(size) % 2 == 0)
+    events["mask"] = ("event", np.arange(size, dtype=np.uint16) + np.uint16(40000))
     events["kind"] = ("event", np.where(np.arange(size) % 3, "gamma", "hadron"))
     path = write_observation(replace(obs, events=events), tmp_path / "run.fits")
     with fits.open(path) as hdus:
         assert_array_equal(hdus["EVENTS"].data["FLAG"], events.flag)
+        assert_array_equal(hdus["EVENTS"].data["MASK"], events["mask"])
         assert_array_equal(hdus["EVENTS"].data["KIND"], events.kind)
 
 
@@ -239,6 +241,53 @@ def test_store_indices(tmp_path):
             file = store / row["FILE_DIR"] / row["FILE_NAME"]
             assert file.stat().st_size == row["SIZE"]
             assert fits.getheader(file, row["HDU_NAME"])["EXTNAME"] == row["HDU_NAME"]
+
+
+def assert_same_observation(back, obs):
+    """All values equal bit for bit, all keywords too but those that state the format."""
+    assert set(back.children) == set(obs.children)
+    for name, node in obs.children.items():
+        group = node.to_dataset()
+        xr.testing.assert_equal(back[name].to_dataset(), group)
+        for variable in group.variables:
+            assert back[name][variable].attrs == group[variable].attrs, variable
+            assert back[name][variable].dtype == group[variable].dtype, variable
+        for key, value in group.attrs.items():
+            if key.isupper() and not key.startswith(
+                ("HDUCLASS", "HDUVERS", "HDUDOC", "EXT", "CREF")
+            ):
+                assert back[name].attrs[key] == value, (name, key)
+
+
+@pytest.mark.parametrize("background", ["2d", "3d"])
+def test_reading_gives_back_what_was_written(tmp_path, background):
+    obs = simulate_observation("83.63d 22.51d", background=background, livetime="2 min", n_gti=2)
+    back = read_observation(write_observation(obs, tmp_path / "run.fits.gz"))
+    assert_same_observation(back, obs)
+    assert {name: back.attrs[name] for name in obs.attrs} == obs.attrs
+    again = read_observation(write_observation(back, tmp_path / "again.fits.gz"))
+    assert_same_observation(again, back)
+    assert again.attrs == back.attrs
+
+
+@pytest.mark.parametrize(
+    ("archive", "obs_id"),
+    [("hess-dl3-dr1", 23523), ("cta-1dc/index/gps", 110380), ("magic/rad_max/data", 5029747)],
+)
+def test_real_runs_come_back(data, tmp_path, archive, obs_id):
+    obs = open_store(data / archive)[obs_id]
+    back = read_observation(write_observation(obs, tmp_path / "run.fits.gz"))
+    assert_same_observation(back, obs)
+    for key, value in obs.attrs.items():
+        if key not in {"HDUCLASS", "HDUVERS", "HDUDOC"}:
+            assert back.attrs[key] == value, key
+
+
+def test_a_written_store_opens(tmp_path):
+    runs = [simulate_observation("83.63d 22.51d", livetime="1 min", number=n) for n in (0, 1)]
+    store = open_store(write_store(runs, tmp_path / "store"))
+    assert list(store.table.obs_id.values) == [1, 2]
+    assert_same_observation(store[2], runs[1])
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,19 @@ from xgamma.dl3.observation import (
     tstop,
 )
 from xgamma.dl3.select import event_offset, event_positions, select_events
+from xgamma.dl3.simulate import (
+    SimulatedSource,
+    simulate_observation,
+    simulate_store,
+    wobble_pointings,
+)
+from xgamma.dl3.simulated_irfs import simulated_irfs
 from xgamma.dl3.store import Store, open_store
+from xgamma.dl3.writer import write_observation, write_store
 
 __all__ = [
     "MissionTime",
+    "SimulatedSource",
     "Store",
     "build_observation",
     "check_finite",
@@ -42,7 +51,13 @@ __all__ = [
     "pointing_altaz",
     "read_observation",
     "select_events",
+    "simulate_observation",
+    "simulate_store",
+    "simulated_irfs",
     "tmid",
     "tstart",
     "tstop",
+    "wobble_pointings",
+    "write_observation",
+    "write_store",
 ]

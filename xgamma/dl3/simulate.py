@@ -26,7 +26,7 @@ __all__ = ["SimulatedSource", "simulate_observation", "simulate_store", "wobble_
 
 CRAB = "83.63d 22.01d"
 START = "2020-01-01T12:00:00"
-EVENT_UNITS = {"event_id": "", "time": "s", "ra": "deg", "dec": "deg", "energy": "TeV", "mc_id": ""}
+EVENT_UNITS = {"time": "s", "ra": "deg", "dec": "deg", "energy": "TeV"}
 
 
 def wobble_pointings(target: Any = CRAB, offset: Any = "0.5 deg") -> list[tuple[float, float]]:
@@ -371,9 +371,11 @@ def _events(table: Mapping[str, np.ndarray]) -> xr.Dataset:
         "energy": table["energy"].astype(np.float32),
         "mc_id": table["mc_id"].astype(np.int32),
     }
-    return xr.Dataset(
-        {name: ("event", values, {"units": EVENT_UNITS[name]}) for name, values in columns.items()}
-    )
+    variables = {
+        name: ("event", values, {"units": EVENT_UNITS[name]} if name in EVENT_UNITS else {})
+        for name, values in columns.items()
+    }
+    return xr.Dataset(variables)
 
 
 def _gti(gti: np.ndarray) -> xr.Dataset:
