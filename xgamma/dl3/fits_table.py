@@ -162,7 +162,7 @@ def parse_header(data: bytes, start: int, path: Path | str = "") -> tuple[dict[s
             header[key] = header[key].removesuffix("&") + str(parse_value(card[8:]))
         elif card.startswith("HIERARCH") and "=" in card:
             key, _, value = card[8:].partition("=")
-            key = key.strip()
+            key = key.strip().upper()
             header[key] = parse_value(value)
     return header, start + math.ceil((end + CARD - start) / BLOCK) * BLOCK
 

@@ -114,7 +114,10 @@ def build_observation(groups: dict[str, xr.Dataset], name: str | None = None) ->
         nodes["pointing"] = _pointing_group(nodes.get("pointing"), attrs)
     children = {group: xr.DataTree(nodes[group]) for group in GROUPS if group in nodes}
     title = str(attrs.get("OBS_ID", name or "")) or None
-    return xr.DataTree(xr.Dataset(attrs=attrs), children=children, name=title)
+    obs = xr.DataTree(xr.Dataset(attrs=attrs), name=title)
+    # Passed to the constructor, each child would be copied.
+    obs.children = children
+    return obs
 
 
 def _pointing_group(series: xr.Dataset | None, attrs: dict[str, Any]) -> xr.Dataset:
