@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.dl3.simulated_events import (
-    SimulatedSource,
-    draw_background_events,
-    draw_source_events,
-)
+from xgamma.dl3.simulated_events import draw_background_events, draw_source_events
 from xgamma.dl3.simulated_irfs import simulated_irfs
-from xgamma.dl3.simulated_run import TIME_SYSTEM, run_keywords, schedule
+from xgamma.dl3.simulated_run import (
+    gti_group,
+    intervals,
+    pointing_group,
+    run_keywords,
+    times,
+)
+from xgamma.dl3.simulated_source import SimulatedSource
 from xgamma.dl3.writer import write_store
 from xgamma.errors import XGammaError
 from xgamma.numerics.sampling import offset_by
@@ -151,7 +154,7 @@ def simulate_observation(
     direction = _lonlat(pointing)
     aim = _target(target, sources)
     responses = simulated_irfs(background) if irfs is None else irfs
-    gti = _intervals(livetime, dead_time, n_gti, number, start, (aim or direction)[0])
+    gti = intervals(livetime, dead_time, n_gti, number, start, (aim or direction)[0])
     keywords = run_keywords(
         number + 1 if obs_id is None else obs_id, direction, aim, gti, dead_time
     )
@@ -162,8 +165,8 @@ def simulate_observation(
     groups = {
         "/": xr.Dataset(attrs=keywords),
         "/events": _events(table),
-        "/gti": _gti(gti),
-        "/pointing": _pointing(keywords),
+        "/gti": gti_group(gti),
+        "/pointing": pointing_group(keywords),
     }
     groups |= {f"/{name}": irf for name, irf in responses.items()}
     return xr.DataTree.from_dict(groups, name=str(keywords["OBS_ID"]))
@@ -301,22 +304,6 @@ def _target(target: Any, sources: list[SimulatedSource]) -> tuple[float, float] 
     return (sources[0].lon, sources[0].lat) if sources else None
 
 
-def _intervals(
-    livetime: Any, dead_time: float, n_gti: int, number: int, start: Any, right_ascension: float
-) -> np.ndarray:
-    """Return good time intervals of equal length, shape (n, 2), in s since MJDREF."""
-    seconds = to_value(livetime, "s", "livetime")
-    if not seconds > 0 or n_gti < 1:
-        raise XGammaError(f"A run needs a livetime above 0 s and a GTI, not {seconds} and {n_gti}.")
-    if not 0 <= dead_time < 1:
-        raise XGammaError(f"dead_time={dead_time} must be a fraction from 0 up to 1.")
-    ontime = seconds / (1.0 - dead_time)
-    gap = 30.0
-    begin = schedule(number, ontime + (n_gti - 1) * gap, start, right_ascension)
-    starts = begin + np.arange(n_gti) * (ontime / n_gti + gap)
-    return np.stack([starts, starts + ontime / n_gti], axis=1)
-
-
 def _draw_events(
     stream: np.random.SeedSequence,
     sources: list[SimulatedSource],
@@ -339,7 +326,7 @@ def _draw_events(
         else:
             continue
         size = len(drawn["energy"])
-        lists.append({**drawn, "mc_id": np.full(size, mc_id), "time": _times(rng, gti, size)})
+        lists.append({**drawn, "mc_id": np.full(size, mc_id), "time": times(rng, gti, size)})
     if not lists:
         return _no_events()
     table = {name: np.concatenate([one[name] for one in lists]) for name in lists[0]}
@@ -349,15 +336,6 @@ def _draw_events(
 
 def _no_events() -> dict[str, np.ndarray]:
     return {name: np.empty(0) for name in ("energy", "ra", "dec", "mc_id", "time")}
-
-
-def _times(rng: np.random.Generator, gti: np.ndarray, size: int) -> np.ndarray:
-    """Draw times uniform in the intervals."""
-    length = gti[:, 1] - gti[:, 0]
-    passed = np.cumsum(length)
-    moment = rng.random(size) * passed[-1]
-    interval = np.minimum(np.searchsorted(passed, moment, side="right"), len(gti) - 1)
-    return gti[interval, 1] - (passed[interval] - moment)
 
 
 def _events(table: Mapping[str, np.ndarray]) -> xr.Dataset:
@@ -376,14 +354,3 @@ def _events(table: Mapping[str, np.ndarray]) -> xr.Dataset:
         for name, values in columns.items()
     }
     return xr.Dataset(variables)
-
-
-def _gti(gti: np.ndarray) -> xr.Dataset:
-    seconds = {"units": "s"}
-    intervals = {"start": ("gti", gti[:, 0], seconds), "stop": ("gti", gti[:, 1], dict(seconds))}
-    return xr.Dataset(intervals, attrs=dict(TIME_SYSTEM))
-
-
-def _pointing(keywords: Mapping[str, Any]) -> xr.Dataset:
-    names = {"ra": "RA_PNT", "dec": "DEC_PNT", "alt": "ALT_PNT", "az": "AZ_PNT"}
-    return xr.Dataset({n: ((), float(keywords[k]), {"units": "deg"}) for n, k in names.items()})

@@ -3,86 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from xgamma.axes import centers_in, edges_in
+from xgamma.dl3.simulated_source import SimulatedSource
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.numerics import sampling
 from xgamma.numerics.sphere import lonlat_to_vector, separation
-from xgamma.units import conversion, position, to_value
+from xgamma.units import conversion
 
-__all__ = ["SimulatedSource", "draw_background_events", "draw_source_events"]
+__all__ = ["draw_background_events", "draw_source_events"]
 
 # Rows of the migration table that are interpolated at once: bounds the memory.
 CHUNK = 20_000
 # Below this a background rate counts as zero; its logarithm must stay finite.
 TINY = float(np.finfo(np.float32).tiny)
-
-
-@dataclass(frozen=True, init=False)
-class SimulatedSource:
-    """A source with a power-law spectrum, point-like or a Gaussian on the sky.
-
-    Parameters
-    ----------
-    position : SkyCoord, str or (lon, lat)
-        Where it is; strings and pairs are ICRS.
-    amplitude : Quantity, str or float
-        Flux density at `reference`; a number is in cm-2 s-1 TeV-1.
-    index : float
-        Spectral index, positive for a falling spectrum.
-    reference : Quantity, str or float
-        Reference energy; a number is in TeV.
-    sigma : Quantity, str or float, optional
-        Width of a Gaussian; a number is in degrees. A point when absent.
-
-    Examples
-    --------
-    >>> SimulatedSource("83.63d 22.01d", index=2.0).lon
-    83.63
-    """
-
-    lon: float
-    lat: float
-    amplitude: float
-    index: float
-    reference: float
-    sigma: float
-
-    def __init__(
-        self,
-        position: Any,
-        amplitude: Any = "3.45e-11 cm-2 s-1 TeV-1",
-        index: float = 2.63,
-        reference: Any = "1 TeV",
-        sigma: Any = None,
-    ) -> None:
-        place = _position(position)
-        values = {
-            "lon": float(place.ra.deg),
-            "lat": float(place.dec.deg),
-            "amplitude": to_value(amplitude, "cm-2 s-1 TeV-1", "amplitude"),
-            "index": float(index),
-            "reference": to_value(reference, "TeV", "reference"),
-            "sigma": 0.0 if sigma is None else to_value(sigma, "deg", "sigma"),
-        }
-        for name in ("amplitude", "sigma"):
-            if not values[name] >= 0:
-                raise XGammaError(f"The source's {name} is {values[name]}: it cannot be negative.")
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
-    def __call__(self, energy: np.ndarray) -> np.ndarray:
-        """Return the flux density in cm-2 s-1 TeV-1 at energies in TeV."""
-        return self.amplitude * (energy / self.reference) ** -self.index
-
-
-def _position(value: Any) -> Any:
-    return position(value).icrs
 
 
 def _log_nodes(irf: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:

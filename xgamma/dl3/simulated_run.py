@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
+from xgamma.errors import XGammaError
 from xgamma.numerics.sphere import lonlat_to_vector, offset_basis, separation
-from xgamma.units import time_value
+from xgamma.units import time_value, to_value
 
-__all__ = ["SITE", "altaz", "run_keywords", "schedule"]
+__all__ = [
+    "SITE",
+    "altaz",
+    "gti_group",
+    "intervals",
+    "pointing_group",
+    "run_keywords",
+    "schedule",
+    "times",
+]
 
 # The site of H.E.S.S. in Namibia: longitude and latitude (deg), height (m).
 SITE = (16.5002222222222, -23.2717777777778, 1835.0)
@@ -210,3 +222,40 @@ def _target_keywords(
         "RA_OBJ": target[0],
         "DEC_OBJ": target[1],
     }
+
+
+def intervals(
+    livetime: Any, dead_time: float, n_gti: int, number: int, start: Any, right_ascension: float
+) -> np.ndarray:
+    """Return good time intervals of equal length, shape (n, 2), in s since MJDREF."""
+    seconds = to_value(livetime, "s", "livetime")
+    if not seconds > 0 or n_gti < 1:
+        raise XGammaError(f"A run needs a livetime above 0 s and a GTI, not {seconds} and {n_gti}.")
+    if not 0 <= dead_time < 1:
+        raise XGammaError(f"dead_time={dead_time} must be a fraction from 0 up to 1.")
+    ontime = seconds / (1.0 - dead_time)
+    gap = 30.0
+    begin = schedule(number, ontime + (n_gti - 1) * gap, start, right_ascension)
+    starts = begin + np.arange(n_gti) * (ontime / n_gti + gap)
+    return np.stack([starts, starts + ontime / n_gti], axis=1)
+
+
+def times(rng: np.random.Generator, gti: np.ndarray, size: int) -> np.ndarray:
+    """Draw times uniform in the intervals."""
+    length = gti[:, 1] - gti[:, 0]
+    passed = np.cumsum(length)
+    moment = rng.random(size) * passed[-1]
+    interval = np.minimum(np.searchsorted(passed, moment, side="right"), len(gti) - 1)
+    return gti[interval, 1] - (passed[interval] - moment)
+
+
+def gti_group(gti: np.ndarray) -> xr.Dataset:
+    """Label good time intervals, shape (n, 2), as the observation schema has them."""
+    columns = {n: ("gti", gti[:, k], {"units": "s"}) for k, n in enumerate(("start", "stop"))}
+    return xr.Dataset(columns, attrs=dict(TIME_SYSTEM))
+
+
+def pointing_group(keywords: Mapping[str, Any]) -> xr.Dataset:
+    """Label the pointing in a run's keywords as the observation schema has it."""
+    names = {"ra": "RA_PNT", "dec": "DEC_PNT", "alt": "ALT_PNT", "az": "AZ_PNT"}
+    return xr.Dataset({n: ((), float(keywords[k]), {"units": "deg"}) for n, k in names.items()})

@@ -11,70 +11,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from xgamma.dl3.hdus import (
-    GADF_KEYWORDS,
     IRF_LAYOUTS,
     event_hdu,
     gti_hdu,
     irf_hdu,
     pointing_hdu,
 )
+from xgamma.dl3.index_tables import hdu_index, hdu_row, index_keywords, obs_index, obs_row
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.atomic import atomic_path, refuse_existing
-from xgamma.io.bintable import BinTable, Column, bin_table, primary_bytes
+from xgamma.io.bintable import BinTable, primary_bytes
 
 __all__ = ["write_observation", "write_store"]
 
 IRF_GROUPS = tuple(dict.fromkeys(layout.group for layout in IRF_LAYOUTS.values()))
 # Bytes, not time, decide at this level: 9 takes four times as long for 1 % less.
 GZIP_LEVEL = 5
-
-# Columns of the observation index: name, unit, FITS format; text is as wide as its longest value.
-OBS_COLUMNS: tuple[tuple[str, str, str], ...] = (
-    ("OBS_ID", "", "K"),
-    ("OBJECT", "", "A"),
-    ("RA_PNT", "deg", "D"),
-    ("DEC_PNT", "deg", "D"),
-    ("GLON_PNT", "deg", "D"),
-    ("GLAT_PNT", "deg", "D"),
-    ("ZEN_PNT", "deg", "D"),
-    ("ALT_PNT", "deg", "D"),
-    ("AZ_PNT", "deg", "D"),
-    ("RA_OBJ", "deg", "D"),
-    ("DEC_OBJ", "deg", "D"),
-    ("ONTIME", "s", "D"),
-    ("LIVETIME", "s", "D"),
-    ("DEADC", "", "D"),
-    ("TSTART", "s", "D"),
-    ("TSTOP", "s", "D"),
-    ("DATE-OBS", "", "A"),
-    ("TIME-OBS", "", "A"),
-    ("DATE-END", "", "A"),
-    ("TIME-END", "", "A"),
-    ("N_TELS", "", "K"),
-    ("TELLIST", "", "A"),
-    ("QUALITY", "", "K"),
-    ("MUONEFF", "", "D"),
-    ("EVENT_COUNT", "", "K"),
-    ("INSTRUME", "", "A"),
-    ("TELESCOP", "", "A"),
-)
-DTYPES = {"A": np.str_, "K": np.int64, "D": np.float64}
-MISSING = {"A": "", "K": 0, "D": np.nan}
-INDEX_KEYWORDS = (
-    "TELESCOP",
-    "MJDREFI",
-    "MJDREFF",
-    "TIMEUNIT",
-    "TIMESYS",
-    "TIMEREF",
-    "GEOLON",
-    "GEOLAT",
-    "ALTITUDE",
-)
 
 
 def observation_hdus(obs: xr.DataTree) -> list[BinTable]:
@@ -227,7 +182,7 @@ def write_store(
     with _staging(folder) as stage:
         for obs in runs:
             hdus = observation_hdus(obs)
-            row = _obs_row(obs)
+            row = obs_row(obs)
             name = f"obs_{row['OBS_ID']:06d}{suffix}"
             if (stage / name).exists():
                 raise XGammaError(
@@ -235,14 +190,13 @@ def write_store(
                 )
             _write_hdus(hdus, stage / name)
             size = (stage / name).stat().st_size
-            hdu_rows += [_hdu_row(row["OBS_ID"], hdu, name, size) for hdu in hdus]
+            hdu_rows += [hdu_row(row["OBS_ID"], hdu, name, size) for hdu in hdus]
             rows.append(row)
-            if not keywords:
-                keywords = {k: obs.attrs[k] for k in INDEX_KEYWORDS if k in obs.attrs}
+            keywords = keywords or index_keywords(obs)
         if not rows:
             raise MissingDataError("There is no observation to write: give at least one.")
-        _write_hdus(_index(_obs_index(rows), "OBS", keywords), stage / "obs-index.fits.gz")
-        _write_hdus(_index(_hdu_index(hdu_rows), "HDU", {}), stage / "hdu-index.fits.gz")
+        _write_hdus([obs_index(rows, keywords)], stage / "obs-index.fits.gz")
+        _write_hdus([hdu_index(hdu_rows)], stage / "hdu-index.fits.gz")
         _commit(stage, folder)
     return folder
 
@@ -278,49 +232,3 @@ def _write_hdus(hdus: list[BinTable], path: Path) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _obs_row(obs: xr.DataTree) -> dict[str, Any]:
-    """Collect the run's row of the observation index from its keywords."""
-    row = {name: obs.attrs[name] for name, _, _ in OBS_COLUMNS if name in obs.attrs}
-    row["OBS_ID"] = int(obs.attrs["OBS_ID"])
-    row["EVENT_COUNT"] = obs["events"].sizes.get("event", 0)
-    row.setdefault("QUALITY", 0)
-    if "ALT_PNT" in row:
-        row.setdefault("ZEN_PNT", 90.0 - float(row["ALT_PNT"]))
-    return row
-
-
-def _obs_index(rows: list[dict[str, Any]]) -> list[Column]:
-    """Make the columns of the observation index that at least one run has a value for."""
-    columns = []
-    for name, unit, code in OBS_COLUMNS:
-        if not any(name in row for row in rows):
-            continue
-        values = [row.get(name, MISSING[code]) for row in rows]
-        columns.append(Column(name, np.array(values, dtype=DTYPES[code]), unit))
-    return columns
-
-
-def _hdu_row(obs_id: int, hdu: BinTable, name: str, size: int) -> tuple[Any, ...]:
-    header = hdu.header
-    kind = hdu.name.lower()
-    return obs_id, kind, header.get("HDUCLAS4", kind).lower(), "data", name, hdu.name, size
-
-
-def _hdu_index(rows: list[tuple[Any, ...]]) -> list[Column]:
-
-    names = ("OBS_ID", "HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME", "SIZE")
-    columns = []
-    for name, values in zip(names, zip(*rows, strict=True), strict=True):
-        columns.append(Column(name, np.array(values), "byte" if name == "SIZE" else ""))
-    return columns
-
-
-def _index(columns: list[Column], kind: str, keywords: dict[str, Any]) -> list[BinTable]:
-    from astropy.io import fits
-
-    header = fits.Header(keywords)
-    header.update({**GADF_KEYWORDS, "HDUCLAS1": "INDEX", "HDUCLAS2": kind})
-    table = bin_table(columns, header, f"{kind}_INDEX")
-    return [table]

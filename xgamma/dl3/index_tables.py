@@ -1,0 +1,115 @@
+"""The two tables of a GADF store: which runs there are, and where their HDUs lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.dl3.hdus import GADF_KEYWORDS
+from xgamma.errors import XGammaError
+from xgamma.io.bintable import BinTable, Column, bin_table
+
+__all__ = ["hdu_index", "hdu_row", "index_keywords", "obs_index", "obs_row"]
+
+# Columns of the observation index: name, unit, FITS format; text is as wide as its longest value.
+OBS_COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("OBS_ID", "", "K"),
+    ("OBJECT", "", "A"),
+    ("RA_PNT", "deg", "D"),
+    ("DEC_PNT", "deg", "D"),
+    ("GLON_PNT", "deg", "D"),
+    ("GLAT_PNT", "deg", "D"),
+    ("ZEN_PNT", "deg", "D"),
+    ("ALT_PNT", "deg", "D"),
+    ("AZ_PNT", "deg", "D"),
+    ("RA_OBJ", "deg", "D"),
+    ("DEC_OBJ", "deg", "D"),
+    ("ONTIME", "s", "D"),
+    ("LIVETIME", "s", "D"),
+    ("DEADC", "", "D"),
+    ("TSTART", "s", "D"),
+    ("TSTOP", "s", "D"),
+    ("DATE-OBS", "", "A"),
+    ("TIME-OBS", "", "A"),
+    ("DATE-END", "", "A"),
+    ("TIME-END", "", "A"),
+    ("N_TELS", "", "K"),
+    ("TELLIST", "", "A"),
+    ("QUALITY", "", "K"),
+    ("MUONEFF", "", "D"),
+    ("EVENT_COUNT", "", "K"),
+    ("INSTRUME", "", "A"),
+    ("TELESCOP", "", "A"),
+)
+DTYPES = {"A": np.str_, "K": np.int64, "D": np.float64}
+MISSING = {"A": "", "K": 0, "D": np.nan}
+INDEX_KEYWORDS = (
+    "TELESCOP",
+    "MJDREFI",
+    "MJDREFF",
+    "TIMEUNIT",
+    "TIMESYS",
+    "TIMEREF",
+    "GEOLON",
+    "GEOLAT",
+    "ALTITUDE",
+)
+
+
+def obs_row(obs: xr.DataTree) -> dict[str, Any]:
+    """Collect the run's row of the observation index from its keywords."""
+    row = {name: obs.attrs[name] for name, _, _ in OBS_COLUMNS if name in obs.attrs}
+    try:
+        row["OBS_ID"] = int(obs.attrs["OBS_ID"])
+    except ValueError:
+        raise XGammaError(
+            f"OBS_ID={obs.attrs['OBS_ID']!r} is not a whole number, which an index needs: set one."
+        ) from None
+    row["EVENT_COUNT"] = obs["events"].sizes.get("event", 0)
+    row.setdefault("QUALITY", 0)
+    if "ALT_PNT" in row:
+        row.setdefault("ZEN_PNT", 90.0 - float(row["ALT_PNT"]))
+    return row
+
+
+def index_keywords(obs: xr.DataTree) -> dict[str, Any]:
+    """Return the keywords of time system and site that the observation index repeats."""
+    return {name: obs.attrs[name] for name in INDEX_KEYWORDS if name in obs.attrs}
+
+
+def obs_index(rows: list[dict[str, Any]], keywords: dict[str, Any]) -> BinTable:
+    """Make the observation index, with the columns that at least one run has a value for."""
+    columns = []
+    for name, unit, code in OBS_COLUMNS:
+        if not any(name in row for row in rows):
+            continue
+        values = [row.get(name, MISSING[code]) for row in rows]
+        columns.append(Column(name, np.array(values, dtype=DTYPES[code]), unit))
+    return _table("OBS", columns, keywords)
+
+
+def hdu_row(obs_id: int, hdu: BinTable, name: str, size: int) -> tuple[Any, ...]:
+    """Return the row of the HDU index of one HDU in the data file of that name and size."""
+    kind = hdu.name.lower()
+    hdu_class = str(hdu.header.get("HDUCLAS4", kind)).lower()
+    return obs_id, kind, hdu_class, "data", name, hdu.name, size
+
+
+def hdu_index(rows: list[tuple[Any, ...]]) -> BinTable:
+    """Make the HDU index from the rows that `hdu_row` gives."""
+    names = ("OBS_ID", "HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME", "SIZE")
+    columns = [
+        Column(name, np.array(values), "byte" if name == "SIZE" else "")
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    ]
+    return _table("HDU", columns, {})
+
+
+def _table(kind: str, columns: list[Column], keywords: dict[str, Any]) -> BinTable:
+    from astropy.io import fits
+
+    header = fits.Header(keywords)
+    header.update({**GADF_KEYWORDS, "HDUCLAS1": "INDEX", "HDUCLAS2": kind})
+    return bin_table(columns, header, f"{kind}_INDEX")
