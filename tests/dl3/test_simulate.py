@@ -213,6 +213,12 @@ def test_one_seed_gives_one_result():
     assert not np.array_equal(first["events"].time, other["events"].time)
 
 
+def test_default_pointing_is_the_first_wobble_position():
+    obs = simulate_observation(events=False)
+    assert (obs.attrs["RA_PNT"], obs.attrs["DEC_PNT"]) == wobble_pointings(CRAB)[0]
+    assert_allclose(wobble_pointings(CRAB)[0], POINTING)
+
+
 def test_background_does_not_depend_on_sources():
     both = simulate_observation(POINTING, livetime="3 min", seed=7)["events"].to_dataset()
     only = simulate_observation(POINTING, None, target=CRAB, livetime="3 min", seed=7)["events"]

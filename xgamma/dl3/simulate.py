@@ -61,7 +61,7 @@ def wobble_pointings(target: Any = CRAB, offset: Any = "0.5 deg") -> list[tuple[
 
 
 def simulate_observation(
-    pointing: Any,
+    pointing: Any = None,
     source: Any = CRAB,
     *,
     amplitude: Any = "3.45e-11 cm-2 s-1 TeV-1",
@@ -90,8 +90,9 @@ def simulate_observation(
 
     Parameters
     ----------
-    pointing : SkyCoord, str or (lon, lat)
-        Pointing position.
+    pointing : SkyCoord, str or (lon, lat), optional
+        Pointing position; half a degree north of the target (the Crab's position when there
+        is none) when absent.
     source : position, SimulatedSource, list of them, or None
         What shines. For a position the spectrum and the width are those of the next
         arguments; None gives a run with background only.
@@ -144,15 +145,15 @@ def simulate_observation(
 
     Examples
     --------
-    >>> obs = simulate_observation("83.63d 22.51d", livetime="5 min")
+    >>> obs = simulate_observation(livetime="5 min")
     >>> obs.name, round(obs.attrs["LIVETIME"], 3)
     ('1', 300.0)
     >>> sorted(obs.children)
     ['aeff', 'bkg', 'edisp', 'events', 'gti', 'pointing', 'psf']
     """
     sources = _sources(source, amplitude, index, reference, sigma)
-    direction = _lonlat(pointing)
     aim = _target(target, sources)
+    direction = wobble_pointings(aim or CRAB)[0] if pointing is None else _lonlat(pointing)
     responses = simulated_irfs(background) if irfs is None else irfs
     gti = intervals(livetime, dead_time, n_gti, number, start, (aim or direction)[0])
     keywords = run_keywords(
