@@ -199,8 +199,9 @@ def draw_background_events(
         energy, offset = _draw_radial(rng, bkg, log_e, e_nodes, ontime)
         ra, dec = sampling.offset_by(*pointing, rng.uniform(0.0, 360.0, len(energy)), offset)
     else:
-        energy, east, north = _draw_field(rng, bkg, log_e, e_nodes, ontime)
-        ra, dec = sampling.offset_frame_to_sky(east, north, *pointing)
+        energy, detx, dety = _draw_field(rng, bkg, log_e, e_nodes, ontime)
+        # DETX grows to the west: GADF looks at the camera, not at the sky.
+        ra, dec = sampling.offset_frame_to_sky(-detx, dety, *pointing)
     return {"energy": energy, "ra": ra, "dec": dec}
 
 
@@ -233,7 +234,7 @@ def _draw_radial(
 def _draw_field(
     rng: np.random.Generator, bkg: xr.Dataset, log_e: np.ndarray, e_nodes: np.ndarray, time: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw energies and field coordinates: uniform in each, thinned by E x rate x cos(north)."""
+    """Draw energies and field coordinates: uniform in each, thinned by E x rate x cos(dety)."""
     (y_center, y_nodes), (x_center, x_nodes) = _lin_nodes(bkg, "dety"), _lin_nodes(bkg, "detx")
     table = _log_rate(bkg, ("energy", "dety", "detx")) + log_e[:, np.newaxis, np.newaxis]
     centers = [log_e, y_center, x_center]
@@ -242,7 +243,7 @@ def _draw_field(
     volume = np.einsum("i,j,k->ijk", *widths)
     cells = sampling.draw_cells(rng, np.exp(most) * volume * time)
     nodes = (e_nodes, y_nodes, x_nodes)
-    energy, north, east = (_uniform(rng, n, c) for n, c in zip(nodes, cells, strict=True))
-    value = sampling.multilinear(centers, table, [energy, north, east])
-    keep = rng.random(len(energy)) < np.exp(value - most[cells]) * np.cos(np.deg2rad(north))
-    return np.exp(energy[keep]), east[keep], north[keep]
+    energy, dety, detx = (_uniform(rng, n, c) for n, c in zip(nodes, cells, strict=True))
+    value = sampling.multilinear(centers, table, [energy, dety, detx])
+    keep = rng.random(len(energy)) < np.exp(value - most[cells]) * np.cos(np.deg2rad(dety))
+    return np.exp(energy[keep]), detx[keep], dety[keep]
