@@ -71,9 +71,10 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise MissingDataError(
-            f"There is no file {path}: check the path, or the FILE_DIR and FILE_NAME of the HDU index."
-        ) from None
+        mend = "check the path, or the FILE_DIR and FILE_NAME of the HDU index"
+        if "$" in str(path):
+            mend = "set the environment variable that it names"
+        raise MissingDataError(f"There is no file {path}: {mend}.") from None
     except OSError as error:
         raise XGammaError(f"The file {path} cannot be read: {error.strerror}.") from error
     if not data.startswith(GZIP_MAGIC):

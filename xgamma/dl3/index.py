@@ -259,8 +259,7 @@ def _table_of_rows(rows: list[dict[str, Any]]) -> xr.Dataset:
         values = [row.get(name, defaults.get(name)) for row in rows]
         attrs = {"units": units[name]} if units.get(name) else {}
         table[name] = ("obs", np.array(values), attrs)
-    if not np.isfinite(table["alt_pnt"]).any():
-        table = table.drop_vars(["alt_pnt", "az_pnt"])
+    table["zen_pnt"] = ("obs", 90.0 - table["alt_pnt"].values, {"units": "deg"})
     references = {tuple(row.get(k) for k in ("MJDREFI", "MJDREFF", "TIMESYS")) for row in rows}
     if len(references) == 1:
         (reference,) = references
