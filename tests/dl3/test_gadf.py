@@ -84,6 +84,34 @@ def test_background_axes(read, make, order):
     assert ds.attrs["HDUCLAS4"] == "BKG_3D"
 
 
+def test_background_whose_tdim_contradicts_its_columns(read, make):
+    det = ("DETX", [-1.0, 0.0, 1.0], "deg"), ("DETY", [-1.0, 0.0, 1.0], "deg")
+    values = np.arange(12.0).reshape(3, 2, 2)  # energy, detx, dety
+    hdu = make.response(
+        "BKG",
+        [make.ENERGY, *det],
+        {"BKG": (values.transpose(2, 1, 0), "MeV-1 s-1 sr-1")},
+        "BKG",
+        "BKG_3D",
+    )
+    ds = read(hdu)
+    assert_array_equal(ds["bkg"].transpose("energy", "detx", "dety"), values)
+
+
+def test_axes_are_shared_but_safe(read, write, make):
+    first, second = (read_hdu(open_fits(write([make.aeff()], f"{i}.fits")).tables[0]) for i in "ab")
+    first["energy_true"].attrs["units"] = "GeV"
+    first["offset_lo"].attrs.clear()
+    assert second["energy_true"].attrs["units"] == "TeV"
+    assert second["offset_lo"].attrs["units"] == "deg"
+    for name in ("energy_true", "offset_lo", "offset_hi"):
+        with pytest.raises(ValueError, match=r"read-only|not writ|assignment"):
+            first[name].values[0] = 3.0
+    changed = first.assign_coords(offset_lo=first["offset_lo"] + 1)
+    assert changed["offset_lo"][0] == 1
+    assert second["offset_lo"][0] == 0
+
+
 def test_edisp_with_etrue(read, make):
     true = ("ETRUE", make.ENERGY[1], "TeV")
     migra = ("MIGRA", np.linspace(0, 2, 5), None)

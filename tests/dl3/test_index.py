@@ -51,7 +51,9 @@ def check(store):
 
 
 @pytest.mark.parametrize("name", ["hdu-index.fits", "hdu_index.fits.gz", "HDU-INDEX.FITS"])
-@pytest.mark.parametrize("form", ["relative", "absolute", "base_key", "base_column", "variable", "up"])
+@pytest.mark.parametrize(
+    "form", ["relative", "absolute", "base_key", "base_column", "variable", "up"]
+)
 def test_paths(run, write, tmp_path, monkeypatch, name, form):
     monkeypatch.setenv("XG_ARCHIVE", str(tmp_path))
     keywords, more, folder = {}, {}, "data"
@@ -89,7 +91,9 @@ def test_caldb_in_the_index(run, write, tmp_path, make, monkeypatch):
     monkeypatch.setenv("CALDB", str(tmp_path / "calibration"))
     check(open_store(tmp_path))
     monkeypatch.delenv("CALDB")
-    with pytest.raises(MissingDataError, match=r"no file .*CALDB/data/irf.fits: set the environment"):
+    with pytest.raises(
+        MissingDataError, match=r"no file .*CALDB/data/irf.fits: set the environment"
+    ):
         open_store(tmp_path)[7]
 
 
@@ -124,7 +128,7 @@ def test_observations_without_hdus_are_left_out(run, write, tmp_path):
 
 def test_broken_index(run, write, tmp_path):
     write([index([{"OBS_ID": 7, "HDU_TYPE": "events"}])], "hdu-index.fits")
-    with pytest.raises(MissingDataError, match="'HDU_INDEX' of .* has no column FILE_NAME"):
+    with pytest.raises(MissingDataError, match=r"'HDU_INDEX' of .* has no column FILE_NAME"):
         open_store(tmp_path)
     (tmp_path / "hdu-index.fits").unlink()
     write([index(rows("run.fits", "data"))], "hdu-index.fits")
@@ -134,7 +138,10 @@ def test_broken_index(run, write, tmp_path):
 
 
 def test_missing_file_and_hdu(run, write, tmp_path):
-    write([index(rows("gone.fits", "data") + rows("run.fits", "data", 8, ("events", "psf")))], "i.fits")
+    write(
+        [index(rows("gone.fits", "data") + rows("run.fits", "data", 8, ("events", "psf")))],
+        "i.fits",
+    )
     write([index([{"OBS_ID": 7, "OBJECT": "x"}, {"OBS_ID": 8, "OBJECT": "x"}])], "obs-index.fits")
     store = open_store(tmp_path, hdu_index="i.fits", obs_index="obs-index.fits")
     with pytest.raises(MissingDataError, match=r"There is no file .*data/gone.fits"):
@@ -209,7 +216,7 @@ def test_several_stores(write, make, tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
         write([index(rows("run.fits"))], f"{name}/hdu-index.fits")
-    with pytest.raises(MissingDataError, match="several stores: open one of .*/a, .*/b"):
+    with pytest.raises(MissingDataError, match=r"several stores: open one of .*/a, .*/b"):
         open_store(tmp_path)
 
 

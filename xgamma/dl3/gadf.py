@@ -215,26 +215,23 @@ def _read_response(table: Table, group: str, shared: bool) -> xr.Dataset:
     if table.nrows < 1:
         raise MissingDataError(f"The HDU {table.name!r} of {table.file.path} has no rows.")
     names = [n[:-3] for n in table.columns if n.endswith("_LO") and n[:-3] in _AXES]
-    coords: dict[str, Any] = {}
-    order = []
-    for prefix in names:
-        dim, coord = _axis(table, prefix, response)
-        coords.update(coord)
-        order.append(dim)
+    axes = tuple(_axis(table, prefix, response) for prefix in names)
+    order = [axis.dim for axis in axes]
     missing = [dim for dim in response.dims if dim not in order]
     if missing:
         raise MissingDataError(
             f"The HDU {table.name!r} of {table.file.path} is a {response.hduclas4} without the axis "
             f"{', '.join(missing)}: its columns are {', '.join(table.columns)}."
         )
+    coords = _coordinates(axes)
     sizes = {dim: coords[dim].size for dim in order}
     layout = _c_order(order)
     variables = {}
     for variable, (candidates, wanted) in response.variables.items():
         column = next((c for c in candidates if c in table.columns), candidates[0])
-        shape, axes = _cell_layout(table, column, layout, sizes, response.dims)
+        shape, transposed = _cell_layout(table, column, layout, sizes, response.dims)
         unit, factor = _unit(table, column, wanted)
-        lazy = LazyColumn(table, column, 0, shape, axes, factor, frozen=shared)
+        lazy = LazyColumn(table, column, 0, shape, transposed, factor, frozen=shared)
         variables[variable] = _variable(response.dims, lazy, {"units": unit})
     attrs = header_attrs(table.header)
     attrs["HDUCLAS3"] = str(attrs.get("HDUCLAS3", "FULL-ENCLOSURE")).upper()
@@ -258,12 +255,18 @@ def _response_kind(table: Table, group: str) -> str:
     return {"aeff": "AEFF_2D", "edisp": "EDISP_2D", "rad_max": "RAD_MAX_2D"}[group]
 
 
-def _axis(table: Table, prefix: str, response: Response) -> tuple[str, dict[str, xr.Variable]]:
-    """Return dimension and coordinates of one axis, float64, joined edge to edge.
+class Axis(NamedTuple):
+    """An axis as a key of the cache: the runs of an archive share theirs."""
 
-    Centres of energies are geometric means, of a bin that starts at zero and of
-    other axes arithmetic ones. Nodes (lower edge = upper edge) stay nodes.
-    """
+    dim: str
+    unit: str
+    interp: str
+    lo: bytes
+    hi: bytes
+
+
+def _axis(table: Table, prefix: str, response: Response) -> Axis:
+    """Return the edges of an axis, float64, in the unit that GADF prescribes."""
     dim, wanted, interp = _AXES[prefix]
     if dim == "energy_true" and "energy" in response.dims:
         dim = "energy"
@@ -279,20 +282,32 @@ def _axis(table: Table, prefix: str, response: Response) -> tuple[str, dict[str,
             f"The axis {prefix} of the HDU {table.name!r} of {table.file.path} has {lo.size} lower "
             f"and {hi.size} upper edges: they must be as many."
         )
-    gap = np.abs(hi[:-1] - lo[1:])
-    if np.all(gap <= 1e-5 * (hi - lo)[1:]):
-        # Float32 writers let neighbours differ in the last digit: one edge, one number.
-        hi[:-1] = lo[1:]
-    center = 0.5 * (lo + hi)
-    if interp == "log":
-        center = np.where(lo > 0, np.sqrt(np.abs(lo * hi)), center)
-    name = LONG_NAMES.get(dim, dim)
-    edge_attrs = {"units": unit}
-    return dim, {
-        dim: xr.Variable((dim,), center, {"units": unit, "interp": interp, "long_name": name}),
-        f"{dim}_lo": xr.Variable((dim,), lo, {**edge_attrs, "long_name": f"lower edge of {name}"}),
-        f"{dim}_hi": xr.Variable((dim,), hi, {**edge_attrs, "long_name": f"upper edge of {name}"}),
-    }
+    return Axis(dim, unit, interp, lo.tobytes(), hi.tobytes())
+
+
+@functools.lru_cache(maxsize=128)
+def _coordinates(axes: tuple[Axis, ...]) -> xr.Coordinates:
+    """Return the coordinates of axes, with their indexes; the values are read-only.
+
+    Centres of energies are geometric means, of a bin that starts at zero and of
+    other axes arithmetic ones. Nodes (lower edge = upper edge) stay nodes.
+    """
+    coords = {}
+    for dim, unit, interp, lo_bytes, hi_bytes in axes:
+        lo, hi = np.frombuffer(lo_bytes), np.array(np.frombuffer(hi_bytes))
+        gap = np.abs(hi[:-1] - lo[1:])
+        if np.all(gap <= 1e-5 * (hi - lo)[1:]):
+            # Float32 writers let neighbours differ in the last digit: one edge, one number.
+            hi[:-1] = lo[1:]
+        center = 0.5 * (lo + hi)
+        if interp == "log":
+            center = np.where(lo > 0, np.sqrt(np.abs(lo * hi)), center)
+        hi.flags.writeable = center.flags.writeable = False
+        name = LONG_NAMES.get(dim, dim)
+        coords[dim] = (dim, center, {"units": unit, "interp": interp, "long_name": name})
+        coords[f"{dim}_lo"] = (dim, lo, {"units": unit, "long_name": f"lower edge of {name}"})
+        coords[f"{dim}_hi"] = (dim, hi, {"units": unit, "long_name": f"upper edge of {name}"})
+    return xr.Dataset(coords=coords).coords
 
 
 def _c_order(columns: list[str]) -> list[str]:
@@ -313,16 +328,19 @@ def _cell_layout(
     """Return the C-order shape of a response cell and the axes that bring it to `dims`.
 
     The first axis in the table varies fastest (GADF); where TDIM contradicts
-    that, it is followed if it can be read in one way only.
+    that, the reverse order is tried, then the one order that fits.
     """
     expected = tuple(sizes[dim] for dim in order)
     shape = table[column].shape
     if table[column].is_variable:
         shape = table.read(column)[0].shape
     if len(shape) == len(order) and shape != expected and sorted(shape) == sorted(expected):
-        if len(set(expected)) < len(expected):
+        if shape == expected[::-1]:
+            order = order[::-1]
+        elif len(set(expected)) == len(expected):
+            order = [next(d for d in sizes if sizes[d] == n) for n in shape]
+        else:
             raise AxisError(_layout_message(table, column, order, sizes, shape))
-        order = [next(d for d in sizes if sizes[d] == n) for n in shape]
         expected = shape
     if int(np.prod(shape)) != int(np.prod(expected)):
         raise AxisError(_layout_message(table, column, order, sizes, shape))
