@@ -1,63 +1,50 @@
 """DL3: event lists and responses, one run or a whole archive."""
 
-from xgamma.dl3.gadf import check_finite
-from xgamma.dl3.observation import (
-    MissionTime,
-    build_observation,
-    group,
-    gti_bounds,
-    is_pointlike,
-    livetime,
-    location,
-    mission_time,
-    ontime,
-    phase_fraction,
-    pointing,
-    pointing_altaz,
-    read_observation,
-    tmid,
-    tstart,
-    tstop,
-)
-from xgamma.dl3.select import event_offset, event_positions, select_events
-from xgamma.dl3.simulate import (
-    SimulatedSource,
-    simulate_observation,
-    simulate_store,
-    wobble_pointings,
-)
-from xgamma.dl3.simulated_irfs import simulated_irfs
-from xgamma.dl3.store import Store, open_store
-from xgamma.dl3.writer import write_observation, write_store
+import importlib
+from typing import Any
 
-__all__ = [
-    "MissionTime",
-    "SimulatedSource",
-    "Store",
-    "build_observation",
-    "check_finite",
-    "event_offset",
-    "event_positions",
-    "group",
-    "gti_bounds",
-    "is_pointlike",
-    "livetime",
-    "location",
-    "mission_time",
-    "ontime",
-    "open_store",
-    "phase_fraction",
-    "pointing",
-    "pointing_altaz",
-    "read_observation",
-    "select_events",
-    "simulate_observation",
-    "simulate_store",
-    "simulated_irfs",
-    "tmid",
-    "tstart",
-    "tstop",
-    "wobble_pointings",
-    "write_observation",
-    "write_store",
-]
+# Loaded at first use: reading a run needs neither the writer nor the simulation.
+_MODULES = {
+    "gadf": ("check_finite",),
+    "observation": (
+        "MissionTime",
+        "build_observation",
+        "group",
+        "gti_bounds",
+        "is_pointlike",
+        "livetime",
+        "location",
+        "mission_time",
+        "ontime",
+        "phase_fraction",
+        "pointing",
+        "pointing_altaz",
+        "read_observation",
+        "tmid",
+        "tstart",
+        "tstop",
+    ),
+    "select": ("event_offset", "event_positions", "select_events"),
+    "simulate": (
+        "SimulatedSource",
+        "simulate_observation",
+        "simulate_store",
+        "wobble_pointings",
+    ),
+    "simulated_irfs": ("simulated_irfs",),
+    "store": ("Store", "open_store"),
+    "writer": ("write_observation", "write_store"),
+}
+_HOMES = {name: f"xgamma.dl3.{module}" for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'xgamma.dl3' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
