@@ -1,0 +1,84 @@
+"""Counts: events of a run, binned in reconstructed energy and on the sky."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.errors import XGammaError
+from xgamma.irf.response import response
+from xgamma.makers.field import Field
+from xgamma.model import variable_attrs
+from xgamma.numerics import sphere
+from xgamma.units import conversion
+
+__all__ = ["counts"]
+
+
+def event_columns(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return right ascension and declination (degrees) and energy (TeV) of the events.
+
+    Raises
+    ------
+    XGammaError
+        If a value is not finite.
+    """
+    events = response(obs, "events")
+    columns = []
+    for name, unit in (("ra", "deg"), ("dec", "deg"), ("energy", "TeV")):
+        variable = events.variables[name]
+        values = np.asarray(variable.values, dtype=float)
+        values = values * conversion(str(variable.attrs.get("units", unit)), unit)
+        if not np.isfinite(values).all():
+            bad = int((~np.isfinite(values)).sum())
+            raise XGammaError(
+                f"Run {obs.attrs.get('OBS_ID', obs.name)}: {bad} events have no finite {name.upper()}: drop them first, for instance with obs.gamma.select_events({name}=(lo, hi))."
+            )
+        columns.append(values)
+    return columns[0], columns[1], columns[2]
+
+
+def pixel_of_events(ds: xr.Dataset, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Return the flat pixel number of positions (ICRS, degrees); -1 outside the map."""
+    lon, lat = ra, dec
+    frame = sky.frame_of(ds)
+    if frame != "icrs":
+        vectors = sky.rotation_from_icrs(frame) @ sphere.lonlat_to_vector(ra, dec)
+        lon, lat = sphere.vector_to_lonlat(vectors)
+    x, y = sky.lonlat_to_pix(ds, lon, lat)
+    index = []
+    for dim, at in (("y", y), ("x", x)):
+        labels = ds.coords[dim].values
+        step = sky.label_step(ds, dim)
+        position = (at - labels[0]) / step
+        inside = (position >= -0.5) & (position < labels.size - 0.5)
+        number = np.where(inside, np.floor(position + 0.5), -1.0)
+        index.append(number.astype(np.int64))
+    iy, ix = index
+    return np.where((iy >= 0) & (ix >= 0), iy * ds.sizes["x"] + ix, -1)
+
+
+def counts(field: Field) -> xr.Variable:
+    """Bin the events of a run.
+
+    Parameters
+    ----------
+    field : Field
+        Map and observation.
+
+    Returns
+    -------
+    counts : Variable
+        Dims ``(energy, y, x)``, int32. Bins are closed below and open above.
+    """
+    ra, dec, energy = event_columns(field.obs)
+    edges = field.energy_edges
+    number = np.searchsorted(edges, energy, side="right") - 1
+    pixel = pixel_of_events(field.ds, ra, dec)
+    n = edges.size - 1
+    keep = (number >= 0) & (number < n) & (pixel >= 0)
+    ny, nx = field.shape
+    flat = np.bincount(pixel[keep] * n + number[keep], minlength=ny * nx * n)
+    cube = field.cube(flat.astype(np.int32).reshape(ny * nx, n))
+    return xr.Variable(("energy", "y", "x"), cube, variable_attrs("counts"))

@@ -1,0 +1,130 @@
+"""Energy dispersion: kernels over reconstructed energy, or distributions of migration."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from xgamma.axes import centers, edges
+from xgamma.irf.response import grid_axis, grid_edges, response, values_of
+from xgamma.makers.field import Field
+from xgamma.model import variable_attrs
+from xgamma.numerics.interpolation import Weights, apply_weights, sparse_weights
+from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
+
+__all__ = ["edisp", "kernel"]
+
+THRESHOLD = 1e-8
+
+
+def _matrix(ds: xr.Dataset, energy_true: np.ndarray) -> np.ndarray:
+    """Return the density over native migration, shape (n_true, n_migra, n_offset)."""
+    values = values_of(ds, "edisp", ("energy_true", "migra", "offset"))
+    return apply_weights(values, grid_axis(ds, "energy_true").weights(energy_true), 0)
+
+
+def kernel(
+    ds: xr.Dataset, energy_true: np.ndarray, energy_edges: np.ndarray, offset: np.ndarray
+) -> np.ndarray:
+    """Evaluate the dispersion kernel at offsets.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Response EDISP_2D.
+    energy_true : ndarray
+        Centres of the true-energy bins, TeV, shape (n_true,).
+    energy_edges : ndarray
+        Edges of the reconstructed-energy bins, TeV, shape (n + 1,).
+    offset : ndarray
+        Offsets, degrees, shape (n_offset,).
+
+    Returns
+    -------
+    kernel : ndarray
+        Probability to be reconstructed in each bin, shape (n_offset, n_true, n): the
+        cumulative migration distribution at the edges, differenced, so that a row inside the
+        axis sums to one whatever the binning.
+    """
+    matrix = _matrix(ds, energy_true)
+    migra_edges = grid_edges(ds, "migra")
+    at = energy_edges / energy_true[:, np.newaxis]
+    weights = grid_axis(ds, "offset").weights(offset)
+    # The density is linear in offset between nodes, so is its cumulative distribution: it is
+    # enough to have that at the nodes. Where a negative density cannot be excluded it must be
+    # clipped before it is summed, so there the whole distribution is interpolated.
+    nodes = np.moveaxis(cumulative_at(np.maximum(matrix, 0.0), migra_edges, at), 2, 0)
+    shape = nodes.shape[1:]
+    out = sparse_weights(weights) @ nodes.reshape(nodes.shape[0], -1)
+    edge = weights.valid & ~weights.inside if matrix.min() >= 0 else weights.valid
+    if edge.any():
+        some = Weights(weights.index[edge], weights.weight[edge], weights.valid[edge], weights.size)
+        dense = np.maximum(apply_weights(matrix, some, 2), 0.0)
+        out[edge] = np.moveaxis(cumulative_at(dense, migra_edges, at), 2, 0).reshape(edge.sum(), -1)
+    return kernel_from_cumulative(out.reshape(offset.size, *shape), axis=2, threshold=THRESHOLD)
+
+
+def migration(
+    ds: xr.Dataset,
+    energy_true: np.ndarray,
+    migra: np.ndarray,
+    width: np.ndarray,
+    offset: np.ndarray,
+) -> np.ndarray:
+    """Evaluate the density of migration at offsets, of unit integral over the new axis.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Response EDISP_2D.
+    energy_true, migra, offset : ndarray
+        Where to evaluate.
+    width : ndarray
+        Widths of the migration bins.
+
+    Returns
+    -------
+    density : ndarray
+        Shape (n_offset, n_true, n_migra).
+    """
+    matrix = apply_weights(_matrix(ds, energy_true), grid_axis(ds, "migra").weights(migra), 1)
+    weights = grid_axis(ds, "offset").weights(offset)
+    nodes = np.moveaxis(matrix, 2, 0)
+    out = sparse_weights(weights) @ nodes.reshape(nodes.shape[0], -1)
+    density = np.maximum(out, 0.0).reshape(offset.size, *nodes.shape[1:])
+    total = density @ width
+    with np.errstate(divide="ignore", invalid="ignore"):
+        density *= np.where(total > 0, 1.0 / total, 0.0)[..., np.newaxis]
+    return density
+
+
+def edisp(field: Field) -> xr.Variable:
+    """Compute the energy-dispersion map of a run on the coarse grid.
+
+    Parameters
+    ----------
+    field : Field
+        Map and observation; a ``migra`` axis on the map asks for the migration form.
+
+    Returns
+    -------
+    edisp : Variable
+        Dims ``(energy_true, energy, y_irf, x_irf)``, probabilities, or
+        ``(energy_true, migra, y_irf, x_irf)``, a density; float32.
+    """
+    ds = response(field.obs, "edisp")
+    if "migra" in field.ds.dims:
+        values = migration(
+            ds,
+            field.energy_true,
+            centers(field.ds, "migra"),
+            np.diff(edges(field.ds, "migra")),
+            field.offset_irf,
+        )
+        second = "migra"
+    else:
+        values = kernel(ds, field.energy_true, field.energy_edges, field.offset_irf)
+        second = "energy"
+    dims = ("energy_true", second, "y_irf", "x_irf")
+    cube = field.cube(values.astype(np.float32), irf=True)
+    return xr.Variable(dims, cube, variable_attrs("edisp"))

@@ -1,0 +1,129 @@
+"""Where the pixels of a map lie in the field of view of an observation."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.axes import centers_in, edges_in
+from xgamma.dl3 import observation
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.numerics import sphere
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
+__all__ = ["Field"]
+
+
+class Field:
+    """The geometry that all makers of one run on one map share, each part found once.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Template, cutout, or dataset to fill.
+    obs : DataTree
+        Observation.
+    """
+
+    def __init__(self, ds: xr.Dataset, obs: xr.DataTree):
+        if "energy" not in ds.dims:
+            raise MissingDataError(
+                "The template has no energy axis, so nothing can be filled: pass energy=xg.energy_axis(...) to create_map."
+            )
+        self.ds, self.obs = ds, obs
+
+    @functools.cached_property
+    def pointing(self) -> SkyCoord:
+        """Pointing position, ICRS."""
+        return observation.pointing(self.obs)
+
+    @functools.cached_property
+    def ontime(self) -> float:
+        """Sum of the good time intervals, seconds."""
+        return observation.ontime(self.obs)
+
+    @functools.cached_property
+    def livetime(self) -> float:
+        """Ontime corrected for dead time and phase cuts, seconds."""
+        return observation.livetime(self.obs)
+
+    @functools.cached_property
+    def basis(self) -> np.ndarray:
+        """Rows towards the pointing, east, north (ICRS), as vectors in the map's frame."""
+        icrs = sphere.offset_basis(float(self.pointing.ra.deg), float(self.pointing.dec.deg))
+        return icrs @ sky.rotation_from_icrs(sky.frame_of(self.ds)).T
+
+    def vectors(self, irf: bool = False) -> np.ndarray:
+        """Return unit vectors of the pixels, shape (3, n), in the map's frame."""
+        return sky.pixel_vectors(self.ds, irf).reshape(3, -1)
+
+    @functools.cached_property
+    def offset(self) -> np.ndarray:
+        """Angle from the pointing of each pixel, degrees, shape (n,); NaN off the sky."""
+        return sphere.separation(self.vectors(), self.basis[0])
+
+    @functools.cached_property
+    def offset_irf(self) -> np.ndarray:
+        """The same on the coarse grid."""
+        return sphere.separation(self.vectors(irf=True), self.basis[0])
+
+    def detector(self, basis: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return field-of-view coordinates (detx, dety) of each pixel in degrees, shape (n,).
+
+        GADF's field-of-view longitude grows to the west (or towards smaller azimuth), so it
+        is minus the eastward offset.
+        """
+        east, north = sphere.offset_coordinates(
+            self.vectors(), self.basis if basis is None else basis
+        )
+        return -east, north
+
+    @functools.cached_property
+    def solid_angle(self) -> np.ndarray:
+        """Solid angle of each pixel, sr, shape (n,)."""
+        return sky.solid_angle(self.ds).values.ravel()
+
+    @functools.cached_property
+    def energy_true(self) -> np.ndarray:
+        """Centres of the true-energy axis, TeV."""
+        return centers_in(self.ds, "energy_true", "TeV")
+
+    @functools.cached_property
+    def energy_edges(self) -> np.ndarray:
+        """Edges of the reconstructed-energy axis, TeV."""
+        return edges_in(self.ds, "energy", "TeV")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return (ny, nx)."""
+        return self.ds.sizes["y"], self.ds.sizes["x"]
+
+    @property
+    def shape_irf(self) -> tuple[int, int]:
+        """Return (ny, nx) of the coarse grid."""
+        return self.ds.sizes["y_irf"], self.ds.sizes["x_irf"]
+
+    def cube(self, flat: np.ndarray, irf: bool = False) -> np.ndarray:
+        """Turn values of shape (n, ...) into a view of shape (..., ny, nx)."""
+        ny, nx = self.shape_irf if irf else self.shape
+        values = flat.reshape(ny, nx, *flat.shape[1:])
+        return np.moveaxis(values, (0, 1), (-2, -1))
+
+
+def require_time(field: Field) -> None:
+    """Raise unless the observation has some good time."""
+    if not field.ontime > 0:
+        raise XGammaError(
+            f"Run {observation.obs_id(field.obs)} has no good time interval, so no exposure: leave it out of the list, or loosen the time selection."
+        )
+
+
+def as_variable(dims: tuple[str, ...], values: np.ndarray, attrs: dict[str, Any]) -> xr.Variable:
+    """Return a variable (shorthand that keeps the makers readable)."""
+    return xr.Variable(dims, values, attrs)

@@ -1,0 +1,158 @@
+"""Fill a template, or a cutout of it, with one observation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.dl3 import observation
+from xgamma.errors import XGammaError
+from xgamma.makers import background as background_
+from xgamma.makers import counts as counts_
+from xgamma.makers import edisp as edisp_
+from xgamma.makers import exposure as exposure_
+from xgamma.makers import psf as psf_
+from xgamma.makers.field import Field
+from xgamma.model import kind, variable_attrs
+from xgamma.options import check_size
+
+__all__ = ["SELECTION", "fill"]
+
+SELECTION = ("counts", "exposure", "background", "psf", "edisp")
+RESULTS = (*SELECTION, "psf_exposure", "edisp_exposure")
+# What another run, or a maker that comes after, made of a dataset no longer holds after filling.
+DERIVED = ("counts_off", "acceptance", "acceptance_off", "mask_safe")
+
+
+def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]:
+    """Return the metadata of one run: its row along ``obs`` and its good time intervals."""
+    obs = field.obs
+    offset = observation.mission_time(obs).offset(reference_time)
+    start, stop = observation.gti_bounds(obs)
+    row: dict[str, Any] = {
+        "obs_id": observation.obs_id(obs),
+        "livetime": field.livetime,
+        "ontime": field.ontime,
+        "pointing_lon": float(field.pointing.ra.deg),
+        "pointing_lat": float(field.pointing.dec.deg),
+        "time_start": float(start.min()) + offset if start.size else np.nan,
+        "time_stop": float(stop.max()) + offset if stop.size else np.nan,
+        "telescope": str(obs.attrs.get("TELESCOP", "")),
+    }
+    attrs = {"reference_time": reference_time}
+    variables = {
+        name: xr.Variable(
+            "obs", [value], variable_attrs(name, **(attrs if name.startswith("time") else {}))
+        )
+        for name, value in row.items()
+    }
+    variables["gti_start"] = xr.Variable(
+        "gti", start + offset, variable_attrs("gti_start", **attrs)
+    )
+    variables["gti_stop"] = xr.Variable("gti", stop + offset, variable_attrs("gti_stop", **attrs))
+    return variables
+
+
+def reference_time_of(ds: xr.Dataset) -> str:
+    """Return the zero of the times of a dataset (TT, ISO)."""
+    if "gti_start" in ds:
+        return str(ds["gti_start"].attrs.get("reference_time", "2000-01-01T00:00:00.000"))
+    return "2000-01-01T00:00:00.000"
+
+
+def _check_selection(select: Iterable[str]) -> tuple[str, ...]:
+    wanted = (select,) if isinstance(select, str) else tuple(select)
+    unknown = [name for name in wanted if name not in SELECTION]
+    if unknown:
+        raise XGammaError(
+            f"select={unknown[0]!r} is not something to fill: choose from {', '.join(SELECTION)}."
+        )
+    return wanted
+
+
+def fill_variables(
+    field: Field, select: Iterable[str], background_oversampling: int | None = None, **options: Any
+) -> dict[str, xr.Variable]:
+    """Return the variables that one run gives on one map; see `fill`."""
+    makers: dict[str, Callable[[], xr.Variable]] = {
+        "counts": lambda: counts_.counts(field),
+        "exposure": lambda: exposure_.exposure(field),
+        "background": lambda: background_.background(field, background_oversampling, **options),
+        "psf": lambda: psf_.psf(field),
+        "edisp": lambda: edisp_.edisp(field),
+    }
+    variables = {}
+    for name in select:
+        variables[name] = makers[name]()
+        if name in {"psf", "edisp"}:
+            weight = f"{name}_exposure"
+            variables[weight] = exposure_.exposure_irf(field, weight)
+    return variables
+
+
+def fill(
+    ds: xr.Dataset,
+    obs: xr.DataTree,
+    select: Iterable[str] = SELECTION,
+    background_oversampling: int | None = None,
+    name: str | None = None,
+    **options: Any,
+) -> xr.Dataset:
+    """Fill a map with one observation: counts, exposure, background, PSF, energy dispersion.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Template or cutout (a map), or a spectrum dataset.
+    obs : DataTree
+        Observation, from `open_store`.
+    select : str or iterable of str
+        What to fill. Without ``counts`` no counts are there afterwards.
+    background_oversampling : int, optional
+        Split each energy bin into so many when integrating the background.
+    name : str, optional
+        Name of the result; that of the template when absent.
+    **options
+        ``fill_missing`` and ``rotation_step`` (degrees) for the background; for a spectrum
+        ``containment_correction`` and ``use_region_center``.
+
+    Returns
+    -------
+    ds : Dataset
+        New dataset with the variables, one row along ``obs`` and the good time intervals of
+        the run. Everything is safe until `safe_mask` says otherwise. `ds` stays as it was.
+
+    Raises
+    ------
+    MissingDataError
+        If the template has no energy axis, or the run lacks a response.
+    XGammaError
+        If a response holds NaN, the run has no good time, or the map would not fit in memory.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> from xgamma.dl3 import simulate_observation
+    >>> obs = simulate_observation("83.63d 22.51d", seed=0)
+    >>> empty = xg.create_map("83.63d 22.01d", "4 deg", "0.1 deg", xg.energy_axis(1, 10, 4))
+    >>> ds = fill(empty, obs, select=["counts", "exposure"])
+    >>> sorted(ds.data_vars)[:2], ds.exposure.attrs["units"]
+    (['counts', 'exposure'], 'm2 s')
+    """
+    wanted = _check_selection(select)
+    if kind(ds).startswith("spectrum"):
+        from xgamma.makers.spectrum import fill_spectrum
+
+        return fill_spectrum(ds, obs, wanted, background_oversampling, name=name, **options)
+    field = Field(ds, obs)
+    check_size(ds, wanted)
+    variables = fill_variables(field, wanted, background_oversampling, **options)
+    variables |= observation_row(field, reference_time_of(ds))
+    stale = [v for v in (*RESULTS, *DERIVED, *variables) if v in ds.data_vars]
+    filled = ds.drop_vars(stale).assign(variables)
+    if name is not None:
+        filled.attrs = {**filled.attrs, "name": name}
+    return filled

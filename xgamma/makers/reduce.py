@@ -1,0 +1,295 @@
+"""The whole loop: cut out, fill, mask, estimate the background, stack, run after run."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import xarray as xr
+
+from xgamma.datasets.cutout import cutout
+from xgamma.datasets.stack import Mosaic
+from xgamma.dl3 import observation
+from xgamma.errors import FrameError, XGammaError, XGammaWarning
+from xgamma.makers.fill import SELECTION, fill
+from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
+from xgamma.units import to_value
+
+__all__ = ["BACKGROUND_METHODS", "background_method", "reduce", "reduce_one"]
+
+# Name to "module:function"; each takes (ds, obs, **options) or (ds, **options).
+BACKGROUND_METHODS: dict[str, str] = {}
+
+
+def background_method(name: str) -> Callable[..., xr.Dataset]:
+    """Return the function ``f(ds, obs, **options)`` of a background method.
+
+    Parameters
+    ----------
+    name : str
+        One of ``BACKGROUND_METHODS``.
+
+    Returns
+    -------
+    method : callable
+        Takes dataset, observation, and the options of the method.
+
+    Raises
+    ------
+    XGammaError
+        If there is no such method.
+    """
+    import importlib
+
+    if name not in BACKGROUND_METHODS:
+        known = ", ".join(sorted(BACKGROUND_METHODS)) or "none"
+        raise XGammaError(f"The background method {name!r} is not known: choose from {known}.")
+    module, _, function = BACKGROUND_METHODS[name].partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def reduce_one(
+    obs: xr.DataTree,
+    into: xr.Dataset,
+    cutout_width: Any = None,
+    select: Iterable[str] = SELECTION,
+    safe_mask: dict[str, Any] | None = None,
+    background: dict[str, Any] | Callable[..., xr.Dataset] | None = None,
+    fill_options: dict[str, Any] | None = None,
+) -> xr.Dataset:
+    """Reduce one observation: the body of the loop of `reduce`.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Observation.
+    into : Dataset
+        Template.
+    cutout_width, select, safe_mask, background, fill_options
+        As in `reduce`.
+
+    Returns
+    -------
+    ds : Dataset
+        The filled, masked cutout, named after the run.
+
+    Raises
+    ------
+    FrameError
+        If the field of view does not touch the template.
+    """
+    part = into
+    if cutout_width is not None and "x" in into.dims:
+        part = cutout(into, observation.pointing(obs), cutout_width)
+    ds = fill(part, obs, select, name=str(observation.obs_id(obs)), **(fill_options or {}))
+    if safe_mask is not None:
+        ds = apply_safe_mask(ds, obs, **safe_mask)
+    if callable(background):
+        ds = background(ds, obs)
+    elif background is not None:
+        options = dict(background)
+        ds = background_method(options.pop("method", "fov"))(ds, obs, **options)
+    return ds
+
+
+def _progress(runs: Iterable[Any], total: int | None, wanted: bool | None) -> Iterator[Any]:
+    """Wrap the loop in a bar where somebody looks: a terminal or a notebook."""
+    notebook = "ipykernel" in sys.modules
+    if wanted is None:
+        wanted = notebook or sys.stderr.isatty()
+    if not wanted:
+        return iter(runs)
+    from tqdm.auto import tqdm
+
+    return iter(tqdm(runs, total=total, desc="reduce", unit="run"))
+
+
+def _length(runs: Any) -> int | None:
+    try:
+        return len(runs)
+    except TypeError:
+        return None
+
+
+def _safe_options(safe_mask: Any, offset_max: Any) -> dict[str, Any] | None:
+    """Join the two ways to ask for a largest offset."""
+    if isinstance(safe_mask, (str, list, tuple)):
+        safe_mask = {"methods": [safe_mask] if isinstance(safe_mask, str) else list(safe_mask)}
+    if offset_max is None:
+        return safe_mask
+    options = dict(safe_mask or {"methods": []})
+    methods = list(options.get("methods", ["aeff-default"]))
+    if "offset-max" not in methods:
+        methods.append("offset-max")
+    return options | {"methods": methods, "offset_max": offset_max}
+
+
+def reduce(
+    observations: Any,
+    into: xr.Dataset,
+    cutout_width: Any = None,
+    offset_max: Any = None,
+    select: Iterable[str] = SELECTION,
+    safe_mask: Any = None,
+    background: dict[str, Any] | Callable[..., xr.Dataset] | None = None,
+    stack: bool = True,
+    errors: str = "raise",
+    progress: bool | None = None,
+    name: str | None = None,
+    **fill_options: Any,
+) -> Any:
+    """Reduce observations into one stacked dataset, or one dataset each.
+
+    Parameters
+    ----------
+    observations : Store or iterable of DataTree
+        Runs; they are opened one at a time.
+    into : Dataset
+        Template, from `create_map` or `create_spectrum`.
+    cutout_width : Quantity, str or float, optional
+        Size of the cutout made around each pointing; twice `offset_max` (if that is given)
+        and a pixel when absent, else the whole template.
+    offset_max : Quantity, str or float, optional
+        Largest offset from the pointing; adds ``"offset-max"`` to the safe-mask methods.
+    select : iterable of str
+        What to fill.
+    safe_mask : dict, str or list of str, optional
+        Options of `safe_mask`, or its methods.
+    background : dict or callable, optional
+        ``{"method": "fov", ...}`` with the options of that method, or ``f(ds, obs)``.
+    stack : bool
+        True for one stacked dataset, False for a `DataTree` with a child for each run.
+    errors : {"raise", "warn"}
+        Whether a run that cannot be reduced stops the loop, or is reported and left out. It
+        is never stacked in part.
+    progress : bool, optional
+        Show a progress bar; on a terminal or in a notebook when absent.
+    name : str, optional
+        Name of the result.
+    **fill_options
+        Further options of `fill`.
+
+    Returns
+    -------
+    result : Dataset or DataTree
+        The stacked dataset, or the collection. Runs are added in the order given, so the
+        result does not depend on timing.
+
+    Raises
+    ------
+    XGammaError
+        If a run fails and ``errors="raise"`` (the message names the run), or none is left.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> from xgamma.dl3 import simulate_observation
+    >>> runs = [simulate_observation("83.63d 22.51d", seed=i, obs_id=i) for i in (1, 2)]
+    >>> empty = xg.create_map("83.63d 22.01d", "4 deg", "0.2 deg", xg.energy_axis(1, 10, 4))
+    >>> ds = reduce(runs, into=empty, offset_max="2 deg")
+    >>> ds.obs_id.values
+    array([1, 2])
+    """
+    if errors not in {"raise", "warn"}:
+        raise XGammaError(f"errors={errors!r} is not known: use 'raise' or 'warn'.")
+    masks = _safe_options(safe_mask, offset_max)
+    if cutout_width is None and offset_max is not None and "x" in into.dims:
+        from xgamma.sky import pixel_scale
+
+        cutout_width = 2.0 * to_value(offset_max, "deg", "offset_max") + max(pixel_scale(into))
+    options = {
+        "cutout_width": cutout_width,
+        "select": select,
+        "safe_mask": masks,
+        "background": background,
+        "fill_options": fill_options,
+    }
+    datasets = reduce_each(observations, into, options, errors, progress)
+    if not stack:
+        return collect(datasets, name)
+    mosaic = Mosaic(into)
+    for ds in datasets:
+        mosaic.add(ds)
+    if not mosaic.count:
+        raise XGammaError(
+            "No run was reduced: the list is empty, or every run failed or missed the map."
+        )
+    return mosaic.to_dataset(name)
+
+
+def reduce_each(
+    observations: Any, into: xr.Dataset, options: dict[str, Any], errors: str, progress: bool | None
+) -> Iterator[xr.Dataset]:
+    """Yield the reduced dataset of each run, holding one at a time."""
+    runs = observations if hasattr(observations, "__iter__") else iter(observations)
+    for obs in _progress(_opened(runs, errors), _length(observations), progress):
+        try:
+            yield reduce_one(obs, into, **options)
+        except Exception as error:
+            report(observation.obs_id(obs), error, errors)
+
+
+def _opened(runs: Any, errors: str) -> Iterator[xr.DataTree]:
+    """Yield the observations of a store or an iterable; one that cannot be opened is reported."""
+    ids = getattr(runs, "obs_ids", None)
+    if ids is None:
+        yield from runs
+        return
+    for obs_id in ids:
+        try:
+            obs = runs[obs_id]
+        except Exception as error:
+            report(obs_id, error, errors)
+            continue
+        yield obs
+
+
+def report(obs_id: Any, error: Exception, errors: str) -> None:
+    """Raise or warn about a run that failed, naming it.
+
+    A run whose field misses the map is left out with a warning in either case.
+    """
+    text = f"Run {obs_id}: {error}"
+    if isinstance(error, FrameError) and "outside" in str(error):
+        warnings.warn(f"{text} It is left out.", XGammaWarning, stacklevel=2)
+        return
+    if errors == "raise":
+        if isinstance(error, XGammaError):
+            raise type(error)(text) from error
+        raise XGammaError(f"{text} ({type(error).__name__})") from error
+    where = (
+        "" if isinstance(error, XGammaError) else f"\n{''.join(traceback.format_exception(error))}"
+    )
+    warnings.warn(f"{text} The run is left out.{where}", XGammaWarning, stacklevel=2)
+
+
+def collect(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.DataTree:
+    """Return datasets as the children of a `DataTree`; equal names get a number.
+
+    Parameters
+    ----------
+    datasets : iterable of Dataset
+        Named by ``attrs["name"]``.
+    name : str, optional
+        Name of the tree.
+
+    Returns
+    -------
+    tree : DataTree
+        One child each, in order.
+    """
+    children: dict[str, xr.DataTree] = {}
+    for ds in datasets:
+        key = base = str(ds.attrs.get("name", "dataset")).replace("/", "_")
+        number = 1
+        while key in children:
+            number += 1
+            key = f"{base}-{number}"
+        if key != base:
+            ds = ds.copy()
+            ds.attrs = {**ds.attrs, "name": key}
+        children[key] = xr.DataTree(ds)
+    return xr.DataTree(children=children, name=name)
