@@ -25,6 +25,11 @@ from xgamma.model import create_map, create_spectrum, validate
 
 # Loaded at first use: they need more of astropy and scipy than a notebook's first cell should.
 _LAZY: dict[str, str] = {
+    "fill": "xgamma.makers.fill",
+    "reduce": "xgamma.makers.reduce",
+    "safe_mask": "xgamma.makers.safe_mask",
+    "stack": "xgamma.datasets.stack:stack_all",
+    "set_options": "xgamma.options",
     "open_store": "xgamma.dl3.store",
     "select_events": "xgamma.dl3.select",
     "FoVBackground": "xgamma.modeling.sky_model",
@@ -88,7 +93,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        module, _, attribute = _LAZY[name].partition(":")
+        return getattr(importlib.import_module(module), attribute or name)
     raise AttributeError(f"module 'xgamma' has no attribute {name!r}")
 
 

@@ -93,6 +93,49 @@ class GammaDataset(_Shared):
         return units.quantity(self._obj[name])
 
     # --- makers -------------------------------------------------------------------------
+    def fill(self, obs: xr.DataTree, *args: Any, **kwargs: Any) -> xr.Dataset:
+        """Fill with one run. See `xgamma.makers.fill.fill`."""
+        from xgamma.makers.fill import fill
+
+        return fill(self._obj, obs, *args, **kwargs)
+
+    def fill_counts(self, obs: xr.DataTree, **kwargs: Any) -> xr.Dataset:
+        """Fill counts only. See `xgamma.makers.fill.fill`."""
+        return self.fill(obs, select="counts", **kwargs)
+
+    def fill_exposure(self, obs: xr.DataTree, **kwargs: Any) -> xr.Dataset:
+        """Fill exposure only. See `xgamma.makers.fill.fill`."""
+        return self.fill(obs, select="exposure", **kwargs)
+
+    def fill_background(self, obs: xr.DataTree, **kwargs: Any) -> xr.Dataset:
+        """Fill background only. See `xgamma.makers.fill.fill`."""
+        return self.fill(obs, select="background", **kwargs)
+
+    def fill_psf(self, obs: xr.DataTree, **kwargs: Any) -> xr.Dataset:
+        """Fill the point spread function only. See `xgamma.makers.fill.fill`."""
+        return self.fill(obs, select="psf", **kwargs)
+
+    def fill_edisp(self, obs: xr.DataTree, **kwargs: Any) -> xr.Dataset:
+        """Fill the energy dispersion only. See `xgamma.makers.fill.fill`."""
+        return self.fill(obs, select="edisp", **kwargs)
+
+    def safe_mask(self, obs: xr.DataTree | None = None, **kwargs: Any) -> xr.Dataset:
+        """Find the safe data range. See `xgamma.makers.safe_mask.safe_mask`."""
+        from xgamma.makers.safe_mask import safe_mask
+
+        return safe_mask(self._obj, obs, **kwargs)
+
+    def exposure_image(self, **kwargs: Any) -> xr.DataArray:
+        """Exposure in reconstructed energy. See `xgamma.makers.exposure.exposure_image`."""
+        from xgamma.makers.exposure import exposure_image
+
+        return exposure_image(self._obj, **kwargs)
+
+    def stack(self, *others: xr.Dataset, name: str | None = None) -> xr.Dataset:
+        """Stack others onto this grid. See `xgamma.datasets.stack.stack`."""
+        from xgamma.datasets.stack import stack
+
+        return stack(self._obj, *others, name=name)
 
     # --- background ---------------------------------------------------------------------
 

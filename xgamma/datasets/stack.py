@@ -1,0 +1,489 @@
+"""Stack datasets: masked sums, exposure-weighted responses, metadata side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.axes import centers_in, require_same_axis
+from xgamma.errors import AxisError, FrameError, XGammaError
+from xgamma.model import AXES, VARIABLES, variable_attrs
+from xgamma.units import conversion, time_value
+
+__all__ = ["Mosaic", "stack", "stack_all"]
+
+FINE = ("y", "x")
+COARSE = ("y_irf", "x_irf")
+SUMMED = ("counts", "background")
+OBS_VARIABLES = tuple(v.name for v in VARIABLES.values() if v.dims == ("obs",))
+
+
+def _spatial(obj: Any, dims: tuple[str, str]) -> tuple[str, ...]:
+    return tuple(d for d in dims if d in obj.dims)
+
+
+def _values(ds: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:
+    """Return values with the spatial dims first, where the makers leave them contiguous."""
+    return np.asarray(ds[name].variable.transpose(*dims).data)
+
+
+class Mosaic:
+    """A running sum of datasets on one template; memory does not grow with their number.
+
+    Arrays are kept with the spatial dimensions first and in double precision (integers for
+    counts), and become a dataset only in `to_dataset`.
+
+    Parameters
+    ----------
+    template : Dataset
+        Gives axes, frame and labels; its data variables are not looked at.
+    """
+
+    def __init__(self, template: xr.Dataset):
+        self.template = template
+        self.sums: dict[str, np.ndarray] = {}
+        self.dims: dict[str, tuple[str, ...]] = {}
+        self.attrs: dict[str, dict[str, Any]] = {}
+        self.rows: list[dict[str, tuple[np.ndarray, dict[str, Any]]]] = []
+        self.gtis: list[tuple[np.ndarray, np.ndarray]] = []
+        self.livetime = 0.0
+        self.count = 0
+        self._checked: set[int] = set()
+
+    # --- adding -----------------------------------------------------------------------
+
+    def add(self, ds: xr.Dataset) -> None:
+        """Add one dataset under its safe mask.
+
+        Parameters
+        ----------
+        ds : Dataset
+            On the template's axes and frame; its labels say where it lies.
+
+        Raises
+        ------
+        AxisError, FrameError
+            If axes or frames differ, or the dataset reaches beyond the template.
+        """
+        self._check(ds)
+        fine, coarse = (self._place(ds, dims) for dims in (FINE, COARSE))
+        mask = self._mask(ds)
+        image = np.asarray(mask.any(axis=-1))
+        self._add_mask("mask_safe", mask, fine)
+        for name in SUMMED:
+            if name in ds:
+                self._add_sum(ds, name, mask, fine)
+        if "exposure" in ds:
+            self._add_exposure(ds, image, fine)
+        if "psf" in ds:
+            self._add_response(ds, "psf", self._irf_image(ds, image), None, coarse)
+        if "edisp" in ds:
+            self._add_dispersion(ds, mask, coarse)
+        if "mask_fit" in ds or "mask_fit" in self.sums:
+            self._add_fit_mask(ds, mask, fine)
+        self._add_metadata(ds, bool(image.any()))
+        self.count += 1
+
+    def _check(self, ds: xr.Dataset) -> None:
+        if "wcs" in ds.coords and "wcs" in self.template.coords:
+            sky.FrameIndex(self.template.coords["wcs"].attrs).join(
+                sky.FrameIndex(ds.coords["wcs"].attrs)
+            )
+        if set(_spatial(ds, FINE)) != set(_spatial(self.template, FINE)):
+            raise FrameError(
+                "A map and a spectrum cannot be stacked: collapse the map first with to_spectrum."
+            )
+        for dim in AXES:
+            if (dim in ds.dims) and (dim in self.template.dims):
+                require_same_axis(self.template, ds, dim)
+            elif dim in ds.dims and dim != "rad":
+                raise AxisError(
+                    f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: make both from one template."
+                )
+
+    def _place(self, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[slice, ...]:
+        """Return where the labels of a dataset lie in the template."""
+        slices = []
+        for dim in _spatial(ds, dims):
+            step = sky.label_step(self.template, dim)
+            labels, mine = ds.coords[dim].values, self.template.coords[dim].values
+            start = (labels[0] - mine[0]) / step
+            first = round(start)
+            if abs(start - first) > 1e-3 or abs(sky.label_step(ds, dim) - step) > 1e-6 * step:
+                raise FrameError(
+                    f"The pixels along {dim!r} do not fall on those of the mosaic: cut both from one template, or reproject."
+                )
+            if first < 0 or first + labels.size > mine.size:
+                raise FrameError(
+                    f"The dataset {ds.attrs.get('name', '')!r} reaches beyond the mosaic along {dim!r}: cut it out first (ds.gamma.cutout), or use a larger template."
+                )
+            slices.append(slice(first, first + labels.size))
+        return tuple(slices)
+
+    def _mask(self, ds: xr.Dataset) -> np.ndarray:
+        dims = (*_spatial(ds, FINE), "energy")
+        if "mask_safe" in ds:
+            return _values(ds, "mask_safe", dims)
+        return np.ones([ds.sizes[d] for d in dims], dtype=bool)
+
+    def _sum(
+        self, name: str, dims: tuple[str, ...], dtype: Any, attrs: dict[str, Any]
+    ) -> np.ndarray:
+        """Return the running sum of a variable, made at first use."""
+        if name not in self.sums:
+            shape = [self.template.sizes[d] for d in dims]
+            self.sums[name] = np.zeros(shape, dtype=dtype)
+            self.dims[name] = dims
+            self.attrs[name] = {**variable_attrs(name), **attrs}
+        return self.sums[name]
+
+    def _add_mask(self, name: str, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+        dims = (*_spatial(self.template, FINE), "energy")
+        self._sum(name, dims, bool, {})[where] |= mask
+
+    def _add_fit_mask(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+        dims = (*_spatial(ds, FINE), "energy")
+        fit = _values(ds, "mask_fit", dims) if "mask_fit" in ds else np.ones_like(mask)
+        if "mask_fit" not in self.sums and self.count:
+            self._add_mask("mask_fit", self.sums["mask_safe"], (slice(None),) * len(where))
+        self._add_mask("mask_fit", fit, where)
+
+    def _add_sum(
+        self, ds: xr.Dataset, name: str, mask: np.ndarray, where: tuple[slice, ...]
+    ) -> None:
+        dims = (*_spatial(ds, FINE), "energy")
+        values = _values(ds, name, dims)
+        whole = values.dtype.kind in "iu"
+        total = self._sum(name, dims, np.int64 if whole else np.float64, ds[name].attrs)
+        if not whole and total.dtype.kind == "i":
+            total = self.sums[name] = total.astype(np.float64)
+        # Chosen, not multiplied: NaN times False is NaN.
+        good = mask if whole else mask & np.isfinite(values)
+        np.add(total[where], values, out=total[where], where=good)
+
+    def _add_exposure(self, ds: xr.Dataset, image: np.ndarray, where: tuple[slice, ...]) -> None:
+        dims = (*_spatial(ds, FINE), "energy_true")
+        values = _values(ds, "exposure", dims)
+        factor = conversion(str(ds["exposure"].attrs.get("units", "")), "m2 s")
+        attrs = {k: v for k, v in ds["exposure"].attrs.items() if k != "livetime"}
+        total = self._sum("exposure", dims, np.float64, attrs | {"units": "m2 s"})
+        if not np.isfinite(values).all():
+            values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+        if factor != 1.0:
+            values = values * factor
+        np.add(total[where], values, out=total[where], where=image[..., np.newaxis])
+
+    def _irf_index(self, ds: xr.Dataset, dim: str) -> tuple[np.ndarray, int]:
+        """Return fractional indices, on the fine grid, of the coarse pixels along one dim."""
+        fine = ds.coords[dim].values
+        at = (ds.coords[f"{dim}_irf"].values - fine[0]) / sky.label_step(ds, dim)
+        # Labels are exact to rounding only; a half must not fall either way by chance.
+        return np.round(at, 6), fine.size
+
+    def _irf_image(self, ds: xr.Dataset, image: np.ndarray) -> np.ndarray:
+        """Return the mask image on the coarse grid: the fine pixel at each coarse centre."""
+        if not _spatial(ds, COARSE):
+            return image
+        picks, inside = [], []
+        for dim in FINE:
+            at, size = self._irf_index(ds, dim)
+            near = np.floor(at + 0.5).astype(int)
+            inside.append((near >= 0) & (near < size))
+            picks.append(np.clip(near, 0, size - 1))
+        return image[np.ix_(*picks)] & np.logical_and.outer(*inside)
+
+    def _irf_mask(self, ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
+        """Return the mask on the coarse grid: safe where any pixel around the centre is."""
+        if not _spatial(ds, COARSE):
+            return mask
+        corners = []
+        for dim in FINE:
+            at, size = self._irf_index(ds, dim)
+            low = np.clip(np.floor(at).astype(int), 0, max(size - 2, 0))
+            whole = at == low
+            high = np.where(whole, low, np.minimum(low + 1, size - 1))
+            corners.append((low, high))
+        (y0, y1), (x0, x1) = corners
+        out = mask[np.ix_(y0, x0)]
+        for y, x in ((y0, x1), (y1, x0), (y1, x1)):
+            out = out | mask[np.ix_(y, x)]
+        return out
+
+    def _add_response(
+        self,
+        ds: xr.Dataset,
+        name: str,
+        image: np.ndarray,
+        columns: np.ndarray | None,
+        where: tuple[slice, ...],
+    ) -> None:
+        """Add a response times its exposure; `columns` masks its second axis (threshold)."""
+        spatial = _spatial(ds, COARSE)
+        second = next(d for d in ds[name].dims if d not in (*spatial, "energy_true"))
+        dims = (*spatial, "energy_true", str(second))
+        weight_name = f"{name}_exposure"
+        if weight_name in ds:
+            exposure = _values(ds, weight_name, dims[:-1])
+        elif not spatial and "exposure" in ds:
+            exposure = _values(ds, "exposure", dims[:-1])
+        else:
+            raise XGammaError(
+                f"The dataset {ds.attrs.get('name', '')!r} has {name} but no {weight_name}, the weight it is stacked with: fill it again."
+            )
+        weight = np.where(image[..., np.newaxis], np.nan_to_num(exposure), 0.0)
+        values = _values(ds, name, dims)
+        if not np.isfinite(values).all():
+            values = np.nan_to_num(values)
+        product = values * weight[..., np.newaxis]
+        if columns is not None:
+            product *= columns
+        self._sum(name, dims, np.float64, ds[name].attrs)[where] += product
+        self._sum(weight_name, dims[:-1], np.float64, {})[where] += weight
+
+    def _add_dispersion(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+        coarse = self._irf_mask(ds, mask)
+        image = np.asarray(coarse.any(axis=-1))
+        if "migra" not in ds["edisp"].dims:
+            self._add_response(ds, "edisp", image, coarse[..., np.newaxis, :], where)
+            return
+        # The threshold lies in reconstructed energy = migra x true energy.
+        energy = np.multiply.outer(centers_in(ds, "energy_true", "TeV"), ds["migra"].values)
+        lo, hi = (ds[f"energy_{e}"].values for e in ("lo", "hi"))
+        factor = conversion(str(ds["energy"].attrs.get("units", "TeV")), "TeV")
+        bins = np.clip(np.searchsorted(hi * factor, energy, side="right"), 0, hi.size - 1)
+        outside = (energy < lo[0] * factor) | (energy >= hi[-1] * factor)
+        self._add_response(ds, "edisp", image, coarse[..., bins] | outside, where)
+
+    def _add_metadata(self, ds: xr.Dataset, any_safe: bool) -> None:
+        reference = self._reference()
+        row = {}
+        for name in OBS_VARIABLES:
+            if name in ds:
+                attrs = dict(ds[name].attrs)
+                values = np.atleast_1d(ds[name].values)
+                if name.startswith("time"):
+                    values = values + _shift(attrs.get("reference_time"), reference)
+                    attrs["reference_time"] = reference
+                row[name] = (values, attrs)
+        if row:
+            self.rows.append(row)
+        if "gti_start" in ds:
+            shift = _shift(ds["gti_start"].attrs.get("reference_time"), reference)
+            self.gtis.append((ds["gti_start"].values + shift, ds["gti_stop"].values + shift))
+        if any_safe and "exposure" in ds:
+            self.livetime += float(ds["exposure"].attrs.get("livetime", 0.0))
+
+    def _reference(self) -> str:
+        if "gti_start" in self.template:
+            return str(self.template["gti_start"].attrs.get("reference_time", "2000-01-01"))
+        return "2000-01-01"
+
+    def merge(self, other: Mosaic) -> None:
+        """Add another running sum of the same template (as a parallel reduction does).
+
+        Parameters
+        ----------
+        other : Mosaic
+            On an equal template; it is left as it was.
+        """
+        for name, values in other.sums.items():
+            if name not in self.sums:
+                self.sums[name] = values.copy()
+                self.dims[name], self.attrs[name] = other.dims[name], other.attrs[name]
+            elif values.dtype == bool:
+                self.sums[name] |= values
+            else:
+                self.sums[name] = self.sums[name] + values
+        self.rows += other.rows
+        self.gtis += other.gtis
+        self.livetime += other.livetime
+        self.count += other.count
+
+    # --- result -----------------------------------------------------------------------
+
+    def to_dataset(self, name: str | None = None) -> xr.Dataset:
+        """Return the stacked dataset.
+
+        Parameters
+        ----------
+        name : str, optional
+            Its name; that of the template when absent.
+
+        Returns
+        -------
+        ds : Dataset
+            Maps in single precision (counts as integers), one row along ``obs`` per input.
+        """
+        variables: dict[str, xr.Variable] = {}
+        for key, values in self.sums.items():
+            dims = self.dims[key]
+            weight = self.sums.get(f"{key}_exposure") if key in {"psf", "edisp"} else None
+            if weight is not None:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    scale = np.where(weight > 0, 1.0 / weight, 0.0)
+                values = values * scale[..., np.newaxis]
+            if values.dtype == np.float64:
+                values = values.astype(np.float32)
+            order = VARIABLES[key].dims
+            dims_out = tuple(d for d in (*order[:1], *dims[-1:], *order) if d in dims)
+            variable = xr.Variable(dims, values, self.attrs[key]).transpose(
+                *dict.fromkeys(dims_out)
+            )
+            variables[key] = variable.copy(data=np.ascontiguousarray(variable.data))
+        if "exposure" in variables:
+            variables["exposure"].attrs["livetime"] = self.livetime
+        variables |= _join_rows(self.rows)
+        variables |= _join_gtis(self.gtis, self._reference())
+        stale = [v for v in self.template.data_vars if v in VARIABLES]
+        ds = self.template.drop_vars(stale).assign(variables)
+        if name is not None:
+            ds.attrs = {**ds.attrs, "name": name}
+        return ds
+
+
+def _shift(source: Any, target: str) -> float:
+    """Return what to add to seconds since one reference to have them since another."""
+    if source is None or str(source) == target:
+        return 0.0
+    return float((time_value(str(source)).tt - time_value(target).tt).sec)
+
+
+def _join_rows(rows: list[dict[str, tuple[np.ndarray, dict[str, Any]]]]) -> dict[str, xr.Variable]:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    sizes = [next(iter(row.values()))[0].size for row in rows]
+    out = {}
+    for name in names:
+        attrs = next(row[name][1] for row in rows if name in row)
+        parts = [
+            row[name][0] if name in row else np.full(size, np.nan)
+            for row, size in zip(rows, sizes, strict=True)
+        ]
+        out[name] = xr.Variable("obs", np.concatenate(parts), attrs)
+    return out
+
+
+def union_of_intervals(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the union of time intervals, sorted, those that overlap or touch joined.
+
+    Parameters
+    ----------
+    start, stop : ndarray
+        Shape (n,).
+
+    Returns
+    -------
+    start, stop : ndarray
+        Of the union.
+    """
+    if start.size == 0:
+        return start, stop
+    order = np.argsort(start, kind="stable")
+    start, stop = start[order], np.maximum.accumulate(stop[order])
+    new = np.append(True, start[1:] > stop[:-1])
+    last = np.append(np.flatnonzero(new)[1:] - 1, start.size - 1)
+    return start[new], stop[last]
+
+
+def _join_gtis(gtis: list[tuple[np.ndarray, np.ndarray]], reference: str) -> dict[str, xr.Variable]:
+    start = np.concatenate([g[0] for g in gtis]) if gtis else np.empty(0)
+    stop = np.concatenate([g[1] for g in gtis]) if gtis else np.empty(0)
+    start, stop = union_of_intervals(start, stop)
+    attrs = {"reference_time": reference}
+    return {
+        "gti_start": xr.Variable("gti", start, variable_attrs("gti_start", **attrs)),
+        "gti_stop": xr.Variable("gti", stop, variable_attrs("gti_stop", **attrs)),
+    }
+
+
+def _holds_data(ds: xr.Dataset) -> bool:
+    return any(name in ds for name in ("counts", "background", "exposure", "mask_safe"))
+
+
+def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Dataset:
+    """Stack datasets into a new one on the grid of the first.
+
+    Parameters
+    ----------
+    ds : Dataset
+        A template, or a dataset; its labels and axes are those of the result.
+    *others : Dataset
+        Datasets on the same axes and frame, whole or cutouts: they land at their labels.
+    name : str, optional
+        Name of the result.
+
+    Returns
+    -------
+    ds : Dataset
+        Counts and background are sums under each safe mask (so what a mask hides is lost),
+        exposure a sum under the image of each mask, PSF and energy dispersion means weighted
+        by their exposures (the dispersion also under the mask: it carries the energy
+        threshold), masks joined with OR, good time intervals their union, one row along
+        ``obs`` for each run. The order of the datasets does not matter.
+
+    Raises
+    ------
+    AxisError
+        If axes differ.
+    FrameError
+        If the frames differ, or a dataset reaches beyond the first.
+
+    Notes
+    -----
+    The safe mask of *every* dataset is applied, that of the first too (gammapy leaves the
+    first unmasked, so that bins hidden in it leak into bins that another makes safe).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> empty = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(1, 10, 1))
+    >>> one = empty.assign(counts=(("energy", "y", "x"), np.ones((1, 2, 2), dtype=int)))
+    >>> int(stack(empty, one, one).counts.sum())
+    8
+    """
+    mosaic = Mosaic(ds)
+    for part in (ds, *others) if _holds_data(ds) else others:
+        mosaic.add(part)
+    return mosaic.to_dataset(name)
+
+
+def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dataset:
+    """Stack datasets on the smallest grid that holds them all.
+
+    Parameters
+    ----------
+    datasets : iterable of Dataset
+        At least one; of one frame and one set of axes.
+    name : str, optional
+        Name of the result.
+
+    Returns
+    -------
+    ds : Dataset
+        As `stack`.
+
+    Raises
+    ------
+    XGammaError
+        If there is none.
+    """
+    parts = list(datasets)
+    if not parts:
+        raise XGammaError("There is nothing to stack: the list of datasets is empty.")
+    first = parts[0]
+    template = first.drop_vars([v for v in first.data_vars if not str(v).startswith("gti")])
+    for dim in (*_spatial(template, FINE), *_spatial(template, COARSE)):
+        labels = [p.coords[dim].values for p in parts if dim in p.coords]
+        step = sky.label_step(template, dim)
+        low, high = min(v[0] for v in labels), max(v[-1] for v in labels)
+        grid = low + step * np.arange(round((high - low) / step) + 1)
+        if grid.size != template.sizes[dim]:
+            template = template.reindex({dim: grid}, method="nearest", tolerance=1e-3 * step)
+    mosaic = Mosaic(template)
+    for part in parts:
+        mosaic.add(part)
+    return mosaic.to_dataset(name)
