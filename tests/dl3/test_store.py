@@ -90,6 +90,24 @@ def test_pickle(hess):
     xr.testing.assert_identical(again[23523], hess[23523])
 
 
+def test_relative_path_and_threads(data, monkeypatch):
+    """What a worker gets opens in its own folder, and threads share one store."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    monkeypatch.chdir(data)
+    store = xg.open_store("cta-1dc")
+    obs = store[110380]
+    files = xg.open_store(["hess-dl3-dr1/data/hess_dl3_dr1_obs_id_023523.fits.gz"])
+    monkeypatch.chdir("/")
+    assert str(store.path) == "cta-1dc"
+    assert files[23523].name == "23523"
+    assert pickle.loads(pickle.dumps(obs))["aeff"]["aeff"].max() > 0
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(pickle.loads(pickle.dumps(store)).open, store.obs_ids * 4))
+    values = [run["edisp"]["edisp"].values for run in runs]
+    assert all(np.shares_memory(values[0], other) for other in values)
+
+
 def test_groups(hess):
     assert list(hess.open(23523, groups=["events", "aeff"]).children) == [
         "events",

@@ -389,7 +389,8 @@ def open_fits(path: str | Path) -> FitsFile:
     XGammaError
         If it is truncated, damaged or no FITS file.
     """
-    path = Path(path)
+    # Absolute, so that an observation can be unpickled in another working directory.
+    path = Path(path).absolute()
     return FitsFile(path, read_bytes(path))
 
 

@@ -226,8 +226,9 @@ class MissionTime:
         offset : float
             Seconds.
         """
-        key = reference_time if isinstance(reference_time, str) else reference_time.tt.isot
-        return _offset(self, key)
+        if isinstance(reference_time, str):
+            return _offset(self, reference_time)
+        return 0.0 - self.to_seconds(reference_time)
 
 
 @functools.lru_cache(maxsize=64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
@@ -63,6 +64,7 @@ class Store:
         )
         self._shared = frozenset(file for file, count in users.items() if count > 1)
         self._cache: OrderedDict[tuple[str, int, int], dict[str, xr.Dataset]] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def obs_ids(self) -> list[Any]:
@@ -82,7 +84,10 @@ class Store:
         return self.open(obs_id)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cache": OrderedDict()}
+        return {**self.__dict__, "_cache": OrderedDict(), "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
 
     def __repr__(self) -> str:
         lines = [f"<xgamma.Store {self.path}: {len(self)} observations>"]
@@ -147,6 +152,16 @@ class Store:
             if path not in opened:
                 opened[path] = open_fits(path)
             return read_hdu(opened[path].table(hdu), group)
+        with self._lock:
+            known = self._shared_file(path)
+            if group not in known:
+                if path not in opened:
+                    opened[path] = open_fits(path)
+                known[group] = read_hdu(opened[path].table(hdu), group, shared=True)
+            return known[group].copy(deep=False)
+
+    def _shared_file(self, path: Path) -> dict[str, xr.Dataset]:
+        """Return what is already parsed of a file in its present state."""
         try:
             status = os.stat(path)
         except FileNotFoundError:
@@ -158,11 +173,7 @@ class Store:
         self._cache.move_to_end(key)
         while len(self._cache) > CACHED_FILES:
             self._cache.popitem(last=False)
-        if group not in known:
-            if path not in opened:
-                opened[path] = open_fits(path)
-            known[group] = read_hdu(opened[path].table(hdu), group, shared=True)
-        return known[group].copy(deep=False)
+        return known
 
     def select(
         self,
@@ -244,7 +255,7 @@ class Store:
             self.path,
         )
         # What was shared in the whole stays shared in the part, and parsed.
-        chosen._shared, chosen._cache = self._shared, self._cache
+        chosen._shared, chosen._cache, chosen._lock = self._shared, self._cache, self._lock
         if not len(chosen) and len(self):
             warnings.warn(
                 f"No run of {self.path} fulfils "
@@ -306,20 +317,22 @@ def open_store(
     """
     root = os.fspath(caldb) if caldb is not None else os.environ.get("CALDB")
     if not isinstance(path, (str, os.PathLike)):
-        files = [Path(os.path.expandvars(p)).expanduser() for p in path]
+        files = [Path(os.path.expandvars(p)).expanduser().absolute() for p in path]
         common = Path(os.path.commonpath([f.parent for f in files])) if files else Path()
         table, hdus = index_.from_files(files, root)
         return Store(table, hdus, common)
     path = Path(os.path.expandvars(path)).expanduser()
     if not path.exists():
         raise MissingDataError(f"There is no file or folder {path}: check the path of the store.")
-    folder = path if path.is_dir() else path.parent
+    # Absolute, so that a pickled store opens its runs in another working directory.
+    place = path.absolute()
+    folder = place if place.is_dir() else place.parent
     if hdu_index is not None:
         hdu_file: Path | None = folder / hdu_index
     else:
-        hdu_file = index_.find_hdu_index(path)
+        hdu_file = index_.find_hdu_index(place)
     if hdu_file is None:
-        files = index_.fits_files(path)
+        files = index_.fits_files(place)
         table, hdus = index_.from_files(files, root)
     else:
         obs_file = folder / obs_index if obs_index is not None else index_.find_obs_index(hdu_file)
