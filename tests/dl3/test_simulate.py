@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.interpolate import RegularGridInterpolator
 
-from xgamma.axes import edges
+from xgamma.axes import coords_from_edges, edges
+from xgamma.dl3 import open_store
 from xgamma.dl3.simulate import (
     SimulatedSource,
     simulate_observation,
@@ -194,6 +195,48 @@ def test_background_in_the_field_of_view():
     assert np.mean(east) < -0.3
 
 
+@pytest.mark.parametrize(
+    ("archive", "obs_id"), [("hess-dl3-dr1", 23523), ("cta-1dc/index/gps", 110380)]
+)
+def test_responses_of_a_real_run(data, archive, obs_id):
+    real = open_store(data / archive)[obs_id]
+    obs = simulate_observation((10.0, 20.5), (10.0, 20.0), irfs=real, livetime="20 min", seed=6)
+    assert obs["aeff"].attrs == real["aeff"].attrs
+    events = obs["events"].to_dataset()
+    inner = events.isel(event=(events.mc_id.values == 1) & (events.energy.values > 1))
+    assert inner.sizes["event"] > 50
+    # Of 68 % containment radii of these arrays at 1 TeV none is larger.
+    assert np.quantile(offsets(inner, (10.0, 20.0)), 0.68) < 0.15
+    assert events.isel(event=events.mc_id.values == 0).sizes["event"] > 500
+
+
+def test_king_and_table_profiles():
+    """Another class of PSF gives the distribution of its own formula."""
+    irfs = simulated_irfs("none")
+    flat = irfs["psf"].sigma_1 * 0
+    king = xr.Dataset(
+        {
+            "gamma": (flat + 1.8).assign_attrs(units=""),
+            "sigma": (flat + 0.05).assign_attrs(units="deg"),
+        },
+        attrs={"HDUCLAS4": "PSF_KING"},
+    )
+    rad = xr.Dataset(coords=coords_from_edges(np.linspace(0, 0.5, 51), "rad", "deg", "lin"))
+    table = flat * 0 + np.exp(-0.5 * (rad.rad / 0.1) ** 2)
+    gauss = table.assign_attrs(units="sr-1").to_dataset(name="psf").assign_coords(rad.coords)
+    gauss.attrs["HDUCLAS4"] = "PSF_TABLE"
+
+    def king_cdf(r):
+        return 1 - (1 + r**2 / (2 * 1.8 * 0.05**2)) ** (1 - 1.8)
+
+    def gauss_cdf(r):
+        return np.expm1(-0.5 * (r / 0.1) ** 2) / np.expm1(-0.5 * 25)
+
+    for psf, cdf in ((king, king_cdf), (gauss, gauss_cdf)):
+        obs = simulate_observation(POINTING, irfs={**irfs, "psf": psf}, livetime="3 h", seed=1)
+        assert stats.kstest(offsets(obs["events"], CRAB)[:3000], cdf).pvalue > 0.01
+
+
 def test_gaussian_source():
     source = SimulatedSource(CRAB, sigma="0.3 deg", index=2.0)
     obs = simulate_observation(CRAB, source, livetime="5 h", background="none", seed=6)
@@ -367,9 +410,9 @@ def test_refusals(call, error, sentence):
 
 def test_responses_of_other_classes_are_refused():
     irfs = simulated_irfs()
-    king = irfs["psf"].assign_attrs(HDUCLAS4="PSF_KING")
-    with pytest.raises(XGammaError, match="PSF_3GAUSS only"):
-        simulate_observation(POINTING, irfs={**irfs, "psf": king})
+    other = irfs["psf"].assign_attrs(HDUCLAS4="PSF_5GAUSS")
+    with pytest.raises(XGammaError, match="no known HDUCLAS4"):
+        simulate_observation(POINTING, irfs={**irfs, "psf": other})
     bkg = irfs["bkg"].assign_attrs(FOVALIGN="ALTAZ")
     with pytest.raises(XGammaError, match="FOVALIGN=RADEC only"):
         simulate_observation(POINTING, irfs={**irfs, "bkg": bkg})

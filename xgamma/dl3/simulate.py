@@ -76,7 +76,7 @@ def simulate_observation(
     obs_id: int | None = None,
     target: Any = None,
     background: str = "2d",
-    irfs: Mapping[str, xr.Dataset] | None = None,
+    irfs: Mapping[str, Any] | xr.DataTree | None = None,
     events: bool = True,
     seed: int = 0,
 ) -> xr.DataTree:
@@ -120,8 +120,8 @@ def simulate_observation(
         Target of the run; the first source when absent.
     background : {"2d", "3d", "none"}
         Class of the background, for the responses made here.
-    irfs : mapping of str to Dataset, optional
-        Responses; those of `simulated_irfs` when absent.
+    irfs : mapping of str to Dataset, or DataTree, optional
+        Responses, or an observation that has them; those of `simulated_irfs` when absent.
     events : bool
         Whether events are drawn; if not, the event list is empty.
     seed : int
@@ -154,7 +154,7 @@ def simulate_observation(
     sources = _sources(source, amplitude, index, reference, sigma)
     aim = _target(target, sources)
     direction = wobble_pointings(aim or CRAB)[0] if pointing is None else _lonlat(pointing)
-    responses = simulated_irfs(background) if irfs is None else irfs
+    responses = _responses(irfs, background)
     gti = intervals(livetime, dead_time, n_gti, number, start, (aim or direction)[0])
     keywords = run_keywords(
         number + 1 if obs_id is None else obs_id, direction, aim, gti, dead_time
@@ -183,7 +183,7 @@ def simulate_store(
     pointings: Sequence[Any] | None = None,
     target: Any = None,
     background: str = "2d",
-    irfs: Mapping[str, xr.Dataset] | None = None,
+    irfs: Mapping[str, Any] | xr.DataTree | None = None,
     overwrite: bool = False,
     compress: bool = True,
     **kwargs: Any,
@@ -213,8 +213,8 @@ def simulate_store(
         position without a source.
     background : {"2d", "3d", "none"}
         Class of the background, for the responses made here.
-    irfs : mapping of str to Dataset, optional
-        Responses; those of `simulated_irfs` when absent.
+    irfs : mapping of str to Dataset, or DataTree, optional
+        Responses, or an observation that has them; those of `simulated_irfs` when absent.
     overwrite : bool
         Whether an existing store may be replaced.
     compress : bool
@@ -252,7 +252,7 @@ def simulate_store(
     aim = _target(target, sources)
     if pointings is None:
         pointings = wobble_pointings(aim or CRAB, offset)
-    responses = simulated_irfs(background) if irfs is None else irfs
+    responses = _responses(irfs, background)
 
     def runs() -> Iterator[xr.DataTree]:
         for number in range(count):
@@ -269,6 +269,7 @@ def simulate_store(
     return write_store(runs(), path, overwrite=overwrite, compress=compress)
 
 
+RESPONSES = ("aeff", "edisp", "psf", "bkg", "rad_max")
 SPECTRUM: dict[str, Any] = {
     "amplitude": "3.45e-11 cm-2 s-1 TeV-1",
     "index": 2.63,
@@ -292,6 +293,15 @@ def _sources(
                 )
         return source
     return [SimulatedSource(source, amplitude, index, reference, sigma)]
+
+
+def _responses(irfs: Any, background: str) -> dict[str, xr.Dataset]:
+    """Return the groups that are responses, loaded."""
+    if irfs is None:
+        return simulated_irfs(background)
+    if isinstance(irfs, xr.DataTree):
+        irfs = {name: node.to_dataset() for name, node in irfs.children.items()}
+    return {name: irf.load() for name, irf in irfs.items() if name in RESPONSES}
 
 
 def _lonlat(value: Any) -> tuple[float, float]:

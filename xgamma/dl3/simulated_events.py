@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import centers_in, edges_in
+from xgamma.axes import centers_in, edges_in, units_of
 from xgamma.dl3.simulated_source import SimulatedSource
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.numerics import sampling
@@ -18,21 +18,27 @@ __all__ = ["draw_background_events", "draw_source_events"]
 
 # Rows of the migration table that are interpolated at once: bounds the memory.
 CHUNK = 20_000
+PSF_CLASSES = ("PSF_3GAUSS", "PSF_KING", "PSF_TABLE")
 # Below this a background rate counts as zero; its logarithm must stay finite.
 TINY = float(np.finfo(np.float32).tiny)
+
+
+def _bounds(irf: xr.Dataset, dim: str, unit: str) -> tuple[float, float]:
+    """Return the outer edges of an axis, which archives may give as points without width."""
+    factor = conversion(units_of(irf, dim), unit)
+    return float(irf[f"{dim}_lo"][0]) * factor, float(irf[f"{dim}_hi"][-1]) * factor
 
 
 def _log_nodes(irf: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the logarithms of an energy axis' centres, and those with its outer edges."""
     center = np.log(centers_in(irf, dim, "TeV"))
-    edge = np.log(edges_in(irf, dim, "TeV"))
-    return center, sampling.nodes_with_edges(center, edge[0], edge[-1])
+    return center, sampling.nodes_with_edges(center, *np.log(_bounds(irf, dim, "TeV")))
 
 
 def _lin_nodes(irf: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the centres of an angular axis in degrees, and those with its outer edges."""
-    center, edge = centers_in(irf, dim, "deg"), edges_in(irf, dim, "deg")
-    return center, sampling.nodes_with_edges(center, edge[0], edge[-1])
+    center = centers_in(irf, dim, "deg")
+    return center, sampling.nodes_with_edges(center, *_bounds(irf, dim, "deg"))
 
 
 def _table(irf: xr.Dataset, name: str, dims: tuple[str, ...], unit: str) -> np.ndarray:
@@ -45,6 +51,18 @@ def _on_nodes(centers: list[np.ndarray], values: np.ndarray, nodes: list[np.ndar
     grid = np.meshgrid(*nodes, indexing="ij")
     flat = sampling.multilinear(centers, values, [g.ravel() for g in grid])
     return flat.reshape(grid[0].shape)
+
+
+def _log_on_nodes(
+    centers: list[np.ndarray], values: np.ndarray, nodes: list[np.ndarray]
+) -> np.ndarray:
+    """Evaluate a table of logarithms at the nodes, extrapolating by a factor of ten at most.
+
+    Beside an empty cell a straight line in the logarithm would rise without bounds.
+    """
+    inside = [np.clip(n, c[0], c[-1]) for n, c in zip(nodes, centers, strict=True)]
+    nearest = _on_nodes(centers, values, inside)
+    return np.minimum(_on_nodes(centers, values, nodes), nearest + np.log(10.0))
 
 
 def draw_source_events(
@@ -68,7 +86,7 @@ def draw_source_events(
     source : SimulatedSource
         The source; it emits in the true-energy range of the effective area.
     irfs : mapping of str to Dataset
-        ``aeff``, ``edisp`` and ``psf`` (PSF_3GAUSS).
+        ``aeff``, ``edisp`` and ``psf``.
     pointing : (float, float)
         ICRS right ascension and declination in degrees.
     livetime : float
@@ -84,18 +102,21 @@ def draw_source_events(
     MissingDataError
         If a response is absent.
     XGammaError
-        If the PSF is not a PSF_3GAUSS.
+        If the PSF is of no known class.
     """
     for name in ("aeff", "edisp", "psf"):
         if name not in irfs:
             raise MissingDataError(f"There is no response '{name}' to draw a source's events from.")
-    if irfs["psf"].attrs.get("HDUCLAS4") != "PSF_3GAUSS":
-        raise XGammaError("Events are drawn from a PSF_3GAUSS only: give a psf of that class.")
+    if irfs["psf"].attrs.get("HDUCLAS4") not in PSF_CLASSES:
+        raise XGammaError(
+            f"The response 'psf' has no known HDUCLAS4: set it to one of {', '.join(PSF_CLASSES)}."
+        )
     energy, ra, dec, offset = _draw_photons(rng, source, irfs["aeff"], pointing, livetime)
     migra = _draw_migra(rng, irfs["edisp"], energy, offset)
     radius = _draw_radius(rng, irfs["psf"], energy, offset)
     ra, dec = sampling.offset_by(ra, dec, rng.uniform(0, 360, len(ra)), radius)
-    seen = np.isfinite(migra)
+    # Where a table holds nothing there is no event, as in the cells of an archive without one.
+    seen = np.isfinite(migra) & np.isfinite(radius)
     return {"energy": (energy * migra)[seen], "ra": ra[seen], "dec": dec[seen]}
 
 
@@ -124,7 +145,7 @@ def _draw_photons(
     ra, dec = sampling.offset_by(source.lon, source.lat, angle, radius)
     offset = separation(lonlat_to_vector(ra, dec), lonlat_to_vector(*map(np.array, pointing)))
     area = sampling.multilinear([e_center, o_center], table, [np.log(energy), offset])
-    area[offset > edges_in(aeff, "offset", "deg")[-1]] = 0.0
+    area[offset > _bounds(aeff, "offset", "deg")[1]] = 0.0
     keep = rng.random(len(cell)) * bound[cell] < area
     return energy[keep], ra[keep], dec[keep], offset[keep]
 
@@ -148,18 +169,39 @@ def _draw_migra(
 def _draw_radius(
     rng: np.random.Generator, psf: xr.Dataset, energy: np.ndarray, offset: np.ndarray
 ) -> np.ndarray:
-    """Draw separations from the true position in degrees."""
+    """Draw separations from the true position in degrees, whatever the class of the PSF."""
     nodes = [_log_nodes(psf, "energy_true")[0], centers_in(psf, "offset", "deg")]
     points = [np.log(energy), offset]
-    dims = ("energy_true", "offset")
 
     def at_photons(name: str, unit: str) -> np.ndarray:
-        return sampling.multilinear(nodes, _table(psf, name, dims, unit), points)
+        table = _table(psf, name, ("energy_true", "offset"), unit)
+        return sampling.multilinear(nodes, table, points)
 
-    ones = np.ones_like(energy)
-    heights = np.stack([ones, at_photons("ampl_2", ""), at_photons("ampl_3", "")], axis=1)
-    widths = np.stack([at_photons(f"sigma_{n}", "deg") for n in (1, 2, 3)], axis=1)
-    return sampling.sample_gaussian_mixture(rng, heights, widths)
+    kind = psf.attrs["HDUCLAS4"]
+    if kind == "PSF_3GAUSS":
+        ones = np.ones_like(energy)
+        heights = np.stack([ones, at_photons("ampl_2", ""), at_photons("ampl_3", "")], axis=1)
+        widths = np.stack([at_photons(f"sigma_{n}", "deg") for n in (1, 2, 3)], axis=1)
+        return sampling.sample_gaussian_mixture(rng, heights, widths)
+    if kind == "PSF_KING":
+        uniform = rng.random(len(energy))
+        return sampling.sample_king(uniform, at_photons("gamma", ""), at_photons("sigma", "deg"))
+    return _draw_table_radius(rng, psf, nodes, points)
+
+
+def _draw_table_radius(
+    rng: np.random.Generator, psf: xr.Dataset, nodes: list[np.ndarray], points: list[np.ndarray]
+) -> np.ndarray:
+    """Draw from PSF_TABLE: a density per solid angle that is constant in each bin of rad."""
+    table = _table(psf, "psf", ("energy_true", "offset", "rad"), "sr-1")
+    versine = 2.0 * np.sin(0.5 * np.deg2rad(edges_in(psf, "rad", "deg"))) ** 2
+    uniform = rng.random(len(points[0]))
+    drawn = np.empty(len(uniform))
+    for start in range(0, len(uniform), CHUNK):
+        part = slice(start, start + CHUNK)
+        rows = sampling.multilinear(nodes, table, [p[part] for p in points])
+        drawn[part] = sampling.sample_rows(uniform[part], versine, rows)
+    return np.rad2deg(2.0 * np.arcsin(np.sqrt(0.5 * drawn)))
 
 
 def draw_background_events(
@@ -220,13 +262,14 @@ def _draw_radial(
     """Draw energies and offsets: uniform in ln E and cos(offset), thinned by E x rate."""
     center, nodes = _lin_nodes(bkg, "offset")
     table = _log_rate(bkg, ("energy", "offset")) + log_e[:, np.newaxis]
-    most = sampling.cell_maxima(_on_nodes([log_e, center], table, [e_nodes, nodes]))
+    table = _log_on_nodes([log_e, center], table, [e_nodes, nodes])
+    most = sampling.cell_maxima(table)
     versine = 2.0 * np.sin(0.5 * np.deg2rad(nodes)) ** 2
     volume = np.outer(np.diff(e_nodes), 2.0 * np.pi * np.diff(versine))
     cells = sampling.draw_cells(rng, np.exp(most) * volume * time)
     energy = _uniform(rng, e_nodes, cells[0])
     offset = np.rad2deg(2.0 * np.arcsin(np.sqrt(0.5 * _uniform(rng, versine, cells[1]))))
-    value = sampling.multilinear([log_e, center], table, [energy, offset])
+    value = sampling.multilinear([e_nodes, nodes], table, [energy, offset])
     keep = rng.random(len(energy)) < np.exp(value - most[cells])
     return np.exp(energy[keep]), offset[keep]
 
@@ -237,13 +280,13 @@ def _draw_field(
     """Draw energies and field coordinates: uniform in each, thinned by E x rate x cos(dety)."""
     (y_center, y_nodes), (x_center, x_nodes) = _lin_nodes(bkg, "dety"), _lin_nodes(bkg, "detx")
     table = _log_rate(bkg, ("energy", "dety", "detx")) + log_e[:, np.newaxis, np.newaxis]
-    centers = [log_e, y_center, x_center]
-    most = sampling.cell_maxima(_on_nodes(centers, table, [e_nodes, y_nodes, x_nodes]))
+    nodes = [e_nodes, y_nodes, x_nodes]
+    table = _log_on_nodes([log_e, y_center, x_center], table, nodes)
+    most = sampling.cell_maxima(table)
     widths = np.diff(e_nodes), np.deg2rad(np.diff(y_nodes)), np.deg2rad(np.diff(x_nodes))
     volume = np.einsum("i,j,k->ijk", *widths)
     cells = sampling.draw_cells(rng, np.exp(most) * volume * time)
-    nodes = (e_nodes, y_nodes, x_nodes)
     energy, dety, detx = (_uniform(rng, n, c) for n, c in zip(nodes, cells, strict=True))
-    value = sampling.multilinear(centers, table, [energy, dety, detx])
+    value = sampling.multilinear(nodes, table, [energy, dety, detx])
     keep = rng.random(len(energy)) < np.exp(value - most[cells]) * np.cos(np.deg2rad(dety))
     return np.exp(energy[keep]), detx[keep], dety[keep]

@@ -19,6 +19,7 @@ __all__ = [
     "offset_frame_to_sky",
     "power_law_integral",
     "sample_gaussian_mixture",
+    "sample_king",
     "sample_power_law",
     "sample_rows",
     "sample_sphere_gaussian",
@@ -207,6 +208,19 @@ def sample_gaussian_mixture(
     component = np.minimum(component, sigmas.shape[1] - 1)
     sigma = np.abs(sigmas[np.arange(len(sigmas)), component])
     return sigma * np.sqrt(2.0 * rng.standard_exponential(len(sigmas)))
+
+
+def sample_king(uniform: np.ndarray, gamma: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    r"""Turn uniform numbers into radii of a King profile, whose cumulative form inverts.
+
+    .. math:: P(<r) = 1 - \left(1 + \frac{r^2}{2 \gamma \sigma^2}\right)^{1 - \gamma}
+
+    Examples
+    --------
+    >>> sample_king(np.array([0.5]), np.array([2.0]), np.array([1.0]))
+    array([2.])
+    """
+    return sigma * np.sqrt(2.0 * gamma * np.expm1(np.log1p(-uniform) / (1.0 - gamma)))
 
 
 def sample_sphere_gaussian(rng: np.random.Generator, sigma: float, size: int) -> np.ndarray:
