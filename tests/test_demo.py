@@ -10,7 +10,7 @@ import xarray as xr
 import xgamma as xg
 from xgamma.cli import main
 from xgamma.demo import CENTER, demo_dataset, run_demo, significance_image, summary
-from xgamma.dl3 import open_store, simulate_store
+from xgamma.dl3 import open_store, simulate_observation, simulate_store
 from xgamma.units import position
 
 AMPLITUDE, INDEX = 3.45e-11, 2.63
@@ -63,6 +63,33 @@ def test_spectrum_of_a_long_run_comes_back(tmp_path):
     assert abs(observed.sum() / expected.sum() - 1) < 3 / np.sqrt(expected.sum()) + 0.002
     pulls = (observed - expected) / np.sqrt(expected)
     assert np.sum(pulls**2) < 25
+
+
+@pytest.mark.parametrize(
+    ("archive", "obs_id", "low"), [("hess-dl3-dr1", 23523, 1.0), ("cta-1dc/index/gps", 110380, 0.1)]
+)
+def test_events_drawn_through_real_responses_come_back(data, archive, obs_id, low):
+    """PSF_TABLE and PSF_3GAUSS, BKG_3D with empty cells: drawing and filling are two codes."""
+    real = open_store(data / archive)[obs_id]
+    obs = simulate_observation((83.63, 22.51), CENTER, irfs=real, livetime="3 h", seed=3)
+    template = xg.create_map(
+        CENTER,
+        "4 deg",
+        "0.05 deg",
+        xg.energy_axis(low, 30 * low, 9),
+        xg.energy_axis(low / 5, 100 * low, 72, name="energy_true"),
+    )
+    ds = template.gamma.fill(obs, select=("counts", "background", "exposure", "edisp", "psf"))
+    near = ds.gamma.separation(CENTER) < 0.6
+    field = ~near & (ds.gamma.separation((83.63, 22.51)) < 1.8)
+    counts, background = (
+        ds[n].where(field, 0).sum(["y", "x"]).values for n in ("counts", "background")
+    )
+    assert np.sum((counts - background) ** 2 / background) < 25
+    counts, background = (
+        ds[n].where(near, 0).sum(["y", "x"]).values for n in ("counts", "background")
+    )
+    assert np.sum((counts - background - predicted(ds)) ** 2 / counts) < 25
 
 
 def test_background_is_that_of_the_model(ds):
