@@ -10,7 +10,9 @@ from astropy.io import fits
 from numpy.testing import assert_array_equal
 from xarray.core import indexing
 
-from xgamma.dl3.fits_table import LazyColumn, open_fits, parse_header, parse_value
+from xgamma.dl3.fits_bytes import parse_header, parse_value
+from xgamma.dl3.fits_table import open_fits
+from xgamma.dl3.lazy import LazyColumn
 from xgamma.errors import MissingDataError, XGammaError
 
 N = 5

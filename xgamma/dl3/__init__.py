@@ -6,8 +6,8 @@ from typing import Any
 # Loaded at first use: reading a run needs neither the writer nor the simulation.
 _MODULES = {
     "gadf": ("check_finite",),
+    "times": ("MissionTime",),
     "observation": (
-        "MissionTime",
         "build_observation",
         "group",
         "gti_bounds",

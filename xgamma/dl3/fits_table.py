@@ -10,25 +10,18 @@ from __future__ import annotations
 
 import math
 import re
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
+from xgamma.dl3.fits_bytes import BLOCK, parse_header, read_bytes
 from xgamma.errors import MissingDataError, XGammaError
 
-__all__ = ["Column", "FitsFile", "LazyColumn", "Table", "open_fits", "parse_header", "read_bytes"]
+__all__ = ["Column", "FitsFile", "Table", "open_fits"]
 
-BLOCK = 2880
-CARD = 80
-GZIP_MAGIC = b"\x1f\x8b"
-
-_STRING = re.compile(r"'((?:[^']|'')*)'")
 _TFORM = re.compile(r"(\d*)([LXBIJKAEDCMPQ])(\d*)")
 _NUMPY = {
     "L": "u1",
@@ -46,126 +39,6 @@ _NUMPY = {
 }
 # Offsets by which FITS stores unsigned (and signed byte) integers, and what they stand for.
 _UNSIGNED = {("I", 2**15): "u2", ("J", 2**31): "u4", ("K", 2**63): "u8", ("B", -128): "i1"}
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a file whole, decompressing it if it is gzipped.
-
-    Parameters
-    ----------
-    path : Path
-        File; compression is recognised by content, not by name.
-
-    Returns
-    -------
-    data : bytes
-        Decompressed content.
-
-    Raises
-    ------
-    MissingDataError
-        If there is no such file.
-    XGammaError
-        If the compressed stream is truncated or damaged.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        mend = "check the path, or the FILE_DIR and FILE_NAME of the HDU index"
-        if "$" in str(path):
-            mend = "set the environment variable that it names"
-        raise MissingDataError(f"There is no file {path}: {mend}.") from None
-    except OSError as error:
-        raise XGammaError(f"The file {path} cannot be read: {error.strerror}.") from error
-    if not data.startswith(GZIP_MAGIC):
-        return data
-    members = []
-    try:
-        while data.startswith(GZIP_MAGIC):
-            stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            members.append(stream.decompress(data))
-            if not stream.eof:
-                raise XGammaError(
-                    f"The file {path} is truncated: its gzip stream ends early; fetch it again."
-                )
-            data = stream.unused_data
-    except zlib.error as error:
-        raise XGammaError(f"The file {path} is damaged ({error}): fetch it again.") from None
-    return members[0] if len(members) == 1 else b"".join(members)
-
-
-def parse_value(text: str) -> Any:
-    """Return the value of a header card from what follows its ``=``.
-
-    Examples
-    --------
-    >>> parse_value(" 'O''Hara  ' / observer"), parse_value(" 1.5D3 / s"), parse_value(" T")
-    ("O'Hara", 1500.0, True)
-    """
-    text = text.lstrip()
-    if text.startswith("'"):
-        match = _STRING.match(text)
-        return match[1].replace("''", "'").rstrip() if match else text[1:].rstrip()
-    word = text.partition("/")[0].strip()
-    if word in ("T", "F"):
-        return word == "T"
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    try:
-        return float(word.replace("D", "E").replace("d", "e"))
-    except ValueError:
-        return word or None
-
-
-def parse_header(data: bytes, start: int, path: Path | str = "") -> tuple[dict[str, Any], int]:
-    """Parse one FITS header.
-
-    Parameters
-    ----------
-    data : bytes
-        Content of the file.
-    start : int
-        Where the header begins.
-    path : Path or str
-        File name for the error message.
-
-    Returns
-    -------
-    header : dict
-        Keyword to value, in file order, without COMMENT and HISTORY.
-    stop : int
-        Where the data that follow begin.
-
-    Raises
-    ------
-    XGammaError
-        If the header has no END.
-    """
-    end = data.find(b"END     ", start)
-    while end >= 0 and (end - start) % CARD:
-        end = data.find(b"END     ", end + 1)
-    if end < 0:
-        raise XGammaError(
-            f"The file {path} is truncated: a FITS header has no END card; fetch it again."
-        )
-    text = data[start:end].decode("latin-1")
-    header: dict[str, Any] = {}
-    key = ""
-    for position in range(0, len(text), CARD):
-        card = text[position : position + CARD]
-        if card[8:10] == "= ":
-            key = card[:8].rstrip()
-            header[key] = parse_value(card[10:])
-        elif card.startswith("CONTINUE") and isinstance(header.get(key), str):
-            header[key] = header[key].removesuffix("&") + str(parse_value(card[8:]))
-        elif card.startswith("HIERARCH") and "=" in card:
-            key, _, value = card[8:].partition("=")
-            key = key.strip().upper()
-            header[key] = parse_value(value)
-    return header, start + math.ceil((end + CARD - start) / BLOCK) * BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,87 +321,3 @@ def _layout(code: str, repeat: int, width: str, tdim: Any) -> tuple[np.dtype, tu
     if code == "X":
         return np.dtype("u1"), (math.ceil(repeat / 8),)
     return np.dtype(_NUMPY[code]), dims or (() if repeat == 1 else (repeat,))
-
-
-class LazyColumn(BackendArray):
-    """A column that is read from the shared buffer when its values are asked for.
-
-    Parameters
-    ----------
-    table : Table
-        Where the column is.
-    name : str
-        Its name.
-    row : int, optional
-        Take this row alone (responses keep a whole array in one cell).
-    shape : tuple of int, optional
-        Shape of the cell when the file states none.
-    order : tuple of int, optional
-        Axes of the cell in the wanted order.
-    factor : float
-        Unit conversion to apply.
-    frozen : bool
-        Read once for all copies, which share the read-only values.
-    """
-
-    def __init__(
-        self,
-        table: Table,
-        name: str,
-        row: int | None = None,
-        shape: tuple[int, ...] | None = None,
-        order: tuple[int, ...] | None = None,
-        factor: float = 1.0,
-        frozen: bool = False,
-    ) -> None:
-        self.table, self.name, self.row = table, name, row
-        self.cell, self.order, self.factor, self.frozen = shape, order, factor, frozen
-        self._whole: np.ndarray | None = None
-        column = table[name]
-        # Heap columns and blanks decide their type by content, so these are read at once.
-        self.values = table.read(name) if column.is_variable or column.null is not None else None
-        if self.values is None:
-            raw = self._arrange(table.raw(name))
-            bits = column.code == "X"
-            self.shape = (*raw.shape[:-1], column.bits) if bits else raw.shape
-            self.dtype = column.native
-        else:
-            arranged = self._arrange(self.values)
-            self.shape, self.dtype = arranged.shape, arranged.dtype
-        if factor != 1.0 and self.dtype.kind != "f":
-            self.dtype = np.dtype("f8")
-
-    def _arrange(self, values: np.ndarray) -> np.ndarray:
-        if self.row is not None:
-            values = values[self.row]
-        if self.cell is not None:
-            values = values.reshape(self.cell)
-        return values if self.order is None else values.transpose(self.order)
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.BASIC, self._read
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_whole": None}
-
-    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
-        if not self.frozen:
-            return self._convert(key)
-        if self._whole is None:
-            self._whole = self._convert((...,))
-            self._whole.flags.writeable = False
-        return self._whole[key]
-
-    def _convert(self, key: tuple[Any, ...]) -> np.ndarray:
-        if self.values is not None:
-            values = np.array(self._arrange(self.values)[key], order="C")
-        else:
-            column = self.table[self.name]
-            raw = self._arrange(self.table.raw(self.name))
-            # The bits of a byte can only be picked after they are unpacked.
-            values = column.convert(raw)[key] if column.code == "X" else column.convert(raw[key])
-        if self.factor != 1.0:
-            values = (values * self.factor).astype(self.dtype, copy=False)
-        return values

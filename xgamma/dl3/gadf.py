@@ -8,150 +8,29 @@ for ``ENERG``, ``BGD`` for ``BKG``, units written with solidi or carets.
 from __future__ import annotations
 
 import functools
-import re
 import warnings
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from xarray.core import indexing
 
 from xgamma.axes import LONG_NAMES
-from xgamma.dl3.fits_table import LazyColumn, Table
+from xgamma.dl3.fits_table import Table
+from xgamma.dl3.gadf_spec import (
+    AXES,
+    COLUMN_UNITS,
+    DIMS,
+    REQUIRED,
+    RESPONSES,
+    Response,
+    group_of,
+    header_attrs,
+)
+from xgamma.dl3.lazy import LazyColumn, lazy_variable
 from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError, XGammaWarning
 from xgamma.units import conversion, parse_unit
 
-__all__ = ["GROUPS", "check_finite", "group_of", "read_hdu"]
-
-GROUPS = ("events", "gti", "pointing", "aeff", "edisp", "psf", "bkg", "rad_max")
-
-
-class Response(NamedTuple):
-    """What GADF says about one kind of response."""
-
-    group: str
-    hduclas4: str
-    dims: tuple[str, ...]
-    # Variable name to its column names (in order of preference) and its unit.
-    variables: Mapping[str, tuple[tuple[str, ...], str]]
-
-
-_GAUSS = {
-    "scale": (("SCALE",), "sr-1"),
-    **{f"sigma_{i}": ((f"SIGMA_{i}",), "deg") for i in (1, 2, 3)},
-    **{f"ampl_{i}": ((f"AMPL_{i}",), "") for i in (2, 3)},
-}
-_BKG = {"bkg": (("BKG", "BGD"), "MeV-1 s-1 sr-1")}
-_OFFSET = ("energy_true", "offset")
-RESPONSES = {
-    r.hduclas4: r
-    for r in (
-        Response("aeff", "AEFF_2D", _OFFSET, {"aeff": (("EFFAREA",), "m2")}),
-        Response(
-            "edisp", "EDISP_2D", ("energy_true", "migra", "offset"), {"edisp": (("MATRIX",), "")}
-        ),
-        Response("psf", "PSF_TABLE", (*_OFFSET, "rad"), {"psf": (("RPSF",), "sr-1")}),
-        Response("psf", "PSF_3GAUSS", _OFFSET, _GAUSS),
-        Response(
-            "psf", "PSF_KING", _OFFSET, {"gamma": (("GAMMA",), ""), "sigma": (("SIGMA",), "deg")}
-        ),
-        Response("bkg", "BKG_3D", ("energy", "dety", "detx"), _BKG),
-        Response("bkg", "BKG_2D", ("energy", "offset"), _BKG),
-        Response("rad_max", "RAD_MAX_2D", ("energy", "offset"), {"rad_max": (("RAD_MAX",), "deg")}),
-    )
-}
-# Axis column prefix: dimension, unit, scale.
-_AXES = {
-    "ENERG": ("energy_true", "TeV", "log"),
-    "ETRUE": ("energy_true", "TeV", "log"),
-    "THETA": ("offset", "deg", "lin"),
-    "MIGRA": ("migra", "", "lin"),
-    "RAD": ("rad", "deg", "lin"),
-    "DETX": ("detx", "deg", "lin"),
-    "DETY": ("dety", "deg", "lin"),
-}
-_COLUMN_UNITS = {
-    "events": {"TIME": "s", "RA": "deg", "DEC": "deg", "ENERGY": "TeV"},
-    "gti": {"START": "s", "STOP": "s"},
-    "pointing": {"TIME": "s", "RA_PNT": "deg", "DEC_PNT": "deg", "ALT_PNT": "deg", "AZ_PNT": "deg"},
-}
-_REQUIRED = {
-    "events": ("TIME", "RA", "DEC", "ENERGY"),
-    "gti": ("START", "STOP"),
-    "pointing": ("TIME",),
-}
-_DIMS = {"events": "event", "gti": "gti", "pointing": "pointing_time"}
-_CLASSES = {"EVENTS": "events", "GTI": "gti", "POINTING": "pointing"}
-_RESPONSE_CLASSES = {
-    "EFF_AREA": "aeff",
-    "EDISP": "edisp",
-    "RPSF": "psf",
-    "PSF": "psf",
-    "BKG": "bkg",
-    "RAD_MAX": "rad_max",
-}
-_NAMES = {
-    **_CLASSES,
-    "STDGTI": "gti",
-    "AEFF": "aeff",
-    "AEFF_2D": "aeff",
-    "EFFECTIVE AREA": "aeff",
-    "EDISP": "edisp",
-    "EDISP_2D": "edisp",
-    "ENERGY DISPERSION": "edisp",
-    "PSF": "psf",
-    "POINT SPREAD FUNCTION": "psf",
-    "BKG": "bkg",
-    "BACKGROUND": "bkg",
-    "RAD_MAX": "rad_max",
-}
-_SIGNATURES = (
-    ("events", {"TIME", "RA", "DEC", "ENERGY"}),
-    ("gti", {"START", "STOP"}),
-    ("aeff", {"EFFAREA"}),
-    ("edisp", {"MATRIX", "MIGRA_LO"}),
-    ("psf", {"RPSF"}),
-    ("psf", {"SCALE", "SIGMA_1"}),
-    ("psf", {"GAMMA", "SIGMA"}),
-    ("bkg", {"BKG"}),
-    ("bkg", {"BGD"}),
-    ("rad_max", {"RAD_MAX"}),
-)
-_STRUCTURAL = re.compile(
-    r"XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|TFIELDS|T(?:TYPE|FORM|UNIT|DIM|NULL|SCAL|ZERO|DISP)\d+"
-    r"|THEAP|SIMPLE|EXTEND|CHECKSUM|DATASUM|LONGSTRN"
-)
-
-
-def group_of(table: Table) -> str | None:
-    """Return the group that a table belongs to, or None when it is no DL3 table.
-
-    HDUCLAS1 and HDUCLAS2 decide, then EXTNAME, then the columns.
-    """
-    header = table.header
-    first = str(header.get("HDUCLAS1") or "").upper()
-    if first == "INDEX":
-        return None
-    if first in _CLASSES:
-        return _CLASSES[first]
-    second = str(header.get("HDUCLAS2") or "").upper()
-    if first == "RESPONSE" and second in _RESPONSE_CLASSES:
-        return _RESPONSE_CLASSES[second]
-    name = table.name.strip().upper()
-    if name in _NAMES:
-        return _NAMES[name]
-    columns = set(table.columns)
-    return next((group for group, signature in _SIGNATURES if signature <= columns), None)
-
-
-def header_attrs(header: dict[str, Any]) -> dict[str, Any]:
-    """Return the keywords that are not about the layout of the table, as attributes."""
-    return {
-        key: int(value) if isinstance(value, bool) else value
-        for key, value in header.items()
-        if value is not None and not _STRUCTURAL.fullmatch(key)
-    }
+__all__ = ["check_finite", "read_hdu"]
 
 
 def read_hdu(table: Table, group: str | None = None, shared: bool = False) -> xr.Dataset:
@@ -188,7 +67,7 @@ def read_hdu(table: Table, group: str | None = None, shared: bool = False) -> xr
             f"The HDU {table.name!r} of {table.file.path} is no DL3 table: "
             f"neither HDUCLAS1, nor its name, nor its columns say what it is."
         )
-    read = _read_table if group in _DIMS else _read_response
+    read = _read_table if group in DIMS else _read_response
     dataset = read(table, group, shared)
     dataset.encoding["source"] = str(table.file.path)
     return dataset
@@ -196,16 +75,16 @@ def read_hdu(table: Table, group: str | None = None, shared: bool = False) -> xr
 
 def _read_table(table: Table, group: str, shared: bool) -> xr.Dataset:
     """Return events, GTIs or pointings: one row, one label-less entry."""
-    for name in _REQUIRED[group]:
+    for name in REQUIRED[group]:
         table[name]
-    dim, known = _DIMS[group], _COLUMN_UNITS[group]
+    dim, known = DIMS[group], COLUMN_UNITS[group]
     variables = {}
     for name, column in table.columns.items():
         unit, factor = _unit(table, name, known.get(name))
         lazy = LazyColumn(table, name, factor=factor, frozen=shared)
         dims = (dim, *(f"{name.lower()}_{i}" for i in range(1, len(lazy.shape))))
         attrs = {"units": unit} if unit or column.unit is not None else {}
-        variables[name.lower()] = _variable(dims, lazy, attrs)
+        variables[name.lower()] = lazy_variable(dims, lazy, attrs)
     return xr.Dataset(variables, attrs=header_attrs(table.header))
 
 
@@ -214,7 +93,7 @@ def _read_response(table: Table, group: str, shared: bool) -> xr.Dataset:
     response = RESPONSES[_response_kind(table, group)]
     if table.nrows < 1:
         raise MissingDataError(f"The HDU {table.name!r} of {table.file.path} has no rows.")
-    names = [n[:-3] for n in table.columns if n.endswith("_LO") and n[:-3] in _AXES]
+    names = [n[:-3] for n in table.columns if n.endswith("_LO") and n[:-3] in AXES]
     axes = tuple(_axis(table, prefix, response) for prefix in names)
     order = [axis.dim for axis in axes]
     missing = [dim for dim in response.dims if dim not in order]
@@ -232,7 +111,7 @@ def _read_response(table: Table, group: str, shared: bool) -> xr.Dataset:
         shape, transposed = _cell_layout(table, column, layout, sizes, response.dims)
         unit, factor = _unit(table, column, wanted)
         lazy = LazyColumn(table, column, 0, shape, transposed, factor, frozen=shared)
-        variables[variable] = _variable(response.dims, lazy, {"units": unit})
+        variables[variable] = lazy_variable(response.dims, lazy, {"units": unit})
     attrs = header_attrs(table.header)
     attrs["HDUCLAS3"] = str(attrs.get("HDUCLAS3", "FULL-ENCLOSURE")).upper()
     attrs["HDUCLAS4"] = response.hduclas4
@@ -267,7 +146,7 @@ class Axis(NamedTuple):
 
 def _axis(table: Table, prefix: str, response: Response) -> Axis:
     """Return the edges of an axis, float64, in the unit that GADF prescribes."""
-    dim, wanted, interp = _AXES[prefix]
+    dim, wanted, interp = AXES[prefix]
     if dim == "energy_true" and "energy" in response.dims:
         dim = "energy"
     bounds = []
@@ -355,12 +234,6 @@ def _layout_message(
         f"The column {column} of the HDU {table.name!r} of {table.file.path} has the shape {shape}, "
         f"its axes say ({axes}): mend TDIM or the axis columns."
     )
-
-
-def _variable(dims: tuple[str, ...], lazy: LazyColumn, attrs: dict[str, Any]) -> xr.Variable:
-    """Wrap a column so that it is read once, on first use, and never shared by a copy."""
-    array: Any = indexing.LazilyIndexedArray(lazy)
-    return xr.Variable(dims, indexing.MemoryCachedArray(indexing.CopyOnWriteArray(array)), attrs)
 
 
 def _unit(table: Table, name: str, expected: str | None) -> tuple[str, float]:

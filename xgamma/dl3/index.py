@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3.fits_table import Table, open_fits
-from xgamma.dl3.gadf import GROUPS, column_unit, group_of, header_attrs
+from xgamma.dl3.gadf import column_unit
+from xgamma.dl3.gadf_spec import GROUPS, group_of, header_attrs
 from xgamma.errors import MissingDataError
 
 __all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files", "from_index"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError
 from xgamma.units import position, time_value, to_value
 
@@ -116,8 +117,6 @@ def _box(table: xr.Dataset, box: tuple[Any, Any], frame: str) -> np.ndarray:
 
 
 def _times(table: xr.Dataset, interval: tuple[Any, Any]) -> np.ndarray:
-    from xgamma.dl3.observation import MissionTime
-
     if "MJDREFI" not in table.attrs:
         raise MissingDataError(
             "The observation table has no MJDREFI: its times cannot be compared; select by TSTART."
