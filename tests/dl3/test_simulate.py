@@ -17,7 +17,7 @@ from xgamma.dl3.simulate import (
     simulate_store,
     wobble_pointings,
 )
-from xgamma.dl3.simulated_irfs import simulated_irfs
+from xgamma.dl3.simulated_responses import simulated_irfs
 from xgamma.dl3.simulated_run import altaz
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.numerics.sphere import (

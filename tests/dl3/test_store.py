@@ -158,3 +158,18 @@ def test_magic(data):
     assert dict(obs["rad_max"].sizes) == {"energy": 20, "offset": 1}
     assert obs["aeff"]["offset"].item() == pytest.approx(0.4)
     assert obs["aeff"].attrs["HDUCLAS3"] == "POINT-LIKE"
+
+
+def test_public_names():
+    """What the package offers is not hidden by a module of the same name."""
+    import importlib
+    import pkgutil
+
+    import xgamma.dl3
+
+    for module in pkgutil.iter_modules(xgamma.dl3.__path__):
+        importlib.import_module(f"xgamma.dl3.{module.name}")
+    assert all(callable(getattr(xgamma.dl3, name)) for name in xgamma.dl3.__all__)
+    assert dir(xgamma.dl3) == xgamma.dl3.__all__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = xgamma.dl3.nothing

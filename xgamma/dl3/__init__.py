@@ -31,7 +31,7 @@ _MODULES = {
         "simulate_store",
         "wobble_pointings",
     ),
-    "simulated_irfs": ("simulated_irfs",),
+    "simulated_responses": ("simulated_irfs",),
     "store": ("Store", "open_store"),
     "writer": ("write_observation", "write_store"),
 }

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3.simulated_events import draw_background_events, draw_source_events
-from xgamma.dl3.simulated_irfs import simulated_irfs
+from xgamma.dl3.simulated_responses import simulated_irfs
 from xgamma.dl3.simulated_run import (
     gti_group,
     intervals,
