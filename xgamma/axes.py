@@ -286,6 +286,11 @@ def migra_axis(min: float = 0.2, max: float = 5.0, nbin: int = 48) -> xr.DataArr
     return axis_from_edges(np.linspace(min, max, nbin + 1), "migra", "", "lin")
 
 
+def coord_variable(obj: xr.Dataset | xr.DataArray, name: str) -> xr.Variable:
+    """Return a coordinate as a bare variable, without the cost of a DataArray around it."""
+    return obj.variables[name] if isinstance(obj, xr.Dataset) else obj.coords.variables[name]
+
+
 def axis_coords(axis: xr.DataArray | xr.Dataset, dim: str | None = None) -> dict[str, xr.Variable]:
     """Return the three coordinate variables of one axis.
 
@@ -313,7 +318,7 @@ def axis_coords(axis: xr.DataArray | xr.Dataset, dim: str | None = None) -> dict
         raise AxisError(
             f"The axis {name!r} lacks the coordinate {missing[0]!r}: make axes with energy_axis and its siblings."
         )
-    return {n: axis.coords[n].variable for n in names}
+    return {n: coord_variable(axis, n) for n in names}
 
 
 def edges(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:

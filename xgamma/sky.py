@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import Index
 
+from xgamma.axes import coord_variable
 from xgamma.errors import FrameError
 from xgamma.numerics import sphere
 from xgamma.units import position as parse_position
@@ -347,7 +348,7 @@ def _frame_attrs(obj: Any) -> dict[Hashable, Any]:
         raise FrameError(
             "There is no coordinate 'wcs', so no sky frame: make maps with xg.create_map."
         )
-    return obj.coords["wcs"].attrs
+    return coord_variable(obj, "wcs").attrs
 
 
 def wcs_of(obj: Any) -> WCS:
@@ -385,16 +386,17 @@ def _labels(obj: Any, irf: bool = False) -> tuple[np.ndarray, np.ndarray]:
         raise FrameError(
             f"There are no coordinates {names[1]!r} and {names[0]!r}: this is not a map."
         )
-    x, y = (np.atleast_1d(np.asarray(obj.coords[n].values, dtype=float)) for n in names)
+    x, y = (np.atleast_1d(np.asarray(coord_variable(obj, n).values, dtype=float)) for n in names)
     return x, y
 
 
 def label_step(obj: Any, dim: str) -> float:
     """Return the distance between neighbouring labels, in parent pixels."""
-    labels = np.atleast_1d(obj.coords[dim].values)
+    variable = coord_variable(obj, dim)
+    labels = np.atleast_1d(variable.values)
     if labels.size > 1:
         return float(labels[1] - labels[0])
-    return float(obj.coords[dim].attrs.get("step", 1.0))
+    return float(variable.attrs.get("step", 1.0))
 
 
 @functools.lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
-from xgamma.axes import centers_in, require_same_axis
+from xgamma.axes import centers_in, edges_in, require_same_axis
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import AXES, VARIABLES, variable_attrs
 from xgamma.units import conversion, time_value
@@ -79,10 +79,8 @@ class Mosaic:
                 self._add_sum(ds, name, mask, fine)
         if "exposure" in ds:
             self._add_exposure(ds, image, fine)
-        if "psf" in ds:
-            self._add_response(ds, "psf", self._irf_image(ds, image), None, coarse)
-        if "edisp" in ds:
-            self._add_dispersion(ds, mask, coarse)
+        if "psf" in ds or "edisp" in ds:
+            self._add_responses(ds, self._irf_mask(ds, mask), coarse)
         if "mask_fit" in ds or "mask_fit" in self.sums:
             self._add_fit_mask(ds, mask, fine)
         self._add_metadata(ds, bool(image.any()))
@@ -184,18 +182,6 @@ class Mosaic:
         # Labels are exact to rounding only; a half must not fall either way by chance.
         return np.round(at, 6), fine.size
 
-    def _irf_image(self, ds: xr.Dataset, image: np.ndarray) -> np.ndarray:
-        """Return the mask image on the coarse grid: the fine pixel at each coarse centre."""
-        if not _spatial(ds, COARSE):
-            return image
-        picks, inside = [], []
-        for dim in FINE:
-            at, size = self._irf_index(ds, dim)
-            near = np.floor(at + 0.5).astype(int)
-            inside.append((near >= 0) & (near < size))
-            picks.append(np.clip(near, 0, size - 1))
-        return image[np.ix_(*picks)] & np.logical_and.outer(*inside)
-
     def _irf_mask(self, ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
         """Return the mask on the coarse grid: safe where any pixel around the centre is."""
         if not _spatial(ds, COARSE):
@@ -244,19 +230,25 @@ class Mosaic:
         self._sum(name, dims, np.float64, ds[name].attrs)[where] += product
         self._sum(weight_name, dims[:-1], np.float64, {})[where] += weight
 
-    def _add_dispersion(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
-        coarse = self._irf_mask(ds, mask)
-        image = np.asarray(coarse.any(axis=-1))
-        if "migra" not in ds["edisp"].dims:
-            self._add_response(ds, "edisp", image, coarse[..., np.newaxis, :], where)
+    def _add_responses(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+        """Add PSF and dispersion under the mask of the coarse grid."""
+        image = np.asarray(mask.any(axis=-1))
+        if "psf" in ds:
+            self._add_response(ds, "psf", image, None, where)
+        if "edisp" not in ds:
             return
-        # The threshold lies in reconstructed energy = migra x true energy.
+        columns = mask[..., np.newaxis, :]
+        if "migra" in ds["edisp"].dims:
+            columns = self._migration_mask(ds, mask)
+        self._add_response(ds, "edisp", image, columns, where)
+
+    def _migration_mask(self, ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
+        """Return the mask over true energy and migration: reconstructed energy is their product."""
         energy = np.multiply.outer(centers_in(ds, "energy_true", "TeV"), ds["migra"].values)
-        lo, hi = (ds[f"energy_{e}"].values for e in ("lo", "hi"))
-        factor = conversion(str(ds["energy"].attrs.get("units", "TeV")), "TeV")
-        bins = np.clip(np.searchsorted(hi * factor, energy, side="right"), 0, hi.size - 1)
-        outside = (energy < lo[0] * factor) | (energy >= hi[-1] * factor)
-        self._add_response(ds, "edisp", image, coarse[..., bins] | outside, where)
+        edges = edges_in(ds, "energy", "TeV")
+        bins = np.clip(np.searchsorted(edges, energy, side="right") - 1, 0, edges.size - 2)
+        outside = (energy < edges[0]) | (energy >= edges[-1])
+        return mask[..., bins] | outside
 
     def _add_metadata(self, ds: xr.Dataset, any_safe: bool) -> None:
         reference = self._reference()

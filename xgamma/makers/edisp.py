@@ -9,7 +9,7 @@ from xgamma.axes import centers, edges
 from xgamma.irf.response import grid_axis, grid_edges, response, values_of
 from xgamma.makers.field import Field
 from xgamma.model import variable_attrs
-from xgamma.numerics.interpolation import Weights, apply_weights, sparse_weights
+from xgamma.numerics.interpolation import apply_weights, sparse_weights
 from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
 
 __all__ = ["edisp", "kernel"]
@@ -58,8 +58,7 @@ def kernel(
     out = sparse_weights(weights) @ nodes.reshape(nodes.shape[0], -1)
     edge = weights.valid & ~weights.inside if matrix.min() >= 0 else weights.valid
     if edge.any():
-        some = Weights(weights.index[edge], weights.weight[edge], weights.valid[edge], weights.size)
-        dense = np.maximum(apply_weights(matrix, some, 2), 0.0)
+        dense = np.maximum(apply_weights(matrix, weights.take(edge), 2), 0.0)
         out[edge] = np.moveaxis(cumulative_at(dense, migra_edges, at), 2, 0).reshape(edge.sum(), -1)
     return kernel_from_cumulative(out.reshape(offset.size, *shape), axis=2, threshold=THRESHOLD)
 

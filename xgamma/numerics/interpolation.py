@@ -8,6 +8,7 @@ constant on request; beyond the edges they are zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -76,6 +77,10 @@ class Weights:
     valid: np.ndarray
     size: int
 
+    def take(self, part: Any) -> Weights:
+        """Return the weights of some of the positions (a slice or indices)."""
+        return Weights(self.index[part], self.weight[part], self.valid[part], self.size)
+
     @property
     def inside(self) -> np.ndarray:
         """Whether a position lies between the outermost nodes, where nothing is extrapolated."""
@@ -99,7 +104,8 @@ def apply_weights(values: np.ndarray, weights: Weights, axis: int) -> np.ndarray
     values : ndarray
         float64, with that axis replaced by the positions.
     """
-    values = np.moveaxis(np.asarray(values, dtype=float), axis, 0)
+    # Contiguous first: gathering rows is several times faster than gathering columns.
+    values = np.ascontiguousarray(np.moveaxis(np.asarray(values, dtype=float), axis, 0))
     shape = (-1,) + (1,) * (values.ndim - 1)
     if weights.size == 1:
         out = values[weights.index]

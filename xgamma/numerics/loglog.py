@@ -23,8 +23,7 @@ def integrate_loglog(log_rate: np.ndarray, log_energy: np.ndarray) -> np.ndarray
     Parameters
     ----------
     log_rate : ndarray
-        Logarithm of the differential rate at the energies, minus infinity where there is
-        none, shape (..., n + 1).
+        Logarithm of the differential rate at the energies, finite, shape (..., n + 1).
     log_energy : ndarray
         Logarithm of the energies, shape (n + 1,).
 
@@ -35,22 +34,16 @@ def integrate_loglog(log_rate: np.ndarray, log_energy: np.ndarray) -> np.ndarray
         ``∫ f dE = (E2 f2 - E1 f1) ln(E2/E1) / ln(E2 f2 / (E1 f1))``.
     """
     log_product = log_rate + log_energy
-    product = np.exp(log_product)
-    with np.errstate(invalid="ignore"):
-        step = np.diff(log_product, axis=-1)
-    width = np.diff(log_energy)
-    rise = np.diff(product, axis=-1)
+    step = log_product[..., 1:] - log_product[..., :-1]
+    product = np.exp(log_product, out=log_product)
+    rise = product[..., 1:] - product[..., :-1]
     # For a flat E f the quotient loses its digits; the mean is then exact to second order.
     flat = np.abs(step) < 1e-5
     if flat.any():
         step[flat] = 1.0
         rise[flat] = 0.5 * (product[..., 1:] + product[..., :-1])[flat]
     rise /= step
-    rise *= width
-    # A bin that begins or ends at no rate (beyond the response) has none.
-    empty = np.isneginf(log_rate)
-    if empty.any():
-        rise[empty[..., 1:] | empty[..., :-1]] = 0.0
+    rise *= log_energy[1:] - log_energy[:-1]
     return rise
 
 

@@ -68,9 +68,11 @@ def offset_coordinates(vectors: np.ndarray, basis: np.ndarray) -> tuple[np.ndarr
     east, north : ndarray
         Spherical coordinates whose origin is the first row of the basis.
     """
-    rotated = np.tensordot(basis, vectors, axes=1)
-    lon = np.rad2deg(np.arctan2(rotated[1], rotated[0]))
-    return lon, np.rad2deg(np.arcsin(np.clip(rotated[2], -1.0, 1.0)))
+    # Written out: three products of long vectors are too small a task for BLAS threads.
+    x, y, z = vectors
+    ahead, east, north = (row[0] * x + row[1] * y + row[2] * z for row in basis)
+    lon = np.rad2deg(np.arctan2(east, ahead))
+    return lon, np.rad2deg(np.arcsin(np.clip(north, -1.0, 1.0)))
 
 
 def _triangle_solid_angle(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:

@@ -1,0 +1,128 @@
+"""The main job, here and with the peer, in turn: 21 runs on PKS 2155-304 into one map dataset.
+
+Run as ``python -m tests.benchmarks.reduce [repetitions]``. Each measurement is a process of
+its own, so that its time and its peak memory are not mixed with another's; the two
+libraries take turns, so that a change in the machine's speed hits both.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.conftest import find_data
+
+POSITION = (329.7169, -30.2256)
+
+
+def run_xgamma(data: Path) -> tuple[float, int]:
+    """Return the seconds of the loop, and the counts."""
+    import xgamma as xg
+
+    start = time.perf_counter()
+    template = xg.create_map(
+        POSITION,
+        "6 deg",
+        "0.02 deg",
+        energy=xg.energy_axis("0.5 TeV", "50 TeV", 20),
+        energy_true=xg.energy_axis("0.3 TeV", "100 TeV", 40, name="energy_true"),
+    )
+    ds = xg.reduce(
+        xg.open_store(data / "hess-dl3-dr1").select(target="PKS 2155-304"),
+        into=template,
+        cutout_width="5 deg",
+        safe_mask={"methods": ["aeff-default", "offset-max"], "offset_max": "2.5 deg"},
+        progress=False,
+    )
+    return time.perf_counter() - start, int(ds.counts.sum())
+
+
+def run_gammapy(data: Path) -> tuple[float, int]:
+    """Do the same with the peer."""
+    import logging
+    import warnings
+
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from gammapy.data import DataStore
+    from gammapy.datasets import MapDataset
+    from gammapy.makers import MapDatasetMaker, SafeMaskMaker
+    from gammapy.maps import MapAxis, WcsGeom
+
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    start = time.perf_counter()
+    store = DataStore.from_dir(data / "hess-dl3-dr1")
+    table = store.obs_table
+    ids = table["OBS_ID"][table["OBJECT"] == "PKS 2155-304"]
+    energy = MapAxis.from_energy_bounds("0.5 TeV", "50 TeV", nbin=20)
+    true = MapAxis.from_energy_bounds("0.3 TeV", "100 TeV", nbin=40, name="energy_true")
+    geom = WcsGeom.create(
+        skydir=SkyCoord(*POSITION, unit="deg"), axes=[energy], width=6, binsz=0.02
+    )
+    stacked = MapDataset.create(geom, energy_axis_true=true)
+    maker = MapDatasetMaker()
+    safe = SafeMaskMaker(methods=["aeff-default", "offset-max"], offset_max=2.5 * u.deg)
+    for obs in store.get_observations(ids):
+        cutout = stacked.cutout(obs.get_pointing_icrs(obs.tmid), width="5 deg")
+        stacked.stack(safe.run(maker.run(cutout, obs), obs))
+    return time.perf_counter() - start, int(stacked.counts.data.sum())
+
+
+RUNNERS = {"xgamma": run_xgamma, "gammapy": run_gammapy}
+
+
+def child(name: str, data: Path) -> None:
+    """Run one library here and print its figures as a line of JSON."""
+    import resource
+
+    before = time.perf_counter()
+    __import__(name)
+    imported = time.perf_counter() - before
+    seconds, counts = RUNNERS[name](data)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "import": imported, "peak": peak, "counts": counts}))
+
+
+def measure(name: str, data: Path) -> dict[str, float]:
+    """Run one library in a new process and return its figures."""
+    command = [sys.executable, "-m", "tests.benchmarks.reduce", "--child", name, str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def main(repetitions: int = 3) -> None:
+    """Print seconds, peak memory and import time of both, and the ratios."""
+    data = find_data()
+    if data is None:
+        raise SystemExit("no real data: set $XGAMMA_DATA")
+    figures: dict[str, list[dict[str, float]]] = {name: [] for name in RUNNERS}
+    for _ in range(repetitions):
+        for name, results in figures.items():
+            results.append(measure(name, data))
+    counts = {int(r["counts"]) for results in figures.values() for r in results}
+    if len(counts) != 1:
+        raise SystemExit(f"the libraries do not agree on the counts: {counts}")
+    median = {
+        name: {k: sorted(r[k] for r in results)[repetitions // 2] for k in results[0]}
+        for name, results in figures.items()
+    }
+    for name, m in median.items():
+        print(
+            f"{name:8s} {m['seconds']:7.2f} s   {1000 * m['seconds'] / 21:7.1f} ms a run   "
+            f"peak {m['peak']:6.0f} MB   import {m['import']:5.2f} s"
+        )
+    ratio = {k: median["gammapy"][k] / median["xgamma"][k] for k in ("seconds", "peak", "import")}
+    print(
+        f"ratio    {ratio['seconds']:7.1f} in time, {ratio['peak']:.2f} in peak memory, "
+        f"{ratio['import']:.1f} in import time (medians of {repetitions}, {counts.pop()} counts)"
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(sys.argv[2], Path(sys.argv[3]))
+    else:
+        main(*map(int, sys.argv[1:]))
