@@ -534,9 +534,15 @@ def solid_angle(obj: Any, irf: bool = False) -> xr.DataArray:
 
 
 def position_vector(obj: Any, position: Any) -> np.ndarray:
-    """Return the unit vector (3,) of one position in the map's frame."""
-    at = parse_position(position, frame_of(obj)).transform_to(frame_of(obj))
-    return sphere.lonlat_to_vector(at.spherical.lon.deg, at.spherical.lat.deg)
+    """Return the unit vectors (3, ...) of positions in the map's frame."""
+    frame = frame_of(obj)
+    at = parse_position(position, frame)
+    if at.frame.name not in {frame, "icrs"}:
+        at = at.transform_to(frame)
+    vector = sphere.lonlat_to_vector(at.spherical.lon.deg, at.spherical.lat.deg)
+    # astropy's way from ICRS to another fixed frame is this rotation too, in a hundred times
+    # the time.
+    return vector if at.frame.name == frame else rotation_from_icrs(frame) @ vector
 
 
 def separation(obj: Any, position: Any, irf: bool = False) -> xr.DataArray:
@@ -609,8 +615,8 @@ def world_to_pix(obj: Any, position: Any) -> tuple[np.ndarray, np.ndarray]:
     x, y : ndarray
         Labels, not limited to the map.
     """
-    at = parse_position(position, frame_of(obj)).transform_to(frame_of(obj))
-    return lonlat_to_pix(obj, at.spherical.lon.deg, at.spherical.lat.deg)
+    vectors = position_vector(obj, position)
+    return lonlat_to_pix(obj, *sphere.vector_to_lonlat(vectors))
 
 
 def lonlat_to_pix(obj: Any, lon: Any, lat: Any) -> tuple[np.ndarray, np.ndarray]:

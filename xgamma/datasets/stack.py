@@ -220,7 +220,7 @@ class Mosaic:
             raise XGammaError(
                 f"The dataset {ds.attrs.get('name', '')!r} has {name} but no {weight_name}, the weight it is stacked with: fill it again."
             )
-        weight = np.where(image[..., np.newaxis], np.nan_to_num(exposure), 0.0)
+        weight = np.where(image[..., np.newaxis], np.nan_to_num(exposure), exposure.dtype.type(0))
         values = _values(ds, name, dims)
         if not np.isfinite(values).all():
             values = np.nan_to_num(values)

@@ -241,15 +241,20 @@ def background(
     )
     if edges.size != field.energy_edges.size:
         rate = rate.reshape(rate.shape[0], -1, int(oversampling or 1)).sum(axis=2)
-    rate *= (field.solid_angle * field.ontime).astype(np.float32)[:, np.newaxis]
-    cube = field.cube(rate.astype(np.float32, copy=False))
+    used = field.used
+    rate *= (field.solid_angle[used] * field.ontime).astype(np.float32)[:, np.newaxis]
+    full = rate
+    if not isinstance(used, slice):
+        full = np.zeros((field.solid_angle.size, rate.shape[1]), dtype=np.float32)
+        full[used] = rate
+    cube = field.cube(full.astype(np.float32, copy=False))
     return xr.Variable(("energy", "y", "x"), cube, variable_attrs("background"))
 
 
 def _time_averaged(field: Field, ds: xr.Dataset, rate: _Rate, step: float) -> Any:
     """Return the rate averaged over the run, which turns under an ALTAZ-aligned response."""
     if len(rate.axes) == 1:
-        return rate.integrated(field.offset)
+        return rate.integrated(field.offset[field.used])
     alignment = _alignment(ds, field.obs)
     if alignment != "ALTAZ":
         detx, dety = field.detector()

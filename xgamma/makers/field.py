@@ -29,14 +29,17 @@ class Field:
         Template, cutout, or dataset to fill.
     obs : DataTree
         Observation.
+    offset_limit : float, optional
+        Offset in degrees beyond which nothing is computed and maps stay zero: what a mask
+        will hide need not be found first.
     """
 
-    def __init__(self, ds: xr.Dataset, obs: xr.DataTree):
+    def __init__(self, ds: xr.Dataset, obs: xr.DataTree, offset_limit: float | None = None):
         if "energy" not in ds.dims:
             raise MissingDataError(
                 "The template has no energy axis, so nothing can be filled: pass energy=xg.energy_axis(...) to create_map."
             )
-        self.ds, self.obs = ds, obs
+        self.ds, self.obs, self.offset_limit = ds, obs, offset_limit
 
     @functools.cached_property
     def pointing(self) -> SkyCoord:
@@ -66,21 +69,35 @@ class Field:
     @functools.cached_property
     def offset(self) -> np.ndarray:
         """Angle from the pointing of each pixel, degrees, shape (n,); NaN off the sky."""
-        return sphere.separation(self.vectors(), self.basis[0])
+        return self._limited(sphere.separation(self.vectors(), self.basis[0]), 0.0)
 
     @functools.cached_property
     def offset_irf(self) -> np.ndarray:
         """The same on the coarse grid."""
-        return sphere.separation(self.vectors(irf=True), self.basis[0])
+        # A coarse pixel is used when any fine pixel around its centre is.
+        margin = 2.0 * max(sky.pixel_scale(self.ds))
+        return self._limited(sphere.separation(self.vectors(irf=True), self.basis[0]), margin)
+
+    def _limited(self, offset: np.ndarray, margin: float) -> np.ndarray:
+        if self.offset_limit is not None:
+            offset[offset > self.offset_limit + margin] = np.nan
+        return offset
+
+    @functools.cached_property
+    def used(self) -> np.ndarray | slice:
+        """Numbers of the pixels to compute: all, or those within the offset limit."""
+        if self.offset_limit is None:
+            return slice(None)
+        return np.flatnonzero(np.isfinite(self.offset))
 
     def detector(self, basis: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Return field-of-view coordinates (detx, dety) of each pixel in degrees, shape (n,).
+        """Return field-of-view coordinates (detx, dety) of the pixels in use, degrees.
 
         GADF's field-of-view longitude grows to the west (or towards smaller azimuth), so it
         is minus the eastward offset.
         """
         east, north = sphere.offset_coordinates(
-            self.vectors(), self.basis if basis is None else basis
+            self.vectors()[:, self.used], self.basis if basis is None else basis
         )
         return -east, north
 

@@ -18,6 +18,7 @@ from xgamma.makers import psf as psf_
 from xgamma.makers.field import Field
 from xgamma.model import kind, variable_attrs
 from xgamma.options import check_size
+from xgamma.units import to_value
 
 __all__ = ["SELECTION", "fill"]
 
@@ -99,6 +100,7 @@ def fill(
     select: Iterable[str] = SELECTION,
     background_oversampling: int | None = None,
     name: str | None = None,
+    offset_limit: Any = None,
     **options: Any,
 ) -> xr.Dataset:
     """Fill a map with one observation: counts, exposure, background, PSF, energy dispersion.
@@ -115,6 +117,9 @@ def fill(
         Split each energy bin into so many when integrating the background.
     name : str, optional
         Name of the result; that of the template when absent.
+    offset_limit : Quantity, str or float, optional
+        Offset from the pointing beyond which exposure, background and responses are left at
+        zero, to save the time of computing what a mask will hide.
     **options
         ``fill_missing`` and ``rotation_step`` (degrees) for the background; for a spectrum
         ``containment_correction`` and ``use_region_center``.
@@ -147,7 +152,8 @@ def fill(
         from xgamma.makers.spectrum import fill_spectrum
 
         return fill_spectrum(ds, obs, wanted, background_oversampling, name=name, **options)
-    field = Field(ds, obs)
+    limit = None if offset_limit is None else to_value(offset_limit, "deg", "offset_limit")
+    field = Field(ds, obs, limit)
     check_size(ds, wanted)
     variables = fill_variables(field, wanted, background_oversampling, **options)
     variables |= observation_row(field, reference_time_of(ds))

@@ -84,14 +84,17 @@ def reduce_one(
     part = into
     if cutout_width is not None and "x" in into.dims:
         part = cutout(into, observation.pointing(obs), cutout_width)
-    ds = fill(part, obs, select, name=str(observation.obs_id(obs)), **(fill_options or {}))
+    options = dict(fill_options or {})
+    if "x" in into.dims and safe_mask and "offset-max" in safe_mask.get("methods", ()):
+        options.setdefault("offset_limit", safe_mask.get("offset_max", "3 deg"))
+    ds = fill(part, obs, select, name=str(observation.obs_id(obs)), **options)
     if safe_mask is not None:
         ds = apply_safe_mask(ds, obs, **safe_mask)
     if callable(background):
         ds = background(ds, obs)
     elif background is not None:
-        options = dict(background)
-        ds = background_method(options.pop("method", "fov"))(ds, obs, **options)
+        wanted = dict(background)
+        ds = background_method(wanted.pop("method", "fov"))(ds, obs, **wanted)
     return ds
 
 

@@ -16,6 +16,7 @@ from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.irf.response import evaluate, grid_axis, grid_edges, response, values_of
 from xgamma.makers.edisp import kernel
 from xgamma.model import kind, variable_attrs
+from xgamma.numerics import sphere
 from xgamma.units import position as parse_position
 from xgamma.units import to_value
 
@@ -51,7 +52,8 @@ def _background_valid(ds: xr.Dataset) -> xr.Variable | None:
 def _offset_max(ds: xr.Dataset, obs: xr.DataTree, offset_max: float) -> xr.Variable:
     pointing = observation.pointing(obs)
     if "x" in ds.dims:
-        near = sky.separation(ds, pointing).values < offset_max
+        center = sky.position_vector(ds, pointing)
+        near = sphere.separation(sky.pixel_vectors(ds), center) < offset_max
         return xr.Variable(("y", "x"), near)
     from xgamma.regions import region_center
 
