@@ -32,6 +32,8 @@ _LAZY: dict[str, str] = {
     "set_options": "xgamma.options",
     "open_store": "xgamma.dl3.store",
     "select_events": "xgamma.dl3.select",
+    "fit": "xgamma.modeling.fit",
+    "stat_sum": "xgamma.modeling.predict",
     "FoVBackground": "xgamma.modeling.sky_model",
     "Models": "xgamma.modeling.sky_model",
     "SkyModel": "xgamma.modeling.sky_model",

@@ -144,6 +144,66 @@ class GammaDataset(_Shared):
     # --- io -----------------------------------------------------------------------------
 
     # --- modeling -----------------------------------------------------------------------
+    @property
+    def models(self) -> Any:
+        """Models on the dataset. See `xgamma.modeling.predict.models_of`."""
+        from xgamma.modeling.predict import models_of
+
+        return models_of(self._obj)
+
+    def with_models(self, models: Any) -> xr.Dataset:
+        """Put models on the dataset. See `xgamma.modeling.predict.with_models`."""
+        from xgamma.modeling.predict import with_models
+
+        return with_models(self._obj, models)
+
+    def npred(self, models: Any = None, **kwargs: Any) -> xr.DataArray:
+        """Predict counts. See `xgamma.modeling.predict.npred`."""
+        from xgamma.modeling.predict import npred
+
+        return npred(self._obj, models, **kwargs)
+
+    def npred_signal(self, models: Any = None, **kwargs: Any) -> xr.DataArray:
+        """Predict counts of sources. See `xgamma.modeling.predict.npred_signal`."""
+        from xgamma.modeling.predict import npred_signal
+
+        return npred_signal(self._obj, models, **kwargs)
+
+    def npred_background(self, models: Any = None, **kwargs: Any) -> xr.DataArray:
+        """Predict background counts. See `xgamma.modeling.predict.npred_background`."""
+        from xgamma.modeling.predict import npred_background
+
+        return npred_background(self._obj, models, **kwargs)
+
+    def stat_sum(self, models: Any = None, **kwargs: Any) -> float:
+        """Sum of the fit statistic. See `xgamma.modeling.predict.stat_sum`."""
+        from xgamma.modeling.predict import stat_sum
+
+        return stat_sum(self._obj, models, **kwargs)
+
+    def stat_array(self, models: Any = None, **kwargs: Any) -> xr.DataArray:
+        """Fit statistic of each bin. See `xgamma.modeling.predict.stat_array`."""
+        from xgamma.modeling.predict import stat_array
+
+        return stat_array(self._obj, models, **kwargs)
+
+    def fake(self, seed: Any, models: Any = None, **kwargs: Any) -> xr.Dataset:
+        """Draw counts from the prediction. See `xgamma.modeling.simulate.fake`."""
+        from xgamma.modeling.simulate import fake
+
+        return fake(self._obj, seed, models, **kwargs)
+
+    def asimov(self, models: Any = None, **kwargs: Any) -> xr.Dataset:
+        """Counts equal to the prediction. See `xgamma.modeling.simulate.asimov`."""
+        from xgamma.modeling.simulate import asimov
+
+        return asimov(self._obj, models, **kwargs)
+
+    def residuals(self, models: Any = None, method: str = "diff", **kwargs: Any) -> xr.DataArray:
+        """Counts minus prediction. See `xgamma.modeling.predict.residuals`."""
+        from xgamma.modeling.predict import residuals
+
+        return residuals(self._obj, models, method, **kwargs)
 
     # --- plot ---------------------------------------------------------------------------
 
@@ -247,3 +307,21 @@ class GammaDataTree:
     # --- io -----------------------------------------------------------------------------
 
     # --- modeling -----------------------------------------------------------------------
+    @property
+    def models(self) -> Any:
+        """Models on the datasets. See `xgamma.modeling.predict.models_of`."""
+        from xgamma.modeling.predict import models_of
+
+        return models_of(self._obj)
+
+    def with_models(self, models: Any) -> xr.DataTree:
+        """Put models on each dataset. See `xgamma.modeling.predict.with_models`."""
+        from xgamma.modeling.predict import with_models
+
+        return with_models(self._obj, models)
+
+    def stat_sum(self, models: Any = None, **kwargs: Any) -> float:
+        """Sum of the fit statistics. See `xgamma.modeling.predict.stat_sum`."""
+        from xgamma.modeling.predict import stat_sum
+
+        return stat_sum(self._obj, models, **kwargs)

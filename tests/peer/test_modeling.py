@@ -1,0 +1,217 @@
+"""Prediction, statistics and fits against gammapy 2.1, and against its recorded figures."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from regions import CircleSkyRegion
+
+import xgamma as xg
+from tests.modeling.bridge import map_from_peer, spectrum_from_peer
+
+# Recorded by peer/reference.py, workflow cta_gc_npred.
+PER_ENERGY = [
+    29.60976990744672,
+    26.54942765817099,
+    28.193174214316727,
+    27.417488032378518,
+    18.516712044436186,
+    17.556334294019273,
+    22.605710567131197,
+    17.341822667706573,
+    12.37759493585875,
+    11.793876686108879,
+]
+CENTER = SkyCoord(0, 0, unit="deg", frame="galactic")
+
+
+@pytest.fixture(scope="module")
+def peer(data, gammapy):
+    from gammapy.datasets import MapDataset
+
+    return MapDataset.read(data / "dl4/cta-1dc-gc.fits.gz", name="gc")
+
+
+@pytest.fixture(scope="module")
+def ours(peer):
+    return map_from_peer(peer)
+
+
+def source(spatial=None):
+    shape = spatial or xg.PointSource(position=CENTER, frame="galactic")
+    return xg.SkyModel(xg.PowerLaw(), shape, name="source")
+
+
+def test_point_source_prediction(ours):
+    """With the dispersion of the nearest node, as the peer takes it: equal to 1e-5."""
+    got = ours.gamma.npred_signal(source(), edisp="nearest")
+    assert float(got.sum()) == pytest.approx(211.96191100757383, rel=1e-5)
+    np.testing.assert_allclose(got.sum(("y", "x")), PER_ENERGY, rtol=1e-5)
+
+
+def test_point_source_prediction_with_interpolated_dispersion(ours):
+    """Between four nodes the peer takes one of them; interpolated, bins move by 0.2 %."""
+    got = ours.gamma.npred_signal(source())
+    assert float(got.sum()) == pytest.approx(211.96191100757383, rel=1e-3)
+    np.testing.assert_allclose(got.sum(("y", "x")), PER_ENERGY, rtol=2.5e-3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        (xg.Gaussian(lon=0.3, lat=-0.1, sigma="0.2 deg", frame="galactic"), 209.51819416971261),
+        (xg.Disk(lon=0.3, lat=-0.1, r_0="0.3 deg", frame="galactic"), 209.59200720064445),
+    ],
+)
+def test_extended_sources(ours, shape, expected):
+    assert float(ours.gamma.npred_signal(source(shape)).sum()) == pytest.approx(expected, rel=1e-3)
+    nearest = ours.gamma.npred_signal(source(shape), edisp="nearest")
+    assert float(nearest.sum()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_totals_and_masked_statistic(ours):
+    models = [source(), xg.FoVBackground("gc")]
+    held = ours.gamma.with_models(models)
+    assert float(held.gamma.npred().sum()) == pytest.approx(91719.64820309568, rel=1e-5)
+    assert float(held.gamma.npred_background().sum()) == pytest.approx(91507.68629208812, rel=1e-6)
+    assert held.gamma.stat_sum() == pytest.approx(424649.2109033218, rel=1e-5)
+    region = CircleSkyRegion(CENTER, 1.5 * u.deg)
+    mask = held.gamma.region_mask([region]) & held.gamma.energy_mask("0.3 TeV", "8 TeV")
+    masked = held.assign(mask_fit=mask)
+    assert int((mask & held.mask_safe).sum()) == 67824
+    assert masked.gamma.stat_sum() == pytest.approx(44318.255527727895, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kwargs"),
+    [
+        ("point", {}),
+        ("gauss", {"sigma": "0.05 deg"}),
+        ("gauss", {"sigma": "0.3 deg", "e": 0.7, "phi": "40 deg"}),
+        ("disk", {"r_0": "0.1 deg"}),
+        ("shell", {"radius": "0.3 deg", "width": "0.1 deg"}),
+        ("gauss-general", {"r_0": "0.2 deg", "eta": 0.6}),
+    ],
+)
+def test_maps_agree_pixel_by_pixel(peer, ours, shape, kwargs):
+    from gammapy.modeling.models import Models, SkyModel
+
+    model = SkyModel.create("pl", shape, name="m")
+    model.spatial_model.frame = "galactic"
+    model.spatial_model.lon_0.value, model.spatial_model.lat_0.value = 0.713, -0.421
+    for name, value in kwargs.items():
+        getattr(model.spatial_model, name).quantity = u.Quantity(value)
+    copy = peer.copy(name="gc")
+    copy.models = [model]
+    theirs = copy.npred_signal().data
+    mine = ours.gamma.npred_signal(
+        xg.Models.from_yaml(Models([model]).to_yaml()), edisp="nearest"
+    ).values
+    # The peer's kernels end at 0.999 of the PSF at the source, ours at the map's widest.
+    np.testing.assert_allclose(mine, theirs, atol=5e-3 * theirs.max())
+    np.testing.assert_allclose(mine.sum((1, 2)), theirs.sum((1, 2)), rtol=1e-3)
+
+
+def test_fit_of_the_galactic_centre(peer, ours):
+    """A free source over a free background: the minimum of the peer, and not above it."""
+    from gammapy.modeling import Fit
+    from gammapy.modeling.models import Models
+
+    models = xg.Models(
+        [
+            xg.SkyModel(
+                xg.PowerLaw(index=2.3, amplitude="2e-12 cm-2 s-1 TeV-1"),
+                xg.PointSource(lon=0.02, lat=0.01, frame="galactic"),
+                name="source",
+            ),
+            xg.FoVBackground("gc"),
+        ]
+    )
+    result = xg.fit(ours, models)
+    copy = peer.copy(name="gc")
+    copy.models = Models.from_yaml(models.to_yaml())
+    theirs = Fit().run([copy])
+    assert result.success
+    assert result.total_stat == pytest.approx(theirs.total_stat, abs=1.0)
+    for mine, other in zip(
+        result.models.free_parameters, copy.models.parameters.free_parameters, strict=True
+    ):
+        assert mine.value == pytest.approx(other.value, abs=0.05 * other.error)
+        assert mine.error == pytest.approx(other.error, rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def crab_spectra(data, gammapy):
+    """The four Crab runs of the reference workflow crab1d_reflected, reduced by the peer."""
+    from gammapy.data import DataStore
+    from gammapy.datasets import Datasets, SpectrumDataset
+    from gammapy.makers import (
+        ReflectedRegionsBackgroundMaker,
+        SafeMaskMaker,
+        SpectrumDatasetMaker,
+    )
+    from gammapy.maps import MapAxis, RegionGeom, WcsGeom
+
+    store = DataStore.from_dir(data / "hess-dl3-dr1")
+    crab = SkyCoord(83.63, 22.01, unit="deg")
+    energy = MapAxis.from_energy_bounds("0.1 TeV", "40 TeV", nbin=20)
+    true = MapAxis.from_energy_bounds("0.05 TeV", "100 TeV", nbin=60, name="energy_true")
+    geom = RegionGeom.create(CircleSkyRegion(crab, 0.11 * u.deg), axes=[energy])
+    exclusion = WcsGeom.create(
+        npix=(150, 150), binsz=0.05, skydir=crab.galactic, proj="TAN", frame="galactic"
+    )
+    mask = ~exclusion.region_mask([CircleSkyRegion(crab, 0.5 * u.deg)])
+    empty = SpectrumDataset.create(geom, energy_axis_true=true)
+    maker = SpectrumDatasetMaker(
+        containment_correction=True, selection=["counts", "exposure", "edisp"]
+    )
+    background = ReflectedRegionsBackgroundMaker(exclusion_mask=mask)
+    safe = SafeMaskMaker(methods=["aeff-max"], aeff_percent=10)
+    datasets = Datasets()
+    for obs in store.get_observations([23523, 23526, 23559, 23592]):
+        one = maker.run(empty.copy(name=str(obs.obs_id)), obs)
+        datasets.append(safe.run(background.run(one, obs), obs))
+    return datasets
+
+
+def test_reflected_crab_fit(crab_spectra):
+    stacked = spectrum_from_peer(crab_spectra.stack_reduce(name="stacked"))
+    assert stacked.gamma.stat_sum([]) == pytest.approx(1596.2784005533097, rel=1e-6)
+    model = xg.SkyModel(xg.PowerLaw(index=2.6, amplitude="3.5e-11 cm-2 s-1 TeV-1"), name="crab")
+    result = xg.fit(stacked, model)
+    fitted = result.models["crab"].spectral
+    assert fitted.index.value == pytest.approx(2.6318782013854385, rel=1e-4)
+    assert fitted.index.error == pytest.approx(0.06668282076231376, rel=1e-3)
+    assert fitted.amplitude.value == pytest.approx(4.253497400098291e-11, rel=1e-4)
+    assert fitted.amplitude.error == pytest.approx(2.295299192897261e-12, rel=1e-3)
+    assert result.total_stat == pytest.approx(16.976274398990007, abs=1e-4)
+
+
+def test_joint_fit_of_four_runs(crab_spectra):
+    from gammapy.modeling import Fit
+    from gammapy.modeling.models import Models
+
+    model = xg.SkyModel(xg.PowerLaw(index=2.6, amplitude="3.5e-11 cm-2 s-1 TeV-1"), name="crab")
+    result = xg.fit([spectrum_from_peer(d) for d in crab_spectra], model)
+    copies = crab_spectra.copy()
+    copies.models = Models.from_yaml(xg.Models(model).to_yaml())
+    theirs = Fit().run(copies)
+    assert result.total_stat == pytest.approx(theirs.total_stat, abs=1e-3)
+    for mine, other in zip(
+        result.models.free_parameters, copies.models.parameters.free_parameters, strict=True
+    ):
+        assert mine.value == pytest.approx(other.value, rel=1e-3)
+        assert mine.error == pytest.approx(other.error, rel=5e-3)
+
+
+def test_wstat_of_joint_crab_hess(data, gammapy):
+    from gammapy.datasets import Datasets, SpectrumDatasetOnOff
+
+    files = sorted((data / "joint-crab/spectra/hess").glob("pha_*.fits"))
+    datasets = Datasets([SpectrumDatasetOnOff.read(f) for f in files])
+    stacked = spectrum_from_peer(datasets.stack_reduce(name="stacked"))
+    assert stacked.gamma.stat_sum([]) == pytest.approx(1530.3618437919727, rel=1e-6)
+    for one in datasets:
+        assert spectrum_from_peer(one).gamma.stat_sum([]) == pytest.approx(
+            float(one.stat_sum()), rel=1e-9
+        )

@@ -1,0 +1,345 @@
+"""A dataset made ready for a fit: its arrays taken out once, no labels in the loop."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.axes import centers_in, edges_in
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.model import kind
+from xgamma.numerics import convolution
+from xgamma.units import conversion
+
+__all__ = ["Compiled"]
+
+# The kernel ends where it holds this fraction of the PSF, and is scaled to one.
+CONTAINMENT = 0.999
+# The points of an oversampled kernel lie at most this fraction of the 68 % radius apart.
+POINTS_PER_RADIUS = 6
+MAX_OVERSAMPLING = 10
+M2_TO_CM2 = 1e4
+
+
+class Compiled:
+    """The arrays of a dataset as plain NumPy, in the order (energy, y, x).
+
+    A spectrum is a map of one pixel. Energies are in TeV, exposure in cm2 s, angles in
+    radians, positions in pixels counted from the first of the map.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Any kind of dataset.
+    edisp : {"linear", "nearest"}
+        Whether the energy dispersion at a source is interpolated between the nodes of the
+        coarse grid, or that of the nearest node (as gammapy does).
+
+    Raises
+    ------
+    XGammaError
+        If exposure, PSF or background hold NaN where they would be used.
+    """
+
+    def __init__(self, ds: xr.Dataset, edisp: str = "linear") -> None:
+        if edisp not in {"linear", "nearest"}:
+            raise XGammaError(f"edisp={edisp!r} is not known: use 'linear' or 'nearest'.")
+        self.nearest = {"psf": False, "edisp": edisp == "nearest"}
+        self.ds = ds
+        self.name = ds.attrs.get("name")
+        self.kind = kind(ds)
+        self.is_map = self.kind.startswith("map")
+        self.energy = centers_in(ds, "energy", "TeV")
+        true = "energy_true" if "energy_true" in ds.dims else "energy"
+        self.true_name = true
+        self.energy_edges = edges_in(ds, "energy", "TeV")
+        self.true_edges = edges_in(ds, true, "TeV")
+        self.true_energy = centers_in(ds, true, "TeV")
+        self.shape = (
+            (ds.sizes["energy"], ds.sizes["y"], ds.sizes["x"])
+            if self.is_map
+            else (ds.sizes["energy"], 1, 1)
+        )
+        self.dims = ("energy", "y", "x") if self.is_map else ("energy",)
+
+    def array(self, name: str, first: str = "energy") -> np.ndarray | None:
+        """Return a variable as (energy, y, x), or None if it is absent."""
+        if name not in self.ds:
+            return None
+        variable = self.ds[name].variable
+        dims = [d for d in (first, "y", "x") if d in variable.dims]
+        values = np.asarray(variable.transpose(*dims).data)
+        return values.reshape([variable.sizes.get(d, 1) for d in (first, "y", "x")])
+
+    def required(self, name: str, first: str = "energy") -> np.ndarray:
+        """Return a variable as (energy, y, x), or say that it is missing."""
+        values = self.array(name, first)
+        if values is None:
+            raise MissingDataError(
+                f"The dataset {self.name!r} has no {name!r}: fill it before predicting counts."
+            )
+        return values
+
+    @cached_property
+    def exposure(self) -> np.ndarray:
+        """Exposure (energy_true, y, x) in cm2 s."""
+        values = self.required("exposure", self.true_name)
+        unit = self.ds["exposure"].attrs.get("units", "m2 s")
+        factor = conversion(unit, "m2 s") * M2_TO_CM2
+        return np.nan_to_num(values.astype(float)) * factor
+
+    @cached_property
+    def background(self) -> np.ndarray | None:
+        """Background counts (energy, y, x)."""
+        values = self.array("background")
+        return None if values is None else np.nan_to_num(values.astype(float))
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Counts (energy, y, x)."""
+        return self.required("counts").astype(float)
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """Safe and fit mask (energy, y, x)."""
+        mask = np.ones(self.shape, dtype=bool)
+        for name in ("mask_safe", "mask_fit"):
+            part = self.array(name)
+            if part is not None:
+                mask &= part.astype(bool)
+        return mask
+
+    @cached_property
+    def gti(self) -> tuple[np.ndarray, np.ndarray, str] | None:
+        """Good time intervals as MJD (TT) and the scale, or None."""
+        if "gti_start" not in self.ds:
+            return None
+        from astropy.time import Time
+
+        zero = Time(str(self.ds["gti_start"].attrs.get("reference_time", "2000-01-01")), scale="tt")
+        start, stop = (self.ds[n].values / 86400.0 + zero.mjd for n in ("gti_start", "gti_stop"))
+        return np.atleast_1d(start), np.atleast_1d(stop), "tt"
+
+    # --- sky ----------------------------------------------------------------------------
+    @cached_property
+    def frame(self) -> str:
+        """Celestial frame of the map."""
+        return sky.frame_of(self.ds)
+
+    @cached_property
+    def origin(self) -> tuple[float, float]:
+        """Labels (y, x) of the first pixel."""
+        return float(self.ds.y.values[0]), float(self.ds.x.values[0])
+
+    @cached_property
+    def label_step(self) -> tuple[float, float]:
+        """Distance (y, x) of neighbouring labels: more than one in a downsampled map."""
+        return sky.label_step(self.ds, "y"), sky.label_step(self.ds, "x")
+
+    @cached_property
+    def scale(self) -> tuple[float, float]:
+        """Size (y, x) of a pixel in radians."""
+        sx, sy = sky.pixel_scale(self.ds)
+        return float(np.radians(sy)), float(np.radians(sx))
+
+    def pixel(self, vector: np.ndarray) -> tuple[float, float]:
+        """Return the pixel (y, x), counted from the first, of a unit vector in the map's frame."""
+        lon = np.degrees(np.arctan2(vector[1], vector[0]))
+        lat = np.degrees(np.arcsin(np.clip(vector[2], -1.0, 1.0)))
+        x, y = sky.lonlat_to_pix(self.ds, lon, lat)
+        (y0, x0), (dy, dx) = self.origin, self.label_step
+        return (float(y) - y0) / dy, (float(x) - x0) / dx
+
+    def label(self, y: float, x: float) -> tuple[float, float]:
+        """Return the labels of a pixel counted from the first."""
+        (y0, x0), (dy, dx) = self.origin, self.label_step
+        return y0 + y * dy, x0 + x * dx
+
+    @cached_property
+    def padding(self) -> int:
+        """Pixels beyond each border from which the PSF can bring counts into the map."""
+        return self.kernel_half + 1
+
+    @cached_property
+    def _padded(self) -> xr.Dataset:
+        pad = self.padding
+        (y0, x0), (dy, dx) = self.origin, self.label_step
+        labels = {
+            "y": y0 + dy * (np.arange(self.shape[1] + 2 * pad) - pad),
+            "x": x0 + dx * (np.arange(self.shape[2] + 2 * pad) - pad),
+        }
+        coords = {
+            d: (d, v, {"step": s}) for (d, v), s in zip(labels.items(), (dy, dx), strict=True)
+        }
+        return xr.Dataset(coords={**coords, "wcs": self.ds.coords["wcs"].variable})
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """Unit vectors (3, y, x) of the pixel centres, `padding` pixels beyond the map included."""
+        return sky.pixel_vectors(self._padded)
+
+    @cached_property
+    def solid_angle(self) -> np.ndarray:
+        """Solid angle (y, x) of the pixels, padded alike, sr."""
+        return np.nan_to_num(sky.solid_angle(self._padded).values)
+
+    # --- responses ----------------------------------------------------------------------
+    @cached_property
+    def psf(self) -> np.ndarray | None:
+        """PSF (energy_true, rad, y_irf, x_irf), or None."""
+        if "psf" not in self.ds:
+            return None
+        dims = [d for d in (self.true_name, "rad", "y_irf", "x_irf") if d in self.ds["psf"].dims]
+        values = np.asarray(self.ds["psf"].variable.transpose(*dims).data, dtype=float)
+        return np.nan_to_num(values.reshape(*values.shape[:2], *(values.shape[2:] or (1, 1))))
+
+    @cached_property
+    def rad_edges(self) -> np.ndarray:
+        """Edges of the PSF's rings, radians."""
+        return np.radians(edges_in(self.ds, "rad", "deg"))
+
+    def irf_labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return labels (y, x) of the coarse grid; one node at zero if there is none."""
+        if "y_irf" not in self.ds.coords:
+            return np.zeros(1), np.zeros(1)
+        return self.ds.y_irf.values.astype(float), self.ds.x_irf.values.astype(float)
+
+    def irf_valid(self, name: str) -> np.ndarray | None:
+        """Return which nodes of the coarse grid have exposure."""
+        if name not in self.ds or "y_irf" not in self.ds[name].dims:
+            return None
+        values = self.ds[name].transpose(..., "y_irf", "x_irf").values
+        return np.any(np.nan_to_num(values) > 0, axis=0)
+
+    @cached_property
+    def _valid(self) -> dict[str, np.ndarray | None]:
+        return {name: self.irf_valid(f"{name}_exposure") for name in ("psf", "edisp")}
+
+    def at_position(self, irf: np.ndarray, name: str, y: float, x: float) -> np.ndarray:
+        """Return a response at a pixel, interpolated between the nodes that hold exposure."""
+        if irf.shape[-2:] == (1, 1):
+            return irf[..., 0, 0]
+        ly, lx = self.label(y, x)
+        iy, ix, weights = convolution.bilinear(
+            ly, lx, *self.irf_labels(), self._valid[name], self.nearest[name]
+        )
+        return irf[..., iy, ix] @ weights
+
+    @cached_property
+    def _kernel_plan(self) -> tuple[int, list[tuple[np.ndarray, int, Any]], np.ndarray]:
+        """Return half width, groups of energies with one oversampling, and each energy's half."""
+        psf = self.psf
+        assert psf is not None
+        valid = self._valid["psf"]
+        profiles = psf.reshape(*psf.shape[:2], -1)
+        if valid is not None and valid.any():
+            profiles = profiles[..., valid.ravel()]
+        profiles = np.moveaxis(profiles, 1, -1)
+        centers = 0.5 * (self.rad_edges[1:] + self.rad_edges[:-1])
+        # The widest and the narrowest PSF of the map: one plan serves every position.
+        wide = convolution.containment_radius(profiles, self.rad_edges, CONTAINMENT).max(axis=1)
+        core = convolution.containment_radius(profiles, self.rad_edges, 0.68)
+        core = np.where(core > 0, core, np.inf).min(axis=1)
+        pixel = max(self.scale)
+        halves = np.maximum(np.ceil(wide / min(self.scale) - 0.5), 0).astype(int)
+        factors = np.clip(np.ceil(POINTS_PER_RADIUS * pixel / core), 1, MAX_OVERSAMPLING).astype(
+            int
+        )
+        groups = []
+        for factor in np.unique(factors):
+            which = np.flatnonzero(factors == factor)
+            half = int(halves[which].max())
+            weights = convolution.kernel_weights(
+                half, int(factor), self.scale, centers, float(self.rad_edges[-1])
+            )
+            groups.append((which, half, weights))
+        return int(halves.max()), groups, halves
+
+    @property
+    def kernel_half(self) -> int:
+        """Half width of the PSF kernel in pixels."""
+        return self._kernel_plan[0] if self.psf is not None and self.is_map else 0
+
+    def psf_kernels(self, y: float, x: float) -> np.ndarray:
+        """Return PSF kernels at a pixel, shape (energy_true, k, k), each summing to one."""
+        n = self.true_energy.size
+        if self.psf is None:
+            return np.ones((n, 1, 1))
+        largest, groups, halves = self._kernel_plan
+        profile = np.maximum(self.at_position(self.psf, "psf", y, x), 0.0)
+        side = 2 * largest + 1
+        kernels = np.zeros((n, side, side))
+        for which, half, weights in groups:
+            images = (weights @ profile[which].T).T.reshape(which.size, 2 * half + 1, -1)
+            gap = largest - half
+            inner = slice(gap, side - gap)
+            kernels[which, inner, inner] = images
+        for i, half in enumerate(halves):
+            gap = largest - half
+            if gap:
+                kernels[i, :gap], kernels[i, side - gap :] = 0.0, 0.0
+                kernels[i, :, :gap], kernels[i, :, side - gap :] = 0.0, 0.0
+        total = kernels.sum(axis=(1, 2), keepdims=True)
+        return kernels / np.where(total > 0, total, 1.0)
+
+    def containment(self, radius: float) -> np.ndarray:
+        """Return the fraction of the PSF within a radius (radians) of the centre, per energy."""
+        psf = self.psf
+        assert psf is not None
+        rings = np.maximum(psf.reshape(*psf.shape[:2], -1)[..., 0], 0) * np.diff(self.rad_edges**2)
+        inside = np.concatenate([np.zeros((rings.shape[0], 1)), np.cumsum(np.pi * rings, 1)], 1)
+        return np.array([np.interp(radius**2, self.rad_edges**2, row) for row in inside])
+
+    @cached_property
+    def edisp(self) -> np.ndarray:
+        """Energy dispersion kernel (energy_true, energy, y_irf, x_irf)."""
+        if "edisp" not in self.ds:
+            return self._diagonal[..., None, None]
+        da = self.ds["edisp"]
+        order = (self.true_name, "migra" if "migra" in da.dims else "energy", "y_irf", "x_irf")
+        values = np.nan_to_num(
+            da.transpose(*[d for d in order if d in da.dims]).values.astype(float)
+        )
+        values = values.reshape(*values.shape[:2], *(values.shape[2:] or (1, 1)))
+        return self._from_migra(values) if "migra" in da.dims else values
+
+    def _from_migra(self, values: np.ndarray) -> np.ndarray:
+        """Integrate a density in migration over the bins of reconstructed energy."""
+        edges = edges_in(self.ds, "migra", "")
+        width = np.diff(edges)[None, :, None, None]
+        zero = np.zeros((values.shape[0], 1, *values.shape[2:]))
+        cumulative = np.concatenate([zero, np.cumsum(values * width, axis=1)], axis=1)
+        wanted = self.energy_edges[None, :] / self.true_energy[:, None]
+        i = np.clip(np.searchsorted(edges, wanted, side="right") - 1, 0, edges.size - 2)
+        t = np.clip((wanted - edges[i]) / (edges[i + 1] - edges[i]), 0.0, 1.0)[..., None, None]
+        rows = np.arange(values.shape[0])[:, None]
+        at_edges = (1 - t) * cumulative[rows, i] + t * cumulative[rows, i + 1]
+        return np.maximum(np.diff(at_edges, axis=1), 0.0)
+
+    @cached_property
+    def _diagonal(self) -> np.ndarray:
+        """Share of each bin of true energy that lies in each bin of reconstructed energy."""
+        low = np.maximum(self.true_edges[:-1, None], self.energy_edges[None, :-1])
+        high = np.minimum(self.true_edges[1:, None], self.energy_edges[None, 1:])
+        return np.maximum(high - low, 0.0) / np.diff(self.true_edges)[:, None]
+
+    def edisp_matrix(self, y: float, x: float, apply: bool = True) -> np.ndarray:
+        """Return the dispersion matrix (energy_true, energy) at a pixel."""
+        if not apply:
+            return self._diagonal
+        return self.at_position(self.edisp, "edisp", y, x)
+
+    def check_finite(self, npred: np.ndarray, what: str) -> None:
+        """Raise if a prediction is not finite, saying where."""
+        if np.all(np.isfinite(npred)):
+            return
+        bad = np.unique(np.argwhere(~np.isfinite(npred))[:, 0])
+        raise XGammaError(
+            f"The prediction of {what} for the dataset {self.name!r} is NaN or infinite in "
+            f"{np.count_nonzero(~np.isfinite(npred))} bins (energy bins {bad.min()} to {bad.max()}): "
+            "look at the model's parameters and the exposure there."
+        )

@@ -1,0 +1,320 @@
+"""Predicted counts of one model on one compiled dataset, recomputing only what changed."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xgamma.errors import FrameError, XGammaError
+from xgamma.modeling.compiled import Compiled
+from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel, TemplateNPred
+from xgamma.modeling.spatial import PointSource, Shape
+from xgamma.numerics.convolution import convolve_full, split_point
+
+__all__ = ["BackgroundTerm", "SourceTerm", "TemplateTerm", "make_term"]
+
+Box: TypeAlias = tuple[slice, slice]
+MAX_OVERSAMPLING = 200
+# A source smaller than this fraction of a pixel is a point.
+POINT_LIKE = 1e-3
+
+
+def component_key(component: Any) -> tuple[float, ...]:
+    """Return what the value of a component depends on."""
+    return () if component is None else component.kernel_values()
+
+
+class SourceTerm:
+    """Counts of a `SkyModel`.
+
+    The chain is split where parameters act: position and shape give ``response``, the
+    exposure times the PSF-convolved brightness (energy_true, y, x) on a box of the map; the
+    spectrum gives ``flux`` (energy_true); the counts are their product through the
+    dispersion. A changed parameter recomputes its own part only.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        Dataset.
+    model : SkyModel
+        Model; its parameters are read at each `update`.
+    """
+
+    def __init__(self, compiled: Compiled, model: SkyModel) -> None:
+        self.data, self.model = compiled, model
+        self.box: Box = (slice(0, compiled.shape[1]), slice(0, compiled.shape[2]))
+        self.response = np.zeros((compiled.true_energy.size, 0, 0))
+        self.npred = np.zeros((compiled.shape[0], 0, 0))
+        self.edisp = np.zeros((compiled.true_energy.size, compiled.shape[0]))
+        self.flux = np.zeros(compiled.true_energy.size)
+        self._spatial_key: tuple[float, ...] | None = None
+        self._spectral_key: tuple[float, ...] | None = None
+
+    def update(self) -> bool:
+        """Bring `npred` and `box` up to date; return whether they changed."""
+        spatial = component_key(self.model.spatial)
+        spectral = component_key(self.model.spectral) + component_key(self.model.temporal)
+        moved, recoloured = spatial != self._spatial_key, spectral != self._spectral_key
+        if not moved and not recoloured:
+            return False
+        if moved:
+            self._place()
+        if recoloured:
+            self.flux = self._flux()
+        folded = self.flux[:, None] * self.edisp
+        flat = self.response.reshape(self.response.shape[0], -1)
+        self.npred = (folded.T @ flat).reshape(folded.shape[1], *self.response.shape[1:])
+        self._spatial_key, self._spectral_key = spatial, spectral
+        return True
+
+    def _flux(self) -> np.ndarray:
+        edges = self.data.true_edges
+        flux = self.model.spectral.kernel_integral(edges[:-1], edges[1:])
+        temporal = self.model.temporal
+        if temporal is None or self.data.gti is None:
+            return flux
+        from astropy.time import Time
+
+        start, stop, scale = self.data.gti
+        times = [temporal.mjd(Time(t, format="mjd", scale=scale)) for t in (start, stop)]
+        return flux * temporal.kernel_mean(*times)
+
+    def _place(self) -> None:
+        data, shape = self.data, self.model.spatial
+        irf = self.model.apply_irf
+        if not data.is_map:
+            self.response = self._on_region()[:, None, None]
+            self.edisp = data.edisp_matrix(0.0, 0.0, irf["edisp"])
+            return
+        if shape is None:
+            raise FrameError(
+                f"The model {self.model.name!r} has no shape, but {data.name!r} is a map: "
+                "give it spatial=, for example xg.PointSource(lon=, lat=)."
+            )
+        y, x = self._pixel(shape)
+        kernels = data.psf_kernels(y, x) if irf["psf"] else np.ones((data.true_energy.size, 1, 1))
+        self.edisp = data.edisp_matrix(y, x, irf["edisp"])
+        if isinstance(shape, PointSource) or shape.extent < POINT_LIKE * self._pixel_size():
+            image, box = self._point(y, x, kernels)
+        else:
+            image, box = self._extended(shape, y, x, kernels)
+        if irf["exposure"]:
+            image = image * data.exposure[:, box[0], box[1]]
+        self.response, self.box = np.ascontiguousarray(image), box
+
+    def _pixel_size(self) -> float:
+        return float(np.degrees(min(self.data.scale)))
+
+    def _pixel(self, shape: Shape) -> tuple[float, float]:
+        """Return the pixel of the shape's position, the middle of the map if it has none."""
+        data = self.data
+        if "lon_0" not in shape.specs:
+            return 0.5 * (data.shape[1] - 1), 0.5 * (data.shape[2] - 1)
+        return data.pixel(shape.vectors(data.frame)[0])
+
+    def _on_region(self) -> np.ndarray:
+        """Exposure of a spectrum, times the PSF's share inside a circle for a point source."""
+        data = self.data
+        exposure = (
+            data.exposure[:, 0, 0]
+            if self.model.apply_irf["exposure"]
+            else np.ones(data.true_energy.size)
+        )
+        if data.psf is None or not isinstance(self.model.spatial, PointSource):
+            return exposure
+        radius = region_radius(data)
+        return exposure if radius is None else exposure * data.containment(radius)
+
+    def _point(self, y: float, x: float, kernels: np.ndarray) -> tuple[np.ndarray, Box]:
+        if not (np.isfinite(y) and np.isfinite(x)):
+            return np.zeros((kernels.shape[0], 0, 0)), (slice(0, 0), slice(0, 0))
+        iy, ix = int(np.floor(y)), int(np.floor(x))
+        half = kernels.shape[1] // 2
+        image = split_point(kernels, y - iy, x - ix)
+        return self._clip(image, iy - half, ix - half)
+
+    def _extended(
+        self, shape: Shape, y: float, x: float, kernels: np.ndarray
+    ) -> tuple[np.ndarray, Box]:
+        ys, xs = self._support(shape, y, x)
+        half = kernels.shape[1] // 2
+        if ys.stop <= ys.start or xs.stop <= xs.start:
+            return np.zeros((kernels.shape[0], 0, 0)), (slice(0, 0), slice(0, 0))
+        brightness = self._brightness(shape, ys, xs)
+        brightness = brightness * self.data.solid_angle[ys, xs]
+        if half == 0:
+            image = np.broadcast_to(brightness, (kernels.shape[0], *brightness.shape[1:]))
+        else:
+            # The transform leaves rounding of either sign where there is nothing.
+            image = np.maximum(convolve_full(brightness, kernels), 0.0)
+        pad = self.data.padding
+        return self._clip(image, ys.start - pad - half, xs.start - pad - half)
+
+    def _support(self, shape: Shape, y: float, x: float) -> Box:
+        """Return the slices of the padded map that the shape reaches."""
+        vectors, pad = self.data.vectors, self.data.padding
+        ny, nx = vectors.shape[1:]
+        if not np.isfinite(shape.extent):
+            return slice(0, ny), slice(0, nx)
+        if not (np.isfinite(y) and np.isfinite(x)):
+            return slice(0, 0), slice(0, 0)
+        iy = int(np.clip(np.rint(y) + pad, 1, ny - 2)) if ny > 2 else 0
+        ix = int(np.clip(np.rint(x) + pad, 1, nx - 2)) if nx > 2 else 0
+        # Pixels shrink towards the poles of a cylindrical projection: measure them here.
+        step_y = np.linalg.norm(vectors[:, min(iy + 1, ny - 1), ix] - vectors[:, iy, ix])
+        step_x = np.linalg.norm(vectors[:, iy, min(ix + 1, nx - 1)] - vectors[:, iy, ix])
+        radius = np.radians(shape.extent)
+        slices = []
+        for at, step, scale, n in (
+            (y, step_y, self.data.scale[0], ny),
+            (x, step_x, self.data.scale[1], nx),
+        ):
+            size = step if np.isfinite(step) and step > 0 else scale
+            reach = max(int(np.ceil(radius / size)), 1) + 1
+            middle = int(np.rint(at)) + pad
+            slices.append(
+                slice(int(np.clip(middle - reach, 0, n)), int(np.clip(middle + reach + 1, 0, n)))
+            )
+        return slices[0], slices[1]
+
+    def _brightness(self, shape: Shape, ys: slice, xs: slice) -> np.ndarray:
+        """Mean brightness (1 or energy_true, y, x) of pixels, sampled as finely as needed."""
+        frame = self.data.frame
+        points = self.data.vectors[:, ys, xs]
+        if shape.energy_dependent:
+            values = shape.on_points(points, frame, self.data.true_energy)  # type: ignore[call-arg]
+            return np.nan_to_num(values)
+        size = float(np.degrees(max(self.data.scale)))
+        bin_size = shape.bin_size
+        factor = MAX_OVERSAMPLING
+        if bin_size > size / MAX_OVERSAMPLING:
+            factor = max(int(np.ceil(size / bin_size - 1e-9)), 1)
+        if factor == 1 or min(points.shape[1:]) < 2:
+            return np.nan_to_num(shape.on_points(points, frame))[None]
+        along_y, along_x = np.gradient(points, axis=(1, 2))
+        offsets = (np.arange(factor) + 0.5) / factor - 0.5
+        total = np.zeros(points.shape[1:])
+        for dy in offsets:
+            row = points + dy * along_y
+            sub = row[..., None] + offsets * along_x[..., None]
+            total += np.nan_to_num(shape.on_points(sub, frame)).sum(axis=-1)
+        return total[None] / factor**2
+
+    def _clip(self, image: np.ndarray, y0: int, x0: int) -> tuple[np.ndarray, Box]:
+        """Cut an image whose first pixel is (y0, x0) of the map to the map."""
+        _, ny, nx = self.data.shape
+        y1, x1 = y0 + image.shape[1], x0 + image.shape[2]
+        top, left = int(np.clip(y0, 0, ny)), int(np.clip(x0, 0, nx))
+        bottom, right = int(np.clip(y1, top, ny)), int(np.clip(x1, left, nx))
+        inner = image[:, top - y0 : bottom - y0, left - x0 : right - x0]
+        return inner, (slice(top, bottom), slice(left, right))
+
+    @property
+    def contributes(self) -> bool:
+        """Whether any of the model can fall into the dataset (after `update`)."""
+        return self.response.size > 0 and bool(np.any(self.response))
+
+
+class BackgroundTerm:
+    """The background of a dataset, times the factor of its `FoVBackground` if there is one."""
+
+    def __init__(self, compiled: Compiled, model: FoVBackground | None) -> None:
+        if compiled.background is None:
+            raise XGammaError(
+                f"The dataset {compiled.name!r} has no background for the model "
+                f"{model.name if model else None!r}: fill one first."
+            )
+        self.data, self.model = compiled, model
+        self.base = compiled.background
+        self.factor = np.ones(compiled.energy.size)
+        self._spatial_key: tuple[float, ...] | None = None
+        self._spectral_key: tuple[float, ...] | None = None
+        self.reshaped = False
+
+    def update(self) -> bool:
+        """Bring `factor` and `base` up to date; return whether they changed."""
+        if self.model is None:
+            return False
+        spatial, spectral = component_key(self.model.spatial), component_key(self.model.spectral)
+        self.reshaped = self.model.spatial is not None and spatial != self._spatial_key
+        changed = self.reshaped or spectral != self._spectral_key
+        if self.reshaped:
+            self.base = self._reshape()
+        if spectral != self._spectral_key:
+            self.factor = self.model.spectral.kernel(self.data.energy)
+        self._spatial_key, self._spectral_key = spatial, spectral
+        return changed
+
+    def _reshape(self) -> np.ndarray:
+        assert self.model is not None
+        assert self.model.spatial is not None
+        pad = self.data.padding
+        inner = (slice(pad, pad + self.data.shape[1]), slice(pad, pad + self.data.shape[2]))
+        points = self.data.vectors[:, inner[0], inner[1]]
+        brightness = self.model.spatial.on_points(points, self.data.frame)
+        assert self.data.background is not None
+        return self.data.background * np.nan_to_num(brightness)
+
+    @property
+    def npred(self) -> np.ndarray:
+        """Background counts (energy, y, x)."""
+        return self.base * self.factor[:, None, None]
+
+
+class TemplateTerm:
+    """Counts of a `TemplateNPred`."""
+
+    def __init__(self, compiled: Compiled, model: TemplateNPred) -> None:
+        self.data, self.model = compiled, model
+        try:
+            wanted = {d: compiled.ds.coords[d] for d in compiled.dims if d in model.map.dims}
+            counts = model.map.reindex(wanted, method="nearest", tolerance=1e-6, fill_value=0)
+        except (ValueError, KeyError):
+            counts = model.map
+        missing = [d for d in compiled.dims if d not in counts.dims]
+        sizes = {d: compiled.ds.sizes[d] for d in compiled.dims}
+        if missing or any(counts.sizes[d] != n for d, n in sizes.items()):
+            raise XGammaError(
+                f"The template {model.name!r} has the dims {dict(model.map.sizes)}, not those of "
+                f"the counts of {compiled.name!r}, {sizes}."
+            )
+        self.base = np.asarray(counts.transpose(*compiled.dims).values, float).reshape(
+            compiled.shape
+        )
+        self.box: Box = (slice(0, compiled.shape[1]), slice(0, compiled.shape[2]))
+        self.npred = self.base
+        self._key: tuple[float, ...] | None = None
+
+    def update(self) -> bool:
+        """Bring `npred` up to date; return whether it changed."""
+        key = component_key(self.model.spectral)
+        if key == self._key:
+            return False
+        self._key = key
+        self.npred = self.base * self.model.spectral.kernel(self.data.energy)[:, None, None]
+        return True
+
+    @property
+    def contributes(self) -> bool:
+        """Whether the template holds any counts."""
+        return bool(np.any(self.base))
+
+
+def region_radius(data: Compiled) -> float | None:
+    """Return the radius (radians) of a circular on region, or None."""
+    if "region" not in data.ds.coords:
+        return None
+    from xgamma.regions import parse_regions
+
+    region = parse_regions(str(data.ds.coords["region"].item()))[0]
+    radius = getattr(region, "radius", None)
+    return None if radius is None else float(radius.to_value("rad"))
+
+
+def make_term(data: Compiled, model: Model) -> SourceTerm | TemplateTerm:
+    """Return the term of a source on a dataset."""
+    if isinstance(model, TemplateNPred):
+        return TemplateTerm(data, model)
+    assert isinstance(model, SkyModel)
+    return SourceTerm(data, model)

@@ -1,0 +1,198 @@
+"""Minimisers: what goes between an objective and a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xgamma.errors import MissingDataError
+from xgamma.units import conversion
+
+if TYPE_CHECKING:
+    from xgamma.modeling.fit import Objective
+
+__all__ = ["BACKENDS", "Minimum", "minuit", "progress_bar", "scipy_minimize"]
+
+
+@dataclass
+class Minimum:
+    """Where a minimiser ended, in the scaled parameters of the objective."""
+
+    x: np.ndarray
+    stat: float
+    covariance: np.ndarray | None
+    success: bool
+    problems: list[str] = field(default_factory=list)
+    engine: Any = None
+
+
+@contextmanager
+def progress_bar(objective: Objective, show: bool) -> Iterator[None]:
+    """Show calls and the statistic while a minimiser runs."""
+    if not show:
+        yield
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(desc="fit", unit=" calls") as bar:
+        best = np.inf
+
+        def watch(value: float) -> None:
+            nonlocal best
+            best = min(best, value)
+            bar.update()
+            bar.set_postfix_str(f"stat {best:.3f}", refresh=False)
+
+        objective.watch = watch
+        try:
+            yield
+        finally:
+            objective.watch = None
+
+
+def first_steps(objective: Objective) -> np.ndarray:
+    """Return first steps: the error if one is known, else a tenth of the value."""
+    steps = []
+    for parameter, scale in zip(objective.parameters, objective.scale, strict=True):
+        if parameter.error > 0:
+            steps.append(parameter.error / scale)
+        elif parameter.name in {"lon_0", "lat_0"}:
+            # A fiftieth of a degree: a pixel, in whatever unit the angle has.
+            steps.append(0.02 * conversion("deg", parameter.unit) / scale)
+        else:
+            steps.append(max(0.1 * abs(parameter._value / scale), 0.01))
+    return np.abs(np.array(steps))
+
+
+def minuit(
+    objective: Objective, strategy: int = 1, tol: float = 0.1, max_calls: int | None = None
+) -> Minimum:
+    """Minimise with MIGRAD, and get the covariance from HESSE (James & Roos 1975)."""
+    try:
+        from iminuit import Minuit
+    except ImportError:
+        raise MissingDataError(
+            "The backend 'minuit' needs iminuit: pip install iminuit, or use backend='scipy'."
+        ) from None
+    engine = Minuit(objective, objective.x, name=objective.names)
+    engine.errordef = Minuit.LEAST_SQUARES
+    engine.strategy, engine.tol = strategy, tol
+    engine.errors = first_steps(objective)
+    engine.limits = [
+        (low / s, high / s)
+        for (low, high), s in zip(objective.bounds, objective.scale, strict=True)
+    ]
+    engine.migrad(ncall=max_calls)
+    if engine.valid and not engine.fmin.is_above_max_edm:
+        engine.hesse()
+    x = np.array(engine.values)
+    covariance = None if engine.covariance is None else np.array(engine.covariance)
+    problems = minuit_problems(engine) + limit_problems(objective, x)
+    return Minimum(x, float(engine.fval), covariance, bool(engine.valid), problems, engine)
+
+
+def minuit_problems(engine: Any) -> list[str]:
+    """Say in sentences what MIGRAD and HESSE complain about."""
+    state = engine.fmin
+    problems = []
+    if state.has_reached_call_limit:
+        problems.append(f"the limit of calls was reached after {state.nfcn}: raise max_calls")
+    if state.is_above_max_edm:
+        problems.append(f"the estimated distance to the minimum is still {state.edm:.2g}")
+    if state.hesse_failed:
+        problems.append("the matrix of second derivatives could not be inverted")
+    elif not state.has_covariance:
+        problems.append("there is no covariance")
+    elif not state.has_posdef_covar or state.has_made_posdef_covar:
+        problems.append(
+            "the covariance is not positive definite and was forced, so its errors are rough"
+        )
+    elif not state.has_accurate_covar:
+        problems.append("the covariance is only approximate")
+    return problems
+
+
+def limit_problems(objective: Objective, x: np.ndarray) -> list[str]:
+    """Name the parameters that ended at one of their bounds."""
+    problems = []
+    for name, value, (low, high), scale in zip(
+        objective.names, x * objective.scale, objective.bounds, objective.scale, strict=True
+    ):
+        width = high - low if np.isfinite(high - low) else max(abs(value), scale)
+        if min(value - low, high - value) < 1e-4 * width:
+            edge = low if value - low < high - value else high
+            problems.append(f"{name!r} ended at its bound {edge:.5g}")
+    return problems
+
+
+def scipy_minimize(objective: Objective, method: str = "L-BFGS-B", **options: Any) -> Minimum:
+    """Minimise with scipy, and get the covariance from a numerical Hessian."""
+    from scipy.optimize import minimize
+
+    bounds = [
+        (None if np.isinf(low) else low / s, None if np.isinf(high) else high / s)
+        for (low, high), s in zip(objective.bounds, objective.scale, strict=True)
+    ]
+    found = minimize(objective, objective.x, method=method, bounds=bounds, **options)
+    # A simplex from there settles what a gradient with finite steps leaves.
+    polished = minimize(
+        objective,
+        found.x,
+        method="Nelder-Mead",
+        bounds=bounds,
+        options={"xatol": 1e-6, "fatol": 1e-6, "maxfev": 400 * found.x.size},
+    )
+    best = polished if polished.fun <= found.fun else found
+    covariance = numerical_covariance(objective, best.x, float(best.fun))
+    problems = limit_problems(objective, best.x)
+    if covariance is None:
+        problems.append("the matrix of second derivatives is not positive definite")
+    success = bool(polished.success)
+    if not success:
+        problems.insert(0, str(polished.message))
+    return Minimum(best.x, float(best.fun), covariance, success, problems, None)
+
+
+def numerical_covariance(objective: Objective, x: np.ndarray, best: float) -> np.ndarray | None:
+    """Return twice the inverse Hessian, its steps chosen so that the statistic rises by about 0.1."""
+    steps = np.array([parabola_step(objective, x, i, best) for i in range(x.size)])
+    hessian = np.zeros((x.size, x.size))
+
+    def at(*moves: tuple[int, float]) -> float:
+        moved = x.copy()
+        for i, sign in moves:
+            moved[i] += sign * steps[i]
+        return objective(moved)
+
+    for i in range(x.size):
+        hessian[i, i] = (at((i, 1)) - 2 * best + at((i, -1))) / steps[i] ** 2
+        for j in range(i):
+            cross = at((i, 1), (j, 1)) - at((i, 1), (j, -1)) - at((i, -1), (j, 1))
+            cross += at((i, -1), (j, -1))
+            hessian[i, j] = hessian[j, i] = cross / (4 * steps[i] * steps[j])
+    objective.set(x)
+    try:
+        np.linalg.cholesky(hessian)
+    except np.linalg.LinAlgError:
+        return None
+    return 2 * np.linalg.inv(hessian)
+
+
+def parabola_step(objective: Objective, x: np.ndarray, i: int, best: float) -> float:
+    """Return a step along one parameter that raises the statistic by about a tenth."""
+    step = 1e-2 * max(abs(x[i]), 1e-2)
+    for _ in range(8):
+        moved = x.copy()
+        moved[i] += step
+        rise = objective(moved) - best
+        if 0.02 < rise < 0.5:
+            break
+        step *= float(np.clip(np.sqrt(0.1 / rise), 0.05, 20)) if rise > 0 else 4
+    return step
+
+
+BACKENDS: dict[str, Callable[..., Minimum]] = {"minuit": minuit, "scipy": scipy_minimize}

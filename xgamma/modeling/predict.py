@@ -1,0 +1,383 @@
+"""Predicted counts and fit statistics of datasets, with labels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.modeling.likelihood import Likelihood, WStatLikelihood, likelihood_of
+from xgamma.modeling.sky_model import Model, Models
+
+__all__ = [
+    "models_of",
+    "npred",
+    "npred_background",
+    "npred_signal",
+    "residuals",
+    "stat_array",
+    "stat_sum",
+    "with_models",
+]
+
+RESIDUALS = ("diff", "diff/model", "diff/sqrt(model)")
+
+
+def datasets_of(obj: Any) -> dict[str, xr.Dataset]:
+    """Return the datasets of a dataset, a tree, a list or a mapping, by name.
+
+    Parameters
+    ----------
+    obj : Dataset, DataTree, iterable or mapping of Dataset
+        What to look through; the nodes of a tree that hold counts or flux points count.
+
+    Returns
+    -------
+    datasets : dict
+        Name (``attrs["name"]``, else the key or a number) to dataset.
+
+    Raises
+    ------
+    MissingDataError
+        If there is none.
+    """
+    found: dict[str, xr.Dataset] = {}
+    for key, ds in iterate_datasets(obj):
+        name = str(ds.attrs.get("name") or key)
+        if name in found:
+            raise XGammaError(f"Two datasets are named {name!r}: give each its own attrs['name'].")
+        found[name] = ds if ds.attrs.get("name") == name else ds.assign_attrs(name=name)
+    if not found:
+        raise MissingDataError("There is no dataset with counts or flux points in what was given.")
+    return found
+
+
+def iterate_datasets(obj: Any) -> Iterator[tuple[str, xr.Dataset]]:
+    """Yield the datasets and what to call them."""
+    if isinstance(obj, xr.Dataset):
+        yield "dataset", obj
+    elif isinstance(obj, xr.DataTree):
+        for node in obj.subtree:
+            if any(n in node.data_vars for n in ("counts", "exposure", "dnde", "ref_dnde")):
+                yield node.name or "dataset", node.to_dataset()
+    elif isinstance(obj, dict):
+        yield from obj.items()
+    else:
+        for i, ds in enumerate(obj):
+            yield f"dataset-{i}", ds
+
+
+def with_models(obj: Any, models: Model | Iterable[Model] | None) -> Any:
+    """Put models on a dataset, or on each dataset of a tree, as YAML text in its attributes.
+
+    Parameters
+    ----------
+    obj : Dataset or DataTree
+        Where to put them.
+    models : Model, iterable of Model, or None
+        Models; None takes them off.
+
+    Returns
+    -------
+    obj : Dataset or DataTree
+        A new object; the models survive NetCDF and Zarr.
+
+    Raises
+    ------
+    MissingDataError
+        If a model holds a map that is not saved in a file.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.1 deg", xg.energy_axis(1, 10, 2), name="gc")
+    >>> with_models(ds, xg.FoVBackground("gc")).gamma.models.names
+    ['gc-bkg']
+    """
+    text = None if models is None else Models(models).to_yaml()
+
+    def put(ds: xr.Dataset) -> xr.Dataset:
+        attrs = {k: v for k, v in ds.attrs.items() if k != "models"}
+        made = ds.copy(deep=False)
+        made.attrs = attrs if text is None else {**attrs, "models": text}
+        return made
+
+    if isinstance(obj, xr.DataTree):
+        return obj.map_over_datasets(lambda ds: put(ds) if ds.variables else ds)
+    return put(obj)
+
+
+def models_of(obj: Any) -> Models:
+    """Return the models on a dataset, or on all datasets of a tree.
+
+    Parameters
+    ----------
+    obj : Dataset or DataTree
+        Where to look.
+
+    Returns
+    -------
+    models : Models
+        Fresh copies; none if there are none.
+    """
+    texts = [str(ds.attrs["models"]) for _, ds in iterate_datasets(obj) if "models" in ds.attrs]
+    found: dict[str, Model] = {}
+    for text in dict.fromkeys(texts):
+        for model in Models.from_yaml(text):
+            found.setdefault(model.name, model)
+    return Models(found.values())
+
+
+def chosen_models(obj: Any, models: Model | Iterable[Model] | None) -> Models:
+    """Return the given models, else those on the dataset."""
+    if models is None:
+        return models_of(obj)
+    return models if isinstance(models, Models) else Models(models)
+
+
+def labelled(likelihood: Likelihood, values: np.ndarray, name: str, long_name: str) -> xr.DataArray:
+    """Give an array (energy, y, x) the labels of its dataset."""
+    ds = likelihood.data.ds
+    dims = likelihood.data.dims
+    attrs = {"units": "", "long_name": long_name}
+    variable = xr.Variable(dims, values.reshape([ds.sizes[d] for d in dims]), attrs)
+    return ds.drop_vars(list(ds.data_vars)).assign({name: variable})[name]
+
+
+def npred_signal(
+    ds: xr.Dataset,
+    models: Model | Iterable[Model] | None = None,
+    model_names: Iterable[str] | str | None = None,
+    stack: bool = True,
+    edisp: str = "linear",
+) -> xr.DataArray:
+    """Predict the counts of the sources.
+
+    Spectrum integrated over each bin of true energy, times brightness convolved with the
+    PSF, times exposure, through the energy dispersion; see ``docs/science/prediction.md``.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``exposure``, and ``psf`` and ``edisp`` where known.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    model_names : str or iterable of str, optional
+        Only these.
+    stack : bool
+        Whether to add the sources up; else they lie along a dimension ``model``.
+    edisp : {"linear", "nearest"}
+        Energy dispersion at the source interpolated, or of the nearest node.
+
+    Returns
+    -------
+    npred : DataArray
+        Dims those of the counts (and ``model``), dimensionless.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no model of a name, or no exposure.
+    XGammaError
+        If a model predicts NaN.
+
+    Warns
+    -----
+    XGammaWarning
+        If a source lies outside of the map.
+    """
+    chosen = chosen_models(ds, models)
+    if model_names is not None:
+        names = [model_names] if isinstance(model_names, str) else list(model_names)
+        chosen = Models(chosen[name] for name in names)
+    likelihood = signal_likelihood(ds, chosen, edisp)
+    for term in likelihood.terms:
+        if not term.contributes:
+            warnings.warn(outside_message(term.model.name, likelihood.data.name), XGammaWarning, 3)
+    if stack:
+        return labelled(likelihood, likelihood.npred_signal(), "npred_signal", "predicted signal")
+    layers = []
+    for term in likelihood.terms:
+        one = np.zeros(likelihood.data.shape)
+        one[:, term.box[0], term.box[1]] += term.npred
+        layers.append(labelled(likelihood, one, "npred_signal", "predicted signal"))
+    names = [term.model.name for term in likelihood.terms]
+    if not layers:
+        empty = labelled(likelihood, np.zeros(likelihood.data.shape), "npred_signal", "")
+        return empty.expand_dims(model=np.array(names, dtype=np.str_))[:0]
+    return xr.concat(layers, xr.Variable("model", np.array(names, dtype=np.str_)))
+
+
+def outside_message(model: str, dataset: str | None) -> str:
+    """Say that a source lies outside of a map."""
+    return (
+        f"The model {model!r} lies outside of the dataset {dataset!r} and adds nothing to it: "
+        "move it, or give datasets= to say where it belongs."
+    )
+
+
+def signal_likelihood(ds: xr.Dataset, models: Models, edisp: str) -> Likelihood:
+    """Return the terms of the sources, brought up to date and checked."""
+    from xgamma.modeling.compiled import Compiled
+
+    likelihood = Likelihood(Compiled(ds, edisp), models)
+    likelihood.check()
+    return likelihood
+
+
+def npred_background(
+    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, edisp: str = "linear"
+) -> xr.DataArray:
+    """Predict the background counts.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``background``; or on-off, where the background is the most likely one given
+        the off counts and the predicted signal.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    edisp : {"linear", "nearest"}
+        See `npred_signal`.
+
+    Returns
+    -------
+    npred : DataArray
+        Dims those of the counts, dimensionless; zero if there is no background.
+    """
+    likelihood = full_likelihood(ds, models, edisp)
+    if isinstance(likelihood, WStatLikelihood):
+        values = likelihood.npred_background()
+    elif likelihood.background is not None:
+        values = likelihood.background.npred
+    else:
+        values = np.zeros(likelihood.data.shape)
+    return labelled(likelihood, values, "npred_background", "predicted background")
+
+
+def npred(
+    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, edisp: str = "linear"
+) -> xr.DataArray:
+    """Predict the counts of sources and background together.
+
+    Parameters
+    ----------
+    ds : Dataset
+        See `npred_signal` and `npred_background`.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    edisp : {"linear", "nearest"}
+        See `npred_signal`.
+
+    Returns
+    -------
+    npred : DataArray
+        Dims those of the counts, dimensionless.
+    """
+    likelihood = full_likelihood(ds, models, edisp)
+    return labelled(likelihood, likelihood.npred(), "npred", "predicted counts")
+
+
+def full_likelihood(
+    ds: xr.Dataset, models: Model | Iterable[Model] | None, edisp: str
+) -> Likelihood:
+    """Return the likelihood of a dataset, brought up to date and checked."""
+    made = ds if "counts" in ds else without_counts(ds)
+    likelihood = likelihood_of(made, chosen_models(ds, models), edisp)
+    likelihood.check()
+    return likelihood
+
+
+def without_counts(ds: xr.Dataset) -> xr.Dataset:
+    """Give a dataset that was never filled with counts none, so that it can predict them."""
+    sample = ds.get("background")
+    if sample is None:
+        dims = [d for d in ("energy", "y", "x") if d in ds.dims]
+        sample = xr.DataArray(np.zeros([ds.sizes[d] for d in dims]), dims=dims)
+    return ds.assign(counts=xr.zeros_like(sample))
+
+
+def stat_sum(
+    obj: Any, models: Model | Iterable[Model] | None = None, edisp: str = "linear"
+) -> float:
+    """Return the fit statistic summed over the bins that are safe and fitted.
+
+    Parameters
+    ----------
+    obj : Dataset, DataTree or iterable of Dataset
+        Map and spectrum datasets (Cash), on-off datasets (W statistic), flux points (chi2);
+        many are added up.
+    models : Model or iterable of Model, optional
+        Those on the datasets when absent.
+    edisp : {"linear", "nearest"}
+        See `npred_signal`.
+
+    Returns
+    -------
+    stat : float
+        -2 ln L up to a constant of the data. Priors are not part of it.
+    """
+    chosen = chosen_models(obj, models)
+    return sum(likelihood_of(ds, chosen, edisp).stat_sum() for ds in datasets_of(obj).values())
+
+
+def stat_array(
+    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, edisp: str = "linear"
+) -> xr.DataArray:
+    """Return the fit statistic of each bin; the masks are not applied.
+
+    Parameters
+    ----------
+    ds : Dataset
+        See `stat_sum`.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    edisp : {"linear", "nearest"}
+        See `npred_signal`.
+
+    Returns
+    -------
+    stat : DataArray
+        Dims those of the counts.
+    """
+    likelihood = likelihood_of(ds, chosen_models(ds, models), edisp)
+    return labelled(likelihood, likelihood.stat_array(), "stat", "fit statistic")
+
+
+def residuals(
+    ds: xr.Dataset,
+    models: Model | Iterable[Model] | None = None,
+    method: str = "diff",
+    edisp: str = "linear",
+) -> xr.DataArray:
+    """Return counts minus prediction.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``counts``.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    method : {"diff", "diff/model", "diff/sqrt(model)"}
+        What the difference is divided by.
+    edisp : {"linear", "nearest"}
+        See `npred_signal`.
+
+    Returns
+    -------
+    residuals : DataArray
+        Dims those of the counts; NaN where the model is zero and is divided by.
+    """
+    if method not in RESIDUALS:
+        raise XGammaError(f"method={method!r} is not known: use one of {', '.join(RESIDUALS)}.")
+    predicted = npred(ds, models, edisp)
+    difference = ds["counts"] - predicted
+    if method == "diff/model":
+        difference = difference / predicted.where(predicted > 0)
+    elif method == "diff/sqrt(model)":
+        difference = difference / np.sqrt(predicted.where(predicted > 0))
+    return difference.rename("residuals").assign_attrs(units="", long_name=f"residuals, {method}")

@@ -1,0 +1,118 @@
+"""Simulated counts: drawn from a prediction, or equal to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.errors import XGammaError
+from xgamma.model import kind
+from xgamma.modeling.likelihood import alpha_of
+from xgamma.modeling.predict import full_likelihood, npred_signal
+from xgamma.modeling.sky_model import Model
+
+__all__ = ["asimov", "fake"]
+
+
+def fake(
+    ds: xr.Dataset,
+    seed: Any,
+    models: Model | Iterable[Model] | None = None,
+    background: xr.DataArray | None = None,
+    edisp: str = "linear",
+) -> xr.Dataset:
+    """Draw counts from the prediction of a dataset and its models.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Any kind, with exposure; counts are replaced or made.
+    seed : int or `numpy.random.Generator`
+        Where the random numbers come from; the same seed gives the same counts.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    background : DataArray, optional
+        Background in the on region of an on-off dataset; when absent, its variable
+        ``background``, else the most likely one given its off counts.
+    edisp : {"linear", "nearest"}
+        See `xgamma.modeling.predict.npred_signal`.
+
+    Returns
+    -------
+    ds : Dataset
+        New, with integer ``counts`` (and ``counts_off``).
+
+    Examples
+    --------
+    >>> import numpy as np, xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(1, 10, 1), name="d")
+    >>> ds["background"] = (("energy", "y", "x"), np.full((1, 2, 2), 1000.0), {"units": ""})
+    >>> int(fake(ds, 0, models=[]).counts.sum()) in range(3700, 4300)
+    True
+    """
+    rng = np.random.default_rng(seed)
+    predicted = predictions(ds, models, background, edisp)
+    return put_counts(ds, {name: rng.poisson(values) for name, values in predicted.items()})
+
+
+def asimov(
+    ds: xr.Dataset,
+    models: Model | Iterable[Model] | None = None,
+    background: xr.DataArray | None = None,
+    edisp: str = "linear",
+) -> xr.Dataset:
+    """Put the prediction itself in place of the counts (Cowan et al. 2011, EPJC 71, 1554).
+
+    Parameters
+    ----------
+    ds, models, background, edisp
+        As in `fake`.
+
+    Returns
+    -------
+    ds : Dataset
+        New, with fractional ``counts`` (and ``counts_off``).
+    """
+    return put_counts(ds, predictions(ds, models, background, edisp))
+
+
+def predictions(
+    ds: xr.Dataset,
+    models: Model | Iterable[Model] | None,
+    background: xr.DataArray | None,
+    edisp: str,
+) -> dict[str, np.ndarray]:
+    """Return the expected counts (and off counts) of a dataset, in the order of its dims."""
+    likelihood = full_likelihood(ds, models, edisp)
+    if not kind(ds).endswith("onoff"):
+        return {"counts": likelihood.npred().reshape(shape_of(likelihood))}
+    if background is None and "background" in ds:
+        background = ds["background"]
+    signal = npred_signal(ds, models, edisp=edisp).transpose(*likelihood.data.dims).values
+    if background is None:
+        on = (likelihood.npred() - likelihood.npred_signal()).reshape(signal.shape)
+    else:
+        on = background.transpose(*likelihood.data.dims).values
+    alpha = alpha_of(likelihood.data).reshape(signal.shape)
+    off = np.where(alpha > 0, on / np.where(alpha > 0, alpha, 1.0), 0.0)
+    return {"counts": signal + on, "counts_off": off}
+
+
+def shape_of(likelihood: Any) -> list[int]:
+    """Return the sizes of the dims of the counts."""
+    return [likelihood.data.ds.sizes[d] for d in likelihood.data.dims]
+
+
+def put_counts(ds: xr.Dataset, counts: dict[str, np.ndarray]) -> xr.Dataset:
+    """Return a dataset with other counts."""
+    dims = [d for d in ("energy", "y", "x") if d in ds.dims]
+    made = ds
+    for name, values in counts.items():
+        if np.any(values < 0):
+            raise XGammaError(f"The prediction for {name!r} is negative, so nothing can be drawn.")
+        long_name = "off counts" if name == "counts_off" else "counts"
+        made = made.assign({name: (dims, values, {"units": "", "long_name": long_name})})
+    return made
