@@ -138,6 +138,74 @@ class GammaDataset(_Shared):
         return stack(self._obj, *others, name=name)
 
     # --- background ---------------------------------------------------------------------
+    def fov_background(self, exclusion: Any = None, **kwargs: Any) -> xr.Dataset:
+        """Scale or fit the background. See `xgamma.makers.fov.fov_background`."""
+        from xgamma.makers.fov import fov_background
+
+        return fov_background(self._obj, exclusion=exclusion, **kwargs)
+
+    def ring_background(self, r_in: Any, width: Any, **kwargs: Any) -> xr.Dataset:
+        """Off counts from a ring. See `xgamma.makers.ring.ring_background`."""
+        from xgamma.makers.ring import ring_background
+
+        return ring_background(self._obj, r_in=r_in, width=width, **kwargs)
+
+    def adaptive_ring_background(
+        self, r_in: Any, width: Any, r_out_max: Any, **kwargs: Any
+    ) -> xr.Dataset:
+        """Off counts from a growing ring. See `xgamma.makers.ring.adaptive_ring_background`."""
+        from xgamma.makers.ring import adaptive_ring_background
+
+        return adaptive_ring_background(
+            self._obj, r_in=r_in, width=width, r_out_max=r_out_max, **kwargs
+        )
+
+    def reflected_background(self, obs: xr.DataTree, **kwargs: Any) -> xr.Dataset:
+        """Off counts from turned regions. See `xgamma.makers.reflected.reflected_background`."""
+        from xgamma.makers.reflected import reflected_background
+
+        return reflected_background(self._obj, obs, **kwargs)
+
+    def phase_background(
+        self, obs: xr.DataTree, on_phase: Any, off_phase: Any, **kwargs: Any
+    ) -> xr.Dataset:
+        """Off counts from the off phase. See `xgamma.makers.phase.phase_background`."""
+        from xgamma.makers.phase import phase_background
+
+        return phase_background(self._obj, obs, on_phase=on_phase, off_phase=off_phase, **kwargs)
+
+    @property
+    def alpha(self) -> xr.DataArray:
+        """Ratio of the acceptances. See `xgamma.datasets.onoff.alpha`."""
+        from xgamma.datasets.onoff import alpha
+
+        return alpha(self._obj)
+
+    @property
+    def background(self) -> xr.DataArray:
+        """Background counts of either kind. See `xgamma.datasets.onoff.background`."""
+        from xgamma.datasets.onoff import background
+
+        return background(self._obj)
+
+    @property
+    def excess(self) -> xr.DataArray:
+        """Counts minus background. See `xgamma.datasets.onoff.excess`."""
+        from xgamma.datasets.onoff import excess
+
+        return excess(self._obj)
+
+    def to_onoff(self, counts_off: Any, acceptance: Any, acceptance_off: Any) -> xr.Dataset:
+        """Turn into an on-off dataset. See `xgamma.datasets.onoff.to_onoff`."""
+        from xgamma.datasets.onoff import to_onoff
+
+        return to_onoff(self._obj, counts_off, acceptance, acceptance_off)
+
+    def from_onoff(self) -> xr.Dataset:
+        """Turn into a dataset with a background. See `xgamma.datasets.onoff.from_onoff`."""
+        from xgamma.datasets.onoff import from_onoff
+
+        return from_onoff(self._obj)
 
     # --- datasets (operations) ----------------------------------------------------------
 

@@ -36,6 +36,7 @@ class Variable:
 RECO = ("energy", "y", "x")
 TRUE = ("energy_true", "y", "x")
 IRF = ("energy_true", "y_irf", "x_irf")
+ROW = ("obs", "energy")
 
 VARIABLES: dict[str, Variable] = {
     v.name: v
@@ -75,6 +76,17 @@ VARIABLES: dict[str, Variable] = {
         Variable("time_start", ("obs",), "s", "number", "start of the observation"),
         Variable("time_stop", ("obs",), "s", "number", "stop of the observation"),
         Variable("telescope", ("obs",), None, "any", "telescope"),
+        Variable("off_regions", ("obs",), None, "any", "off regions, DS9 text"),
+        Variable("counts_sum", ROW, "", "number", "safe counts of the run"),
+        Variable("counts_off_sum", ROW, "", "number", "safe off counts of the run"),
+        Variable("background_sum", ROW, "", "number", "safe background of the run"),
+        Variable("background_norm", ROW, "", "number", "factor on the background"),
+        Variable("background_norm_error", ROW, "", "number", "error of that factor"),
+        Variable("background_norm_group", ROW, None, "number", "group of energy bins"),
+        Variable("background_norm_counts", ROW, "", "number", "counts used for the norm"),
+        Variable("background_norm_npred", ROW, "", "number", "background used for the norm"),
+        Variable("background_tilt", ROW, "", "number", "tilt of the background"),
+        Variable("background_tilt_error", ROW, "", "number", "error of the tilt"),
     )
 }
 SPATIAL = {"y", "x", "y_irf", "x_irf"}

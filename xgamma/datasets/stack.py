@@ -10,8 +10,10 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in, require_same_axis
+from xgamma.datasets.onoff import background, is_onoff, reco_dims, safe
+from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.errors import AxisError, FrameError, XGammaError
-from xgamma.model import AXES, VARIABLES, variable_attrs
+from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
 from xgamma.units import conversion, time_value
 
 __all__ = ["Mosaic", "stack", "stack_all"]
@@ -19,7 +21,7 @@ __all__ = ["Mosaic", "stack", "stack_all"]
 FINE = ("y", "x")
 COARSE = ("y_irf", "x_irf")
 SUMMED = ("counts", "background")
-OBS_VARIABLES = tuple(v.name for v in VARIABLES.values() if v.dims == ("obs",))
+OBS_VARIABLES = tuple(v.name for v in VARIABLES.values() if v.dims[:1] == ("obs",))
 
 
 def _spatial(obj: Any, dims: tuple[str, str]) -> tuple[str, ...]:
@@ -50,6 +52,7 @@ class Mosaic:
         self.attrs: dict[str, dict[str, Any]] = {}
         self.rows: list[dict[str, tuple[np.ndarray, dict[str, Any]]]] = []
         self.gtis: list[tuple[np.ndarray, np.ndarray]] = []
+        self.onoff = OnOffSum()
         self.livetime = 0.0
         self.count = 0
         self._checked: set[int] = set()
@@ -77,6 +80,8 @@ class Mosaic:
         for name in SUMMED:
             if name in ds:
                 self._add_sum(ds, name, mask, fine)
+        if is_onoff(ds):
+            self._add_onoff(ds, mask, fine)
         if "exposure" in ds:
             self._add_exposure(ds, image, fine)
         if "psf" in ds or "edisp" in ds:
@@ -162,6 +167,14 @@ class Mosaic:
         # Chosen, not multiplied: NaN times False is NaN.
         good = mask if whole else mask & np.isfinite(values)
         np.add(total[where], values, out=total[where], where=good)
+
+    def _add_onoff(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+        if "counts_off" in ds:
+            self._add_sum(ds, "counts_off", mask, where)
+        dims = (*_spatial(ds, FINE), "energy")
+        shape = tuple(self.template.sizes[d] for d in dims)
+        parts = {n: _values(ds, n, dims) if n in ds else None for n in ONOFF}
+        self.onoff.add(parts, mask, where, shape)
 
     def _add_exposure(self, ds: xr.Dataset, image: np.ndarray, where: tuple[slice, ...]) -> None:
         dims = (*_spatial(ds, FINE), "energy_true")
@@ -252,11 +265,11 @@ class Mosaic:
 
     def _add_metadata(self, ds: xr.Dataset, any_safe: bool) -> None:
         reference = self._reference()
-        row = {}
+        row = row_sums(ds)
         for name in OBS_VARIABLES:
-            if name in ds:
+            if name in ds and "obs" in ds[name].dims:
                 attrs = dict(ds[name].attrs)
-                values = np.atleast_1d(ds[name].values)
+                values = np.asarray(ds[name].variable.transpose("obs", ...).values)
                 if name.startswith("time"):
                     values = values + _shift(attrs.get("reference_time"), reference)
                     attrs["reference_time"] = reference
@@ -290,6 +303,7 @@ class Mosaic:
                 self.sums[name] |= values
             else:
                 self.sums[name] = self.sums[name] + values
+        self.onoff.merge(other.onoff)
         self.rows += other.rows
         self.gtis += other.gtis
         self.livetime += other.livetime
@@ -318,7 +332,7 @@ class Mosaic:
                 with np.errstate(divide="ignore", invalid="ignore"):
                     scale = np.where(weight > 0, 1.0 / weight, 0.0)
                 values = values * scale[..., np.newaxis]
-            if values.dtype == np.float64:
+            if values.dtype == np.float64 and _spatial(self.template, FINE):
                 values = values.astype(np.float32)
             order = VARIABLES[key].dims
             dims_out = tuple(d for d in (*order[:1], *dims[-1:], *order) if d in dims)
@@ -326,6 +340,8 @@ class Mosaic:
                 *dict.fromkeys(dims_out)
             )
             variables[key] = variable.copy(data=np.ascontiguousarray(variable.data))
+        if self.onoff.used:
+            variables |= self._onoff_variables()
         if "exposure" in variables:
             variables["exposure"].attrs["livetime"] = self.livetime
         variables |= _join_rows(self.rows)
@@ -335,6 +351,39 @@ class Mosaic:
         if name is not None:
             ds.attrs = {**ds.attrs, "name": name}
         return ds
+
+    def _onoff_variables(self) -> dict[str, xr.Variable]:
+        dims = (*_spatial(self.template, FINE), "energy")
+        total_off = self.sums.get("counts_off")
+        if total_off is None:
+            total_off = np.zeros(self.onoff.acceptance.shape)
+        values = dict(zip(ONOFF[1:], self.onoff.acceptances(total_off), strict=True))
+        return {
+            name: xr.Variable(dims, array, variable_attrs(name)).transpose("energy", ...)
+            for name, array in values.items()
+        }
+
+
+def row_sums(ds: xr.Dataset) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
+    """Return counts and background of one run, summed over its safe pixels, as a row of `obs`."""
+    if ds.sizes.get("obs") != 1 or "counts" not in ds or "counts_sum" in ds:
+        return {}
+    mask = np.asarray(safe(ds).data)
+    spatial = tuple(range(1, mask.ndim))
+    arrays = {"counts_sum": ds["counts"].variable.transpose(*reco_dims(ds)).data}
+    if is_onoff(ds):
+        if "counts_off" in ds:
+            arrays["counts_off_sum"] = ds["counts_off"].variable.transpose(*reco_dims(ds)).data
+        if all(name in ds for name in ONOFF):
+            arrays["background_sum"] = background(ds).values
+    elif "background" in ds:
+        arrays["background_sum"] = ds["background"].variable.transpose(*reco_dims(ds)).data
+    sums = {}
+    for name, values in arrays.items():
+        good = mask & np.isfinite(values)
+        total = np.asarray(values).sum(axis=spatial, dtype=float, where=good)
+        sums[name] = (total[np.newaxis], variable_attrs(name))
+    return sums
 
 
 def _shift(source: Any, target: str) -> float:
@@ -350,11 +399,14 @@ def _join_rows(rows: list[dict[str, tuple[np.ndarray, dict[str, Any]]]]) -> dict
     out = {}
     for name in names:
         attrs = next(row[name][1] for row in rows if name in row)
+        some = next(row[name][0] for row in rows if name in row)
+        blank: Any = "" if some.dtype.kind in "UO" else np.nan
         parts = [
-            row[name][0] if name in row else np.full(size, np.nan)
+            row[name][0] if name in row else np.full((size, *some.shape[1:]), blank)
             for row, size in zip(rows, sizes, strict=True)
         ]
-        out[name] = xr.Variable("obs", np.concatenate(parts), attrs)
+        dims = VARIABLES[name].dims[: some.ndim]
+        out[name] = xr.Variable(dims, np.concatenate(parts), attrs)
     return out
 
 
@@ -392,7 +444,7 @@ def _join_gtis(gtis: list[tuple[np.ndarray, np.ndarray]], reference: str) -> dic
 
 
 def _holds_data(ds: xr.Dataset) -> bool:
-    return any(name in ds for name in ("counts", "background", "exposure", "mask_safe"))
+    return any(name in ds for name in ("counts", "background", "exposure", "mask_safe", *ONOFF))
 
 
 def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Dataset:

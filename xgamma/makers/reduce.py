@@ -21,7 +21,13 @@ from xgamma.units import to_value
 __all__ = ["BACKGROUND_METHODS", "background_method", "reduce", "reduce_one"]
 
 # Name to "module:function"; each takes (ds, obs, **options) or (ds, **options).
-BACKGROUND_METHODS: dict[str, str] = {}
+BACKGROUND_METHODS: dict[str, str] = {
+    "fov": "xgamma.makers.fov:fov_background",
+    "ring": "xgamma.makers.ring:ring_background",
+    "adaptive_ring": "xgamma.makers.ring:adaptive_ring_background",
+    "reflected": "xgamma.makers.reflected:reflected_background",
+    "phase": "xgamma.makers.phase:phase_background",
+}
 
 
 def background_method(name: str) -> Callable[..., xr.Dataset]:

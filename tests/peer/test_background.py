@@ -1,0 +1,346 @@
+"""Background methods against the peer: its recorded figures, and its maps bin by bin."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import xgamma as xg
+
+CRAB = (83.63, 22.01)
+RUNS = [23523, 23526, 23559, 23592]
+
+
+@pytest.fixture(scope="module")
+def runs(data):
+    store = xg.open_store(data / "hess-dl3-dr1")
+    return [store[i] for i in RUNS]
+
+
+def check(ds, figures, rtol=1e-6, onoff=True):
+    """Compare whole-map figures (sum, min, max) of a dataset with recorded ones."""
+    for name, (total, low, high) in figures.items():
+        values = ds.gamma.background if name == "background" else ds[name]
+        values = values.values.astype(float)
+        scale = max(abs(high), 1e-300)
+        np.testing.assert_allclose(values.sum(), total, rtol=rtol, err_msg=name)
+        np.testing.assert_allclose(values.min(), low, atol=rtol * scale, err_msg=name)
+        np.testing.assert_allclose(values.max(), high, rtol=rtol, err_msg=name)
+        if name in {"counts", "counts_off"}:
+            assert values.sum() == total
+
+
+# --- crab3d_fov -------------------------------------------------------------------------
+
+
+def test_crab3d_fov(runs):
+    empty = xg.create_map(CRAB, "5 deg", "0.02 deg", xg.energy_axis("1 TeV", "10 TeV", 11))
+    mask = empty.gamma.region_mask("icrs;circle(83.63, 22.01, 0.2)", inside=False)
+    ds = xg.reduce(
+        runs,
+        into=empty,
+        cutout_width="6 deg",
+        safe_mask={"methods": ["aeff-default", "offset-max"], "offset_max": "3 deg"},
+        background={"method": "fov", "exclusion": mask},
+    )
+    figures = {
+        "counts": (7972.0, 0.0, 5.0),
+        "background": (7559.603958817432, 0.0, 0.05442894250154495),
+        "exposure": (821663685001578.0, 0.0, 3216927744.0),
+    }
+    check(ds, figures)
+    assert int(ds.mask_safe.sum()) == 687214
+    np.testing.assert_allclose(float(ds.edisp.sum(dtype=float)), 6241.17572118472, rtol=1e-6)
+    assert ds.background_norm.dims == ("obs", "energy")
+
+
+# --- ring_images ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def image():
+    axes = {
+        "energy": xg.energy_axis("1 TeV", "10 TeV", 1),
+        "energy_true": xg.energy_axis("0.5 TeV", "20 TeV", 20),
+    }
+    return xg.create_map(CRAB, "4 deg", "0.02 deg", **axes)
+
+
+SAFE = {"methods": ["offset-max"], "offset_max": "2.5 deg"}
+RING_FIGURES = {
+    "counts": (6170.0, 0.0, 14.0),
+    "background": (5652.95667815581, 0.035183899104595184, 0.23135273158550262),
+    "exposure": (1156286762306876.0, 38380208.0, 3517014528.0),
+    "counts_off": (13923159.0, 55.0, 656.0),
+    "acceptance": (6563.250175893307, 0.052567023783922195, 0.24252301454544067),
+    "acceptance_off": (16105409.459960938, 77.54183197021484, 698.0518798828125),
+}
+
+
+def test_ring_images(runs, image):
+    mask = image.gamma.region_mask("icrs;circle(83.63, 22.01, 0.3)", inside=False)
+    ring = {"method": "ring", "r_in": "0.5 deg", "width": "0.3 deg", "exclusion": mask}
+    ds = xg.reduce(runs, into=image, safe_mask=SAFE, background=ring)
+    check(ds, RING_FIGURES)
+    assert int(ds.mask_safe.sum()) == 40000
+
+
+def test_adaptive_ring_counts_off_as_the_peer_chooses_rings(runs, image):
+    # The peer's on region is one pixel, whatever theta says; with such a theta all agrees.
+    mask = image.gamma.region_mask("icrs;circle(83.63, 22.01, 0.3)", inside=False)
+    ring = {
+        "method": "adaptive_ring",
+        "r_in": "0.5 deg",
+        "width": "0.3 deg",
+        "r_out_max": "1.2 deg",
+        "stepsize": "0.1 deg",
+        "theta": "1 arcsec",
+        "exclusion": mask,
+    }
+    ds = xg.reduce(runs, into=image, safe_mask=SAFE, background=ring)
+    check(ds, RING_FIGURES)
+
+
+# --- crab1d_reflected -------------------------------------------------------------------
+
+REFLECTED = {
+    "23523": (192, 154, 8.0, 23654947757.78856, 46.803748702346525, 13),
+    "23526": (201, 168, 9.0, 22208026252.608513, 46.84340174992865, 14),
+    "23559": (166, 494, 39.0, 14902002114.031673, 46.034620666356815, 14),
+    "23592": (141, 500, 39.0, 15823193133.011496, 47.06564497187904, 13),
+}
+
+
+@pytest.fixture(scope="module")
+def spectrum_options():
+    from astropy.coordinates import SkyCoord
+
+    center = SkyCoord(*CRAB, unit="deg").galactic
+    frame = xg.create_map(center, npix=150, binsz="0.05 deg", proj="TAN", frame="galactic")
+    mask = frame.gamma.region_mask("icrs;circle(83.63, 22.01, 0.5)", inside=False)
+    return {
+        "select": ["counts", "exposure", "edisp"],
+        "safe_mask": {"methods": ["aeff-max"], "aeff_percent": 10},
+        "background": {"method": "reflected", "exclusion": mask},
+        "containment_correction": True,
+    }
+
+
+@pytest.fixture(scope="module")
+def spectrum():
+    return xg.create_spectrum(
+        "icrs;circle(83.63, 22.01, 0.11)",
+        xg.energy_axis("0.1 TeV", "40 TeV", 20),
+        xg.energy_axis("0.05 TeV", "100 TeV", 60),
+    )
+
+
+def test_crab1d_reflected_runs(runs, spectrum, spectrum_options):
+    tree = xg.reduce(runs, into=spectrum, stack=False, **spectrum_options)
+    for name, (on, off, regions, exposure, edisp, safe) in REFLECTED.items():
+        ds = tree[name].to_dataset()
+        assert (int(ds.counts.sum()), int(ds.counts_off.sum())) == (on, off)
+        np.testing.assert_array_equal(ds.acceptance, 1.0)
+        np.testing.assert_array_equal(ds.acceptance_off, regions)
+        np.testing.assert_allclose(float(ds.exposure.sum()), exposure, rtol=1e-6)
+        np.testing.assert_allclose(float(ds.edisp.sum()), edisp, rtol=1e-6)
+        assert int(ds.mask_safe.sum()) == safe
+        assert ds.off_regions.values[0].count("circle") == regions
+
+
+def test_crab1d_reflected_stack(runs, spectrum, spectrum_options):
+    ds = xg.reduce(runs, into=spectrum, **spectrum_options)
+    figures = {
+        "counts": (511.0, 0.0, 111.0),
+        "background": (33.3162395991385, 0.0, 7.153846263885498),
+        "exposure": (76588169264.0, 0.0, 2635591424.0),
+        "counts_off": (698.0, 0.0, 159.0),
+        "acceptance": (54.0, 0.0, 4.0),
+        "acceptance_off": (1211.4442138671875, 0.0, 156.0),
+        "edisp": (33.49880826901082, 0.0, float(ds.edisp.max())),
+    }
+    check(ds, figures)
+    assert int(ds.mask_safe.sum()) == 14
+    assert ds.sizes["obs"] == 4
+
+
+# --- magic_rad_max ----------------------------------------------------------------------
+
+MAGIC = {
+    5029747: (795, 379, 1899456995.0380173, 23.139458117352696),
+    5029748: (837, 421, 1693882011.2170215, 23.24002921746927),
+}
+
+
+def test_magic_rad_max(data):
+    store = xg.open_store(data / "magic" / "rad_max" / "data")
+    empty = xg.create_spectrum(
+        "icrs;point(83.63308333, 22.0145)",
+        xg.energy_axis("50 GeV", "50 TeV", 15),
+        xg.energy_axis("10 GeV", "100 TeV", 28),
+    )
+    for obs_id, (on, off, exposure, edisp) in MAGIC.items():
+        obs = store[obs_id]
+        ds = empty.gamma.fill(obs, select=["counts", "exposure", "edisp"])
+        ds = ds.gamma.reflected_background(obs, n_off_regions=1)
+        assert (int(ds.counts.sum()), int(ds.counts_off.sum())) == (on, off)
+        np.testing.assert_array_equal(ds.acceptance_off, 1.0)
+        np.testing.assert_allclose(float(ds.exposure.sum()), exposure, rtol=1e-6)
+        np.testing.assert_allclose(float(ds.edisp.sum()), edisp, rtol=1e-6)
+
+
+# --- live, map by map -------------------------------------------------------------------
+
+
+def peer_region(text):
+    from regions import Regions
+
+    return Regions.parse(text, format="ds9")[0]
+
+
+REGIONS = {
+    "circle": "icrs;circle(83.63, 22.01, 0.11)",
+    "ellipse": "icrs;ellipse(83.63, 22.01, 0.2, 0.1, 30)",
+    "box": "icrs;box(83.63, 22.01, 0.3, 0.12, 20)",
+    "galactic": "galactic;circle(184.56, -5.79, 0.15)",
+}
+
+
+@pytest.mark.parametrize("shape", REGIONS)
+@pytest.mark.parametrize("pointing", [(83.63, 22.51), (84.9, 21.6)])
+def test_reflected_regions_as_the_peer(gammapy, shape, pointing):
+    from astropy.coordinates import SkyCoord
+    from gammapy.makers import ReflectedRegionsFinder
+    from gammapy.maps import WcsGeom
+
+    region, center = peer_region(REGIONS[shape]), SkyCoord(*pointing, unit="deg")
+    geom = WcsGeom.create(skydir=center, binsz=0.02, width=6, frame="galactic", proj="TAN")
+    excluded = "icrs;circle(83.9, 22.9, 0.3)"
+    mask = geom.region_mask([peer_region(excluded)], inside=False)
+    theirs, _ = ReflectedRegionsFinder(min_distance="0.05 rad").run(region, center, mask)
+    frame = xg.create_map(center, "6 deg", "0.02 deg", proj="TAN", frame="galactic")
+    keep = frame.gamma.region_mask(excluded, inside=False)
+    from xgamma.makers.reflected import reflected_regions
+
+    ours = reflected_regions(region, center, keep, min_distance="0.05 rad")
+    assert len(ours) == len(theirs) > 3
+    for a, b in zip(ours, theirs, strict=True):
+        assert type(a) is type(b)
+        assert a.center.separation(b.center).arcsec < 0.01
+        if hasattr(b, "angle"):
+            np.testing.assert_allclose(a.angle.to_value("deg") % 360, b.angle.to_value("deg") % 360)
+
+
+@pytest.mark.parametrize("number", [1, 3, 5, 40])
+def test_wobble_regions_as_the_peer(gammapy, number):
+    from astropy.coordinates import SkyCoord
+    from gammapy.makers import WobbleRegionsFinder
+
+    from xgamma.makers.reflected import reflected_regions
+
+    region, center = peer_region(REGIONS["circle"]), SkyCoord(83.63, 22.51, unit="deg")
+    theirs, _ = WobbleRegionsFinder(n_off_regions=number).run(region, center)
+    ours = reflected_regions(region, center, n_off_regions=number)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.center.separation(b.center).arcsec < 0.01
+
+
+@pytest.fixture(scope="module")
+def peer_image(data, gammapy):
+    """One run as an image of the peer, and the same of ours."""
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from gammapy.data import DataStore
+    from gammapy.datasets import MapDataset
+    from gammapy.makers import MapDatasetMaker, SafeMaskMaker
+    from gammapy.maps import MapAxis, WcsGeom
+
+    energy = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=1)
+    geom = WcsGeom.create(skydir=SkyCoord(*CRAB, unit="deg"), axes=[energy], width=4, binsz=0.04)
+    obs = DataStore.from_dir(data / "hess-dl3-dr1").obs(23523)
+    maker = MapDatasetMaker(selection=["counts", "background"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = maker.run(MapDataset.create(geom), obs)
+        theirs = SafeMaskMaker(methods=["offset-max"], offset_max=1.5 * u.deg).run(theirs, obs)
+        theirs = theirs.to_image()
+    run = xg.open_store(data / "hess-dl3-dr1")[23523]
+    empty = xg.create_map(CRAB, "4 deg", "0.04 deg", xg.energy_axis("1 TeV", "10 TeV", 1))
+    ours = empty.gamma.fill(run, select=["counts", "background"])
+    ours = ours.gamma.safe_mask(run, methods=["offset-max"], offset_max="1.5 deg")
+    return theirs, ours
+
+
+def compare_off(ours, theirs, names):
+    safe = theirs.mask_safe.data
+    np.testing.assert_array_equal(ours.mask_safe, safe)
+    for name in names:
+        expected = np.where(safe, getattr(theirs, name).data, 0.0)
+        found = np.where(safe, ours[name], 0.0)
+        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-4, err_msg=name)
+
+
+def test_ring_maps(peer_image):
+    from gammapy.makers import RingBackgroundMaker
+
+    theirs, ours = peer_image
+    mask = theirs.counts.geom.region_mask([peer_region(REGIONS["circle"])], inside=False)
+    ring = RingBackgroundMaker(r_in="0.5 deg", width="0.3 deg", exclusion_mask=mask).run(theirs)
+    keep = ours.gamma.region_mask(REGIONS["circle"], inside=False)
+    ours = ours.gamma.ring_background("0.5 deg", "0.3 deg", exclusion=keep)
+    compare_off(ours, ring, ("counts_off", "acceptance", "acceptance_off"))
+
+
+@pytest.mark.parametrize("method", ["fixed_width", "fixed_r_in"])
+def test_adaptive_ring_maps_with_the_size_put_right(peer_image, method):
+    # The peer multiplies theta by the pixel scale: given theta / scale^2 it sums the disc meant.
+    from gammapy.makers import AdaptiveRingBackgroundMaker
+
+    theirs, ours = peer_image
+    options = {
+        "r_in": "0.5 deg",
+        "width": "0.2 deg",
+        "r_out_max": "1.3 deg",
+        "stepsize": "0.1 deg",
+        "method": method,
+    }
+    ring = AdaptiveRingBackgroundMaker(theta=f"{0.16 / 0.04**2} deg", **options).run(theirs)
+    found = ours.gamma.adaptive_ring_background(theta="0.16 deg", **options)
+    safe = found.mask_safe.values & ring.mask_safe.data & np.isfinite(ring.counts_off.data)
+    assert safe.sum() > 1500
+    for ours_name, name in (
+        ("counts_off", "counts_off"),
+        ("acceptance_off", "acceptance_off"),
+        ("acceptance_region", "acceptance"),
+    ):
+        expected = getattr(ring, name).data[safe]
+        np.testing.assert_allclose(found[ours_name].values[safe], expected, rtol=1e-4, atol=1e-3)
+    assert np.unique(np.round(found.acceptance_off.values[safe], 3)).size > 100
+
+
+def test_use_region_center_false_exposure_as_the_peer(data, gammapy, runs):
+    from gammapy.data import DataStore
+    from gammapy.datasets import SpectrumDataset
+    from gammapy.makers import SpectrumDatasetMaker
+    from gammapy.maps import MapAxis, RegionGeom
+
+    text = "icrs;circle(83.63, 22.01, 0.4)"
+    energy = MapAxis.from_energy_bounds("0.5 TeV", "40 TeV", nbin=8)
+    true = MapAxis.from_energy_bounds("0.3 TeV", "100 TeV", nbin=12, name="energy_true")
+    geom = RegionGeom.create(peer_region(text), axes=[energy])
+    empty = SpectrumDataset.create(geom, energy_axis_true=true)
+    maker = SpectrumDatasetMaker(
+        selection=["counts", "exposure", "background"], use_region_center=False
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = maker.run(empty, DataStore.from_dir(data / "hess-dl3-dr1").obs(23523))
+    axes = xg.energy_axis("0.5 TeV", "40 TeV", 8), xg.energy_axis("0.3 TeV", "100 TeV", 12)
+    ds = xg.create_spectrum(text, *axes).gamma.fill(
+        runs[0], select=["counts", "exposure", "background"], use_region_center=False
+    )
+    np.testing.assert_array_equal(ds.counts, theirs.counts.data[:, 0, 0])
+    # The peer lays its pixels a little differently over the rim of the region.
+    np.testing.assert_allclose(ds.exposure, theirs.exposure.data[:, 0, 0], rtol=1e-3)
+    np.testing.assert_allclose(ds.background, theirs.background.data[:, 0, 0], rtol=5e-3)

@@ -1,0 +1,210 @@
+"""On-off datasets: alpha, background and excess, and the way from and to plain datasets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.model import ONOFF, kind, require, variable_attrs
+
+__all__ = ["alpha", "background", "excess", "from_onoff", "to_onoff"]
+
+
+def is_onoff(ds: xr.Dataset) -> bool:
+    """Tell whether a dataset has off counts or acceptances."""
+    return kind(ds).endswith("onoff")
+
+
+def reco_dims(ds: xr.Dataset) -> tuple[str, ...]:
+    """Return the dims of counts in their canonical order."""
+    return tuple(d for d in ("energy", "y", "x") if d in ds.dims)
+
+
+def safe(ds: xr.Dataset) -> xr.Variable:
+    """Return the safe mask, all True where there is none."""
+    dims = reco_dims(ds)
+    if "mask_safe" in ds:
+        mask = ds["mask_safe"].variable
+        missing = {d: ds.sizes[d] for d in dims if d not in mask.dims}
+        return mask.set_dims({**missing, **dict(mask.sizes)}).transpose(*dims)
+    return xr.Variable(dims, np.ones([ds.sizes[d] for d in dims], dtype=bool))
+
+
+def ratio(numerator: Any, denominator: Any) -> np.ndarray:
+    """Return a quotient in double precision, zero where the denominator is not positive."""
+    numerator, denominator = np.broadcast_arrays(
+        np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
+    )
+    out = np.zeros(numerator.shape)
+    np.divide(numerator, denominator, out=out, where=denominator > 0)
+    return out
+
+
+def _like(ds: xr.Dataset, values: np.ndarray, name: str, long_name: str) -> xr.DataArray:
+    dims = reco_dims(ds)
+    coords = {
+        key: value
+        for key, value in ds.coords.items()
+        if set(value.dims) <= set(dims) and key != "wcs"
+    }
+    array = xr.DataArray(
+        values, dims=dims, coords=coords, name=name, attrs={"units": "", "long_name": long_name}
+    )
+    if "wcs" in ds.coords:
+        array = array.assign_coords(ds[["wcs"]].coords)
+    return array
+
+
+def variable(ds: xr.Dataset, name: str) -> np.ndarray:
+    """Return a variable in the canonical order of its dims, in double precision."""
+    require(ds, name)
+    return np.asarray(ds[name].variable.transpose(*reco_dims(ds)).data, dtype=float)
+
+
+def alpha(ds: xr.Dataset) -> xr.DataArray:
+    """Return the ratio of the acceptances, on to off.
+
+    Parameters
+    ----------
+    ds : Dataset
+        On-off dataset.
+
+    Returns
+    -------
+    alpha : DataArray
+        Dims of the counts; 0 where there is no off acceptance.
+
+    Raises
+    ------
+    MissingDataError
+        If the dataset is not on-off.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_spectrum("icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 10, 2))
+    >>> ds = to_onoff(ds, counts_off=4, acceptance=1, acceptance_off=8)
+    >>> alpha(ds).values
+    array([0.125, 0.125])
+    """
+    values = ratio(variable(ds, "acceptance"), variable(ds, "acceptance_off"))
+    return _like(ds, values, "alpha", "on to off acceptance")
+
+
+def background(ds: xr.Dataset) -> xr.DataArray:
+    """Return the background: alpha times off counts, or the variable of a plain dataset.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Any map or spectrum.
+
+    Returns
+    -------
+    background : DataArray
+        Counts, dims of the counts.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no background of either kind.
+    """
+    if is_onoff(ds):
+        values = alpha(ds).values * variable(ds, "counts_off")
+    elif "background" in ds:
+        values = variable(ds, "background")
+    else:
+        raise MissingDataError(
+            f"The dataset {ds.attrs.get('name', '')!r} has no background: fill it, or run one of the background methods."
+        )
+    return _like(ds, values, "background", "background counts")
+
+
+def excess(ds: xr.Dataset) -> xr.DataArray:
+    """Return counts minus background.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Any map or spectrum with counts and a background.
+
+    Returns
+    -------
+    excess : DataArray
+        Dims of the counts.
+    """
+    values = variable(ds, "counts") - background(ds).values
+    return _like(ds, values, "excess", "excess counts")
+
+
+def to_onoff(ds: xr.Dataset, counts_off: Any, acceptance: Any, acceptance_off: Any) -> xr.Dataset:
+    """Turn a dataset into an on-off dataset.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+    counts_off, acceptance, acceptance_off : float, array, Variable or DataArray
+        Broadcast to the dims of the counts; plain arrays are in the order energy, y, x.
+
+    Returns
+    -------
+    ds : Dataset
+        With the three variables, without ``background``, which they replace: it is
+        ``acceptance / acceptance_off * counts_off``. `ds` stays as it was.
+
+    Raises
+    ------
+    XGammaError
+        If a value is negative or not finite.
+    """
+    given = {"counts_off": counts_off, "acceptance": acceptance, "acceptance_off": acceptance_off}
+    dims = reco_dims(ds)
+    shape = tuple(ds.sizes[d] for d in dims)
+    variables = {}
+    for name, value in given.items():
+        if isinstance(value, (xr.DataArray, xr.Variable)):
+            value = getattr(value, "variable", value)
+            value = (
+                value.set_dims(
+                    {d: ds.sizes[d] for d in dims if d not in value.dims} | dict(value.sizes)
+                )
+                .transpose(*dims)
+                .data
+            )
+        array = np.broadcast_to(np.asarray(value), shape).copy()
+        if not np.isfinite(array).all() or (array < 0).any():
+            raise XGammaError(f"{name} must be finite and not negative: mask such bins first.")
+        variables[name] = xr.Variable(dims, array, variable_attrs(name))
+    return ds.drop_vars("background", errors="ignore").assign(variables)
+
+
+def from_onoff(ds: xr.Dataset) -> xr.Dataset:
+    """Turn an on-off dataset into a plain one, its background alpha times off counts.
+
+    Parameters
+    ----------
+    ds : Dataset
+        On-off dataset.
+
+    Returns
+    -------
+    ds : Dataset
+        With ``background`` instead of off counts and acceptances. The statistics of the off
+        counts are lost: use the Cash statistic only where they are many.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_spectrum("icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 10, 2))
+    >>> from_onoff(to_onoff(ds, counts_off=4, acceptance=1, acceptance_off=8)).background.values
+    array([0.5, 0.5])
+    """
+    values = background(ds)
+    plain = ds.drop_vars([name for name in ONOFF if name in ds])
+    return plain.assign(
+        background=xr.Variable(values.dims, values.values, variable_attrs("background"))
+    )

@@ -1,0 +1,240 @@
+"""Fill a spectrum: counts in a region, responses at its centre or averaged over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.dl3 import observation
+from xgamma.errors import XGammaError
+from xgamma.irf.response import grid_axis, grid_edges, response, values_of
+from xgamma.makers import background as background_
+from xgamma.makers import edisp as edisp_
+from xgamma.makers import exposure as exposure_
+from xgamma.makers import figure
+from xgamma.makers import psf as psf_
+from xgamma.makers.region_field import RegionField
+from xgamma.model import variable_attrs
+from xgamma.numerics import sphere
+from xgamma.numerics.interpolation import Axis, apply_weights
+
+__all__ = ["containment", "fill_spectrum", "region_counts"]
+
+
+def region_counts(field: RegionField) -> np.ndarray:
+    """Return the counts in the on region, shape (n_energy,), int64.
+
+    A point stands for a circle whose radius depends on energy (RAD_MAX).
+    """
+    field.check_point_like()
+    vectors = field.events[0]
+    if figure.is_point(field.region):
+        separation = sphere.separation(vectors, figure.center_vector(field.region))
+        return field.histogram(separation <= field.radius_of_events())
+    plane = figure.plane_of(field.region)
+    with np.errstate(invalid="ignore"):
+        inside = figure.figure_of(field.region, plane).contains(plane.project(vectors))
+    return field.histogram(inside)
+
+
+def containment(ds: xr.Dataset, energy: np.ndarray, radius: float, offset: float) -> np.ndarray:
+    """Return the part of the PSF within a radius.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Response of the kind PSF_TABLE, PSF_3GAUSS or PSF_KING.
+    energy : ndarray
+        True energies, TeV.
+    radius, offset : float
+        Radius of the circle, and offset of its centre from the pointing, degrees.
+
+    Returns
+    -------
+    containment : ndarray
+        Shape (n_energy,). Of a table, the cumulative sum over its radial bins, linear between
+        their edges; otherwise the integral of the formula.
+    """
+    at = np.array([offset])
+    if "psf" in ds.variables:
+        return _table_containment(ds, energy, radius, at)
+    if "scale" in ds.variables:
+        sigma = [psf_._parameter(ds, f"sigma_{i}", energy, at)[0] for i in (1, 2, 3)]
+        ampl = [np.ones_like(energy)]
+        ampl += [psf_._parameter(ds, f"ampl_{i}", energy, at)[0] for i in (2, 3)]
+        norm = [a * s**2 for a, s in zip(ampl, sigma, strict=True)]
+        inside = [
+            n * -np.expm1(-0.5 * (radius / np.maximum(s, 1e-12)) ** 2)
+            for n, s in zip(norm, sigma, strict=True)
+        ]
+        total = np.sum(norm, axis=0)
+        return np.where(total > 0, np.sum(inside, axis=0) / np.where(total > 0, total, 1.0), 0.0)
+    gamma, sigma_king = (psf_._parameter(ds, n, energy, at)[0] for n in ("gamma", "sigma"))
+    ok = (gamma > 1) & (sigma_king > 0)
+    gamma, sigma_king = np.where(ok, gamma, 2.0), np.where(ok, sigma_king, 1.0)
+    inside_king = 1.0 - (1.0 + radius**2 / (2.0 * gamma * sigma_king**2)) ** (1.0 - gamma)
+    return np.where(ok, inside_king, 0.0)
+
+
+def _table_containment(
+    ds: xr.Dataset, energy: np.ndarray, radius: float, offset: np.ndarray
+) -> np.ndarray:
+    values = values_of(ds, "psf", ("offset", "energy_true", "rad"), "sr-1")
+    edges = grid_edges(ds, "rad")
+    centers = grid_axis(ds, "rad").nodes
+    ring = 2.0 * np.pi * np.deg2rad(centers) * np.deg2rad(np.diff(edges))
+    cumulative = np.zeros((*values.shape[:2], edges.size))
+    np.cumsum(values * ring, axis=2, out=cumulative[..., 1:])
+    radial = Axis(edges, float(edges[0]), float(edges[-1])).weights(
+        np.array([min(radius, float(edges[-1]))])
+    )
+    out = apply_weights(cumulative, radial, 2)
+    out = apply_weights(out, grid_axis(ds, "energy_true").weights(energy), 1)
+    return apply_weights(out, grid_axis(ds, "offset").weights(offset), 0).ravel()
+
+
+def _mean(variable: xr.Variable, weights: np.ndarray) -> np.ndarray:
+    """Return a maker's variable averaged over the positions (its last axis)."""
+    return np.asarray(variable.data, dtype=float)[..., 0, :] @ weights
+
+
+def _exposure(field: RegionField, corrected: bool) -> dict[str, xr.Variable]:
+    variable = exposure_.exposure(field)
+    values = _mean(variable, field.weights)
+    attrs = dict(variable.attrs)
+    if corrected:
+        values = values * _correction(field, bool(attrs.get("pointlike")))
+        attrs["containment_correction"] = 1
+    return {"exposure": xr.Variable("energy_true", values, attrs)}
+
+
+def _correction(field: RegionField, pointlike: bool) -> np.ndarray:
+    run = observation.obs_id(field.obs)
+    if pointlike:
+        raise XGammaError(
+            f"Run {run}: its responses are point-like, they contain the cut already: use containment_correction=False."
+        )
+    if not figure.is_circle(field.region):
+        raise XGammaError(
+            f"Run {run}: containment_correction=True needs a circle as region, not a {type(field.region).__name__}."
+        )
+    radius = float(field.region.radius.to_value("deg"))  # type: ignore[attr-defined]
+    return containment(response(field.obs, "psf"), field.energy_true, radius, field.center_offset)
+
+
+def _dispersion(field: RegionField) -> dict[str, xr.Variable]:
+    """Return the dispersion, averaged with the exposure at each position, and its weight."""
+    weight = np.asarray(exposure_.exposure(field).data, dtype=float)[:, 0, :] * field.weights
+    total = weight.sum(axis=1)
+    matrix = np.asarray(edisp_.edisp(field).data, dtype=float)[:, :, 0, :]
+    share = np.where(
+        total[:, np.newaxis] > 0,
+        weight / np.where(total > 0, total, 1.0)[:, np.newaxis],
+        field.weights,
+    )
+    mean = np.einsum("tep,tp->te", matrix, share)
+    second = "migra" if "migra" in field.ds.dims else "energy"
+    return {
+        "edisp": xr.Variable(("energy_true", second), mean, variable_attrs("edisp")),
+        "edisp_exposure": xr.Variable("energy_true", total, variable_attrs("edisp_exposure")),
+    }
+
+
+def _psf(field: RegionField) -> dict[str, xr.Variable]:
+    variable = psf_.psf(field)
+    weight = _mean(exposure_.exposure(field), field.weights)
+    return {
+        "psf": xr.Variable(("energy_true", "rad"), _mean(variable, field.weights), variable.attrs),
+        "psf_exposure": xr.Variable("energy_true", weight, variable_attrs("psf_exposure")),
+    }
+
+
+def _background(field: RegionField, oversampling: int | None, **options: Any) -> xr.Variable:
+    if figure.is_point(field.region):
+        raise XGammaError(
+            "A point has no solid angle, so no background: leave 'background' out of select=, and use reflected_background."
+        )
+    variable = background_.background(field, oversampling, **options)
+    values = np.asarray(variable.data, dtype=float)[:, 0, :].sum(axis=1)
+    return xr.Variable("energy", values, variable.attrs)
+
+
+def fill_spectrum(
+    ds: xr.Dataset,
+    obs: xr.DataTree,
+    select: Iterable[str],
+    background_oversampling: int | None = None,
+    name: str | None = None,
+    containment_correction: bool = False,
+    use_region_center: bool = True,
+    **options: Any,
+) -> xr.Dataset:
+    """Fill a spectrum with one observation; called by `fill`.
+
+    Parameters
+    ----------
+    ds : Dataset
+        From `create_spectrum`.
+    obs : DataTree
+        Observation.
+    select : iterable of str
+        What to fill; ``"psf"`` is left out unless the spectrum has a ``rad`` axis.
+    background_oversampling : int, optional
+        Split each energy bin into so many when integrating the background.
+    name : str, optional
+        Name of the result.
+    containment_correction : bool
+        Multiply the exposure by the part of the PSF that lies in the circle.
+    use_region_center : bool
+        Take the responses at the centre of the region, or average them over it: exposure by
+        solid angle, dispersion by solid angle and exposure, background summed.
+    **options
+        ``fill_missing`` and ``rotation_step`` of the background.
+
+    Returns
+    -------
+    ds : Dataset
+        New dataset; `ds` stays as it was. ``edisp_exposure``, without the containment, is
+        what weights the dispersion when stacking.
+
+    Raises
+    ------
+    XGammaError
+        If the region does not fit the responses or the correction asked for.
+    MissingDataError
+        If the run lacks a response.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> from xgamma.dl3 import simulate_observation
+    >>> obs = simulate_observation("83.63d 22.51d", seed=0)
+    >>> empty = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.11)", xg.energy_axis(1, 10, 4))
+    >>> ds = empty.gamma.fill(obs, containment_correction=True)
+    >>> ds.exposure.dims, ds.edisp.dims
+    (('energy_true',), ('energy_true', 'energy'))
+    """
+    from xgamma.makers.fill import DERIVED, RESULTS, observation_row, reference_time_of
+
+    field = RegionField(ds, obs, use_region_center)
+    wanted = tuple(select)
+    variables: dict[str, xr.Variable] = {}
+    if "counts" in wanted:
+        variables["counts"] = xr.Variable("energy", region_counts(field), variable_attrs("counts"))
+    if "exposure" in wanted:
+        variables |= _exposure(field, containment_correction)
+    if "background" in wanted:
+        variables["background"] = _background(field, background_oversampling, **options)
+    if "psf" in wanted and "rad" in ds.dims:
+        variables |= _psf(field)
+    if "edisp" in wanted:
+        variables |= _dispersion(field)
+    variables |= observation_row(field, reference_time_of(ds))
+    stale = [v for v in (*RESULTS, *DERIVED, *variables) if v in ds.data_vars]
+    filled = ds.drop_vars(stale).assign(variables)
+    if name is not None:
+        filled.attrs = {**filled.attrs, "name": name}
+    return filled

@@ -1,0 +1,127 @@
+"""Sums over a neighbourhood of each pixel: discs and rings, by FFT."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["disk_kernel", "kernel_sum", "ring_kernel"]
+
+# Radii that name a whole number of pixels in degrees miss it by rounding.
+TOLERANCE = 1e-9
+
+
+def _squared_radius(r_out: tuple[float, float]) -> np.ndarray:
+    """Return the squared distance from the middle in units of the radius, on a grid that holds it."""
+    ny, nx = (int(np.floor(r * (1.0 + TOLERANCE))) for r in (r_out[1], r_out[0]))
+    y, x = np.mgrid[-ny : ny + 1, -nx : nx + 1]
+    scale = [max(r, np.finfo(float).tiny) for r in r_out]
+    return (x / scale[0]) ** 2 + (y / scale[1]) ** 2
+
+
+def disk_kernel(radius: tuple[float, float]) -> np.ndarray:
+    """Return a disc of ones.
+
+    Parameters
+    ----------
+    radius : (float, float)
+        Radius in pixels along x and y.
+
+    Returns
+    -------
+    kernel : ndarray
+        Shape (odd, odd), one where the pixel centre is not farther than the radius.
+
+    Examples
+    --------
+    >>> int(disk_kernel((1.0, 1.0)).sum())
+    5
+    """
+    return (_squared_radius(radius) <= 1.0 + TOLERANCE).astype(float)
+
+
+def ring_kernel(r_in: tuple[float, float], r_out: tuple[float, float]) -> np.ndarray:
+    """Return a ring of ones.
+
+    Parameters
+    ----------
+    r_in, r_out : (float, float)
+        Inner and outer radius in pixels along x and y; both belong to the ring.
+
+    Returns
+    -------
+    kernel : ndarray
+        Shape (odd, odd).
+
+    Examples
+    --------
+    >>> ring_kernel((1.0, 1.0), (1.0, 1.0)).astype(int)
+    array([[0, 1, 0],
+           [1, 0, 1],
+           [0, 1, 0]])
+    """
+    outer = _squared_radius(r_out)
+    if min(r_in) <= 0:
+        return (outer <= 1.0 + TOLERANCE).astype(float)
+    inner = outer * (r_out[0] / r_in[0]) ** 2
+    return ((outer <= 1.0 + TOLERANCE) & (inner >= 1.0 - TOLERANCE)).astype(float)
+
+
+def kernel_sum(images: np.ndarray, kernels: list[np.ndarray]) -> list[np.ndarray]:
+    """Sum images over kernels of zeros and ones centred on each pixel; zero beyond the edges.
+
+    Parameters
+    ----------
+    images : ndarray
+        Shape (..., ny, nx), not negative.
+    kernels : list of ndarray
+        Each of shape (odd, odd).
+
+    Returns
+    -------
+    sums : list of ndarray
+        One array shaped like `images` for each kernel; int64 for integers (exact), else
+        float64: never negative, and exactly zero where nothing but zeros was summed.
+    """
+    from scipy import fft
+
+    whole = images.dtype.kind in "iub"
+    ny, nx = images.shape[-2:]
+    height = max(k.shape[0] for k in kernels)
+    width = max(k.shape[1] for k in kernels)
+    shape = (
+        fft.next_fast_len(ny + height // 2, real=True),
+        fft.next_fast_len(nx + width // 2, real=True),
+    )
+    planes = [images.astype(float, copy=False)]
+    if not whole:
+        planes.append((images > 0).astype(float))
+    spectra = [fft.rfft2(plane, shape) for plane in planes]
+    sums = []
+    for kernel in kernels:
+        transfer = fft.rfft2(_centered(kernel, shape), shape)
+        found = [fft.irfft2(s * transfer, shape)[..., :ny, :nx] for s in spectra]
+        if whole:
+            sums.append(np.rint(found[0]).astype(np.int64))
+            continue
+        total = np.maximum(found[0], 0.0)
+        total[found[1] < 0.5] = 0.0
+        sums.append(total)
+    return sums
+
+
+def _centered(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return the kernel in a larger frame with its middle at the origin, wrapped around."""
+    if kernel.shape[0] > shape[0] or kernel.shape[1] > shape[1]:
+        kernel = _cropped(kernel, shape)
+    frame = np.zeros(shape)
+    frame[: kernel.shape[0], : kernel.shape[1]] = kernel
+    return np.roll(frame, (-(kernel.shape[0] // 2), -(kernel.shape[1] // 2)), axis=(0, 1))
+
+
+def _cropped(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return the middle part of a kernel that is larger than the frame."""
+    parts = []
+    for size, limit in zip(kernel.shape, shape, strict=True):
+        half = min(size // 2, (limit - 1) // 2)
+        parts.append(slice(size // 2 - half, size // 2 + half + 1))
+    return kernel[tuple(parts)]

@@ -1,0 +1,135 @@
+"""Where a region may be turned to around a point so that it meets nothing excluded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xgamma.numerics.tangent import Figure
+
+__all__ = ["angular_size", "pixel_grid", "reflected_angles", "turned", "wobble_angles"]
+
+TURN = 2.0 * np.pi
+
+
+def pixel_grid(half: int, even: bool, low: float, high: float) -> np.ndarray:
+    """Return the centres of a square grid of pixels that lie in an annulus.
+
+    Parameters
+    ----------
+    half : int
+        Half the number of pixels along a side.
+    even : bool
+        Whether the number of pixels is even, so that centres lie at half numbers.
+    low, high : float
+        Radii of the annulus, pixels.
+
+    Returns
+    -------
+    z : ndarray of complex
+        Positions from the middle.
+    """
+    line = np.arange(-half, half) + 0.5 if even else np.arange(-half, half + 1).astype(float)
+    square = line**2
+    distance = square[:, np.newaxis] + square
+    iy, ix = np.nonzero((distance >= max(low, 0.0) ** 2) & (distance <= high**2))
+    return line[ix] + 1j * line[iy]
+
+
+def angular_size(z: np.ndarray) -> float:
+    """Return the angle under which a set of positions is seen from the origin, radians.
+
+    Examples
+    --------
+    >>> float(round(angular_size(np.array([1 + 1j, 1 - 1j])), 3))
+    1.571
+    """
+    angles = np.angle(z)
+    size = float(angles.max() - angles.min())
+    if size > np.pi:
+        angles = angles % TURN
+        size = float(angles.max() - angles.min())
+    return size
+
+
+def turned(z: np.ndarray, angle: float) -> np.ndarray:
+    """Return positions turned back by an angle, counter-clockwise on the image, radians."""
+    return z * np.exp(-1j * angle)
+
+
+def _near(excluded: np.ndarray, figure: Figure) -> np.ndarray:
+    """Return the excluded positions that a turned figure can reach at all."""
+    distance, radius = np.abs(excluded), abs(figure.center)
+    return excluded[np.abs(distance - radius) <= figure.reach + 1.0]
+
+
+def reflected_angles(
+    figure: Figure,
+    size: float,
+    excluded: np.ndarray,
+    increment: float,
+    min_distance: float,
+    min_distance_input: float,
+    max_number: int,
+) -> list[float]:
+    """Return angles that turn a figure to places next to each other, free of exclusions.
+
+    Parameters
+    ----------
+    figure : Figure
+        On region, on a plane around the pointing position.
+    size : float
+        Angle under which it is seen from there, radians.
+    excluded : ndarray of complex
+        Positions that an off region must not contain.
+    increment : float
+        Step when a place is not free, radians.
+    min_distance, min_distance_input : float
+        Additional angles between off regions, and next to the on region, radians.
+    max_number : int
+        Largest number of regions.
+
+    Returns
+    -------
+    angles : list of float
+        Radians, increasing; the first place is the nearest to the on region.
+    """
+    near = _near(excluded, figure)
+    step = size + min_distance
+    end = TURN - step - min_distance_input
+    angles: list[float] = []
+    angle = step + min_distance_input
+    while angle < end and len(angles) < max_number:
+        if near.size and figure.contains(turned(near, angle)).any():
+            angle += increment
+        else:
+            angles.append(angle)
+            angle += step
+    return angles
+
+
+def wobble_angles(figure: Figure, excluded: np.ndarray, number: int) -> list[float]:
+    """Return the angles of regions placed evenly on the circle through the on region.
+
+    Parameters
+    ----------
+    figure : Figure
+        On region.
+    excluded : ndarray of complex
+        Positions that an off region must not contain (or lie next to, for a point).
+    number : int
+        Regions besides the on region.
+
+    Returns
+    -------
+    angles : list of float
+        Radians; those with exclusions left out.
+    """
+    near = _near(excluded, figure)
+    angles = []
+    for k in range(1, number + 1):
+        angle = k * TURN / (number + 1)
+        back = turned(near, angle)
+        inside = np.abs(back - figure.center) < 1.0 if figure.radius == 0 else figure.contains(back)
+        if not inside.any():
+            angles.append(angle)
+    return angles
