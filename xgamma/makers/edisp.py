@@ -51,16 +51,21 @@ def kernel(
     at = energy_edges / energy_true[:, np.newaxis]
     weights = grid_axis(ds, "offset").weights(offset)
     # The density is linear in offset between nodes, so is its cumulative distribution: it is
-    # enough to have that at the nodes. Where a negative density cannot be excluded it must be
+    # enough to have that at the nodes. A density that extrapolation makes negative must be
     # clipped before it is summed, so there the whole distribution is interpolated.
     nodes = np.moveaxis(cumulative_at(np.maximum(matrix, 0.0), migra_edges, at), 2, 0)
     shape = nodes.shape[1:]
     out = sparse_weights(weights) @ nodes.reshape(nodes.shape[0], -1)
-    edge = weights.valid & ~weights.inside if matrix.min() >= 0 else weights.valid
-    if edge.any():
-        dense = np.maximum(apply_weights(matrix, weights.take(edge), 2), 0.0)
-        out[edge] = np.moveaxis(cumulative_at(dense, migra_edges, at), 2, 0).reshape(edge.sum(), -1)
-    return kernel_from_cumulative(out.reshape(offset.size, *shape), axis=2, threshold=THRESHOLD)
+    out = out.reshape(offset.size, *shape)
+    everywhere = np.arange(energy_true.size)
+    outer = np.flatnonzero(weights.valid & ~weights.inside)
+    negative = np.flatnonzero((matrix < 0).any(axis=(1, 2)))
+    for points, rows in ((outer, everywhere), (np.flatnonzero(weights.valid), negative)):
+        if points.size and rows.size:
+            dense = np.maximum(apply_weights(matrix[rows], weights.take(points), 2), 0.0)
+            part = cumulative_at(dense, migra_edges, at[rows])
+            out[np.ix_(points, rows)] = np.moveaxis(part, 2, 0)
+    return kernel_from_cumulative(out, axis=2, threshold=THRESHOLD)
 
 
 def migration(

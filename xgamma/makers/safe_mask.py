@@ -349,13 +349,13 @@ def safe_mask(
 
 
 def _combine(ds: xr.Dataset, parts: list[xr.Variable]) -> xr.Variable:
-    """AND the masks, small ones first, over the dims of the counts."""
-    dims = ("energy", *(d for d in ("y", "x") if d in ds.dims))
-    mask = xr.Variable((), True)
-    for part in sorted(parts, key=lambda p: p.ndim):
+    """AND the masks over the dims of the counts, spatial dims first as the makers lay them out."""
+    spatial = tuple(d for d in ("y", "x") if d in ds.dims)
+    dims = (*spatial, "energy")
+    first, *rest = sorted(parts, key=lambda p: -p.ndim) or [xr.Variable((), True)]
+    if first.ndim < len(dims):
+        first = first.set_dims({d: ds.sizes[d] for d in dims})
+    mask = first.transpose(*dims)
+    for part in rest:
         mask = mask & part
-    missing = {d: ds.sizes[d] for d in dims if d not in mask.dims}
-    if missing:
-        mask = mask.set_dims({d: ds.sizes[d] for d in dims})
-    mask = mask.transpose(*dims)
-    return xr.Variable(dims, mask.data, variable_attrs("mask_safe"))
+    return xr.Variable(dims, mask.data, variable_attrs("mask_safe")).transpose("energy", *spatial)
