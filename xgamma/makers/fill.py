@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3 import observation
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers import background as background_
 from xgamma.makers import counts as counts_
 from xgamma.makers import edisp as edisp_
@@ -72,6 +73,20 @@ def _check_selection(select: Iterable[str]) -> tuple[str, ...]:
             f"select={unknown[0]!r} is not something to fill: choose from {', '.join(SELECTION)}."
         )
     return wanted
+
+
+def _for_pointlike(wanted: tuple[str, ...], obs: xr.DataTree) -> tuple[str, ...]:
+    """Warn that point-like responses hold for one on region only, and leave out what they lack."""
+    if not set(wanted) - {"counts"} or not observation.is_pointlike(obs):
+        return wanted
+    left_out = [name for name in ("psf",) if name in wanted and name not in obs.children]
+    also = f"; it has no {left_out[0]}, which is left out" if left_out else ""
+    warnings.warn(
+        f"Run {observation.obs_id(obs)} has point-like responses, made for a cut around one source: its exposure does not hold elsewhere on the map{also}.",
+        XGammaWarning,
+        stacklevel=3,
+    )
+    return tuple(name for name in wanted if name not in left_out)
 
 
 def fill_variables(
@@ -152,6 +167,7 @@ def fill(
         from xgamma.makers.spectrum import fill_spectrum
 
         return fill_spectrum(ds, obs, wanted, background_oversampling, name=name, **options)
+    wanted = _for_pointlike(wanted, obs)
     limit = None if offset_limit is None else to_value(offset_limit, "deg", "offset_limit")
     field = Field(ds, obs, limit)
     check_size(ds, wanted)
