@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in, require_same_axis
-from xgamma.datasets.onoff import background, is_onoff, reco_dims, safe
+from xgamma.datasets.onoff import background, is_onoff, safe
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
@@ -55,7 +55,6 @@ class Mosaic:
         self.onoff = OnOffSum()
         self.livetime = 0.0
         self.count = 0
-        self._checked: set[int] = set()
 
     # --- adding -----------------------------------------------------------------------
 
@@ -368,22 +367,32 @@ def row_sums(ds: xr.Dataset) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
     """Return counts and background of one run, summed over its safe pixels, as a row of `obs`."""
     if ds.sizes.get("obs") != 1 or "counts" not in ds or "counts_sum" in ds:
         return {}
-    mask = np.asarray(safe(ds).data)
-    spatial = tuple(range(1, mask.ndim))
-    arrays = {"counts_sum": ds["counts"].variable.transpose(*reco_dims(ds)).data}
-    if is_onoff(ds):
-        if "counts_off" in ds:
-            arrays["counts_off_sum"] = ds["counts_off"].variable.transpose(*reco_dims(ds)).data
-        if all(name in ds for name in ONOFF):
-            arrays["background_sum"] = background(ds).values
-    elif "background" in ds:
-        arrays["background_sum"] = ds["background"].variable.transpose(*reco_dims(ds)).data
-    sums = {}
-    for name, values in arrays.items():
-        good = mask & np.isfinite(values)
-        total = np.asarray(values).sum(axis=spatial, dtype=float, where=good)
-        sums[name] = (total[np.newaxis], variable_attrs(name))
-    return sums
+    names = {"counts_sum": "counts"}
+    if not is_onoff(ds):
+        names["background_sum"] = "background"
+    elif "counts_off" in ds:
+        names["counts_off_sum"] = "counts_off"
+    dims = (*_spatial(ds, FINE), "energy")
+    mask = np.asarray(safe(ds).transpose(*dims).data)
+    arrays = {key: _values(ds, name, dims) for key, name in names.items() if name in ds}
+    if all(name in ds for name in ONOFF):
+        arrays["background_sum"] = background(ds).transpose(*dims).values
+    return {
+        key: (_sum_under(values, mask)[np.newaxis], variable_attrs(key))
+        for key, values in arrays.items()
+    }
+
+
+def _sum_under(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the sum of values under a mask over all axes but the last, float64."""
+    finite = values.dtype.kind in "iub" or np.isfinite(values).all()
+    masked = values * mask if finite else np.where(mask & np.isfinite(values), values, 0)
+    # One axis after the other: numpy sums long rows several times faster than short ones.
+    while masked.ndim > 1:
+        masked = (
+            masked.reshape(masked.shape[0], -1).sum(axis=0, dtype=float).reshape(masked.shape[1:])
+        )
+    return masked.astype(float, copy=False)
 
 
 def _shift(source: Any, target: str) -> float:
