@@ -8,6 +8,7 @@ sky is computed from the labels, so cutouts and coarsened maps stay right.
 from __future__ import annotations
 
 import functools
+import threading
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,9 @@ _WCS_KEYWORDS = [
     "RADESYS",
     "EQUINOX",
 ]
+
+# WCS objects are shared between threads, and wcslib keeps its state in them.
+_WCS_LOCK = threading.Lock()
 
 Grid = tuple[tuple[float, float, int], tuple[float, float, int]]
 
@@ -420,7 +424,8 @@ def _grid_solid_angle(key: tuple[tuple[str, Any], ...], grid: Grid) -> np.ndarra
 
 
 def _pix_to_world(wcs: WCS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    lon, lat = wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
+    with _WCS_LOCK:
+        lon, lat = wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
     lon, lat = lon.reshape(x.shape), lat.reshape(x.shape)
     # A cylindrical projection goes round and round: beyond half a turn from its centre a
     # pixel would be a copy of one on the other side.
@@ -623,7 +628,8 @@ def lonlat_to_pix(obj: Any, lon: Any, lat: Any) -> tuple[np.ndarray, np.ndarray]
     """Return labels of longitudes and latitudes in degrees in the map's own frame."""
     lon, lat = np.broadcast_arrays(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
     wcs = wcs_of(obj)
-    x, y = wcs.wcs_world2pix(lon.ravel(), lat.ravel(), 0)
+    with _WCS_LOCK:
+        x, y = wcs.wcs_world2pix(lon.ravel(), lat.ravel(), 0)
     return x.reshape(lon.shape), y.reshape(lon.shape)
 
 
