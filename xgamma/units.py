@@ -1,4 +1,7 @@
-"""Units and positions: from what a user writes to numbers in a known unit."""
+"""Units and positions: from what a user writes to numbers in a known unit.
+
+astropy is imported inside the functions: `import xgamma` should cost little more than xarray.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from astropy import units as u
 
 from xgamma.errors import UnitError, XGammaError
 
 if TYPE_CHECKING:
+    from astropy import units as u
     from astropy.coordinates import SkyCoord
     from astropy.time import Time
 
@@ -43,6 +46,8 @@ def parse_unit(text: str | u.UnitBase) -> u.UnitBase:
     >>> parse_unit("1/s/MeV/sr") == parse_unit("MeV-1 s-1 sr-1")
     True
     """
+    from astropy import units as u
+
     if isinstance(text, u.UnitBase):
         return text
     cleaned = text.strip()
@@ -85,6 +90,8 @@ def conversion(source: str, target: str) -> float:
     >>> conversion("km", "m")
     1000.0
     """
+    from astropy import units as u
+
     try:
         return float(parse_unit(source).to(parse_unit(target)))
     except u.UnitConversionError:
@@ -122,6 +129,8 @@ def to_value(value: Any, unit: str, name: str = "value") -> Any:
     >>> to_value(2, "deg")
     2.0
     """
+    from astropy import units as u
+
     wanted = parse_unit(unit)
     if isinstance(value, xr.DataArray):
         value = quantity(value)
@@ -166,6 +175,8 @@ def quantity(array: xr.DataArray) -> u.Quantity:
     >>> quantity(xr.DataArray([1.0, 2.0], dims="energy", attrs={"units": "TeV"}))
     <Quantity [1., 2.] TeV>
     """
+    from astropy import units as u
+
     return u.Quantity(np.asarray(array.values), parse_unit(array.attrs.get("units", "")))
 
 
