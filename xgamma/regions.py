@@ -157,7 +157,7 @@ def region_mask(obj: Any, regions: Any, inside: bool = True) -> xr.DataArray:
     """
     from regions import PixCoord
 
-    x, y = sky._labels(obj)
+    x, y = sky.labels_of(obj)
     grid_x, grid_y = np.meshgrid(x, y)
     mask = np.zeros(grid_x.shape, dtype=bool)
     for region in parse_regions(regions):
@@ -169,7 +169,7 @@ def region_mask(obj: Any, regions: Any, inside: bool = True) -> xr.DataArray:
             )
         else:
             mask |= pixels.contains(PixCoord(grid_x, grid_y))
-    return sky._label(
+    return sky.label_map(
         obj, mask if inside else ~mask, False, "in region" if inside else "outside region", ""
     )
 

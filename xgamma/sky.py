@@ -1,24 +1,33 @@
-"""The sky: pixel labels to positions and back, and the index that guards the frame.
+"""The sky: from pixel labels to positions and back.
 
-``y`` and ``x`` are pixel numbers, counted from 0, in the frame of one parent WCS whose
-FITS keywords are the attributes of the scalar coordinate ``wcs``. Everything about the
-sky is computed from the labels, so cutouts and coarsened maps stay right.
+``y`` and ``x`` are pixel numbers, counted from 0, in the frame of one parent WCS (see
+`xgamma.frame`). Everything about the sky is computed from the labels, so cutouts and
+coarsened maps stay right.
 """
 
 from __future__ import annotations
 
 import functools
 import threading
-import warnings
-from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from xarray.indexes import Index
 
 from xgamma.axes import coord_variable
 from xgamma.errors import FrameError
+from xgamma.frame import (
+    FrameIndex,
+    drop_frame,
+    frame_attrs,
+    frame_of,
+    header_key,
+    make_wcs_attrs,
+    set_frame,
+    wcs_attrs,
+    wcs_from_key,
+    wcs_of,
+)
 from xgamma.numerics import sphere
 from xgamma.units import position as parse_position
 from xgamma.units import to_value
@@ -32,359 +41,33 @@ __all__ = [
     "center",
     "drop_frame",
     "frame_of",
+    "label_step",
     "lonlat",
+    "lonlat_to_pix",
+    "make_wcs_attrs",
+    "parse_width",
+    "pix_to_world",
     "pixel_scale",
+    "pixel_vectors",
+    "position_vector",
+    "rotation_from_icrs",
     "separation",
     "set_frame",
     "solid_angle",
+    "wcs_attrs",
     "wcs_of",
+    "world_to_pix",
 ]
 
 # Parent grids up to this many pixels have their geometry computed once and sliced.
 PARENT_CACHE_PIXELS = 2_000_000
-# Keywords that say how large the parent image is, not where its pixels lie.
-SIZE_KEYWORDS = {"NAXIS1", "NAXIS2"}
-_WCS_KEYWORDS = [
-    "WCSAXES",
-    "CTYPE1",
-    "CTYPE2",
-    "CRPIX1",
-    "CRPIX2",
-    "CRVAL1",
-    "CRVAL2",
-    "CDELT1",
-    "CDELT2",
-    "CUNIT1",
-    "CUNIT2",
-    "PC1_1",
-    "PC1_2",
-    "PC2_1",
-    "PC2_2",
-    "LONPOLE",
-    "LATPOLE",
-    "RADESYS",
-    "EQUINOX",
-]
-
 # WCS objects are shared between threads, and wcslib keeps its state in them.
 _WCS_LOCK = threading.Lock()
 
 Grid = tuple[tuple[float, float, int], tuple[float, float, int]]
 
 
-def _header_key(attrs: Mapping[Any, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return the WCS keywords of a mapping as a hashable key."""
-    return tuple(
-        (str(k), float(v) if isinstance(v, (int, float, np.number)) else str(v))
-        for k, v in sorted(attrs.items(), key=lambda item: str(item[0]))
-        if str(k) in _WCS_KEYWORDS or str(k).startswith("PV")
-    )
-
-
-@functools.lru_cache(maxsize=64)
-def _wcs_from_key(key: tuple[tuple[str, Any], ...]) -> WCS:
-    from astropy.io import fits
-    from astropy.wcs import WCS
-
-    header = fits.Header()
-    for name, value in key:
-        header[name] = int(value) if name == "WCSAXES" else value
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return WCS(header)
-
-
-def wcs_attrs(wcs: WCS, shape: tuple[int, int] | None = None) -> dict[str, Any]:
-    """Return the FITS keywords of a celestial WCS, all of them, as attributes.
-
-    Parameters
-    ----------
-    wcs : `~astropy.wcs.WCS`
-        A two-dimensional celestial WCS.
-    shape : (ny, nx), optional
-        Size of the parent image.
-
-    Returns
-    -------
-    attrs : dict
-        Keyword to value.
-    """
-    header = wcs.to_header()
-    attrs: dict[str, Any] = {
-        "WCSAXES": 2,
-        **{f"CTYPE{i}": wcs.wcs.ctype[i - 1] for i in (1, 2)},
-        **{f"CRPIX{i}": float(wcs.wcs.crpix[i - 1]) for i in (1, 2)},
-        **{f"CRVAL{i}": float(wcs.wcs.crval[i - 1]) for i in (1, 2)},
-        **{f"CDELT{i}": float(wcs.wcs.get_cdelt()[i - 1]) for i in (1, 2)},
-        **{f"CUNIT{i}": "deg" for i in (1, 2)},
-    }
-    for key in header:
-        if (key in _WCS_KEYWORDS or key.startswith("PV")) and key not in attrs:
-            attrs[key] = header[key]
-    if shape is not None:
-        attrs["NAXIS1"], attrs["NAXIS2"] = int(shape[1]), int(shape[0])
-    return attrs
-
-
-def make_wcs_attrs(
-    center: SkyCoord, npix: tuple[int, int], binsz: tuple[float, float], proj: str, frame: str
-) -> dict[str, Any]:
-    """Return the keywords of an image centred on a position.
-
-    Parameters
-    ----------
-    center : SkyCoord
-        Centre of the image and reference point of the projection.
-    npix : (nx, ny)
-        Number of pixels.
-    binsz : (dx, dy)
-        Pixel size in degrees.
-    proj : str
-        FITS projection code, for instance ``"CAR"``, ``"TAN"``, ``"AIT"``.
-    frame : {"icrs", "galactic", "fk5"}
-        Celestial frame.
-
-    Returns
-    -------
-    attrs : dict
-        Keyword to value.
-
-    Raises
-    ------
-    FrameError
-        If the projection or the frame is not known.
-    """
-    from astropy.wcs import WCS
-
-    names = {"icrs": ("RA---", "DEC--"), "fk5": ("RA---", "DEC--"), "galactic": ("GLON-", "GLAT-")}
-    if frame not in names:
-        raise FrameError(f"frame={frame!r} is not known: use one of {', '.join(names)}.")
-    at = center.transform_to(frame)
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = [prefix + proj.upper() for prefix in names[frame]]
-    wcs.wcs.crpix = [(npix[0] + 1) / 2.0, (npix[1] + 1) / 2.0]
-    wcs.wcs.crval = [at.spherical.lon.deg, at.spherical.lat.deg]
-    wcs.wcs.cdelt = [-binsz[0], binsz[1]]
-    if frame != "galactic":
-        wcs.wcs.radesys = frame.upper()
-    if frame == "fk5":
-        wcs.wcs.equinox = 2000.0
-    try:
-        wcs.wcs.set()
-    except Exception as error:
-        raise FrameError(
-            f"proj={proj!r} is not a FITS projection that works here ({str(error).splitlines()[-1]}): use for example CAR, TAN or AIT."
-        ) from None
-    return wcs_attrs(wcs, (npix[1], npix[0]))
-
-
-class FrameIndex(Index):
-    """Guard of the scalar coordinate ``wcs``: maps on different frames do not combine.
-
-    xarray asks the index whenever two objects meet; it compares the keywords that place
-    pixels on the sky. It lives at run time only: the attributes are the file form, and
-    `set_frame` puts the index back after reading.
-    """
-
-    def __init__(self, attrs: Mapping[Any, Any]):
-        self.attrs = dict(attrs)
-        self._key = _header_key(attrs)
-
-    @classmethod
-    def from_variables(
-        cls, variables: Mapping[Any, xr.Variable], *, options: Mapping[str, Any]
-    ) -> FrameIndex:
-        """Build from the one scalar variable."""
-        (variable,) = variables.values()
-        return cls(variable.attrs)
-
-    @classmethod
-    def concat(
-        cls,
-        indexes: Iterable[FrameIndex],  # type: ignore[override]
-        dim: Hashable,
-        positions: Iterable[Iterable[int]] | None = None,
-    ) -> FrameIndex:
-        """Keep the common frame, or refuse."""
-        first, *rest = indexes
-        for other in rest:
-            first.join(other)
-        return first
-
-    def create_variables(
-        self, variables: Mapping[Any, xr.Variable] | None = None
-    ) -> dict[Hashable, xr.Variable]:
-        """Return the scalar variable with the keywords of this frame."""
-        names = list(variables) if variables else ["wcs"]
-        return {name: xr.Variable((), 0, attrs=self.attrs) for name in names}
-
-    def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
-        """Tell whether both place pixels alike (to a billionth of a degree)."""
-        return isinstance(other, FrameIndex) and _same_key(self._key, other._key)
-
-    def join(self, other: FrameIndex, how: str = "inner") -> FrameIndex:  # type: ignore[override]
-        """Return the common frame.
-
-        Raises
-        ------
-        FrameError
-            If the frames differ.
-        """
-        if not self.equals(other):
-            raise FrameError(
-                f"Different sky frames ({_difference(self._key, other._key)}): reproject one of the maps first."
-            )
-        return self
-
-    def reindex_like(self, other: FrameIndex, **_: Any) -> dict[Hashable, Any]:  # type: ignore[override]
-        """Nothing moves: a frame has no positions."""
-        self.join(other)
-        return {}
-
-    def isel(self, indexers: Mapping[Any, Any]) -> FrameIndex:
-        """A cutout has the frame of its mosaic."""
-        return self
-
-    def sel(self, labels: dict[Any, Any], **_: Any) -> Any:
-        """Refuse: the frame is not a label.
-
-        Raises
-        ------
-        FrameError
-            Always.
-        """
-        raise FrameError("The coordinate 'wcs' holds the sky frame and cannot be selected by.")
-
-    def to_pandas_index(self) -> Any:
-        """Return a one-element pandas index (xarray asks for it in some paths)."""
-        import pandas as pd
-
-        return pd.Index([0], name="wcs")
-
-    def rename(
-        self, name_dict: Mapping[Any, Hashable], dims_dict: Mapping[Any, Hashable]
-    ) -> FrameIndex:
-        """A new name changes nothing in the frame."""
-        return self
-
-    def copy(self, deep: bool = True) -> FrameIndex:
-        """Return itself: it is never changed."""
-        return self
-
-    def __copy__(self) -> FrameIndex:
-        return self
-
-    def __deepcopy__(self, memo: Any = None) -> FrameIndex:
-        return self
-
-    def __repr__(self) -> str:
-        values = dict(self._key)
-        return f"FrameIndex({values.get('CTYPE1')}, {values.get('CTYPE2')})"
-
-    def _repr_inline_(self, max_width: int) -> str:
-        return repr(self)[:max_width]
-
-
-def _same_key(a: tuple[tuple[str, Any], ...], b: tuple[tuple[str, Any], ...]) -> bool:
-    if a == b:
-        return True
-    first, second = dict(a), dict(b)
-    defaults = {"PC1_1": 1.0, "PC2_2": 1.0, "PC1_2": 0.0, "PC2_1": 0.0, "EQUINOX": 2000.0}
-    for name in first.keys() | second.keys():
-        x, y = (d.get(name, defaults.get(name)) for d in (first, second))
-        if isinstance(x, float) and isinstance(y, float):
-            if abs(x - y) > 1e-9 * max(1.0, abs(x)):
-                return False
-        elif x != y:
-            return False
-    return True
-
-
-def _difference(a: tuple[tuple[str, Any], ...], b: tuple[tuple[str, Any], ...]) -> str:
-    first, second = dict(a), dict(b)
-    names = sorted(first.keys() | second.keys())
-    texts = [
-        f"{n} {first.get(n)} against {second.get(n)}"
-        for n in names
-        if first.get(n) != second.get(n)
-    ]
-    return ", ".join(texts[:3])
-
-
-def set_frame(obj: Any) -> Any:
-    """Attach the `FrameIndex` to the coordinate ``wcs``, after reading or building.
-
-    Parameters
-    ----------
-    obj : Dataset, DataArray
-        An object with the scalar coordinate (or, just read, variable) ``wcs``.
-
-    Returns
-    -------
-    obj : Dataset or DataArray
-        With the index; unchanged if there is no ``wcs``.
-    """
-    if isinstance(obj, xr.Dataset) and "wcs" in obj.data_vars:
-        obj = obj.set_coords("wcs")
-    if "wcs" not in obj.coords or "wcs" in obj.xindexes:
-        return obj
-    return obj.set_xindex("wcs", FrameIndex)
-
-
-def drop_frame(obj: Any) -> Any:
-    """Detach the `FrameIndex`, for writing; the attributes stay.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        Any object.
-
-    Returns
-    -------
-    obj : Dataset or DataArray
-        Without the index.
-    """
-    return obj.drop_indexes("wcs") if "wcs" in obj.xindexes else obj
-
-
-def _frame_attrs(obj: Any) -> dict[Hashable, Any]:
-    if "wcs" not in obj.coords:
-        raise FrameError(
-            "There is no coordinate 'wcs', so no sky frame: make maps with xg.create_map."
-        )
-    return coord_variable(obj, "wcs").attrs
-
-
-def wcs_of(obj: Any) -> WCS:
-    """Return the parent WCS of a map.
-
-    Parameters
-    ----------
-    obj : Dataset or DataArray
-        A map with the coordinate ``wcs``.
-
-    Returns
-    -------
-    wcs : `~astropy.wcs.WCS`
-        In the parent's pixel numbers: pixel (0, 0) is the label ``x=0, y=0``. Shared; do not change it.
-
-    Raises
-    ------
-    FrameError
-        If there is no ``wcs``.
-    """
-    return _wcs_from_key(_header_key(_frame_attrs(obj)))
-
-
-def frame_of(obj: Any) -> str:
-    """Return the name of the celestial frame: ``icrs``, ``fk5`` or ``galactic``."""
-    attrs = _frame_attrs(obj)
-    if str(attrs["CTYPE1"]).startswith("GLON"):
-        return "galactic"
-    return str(attrs.get("RADESYS", "ICRS")).strip().lower()
-
-
-def _labels(obj: Any, irf: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def labels_of(obj: Any, irf: bool = False) -> tuple[np.ndarray, np.ndarray]:
     names = ("x_irf", "y_irf") if irf else ("x", "y")
     if names[0] not in obj.coords or names[1] not in obj.coords:
         raise FrameError(
@@ -408,7 +91,7 @@ def _grid_vectors(key: tuple[tuple[str, Any], ...], grid: Grid) -> np.ndarray:
     """Return read-only unit vectors (3, ny, nx) of a regular grid of labels; NaN off the sky."""
     (x0, dx, nx), (y0, dy, ny) = grid
     x, y = np.meshgrid(x0 + dx * np.arange(nx), y0 + dy * np.arange(ny))
-    lon, lat = _pix_to_world(_wcs_from_key(key), x, y)
+    lon, lat = _pix_to_world(wcs_from_key(key), x, y)
     vectors = sphere.lonlat_to_vector(lon, lat)
     vectors.setflags(write=False)
     return vectors
@@ -442,9 +125,9 @@ def _regular(labels: np.ndarray, step: float) -> tuple[float, float, int]:
 
 def _geometry(obj: Any, irf: bool, function: Any) -> np.ndarray:
     """Evaluate a cached grid function on the labels of a map, by slicing its parent if small."""
-    attrs = _frame_attrs(obj)
-    key = _header_key(attrs)
-    x, y = _labels(obj, irf)
+    attrs = frame_attrs(obj)
+    key = header_key(attrs)
+    x, y = labels_of(obj, irf)
     dims = ("x_irf", "y_irf") if irf else ("x", "y")
     dx, dy = (label_step(obj, d) for d in dims)
     nx, ny = int(attrs.get("NAXIS1", 0)), int(attrs.get("NAXIS2", 0))
@@ -497,10 +180,10 @@ def lonlat(obj: Any, irf: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
     array([21.75, 22.25])
     """
     lon, lat = sphere.vector_to_lonlat(pixel_vectors(obj, irf))
-    return _label(obj, lon, irf, "longitude", "deg"), _label(obj, lat, irf, "latitude", "deg")
+    return label_map(obj, lon, irf, "longitude", "deg"), label_map(obj, lat, irf, "latitude", "deg")
 
 
-def _label(obj: Any, values: np.ndarray, irf: bool, long_name: str, units: str) -> xr.DataArray:
+def label_map(obj: Any, values: np.ndarray, irf: bool, long_name: str, units: str) -> xr.DataArray:
     dims = ("y_irf", "x_irf") if irf else ("y", "x")
     coords = {d: obj.coords[d].variable for d in dims}
     array = xr.DataArray(
@@ -508,7 +191,7 @@ def _label(obj: Any, values: np.ndarray, irf: bool, long_name: str, units: str) 
     )
     return array.assign_coords(
         xr.Coordinates(
-            {"wcs": obj.coords["wcs"].variable}, indexes={"wcs": FrameIndex(_frame_attrs(obj))}
+            {"wcs": obj.coords["wcs"].variable}, indexes={"wcs": FrameIndex(frame_attrs(obj))}
         )
     )
 
@@ -535,7 +218,7 @@ def solid_angle(obj: Any, irf: bool = False) -> xr.DataArray:
     >>> float(omega.sum().round(7))
     0.0003046
     """
-    return _label(obj, _geometry(obj, irf, _grid_solid_angle), irf, "solid angle", "sr")
+    return label_map(obj, _geometry(obj, irf, _grid_solid_angle), irf, "solid angle", "sr")
 
 
 def position_vector(obj: Any, position: Any) -> np.ndarray:
@@ -574,7 +257,7 @@ def separation(obj: Any, position: Any, irf: bool = False) -> xr.DataArray:
     1.0
     """
     values = sphere.separation(pixel_vectors(obj, irf), position_vector(obj, position))
-    return _label(obj, values, irf, "separation", "deg")
+    return label_map(obj, values, irf, "separation", "deg")
 
 
 def pixel_scale(obj: Any, irf: bool = False) -> tuple[float, float]:
@@ -593,7 +276,7 @@ def center(obj: Any, irf: bool = False) -> SkyCoord:
     >>> center(create_map((83.5, 22), "1 deg", "0.5 deg")).to_string(precision=2)
     '83.50 22.00'
     """
-    x, y = _labels(obj, irf)
+    x, y = labels_of(obj, irf)
     return pix_to_world(obj, np.array(0.5 * (x[0] + x[-1])), np.array(0.5 * (y[0] + y[-1])))
 
 

@@ -1,0 +1,249 @@
+"""The data model as data: the variables that a dataset may hold, and the check against them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.axes import edges
+from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.units import parse_unit
+
+__all__ = [
+    "MODEL_VERSION",
+    "VARIABLES",
+    "Variable",
+    "kind",
+    "require",
+    "validate",
+    "variable_attrs",
+]
+
+MODEL_VERSION = 1
+IRF_MIN_PIXELS = 3
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One canonical variable: its name, dimensions, unit, kind of value and meaning."""
+
+    name: str
+    dims: tuple[str, ...]
+    units: str | None
+    dtype: str
+    long_name: str
+    optional_dims: tuple[str, ...] = ()
+
+
+RECO = ("energy", "y", "x")
+TRUE = ("energy_true", "y", "x")
+IRF = ("energy_true", "y_irf", "x_irf")
+ROW = ("obs", "energy")
+
+VARIABLES: dict[str, Variable] = {
+    v.name: v
+    for v in (
+        Variable("counts", RECO, "", "number", "counts"),
+        Variable("background", RECO, "", "number", "background counts"),
+        Variable("counts_off", RECO, "", "number", "off counts"),
+        Variable("acceptance", RECO, "", "number", "acceptance"),
+        Variable("acceptance_off", RECO, "", "number", "off acceptance"),
+        Variable("mask_safe", RECO, None, "bool", "safe data range"),
+        Variable("mask_fit", RECO, None, "bool", "fit range"),
+        Variable("exposure", TRUE, "m2 s", "number", "exposure"),
+        Variable(
+            "psf",
+            ("energy_true", "rad", "y_irf", "x_irf"),
+            "sr-1",
+            "number",
+            "point spread function",
+        ),
+        Variable("psf_exposure", IRF, "m2 s", "number", "exposure that weights the PSF"),
+        Variable(
+            "edisp",
+            ("energy_true", "energy", "y_irf", "x_irf"),
+            "",
+            "number",
+            "energy dispersion",
+            ("migra",),
+        ),
+        Variable("edisp_exposure", IRF, "m2 s", "number", "exposure that weights the dispersion"),
+        Variable("gti_start", ("gti",), "s", "number", "start of the good time intervals"),
+        Variable("gti_stop", ("gti",), "s", "number", "stop of the good time intervals"),
+        Variable("obs_id", ("obs",), None, "any", "observation"),
+        Variable("livetime", ("obs",), "s", "number", "live time"),
+        Variable("ontime", ("obs",), "s", "number", "on time"),
+        Variable("pointing_lon", ("obs",), "deg", "number", "right ascension of the pointing"),
+        Variable("pointing_lat", ("obs",), "deg", "number", "declination of the pointing"),
+        Variable("time_start", ("obs",), "s", "number", "start of the observation"),
+        Variable("time_stop", ("obs",), "s", "number", "stop of the observation"),
+        Variable("telescope", ("obs",), None, "any", "telescope"),
+        Variable("off_regions", ("obs",), None, "any", "off regions, DS9 text"),
+        Variable("counts_sum", ROW, "", "number", "safe counts of the run"),
+        Variable("counts_off_sum", ROW, "", "number", "safe off counts of the run"),
+        Variable("background_sum", ROW, "", "number", "safe background of the run"),
+        Variable("background_norm", ROW, "", "number", "factor on the background"),
+        Variable("background_norm_error", ROW, "", "number", "error of that factor"),
+        Variable("background_norm_group", ROW, None, "number", "group of energy bins"),
+        Variable("background_norm_counts", ROW, "", "number", "counts used for the norm"),
+        Variable("background_norm_npred", ROW, "", "number", "background used for the norm"),
+        Variable("background_tilt", ROW, "", "number", "tilt of the background"),
+        Variable("background_tilt_error", ROW, "", "number", "error of the tilt"),
+    )
+}
+SPATIAL = {"y", "x", "y_irf", "x_irf"}
+AXES = ("energy", "energy_true", "rad", "migra")
+ONOFF = ("counts_off", "acceptance", "acceptance_off")
+
+
+def variable_attrs(name: str, **extra: Any) -> dict[str, Any]:
+    """Return the attributes that a canonical variable carries."""
+    spec = VARIABLES[name]
+    attrs: dict[str, Any] = {"long_name": spec.long_name}
+    if spec.units is not None:
+        attrs["units"] = spec.units
+    return attrs | extra
+
+
+def kind(ds: xr.Dataset) -> str:
+    """Return what a dataset is.
+
+    Parameters
+    ----------
+    ds : Dataset
+        A dataset of this library.
+
+    Returns
+    -------
+    kind : {"map", "map_onoff", "spectrum", "spectrum_onoff"}
+        A spectrum has no ``y`` and ``x``; an on-off dataset has an acceptance or off counts.
+
+    Examples
+    --------
+    >>> from xgamma.axes import energy_axis
+    >>> from xgamma.model import create_map
+    >>> kind(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
+    'map'
+    """
+    base = "map" if "x" in ds.dims and "y" in ds.dims else "spectrum"
+    return f"{base}_onoff" if any(name in ds for name in ONOFF) else base
+
+
+def _issues_of_axes(ds: xr.Dataset) -> list[str]:
+    found = []
+    for dim in AXES:
+        if dim not in ds.dims and dim not in ds.coords:
+            continue
+        try:
+            values = edges(ds, dim)
+        except (AxisError, MissingDataError) as error:
+            found.append(str(error))
+            continue
+        if not np.all(np.diff(values) > 0):
+            found.append(f"The edges of the axis {dim!r} do not increase: sort the axis.")
+        try:
+            parse_unit(str(ds[dim].attrs.get("units", "")))
+        except XGammaError as error:
+            found.append(f"The axis {dim!r}: {error}")
+    return found
+
+
+def _issues_of_variable(name: str, variable: xr.Variable) -> list[str]:
+    spec = VARIABLES[name]
+    found = []
+    allowed = set(spec.dims) | set(spec.optional_dims)
+    extra = [str(d) for d in variable.dims if d not in allowed]
+    if extra:
+        found.append(
+            f"{name} has the dimension {extra[0]!r}, but is defined over {', '.join(spec.dims)}: reduce or rename it."
+        )
+    if spec.dtype == "bool" and variable.dtype != bool:
+        found.append(f"{name} has dtype {variable.dtype}, but is a mask: use .astype(bool).")
+    if spec.dtype == "number" and variable.dtype.kind not in "iuf":
+        found.append(f"{name} has dtype {variable.dtype}, but holds numbers: convert it.")
+    if spec.units:
+        text = str(variable.attrs.get("units", ""))
+        try:
+            if not parse_unit(text).is_equivalent(parse_unit(spec.units)):
+                found.append(
+                    f"{name} has the units {text!r}, but is a quantity in {spec.units!r}: set attrs['units']."
+                )
+        except XGammaError as error:
+            found.append(f"{name}: {error}")
+    return found
+
+
+def _issues_of_frame(ds: xr.Dataset) -> list[str]:
+    spatial = [d for d in ("y", "x", "y_irf", "x_irf") if d in ds.dims]
+    if not spatial:
+        return []
+    if "wcs" not in ds.coords:
+        return ["There is no coordinate 'wcs', so no sky frame: make maps with xg.create_map."]
+    if "wcs" not in ds.xindexes:
+        return [
+            "The coordinate 'wcs' has no FrameIndex: open files with xg.open, or call xgamma.sky.set_frame(ds)."
+        ]
+    found = [
+        f"The dimension {d!r} has no pixel labels: keep the coordinate {d!r} when you rebuild a map."
+        for d in spatial
+        if d not in ds.coords
+    ]
+    for d in spatial:
+        if d in ds.coords and ds.sizes[d] > 1:
+            steps = np.diff(ds[d].values)
+            if not np.allclose(steps, steps[0], rtol=1e-6):
+                found.append(f"The pixel labels {d!r} are not evenly spaced: reindex the map.")
+    return found
+
+
+def validate(ds: xr.Dataset, errors: str = "raise") -> list[str]:
+    """Check a dataset against the data model and report every issue at once.
+
+    Parameters
+    ----------
+    ds : Dataset
+        A dataset.
+    errors : {"raise", "return"}
+        Whether to raise when there are issues, or to return them.
+
+    Returns
+    -------
+    issues : list of str
+        Sentences that name the variable and the mend; empty when all is well.
+
+    Raises
+    ------
+    XGammaError
+        If there are issues and ``errors="raise"``.
+
+    Examples
+    --------
+    >>> from xgamma.axes import energy_axis
+    >>> from xgamma.model import create_map
+    >>> validate(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
+    []
+    """
+    found = _issues_of_frame(ds) + _issues_of_axes(ds)
+    for name in ds.variables:
+        if name in VARIABLES:
+            found += _issues_of_variable(str(name), ds.variables[name])
+    version = ds.attrs.get("model_version", MODEL_VERSION)
+    if int(version) > MODEL_VERSION:
+        found.append(
+            f"The dataset follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
+        )
+    if found and errors == "raise":
+        raise XGammaError("This dataset does not follow the data model:\n- " + "\n- ".join(found))
+    return found
+
+
+def require(ds: xr.Dataset, *names: str) -> None:
+    """Raise a `MissingDataError` that names the first variable a dataset lacks."""
+    for name in names:
+        if name not in ds:
+            raise MissingDataError(
+                f"The dataset {ds.attrs.get('name', '')!r} has no {name!r}: fill it first with ds.gamma.fill(obs)."
+            )
