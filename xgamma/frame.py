@@ -30,6 +30,7 @@ __all__ = [
     "frame_of",
     "header_key",
     "make_wcs_attrs",
+    "require_frame",
     "set_frame",
     "wcs_attrs",
     "wcs_from_key",
@@ -57,6 +58,11 @@ _WCS_KEYWORDS = [
     "RADESYS",
     "EQUINOX",
 ]
+AXIS_TYPES = {
+    "icrs": ("RA---", "DEC--"),
+    "fk5": ("RA---", "DEC--"),
+    "galactic": ("GLON-", "GLAT-"),
+}
 
 
 def header_key(attrs: Mapping[Any, Any]) -> tuple[tuple[str, Any], ...]:
@@ -114,6 +120,12 @@ def wcs_attrs(wcs: WCS, shape: tuple[int, int] | None = None) -> dict[str, Any]:
     return attrs
 
 
+def require_frame(frame: str) -> None:
+    """Raise a `FrameError` unless maps can be made in this celestial frame."""
+    if frame not in AXIS_TYPES:
+        raise FrameError(f"frame={frame!r} is not known: use one of {', '.join(AXIS_TYPES)}.")
+
+
 def make_wcs_attrs(
     center: SkyCoord, npix: tuple[int, int], binsz: tuple[float, float], proj: str, frame: str
 ) -> dict[str, Any]:
@@ -144,12 +156,10 @@ def make_wcs_attrs(
     """
     from astropy.wcs import WCS
 
-    names = {"icrs": ("RA---", "DEC--"), "fk5": ("RA---", "DEC--"), "galactic": ("GLON-", "GLAT-")}
-    if frame not in names:
-        raise FrameError(f"frame={frame!r} is not known: use one of {', '.join(names)}.")
+    require_frame(frame)
     at = center.transform_to(frame)
     wcs = WCS(naxis=2)
-    wcs.wcs.ctype = [prefix + proj.upper() for prefix in names[frame]]
+    wcs.wcs.ctype = [prefix + proj.upper() for prefix in AXIS_TYPES[frame]]
     wcs.wcs.crpix = [(npix[0] + 1) / 2.0, (npix[1] + 1) / 2.0]
     wcs.wcs.crval = [at.spherical.lon.deg, at.spherical.lat.deg]
     wcs.wcs.cdelt = [-binsz[0], binsz[1]]

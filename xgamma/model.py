@@ -194,6 +194,7 @@ def create_map(
         nx, ny = (int(np.rint(w / b)) for w, b in zip(size, scale, strict=True))
     if nx < 1 or ny < 1:
         raise FrameError(f"width={width!r} is less than a pixel of {binsz!r}: give a larger width.")
+    sky.require_frame(frame)
     at = parse_position(center, frame)
     header = sky.make_wcs_attrs(at, (nx, ny), scale, proj, frame)
     variables = _axis_variables(energy, energy_true, rad, migra)
