@@ -27,6 +27,10 @@ from xgamma.model import create_map, create_spectrum, validate
 _LAZY: dict[str, str] = {
     "fill": "xgamma.makers.fill",
     "reduce": "xgamma.makers.reduce",
+    "effective_livetime_map": "xgamma.makers.livetime_map",
+    "observation_time_map": "xgamma.makers.livetime_map",
+    "reflected_regions": "xgamma.makers.reflected",
+    "theta2": "xgamma.datasets.theta2",
     "safe_mask": "xgamma.makers.safe_mask",
     "stack": "xgamma.datasets.stack:stack_all",
     "set_options": "xgamma.options",

@@ -174,6 +174,24 @@ class GammaDataset(_Shared):
 
         return phase_background(self._obj, obs, on_phase=on_phase, off_phase=off_phase, **kwargs)
 
+    def significance(self, correlation_radius: Any = None, **kwargs: Any) -> xr.Dataset:
+        """Significance of the excess. See `xgamma.datasets.significance.significance`."""
+        from xgamma.datasets.significance import significance
+
+        return significance(self._obj, correlation_radius, **kwargs)
+
+    def significance_profile(self, center: Any, radii: Any, **kwargs: Any) -> xr.Dataset:
+        """Excess in rings. See `xgamma.datasets.significance.significance_profile`."""
+        from xgamma.datasets.significance import significance_profile
+
+        return significance_profile(self._obj, center, radii, **kwargs)
+
+    def cumulative(self) -> xr.Dataset:
+        """Per-run table with running sums. See `xgamma.datasets.cumulative.cumulative`."""
+        from xgamma.datasets.cumulative import cumulative
+
+        return cumulative(self._obj)
+
     @property
     def alpha(self) -> xr.DataArray:
         """Ratio of the acceptances. See `xgamma.datasets.onoff.alpha`."""
@@ -371,6 +389,11 @@ class GammaDataTree:
         return select_events(self._obj, **conditions)
 
     # --- collections --------------------------------------------------------------------
+    def cumulative(self, region: Any = None) -> xr.Dataset:
+        """Per-run table with running sums. See `xgamma.datasets.cumulative.cumulative`."""
+        from xgamma.datasets.cumulative import cumulative
+
+        return cumulative(self._obj, region)
 
     # --- io -----------------------------------------------------------------------------
 

@@ -1,0 +1,122 @@
+"""Counts, background, excess and significance against livetime, run after run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.datasets.onoff import is_onoff, ratio
+from xgamma.datasets.stack import row_sums
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.numerics.statistics import cash_significance, li_ma
+
+__all__ = ["cumulative"]
+
+SUMS = ("counts_sum", "background_sum", "counts_off_sum")
+
+
+def _rows(ds: xr.Dataset, region: Any) -> dict[str, np.ndarray]:
+    """Return the per-run sums of a dataset, shape (n_obs,) each."""
+    name = ds.attrs.get("name", "")
+    if region is not None:
+        if "x" not in ds.dims or "counts" not in ds or ds.sizes.get("obs") != 1:
+            raise XGammaError(
+                f"region= needs maps of single runs, which {name!r} is not: use xg.reduce(..., stack=False)."
+            )
+        from xgamma.regions import region_mask
+
+        mask = region_mask(ds, region)
+        if "mask_safe" in ds:
+            mask = mask & ds["mask_safe"]
+        else:
+            mask = mask.expand_dims(energy=ds.sizes["energy"]).assign_coords(energy=ds["energy"])
+        ds = ds.assign(mask_safe=mask)
+        ds = ds.drop_vars([n for n in SUMS if n in ds])
+    found = row_sums(ds)
+    arrays = {n: found[n][0] if n in found else ds[n].values for n in SUMS if n in found or n in ds}
+    if "counts_sum" not in arrays or "background_sum" not in arrays or "obs_id" not in ds:
+        raise MissingDataError(
+            f"The dataset {name!r} does not know the counts and background of its runs: stack it with xg.reduce or ds.gamma.stack, or pass the tree of xg.reduce(..., stack=False)."
+        )
+    rows = {n: np.asarray(v, dtype=float).sum(axis=1) for n, v in arrays.items()}
+    rows["obs_id"] = np.atleast_1d(ds["obs_id"].values)
+    rows["livetime"] = np.atleast_1d(ds["livetime"].values).astype(float)
+    rows["onoff"] = np.full(rows["livetime"].size, is_onoff(ds))
+    return rows
+
+
+def cumulative(obj: xr.Dataset | xr.DataTree, region: Any = None) -> xr.Dataset:
+    """Return the per-run table, and its running sums with their significance.
+
+    Parameters
+    ----------
+    obj : DataTree or Dataset
+        Collection of datasets of single runs, or a stacked dataset, which keeps the sums of
+        its runs.
+    region : region, DS9 text or path of a .reg file, optional
+        Of maps of a collection, count only there.
+
+    Returns
+    -------
+    table : Dataset
+        Along ``obs``: ``obs_id``; ``livetime`` (s), ``counts``, ``background``, ``excess`` and
+        ``significance`` of each run; ``livetime_sum``, ``counts_sum``, ``background_sum``,
+        ``excess_sum`` and ``significance_sum`` of this and all earlier rows. Li & Ma with off
+        counts, otherwise Cash. Only safe bins count.
+
+    Raises
+    ------
+    MissingDataError
+        If the sums of the runs are not known.
+    XGammaError
+        If on-off and plain datasets are mixed, or `region` does not fit.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> from xgamma.dl3 import simulate_observation
+    >>> runs = [simulate_observation("83.63d 22.51d", seed=i, obs_id=i) for i in (1, 2)]
+    >>> empty = xg.create_map("83.63d 22.01d", "2 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    >>> table = cumulative(xg.reduce(runs, into=empty))
+    >>> bool(table.counts_sum[1] == table.counts.sum())
+    True
+    """
+    datasets = (
+        [obj]
+        if isinstance(obj, xr.Dataset)
+        else [node.to_dataset() for node in obj.children.values()]
+    )
+    if not datasets:
+        raise MissingDataError("The collection is empty: there is nothing to sum.")
+    parts = [_rows(ds, region) for ds in datasets]
+    if len({bool(p["onoff"][0]) for p in parts}) > 1:
+        raise XGammaError("On-off and plain datasets cannot be added up in one table.")
+    rows = {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
+    onoff = bool(rows["onoff"][0]) and "counts_off_sum" in rows
+    columns: dict[str, np.ndarray] = {"obs_id": rows["obs_id"]}
+    for suffix, add in (("", np.asarray), ("_sum", np.cumsum)):
+        n_on, expected = add(rows["counts_sum"]), add(rows["background_sum"])
+        columns[f"livetime{suffix}"] = add(rows["livetime"])
+        columns[f"counts{suffix}"], columns[f"background{suffix}"] = n_on, expected
+        columns[f"excess{suffix}"] = n_on - expected
+        if onoff:
+            n_off = add(rows["counts_off_sum"])
+            value = li_ma(n_on, n_off, ratio(expected, n_off))
+        else:
+            value = np.where(
+                expected > 0, cash_significance(n_on, np.where(expected > 0, expected, 1.0)), np.nan
+            )
+        columns[f"significance{suffix}"] = np.asarray(value)
+    return xr.Dataset(
+        {name: xr.Variable("obs", values, _attrs(name)) for name, values in columns.items()}
+    )
+
+
+def _attrs(name: str) -> dict[str, str]:
+    if name == "obs_id":
+        return {"long_name": "observation"}
+    base = name.removesuffix("_sum")
+    text = f"summed {base}" if name != base else base
+    return {"long_name": text, "units": "s" if base == "livetime" else ""}

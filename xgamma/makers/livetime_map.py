@@ -1,0 +1,139 @@
+"""Maps of time: how long each pixel was in the field of view, and effectively."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.axes import axis_coords, centers_in
+from xgamma.dl3 import observation
+from xgamma.errors import AxisError
+from xgamma.irf.response import grid_axis, response, values_of
+from xgamma.numerics.interpolation import apply_weights
+from xgamma.units import to_value
+
+__all__ = ["effective_livetime_map", "observation_time_map"]
+
+SECONDS_PER_HOUR = 3600.0
+
+
+def _largest_offset(obs: xr.DataTree, offset_max: Any) -> float:
+    """Return the field of view: as asked for, or the last offset of the effective area."""
+    if offset_max is not None:
+        return float(to_value(offset_max, "deg", "offset_max"))
+    return float(grid_axis(response(obs, "aeff"), "offset").nodes[-1])
+
+
+def _map(into: xr.Dataset, dims: tuple[str, ...], values: np.ndarray, name: str) -> xr.DataArray:
+    coords: dict[str, Any] = {d: into.coords[d].variable for d in ("y", "x")}
+    if "energy_true" in dims:
+        coords |= axis_coords(into, "energy_true")
+    array = xr.DataArray(
+        values,
+        dims=dims,
+        coords=coords,
+        name=name,
+        attrs={"units": "h", "long_name": name.replace("_", " ")},
+    )
+    return array.assign_coords(into[["wcs"]].coords)
+
+
+def observation_time_map(
+    observations: Iterable[xr.DataTree], into: xr.Dataset, offset_max: Any = None
+) -> xr.DataArray:
+    """Sum the live time for which each pixel was in the field of view.
+
+    Parameters
+    ----------
+    observations : Store or iterable of DataTree
+        Runs.
+    into : Dataset
+        Map template.
+    offset_max : Quantity or str, optional
+        Radius of the field of view; the last offset of each run's effective area when absent.
+
+    Returns
+    -------
+    time : DataArray
+        Dims ``(y, x)``, hours.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> from xgamma.dl3 import simulate_observation
+    >>> obs = simulate_observation("83.63d 22.51d", seed=0)
+    >>> empty = xg.create_map("83.63d 22.01d", "4 deg", "0.1 deg")
+    >>> time = observation_time_map([obs, obs], empty, offset_max="1 deg")
+    >>> round(float(time.max()) * 3600 / obs.gamma.livetime, 6)
+    2.0
+    """
+    total = np.zeros((into.sizes["y"], into.sizes["x"]))
+    for obs in observations:
+        offset = sky.separation(into, observation.pointing(obs)).values
+        with np.errstate(invalid="ignore"):
+            total[offset < _largest_offset(obs, offset_max)] += observation.livetime(obs)
+    return _map(into, ("y", "x"), total / SECONDS_PER_HOUR, "observation_time")
+
+
+def effective_livetime_map(
+    observations: Iterable[xr.DataTree], into: xr.Dataset, offset_max: Any = None
+) -> xr.DataArray:
+    """Sum the live time, weighted by the effective area relative to that on axis.
+
+    Parameters
+    ----------
+    observations : Store or iterable of DataTree
+        Runs.
+    into : Dataset
+        Map template with an axis of true energy.
+    offset_max : Quantity or str, optional
+        Radius of the field of view; the last offset of each run's effective area when absent.
+
+    Returns
+    -------
+    time : DataArray
+        Dims ``(energy_true, y, x)``, hours; zero where the area on axis is zero.
+
+    Raises
+    ------
+    AxisError
+        If the template has no true energies.
+
+    Notes
+    -----
+    The offset is taken from the pointing of each run. gammapy 2.1 takes it from the middle of
+    the map, so its result is right for one pointing only.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> from xgamma.dl3 import simulate_observation
+    >>> obs = simulate_observation("83.63d 22.51d", seed=0)
+    >>> empty = xg.create_map("83.63d 22.51d", "4 deg", "0.5 deg", xg.energy_axis(1, 10, 2))
+    >>> effective_livetime_map([obs], empty, offset_max="1 deg").dims
+    ('energy_true', 'y', 'x')
+    """
+    if "energy_true" not in into.coords:
+        raise AxisError("The template has no axis 'energy_true': pass energy= to xg.create_map.")
+    energy = centers_in(into, "energy_true", "TeV")
+    shape = (into.sizes["y"], into.sizes["x"])
+    total = np.zeros((energy.size, *shape))
+    for obs in observations:
+        aeff = response(obs, "aeff")
+        offset = sky.separation(into, observation.pointing(obs)).values
+        with np.errstate(invalid="ignore"):
+            seen = offset < _largest_offset(obs, offset_max)
+        at = np.append(0.0, offset[seen])
+        area = values_of(aeff, "aeff", ("energy_true", "offset"), "m2")
+        area = apply_weights(area, grid_axis(aeff, "energy_true").weights(energy), 0)
+        weights = grid_axis(aeff, "offset").weights(at, constant_edges=True)
+        area = np.maximum(apply_weights(area, weights, 1), 0.0)
+        relative = np.zeros_like(area)
+        np.divide(area, area[:, :1], out=relative, where=area[:, :1] > 0)
+        total[:, seen] += relative[:, 1:] * observation.livetime(obs)
+    dims = ("energy_true", "y", "x")
+    return _map(into, dims, total / SECONDS_PER_HOUR, "effective_livetime")
