@@ -193,6 +193,19 @@ class GammaDataset(_Shared):
         return cumulative(self._obj)
 
     @property
+    def off_regions(self) -> dict[Any, list[Any]]:
+        """Off regions of each run. See `xgamma.plot_regions.off_regions`."""
+        from xgamma.plot_regions import off_regions
+
+        return off_regions(self._obj)
+
+    def plot_regions(self, ax: Any = None) -> Any:
+        """Draw on and off regions. See `xgamma.plot_regions.plot_regions`."""
+        from xgamma.plot_regions import plot_regions
+
+        return plot_regions(self._obj, ax)
+
+    @property
     def alpha(self) -> xr.DataArray:
         """Ratio of the acceptances. See `xgamma.datasets.onoff.alpha`."""
         from xgamma.datasets.onoff import alpha

@@ -404,7 +404,7 @@ def _shift(source: Any, target: str) -> float:
 
 def _join_rows(rows: list[dict[str, tuple[np.ndarray, dict[str, Any]]]]) -> dict[str, xr.Variable]:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    sizes = [next(iter(row.values()))[0].size for row in rows]
+    sizes = [next(iter(row.values()))[0].shape[0] for row in rows]
     out = {}
     for name in names:
         attrs = next(row[name][1] for row in rows if name in row)

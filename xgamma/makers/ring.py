@@ -45,8 +45,6 @@ def angle(value: Any, name: str, low: float = 0.0) -> float:
 
 def _inputs(ds: xr.Dataset, exclusion: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return safe counts, safe background, and where both may be taken as off, each (energy, y, x)."""
-    if "x" not in ds.dims:
-        raise XGammaError("A ring background needs a map: for a spectrum use reflected_background.")
     require(ds, "counts")
     require(ds, "background")
     dims = reco_dims(ds)
@@ -70,6 +68,8 @@ def _off_images(
 
 
 def _pixels(ds: xr.Dataset, radius: float) -> tuple[float, float]:
+    if "x" not in ds.dims:
+        raise XGammaError("A ring background needs a map: for a spectrum use reflected_background.")
     scale = sky.pixel_scale(ds)
     return radius / scale[0], radius / scale[1]
 

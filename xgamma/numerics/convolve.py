@@ -60,7 +60,7 @@ def ring_kernel(r_in: tuple[float, float], r_out: tuple[float, float]) -> np.nda
            [0, 1, 0]])
     """
     outer = _squared_radius(r_out)
-    if min(r_in) <= 0:
+    if min(r_in) < TOLERANCE * min(r_out):
         return (outer <= 1.0 + TOLERANCE).astype(float)
     inner = outer * (r_out[0] / r_in[0]) ** 2
     return ((outer <= 1.0 + TOLERANCE) & (inner >= 1.0 - TOLERANCE)).astype(float)
