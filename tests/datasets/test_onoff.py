@@ -19,7 +19,7 @@ def spectrum(seed, off_mean=3.0, safe=None, obs_id=1):
     ds = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, N))
     ds = ds.assign(counts=("energy", rng.poisson(2.0, N)))
     ds = to_onoff(ds, rng.poisson(off_mean, N), rng.integers(1, 4, N), rng.integers(1, 30, N))
-    ds = ds.assign(obs_id=("obs", [obs_id]), livetime=("obs", [100.0]), ontime=("obs", [110.0]))
+    ds = ds.assign(obs_id=("obs", [obs_id]), livetime=("obs", [100.0], {"units": "s"}))
     return ds if safe is None else ds.assign(mask_safe=("energy", np.array(safe)))
 
 
