@@ -6,6 +6,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import xarray as xr
@@ -15,6 +16,7 @@ from xgamma.datasets.stack import Mosaic
 from xgamma.dl3 import observation
 from xgamma.errors import FrameError, XGammaError, XGammaWarning
 from xgamma.makers.fill import SELECTION, fill
+from xgamma.makers.parallel import default_workers, in_order
 from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
 from xgamma.units import to_value
 
@@ -148,6 +150,7 @@ def reduce(
     errors: str = "raise",
     progress: bool | None = None,
     name: str | None = None,
+    workers: int | None = None,
     **fill_options: Any,
 ) -> Any:
     """Reduce observations into one stacked dataset, or one dataset each.
@@ -178,6 +181,8 @@ def reduce(
         Show a progress bar; on a terminal or in a notebook when absent.
     name : str, optional
         Name of the result.
+    workers : int, optional
+        Threads that work on runs; two (or one, on one processor) when absent.
     **fill_options
         Further options of `fill`.
 
@@ -216,7 +221,8 @@ def reduce(
         "background": background,
         "fill_options": fill_options,
     }
-    datasets = reduce_each(observations, into, options, errors, progress)
+    threads = default_workers() if workers is None else workers
+    datasets = reduce_each(observations, into, options, errors, progress, threads)
     if not stack:
         return collect(datasets, name)
     mosaic = Mosaic(into)
@@ -230,30 +236,46 @@ def reduce(
 
 
 def reduce_each(
-    observations: Any, into: xr.Dataset, options: dict[str, Any], errors: str, progress: bool | None
+    observations: Any,
+    into: xr.Dataset,
+    options: dict[str, Any],
+    errors: str,
+    progress: bool | None,
+    workers: int = 1,
 ) -> Iterator[xr.Dataset]:
-    """Yield the reduced dataset of each run, holding one at a time."""
-    runs = observations if hasattr(observations, "__iter__") else iter(observations)
-    for obs in _progress(_opened(runs, errors), _length(observations), progress):
-        try:
-            yield reduce_one(obs, into, **options)
-        except Exception as error:
-            report(observation.obs_id(obs), error, errors)
+    """Yield the reduced dataset of each run in order, holding a few at a time.
 
+    Parameters
+    ----------
+    observations, into, errors, progress, workers
+        As in `reduce`.
+    options : dict
+        Keywords of `reduce_one`.
 
-def _opened(runs: Any, errors: str) -> Iterator[xr.DataTree]:
-    """Yield the observations of a store or an iterable; one that cannot be opened is reported."""
-    ids = getattr(runs, "obs_ids", None)
-    if ids is None:
-        yield from runs
-        return
-    for obs_id in ids:
+    Yields
+    ------
+    ds : Dataset
+        Of each run that could be reduced; the others are reported.
+    """
+    runs = getattr(observations, "obs_ids", observations)
+
+    def work(run: Any) -> xr.Dataset:
+        # The ids of a store are opened where they are reduced, so that reading is shared too.
+        obs = observations[run] if runs is not observations else run
+        return reduce_one(obs, into, **options)
+
+    results: Iterable[tuple[Any, Callable[[], xr.Dataset]]]
+    if workers == 1:
+        results = ((run, partial(work, run)) for run in runs)
+    else:
+        results = in_order(work, runs, workers)
+    for run, result in _progress(results, _length(runs), progress):
         try:
-            obs = runs[obs_id]
+            ds = result()
         except Exception as error:
-            report(obs_id, error, errors)
+            report(run if runs is not observations else observation.obs_id(run), error, errors)
             continue
-        yield obs
+        yield ds
 
 
 def report(obs_id: Any, error: Exception, errors: str) -> None:
