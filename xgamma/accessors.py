@@ -298,6 +298,36 @@ class GammaDataset(_Shared):
 
         return asimov(self._obj, models, **kwargs)
 
+    def flux_points(self, source: str, energy_edges: Any = None, **kwargs: Any) -> xr.Dataset:
+        """Fit the norm of a source in bands of energy. See `xgamma.modeling.points.flux_points`."""
+        from xgamma.modeling.points import flux_points
+
+        return flux_points(self._obj, source, energy_edges, **kwargs)
+
+    def sensitivity(self, **kwargs: Any) -> xr.Dataset:
+        """Smallest flux that would be seen. See `xgamma.modeling.sensitivity.sensitivity`."""
+        from xgamma.modeling.sensitivity import sensitivity
+
+        return sensitivity(self._obj, **kwargs)
+
+    def excess_map(self, correlation_radius: Any = "0.1 deg", **kwargs: Any) -> xr.Dataset:
+        """Excess and significance in a disk around each pixel. See `xgamma.modeling.maps.excess_map`."""
+        from xgamma.modeling.maps import excess_map
+
+        return excess_map(self._obj, correlation_radius, **kwargs)
+
+    def ts_map(self, model: Any, **kwargs: Any) -> xr.Dataset:
+        """Fit a test source at every pixel. See `xgamma.modeling.maps.ts_map`."""
+        from xgamma.modeling.maps import ts_map
+
+        return ts_map(self._obj, model, **kwargs)
+
+    def sample_events(self, seed: Any, models: Any = None, **kwargs: Any) -> xr.DataTree:
+        """Draw events from models and background. See `xgamma.modeling.events.sample_events`."""
+        from xgamma.modeling.events import sample_events
+
+        return sample_events(self._obj, seed, models, **kwargs)
+
     def residuals(self, models: Any = None, method: str = "diff", **kwargs: Any) -> xr.DataArray:
         """Counts minus prediction. See `xgamma.modeling.predict.residuals`."""
         from xgamma.modeling.predict import residuals
@@ -423,6 +453,18 @@ class GammaDataTree:
         from xgamma.modeling.predict import with_models
 
         return with_models(self._obj, models)
+
+    def flux_points(self, source: str, energy_edges: Any = None, **kwargs: Any) -> xr.Dataset:
+        """Fit the norm of a source in bands of energy. See `xgamma.modeling.points.flux_points`."""
+        from xgamma.modeling.points import flux_points
+
+        return flux_points(self._obj, source, energy_edges, **kwargs)
+
+    def light_curve(self, source: str, energy_edges: Any = None, **kwargs: Any) -> xr.Dataset:
+        """Fit the norm of a source in intervals of time. See `xgamma.modeling.points.light_curve`."""
+        from xgamma.modeling.points import light_curve
+
+        return light_curve(self._obj, source, energy_edges, **kwargs)
 
     def stat_sum(self, models: Any = None, **kwargs: Any) -> float:
         """Sum of the fit statistics. See `xgamma.modeling.predict.stat_sum`."""

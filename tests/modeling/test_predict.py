@@ -245,8 +245,8 @@ def test_errors_are_sentences():
         ds.gamma.npred_signal(xg.SkyModel(xg.PowerLaw(), name="m"))
     with pytest.raises(XGammaError, match="neither a background nor models"):
         ds.drop_vars("background").gamma.npred([])
-    with pytest.raises(XGammaError, match="edisp='cubic' is not known"):
-        ds.gamma.npred(crab(), edisp="cubic")
+    with pytest.raises(XGammaError, match="scheme='cubic' is not known"):
+        ds.gamma.npred(crab(), scheme="cubic")
     with pytest.raises(XGammaError, match="method='x' is not known"):
         ds.gamma.residuals(crab(), method="x")
 

@@ -35,9 +35,11 @@ class Compiled:
     ----------
     ds : Dataset
         Any kind of dataset.
-    edisp : {"linear", "nearest"}
-        Whether the energy dispersion at a source is interpolated between the nodes of the
-        coarse grid, or that of the nearest node (as gammapy does).
+    scheme : {"exact", "gammapy"}
+        "exact" interpolates the energy dispersion at a source between the nodes of the
+        coarse grid, and averages the PSF of a point source over each pixel where it is.
+        "gammapy" does as gammapy 2.1: the dispersion of the nearest node, and a PSF centred
+        on a pixel and shared by the four pixels around the source, which widens it.
 
     Raises
     ------
@@ -45,10 +47,11 @@ class Compiled:
         If exposure, PSF or background hold NaN where they would be used.
     """
 
-    def __init__(self, ds: xr.Dataset, edisp: str = "linear") -> None:
-        if edisp not in {"linear", "nearest"}:
-            raise XGammaError(f"edisp={edisp!r} is not known: use 'linear' or 'nearest'.")
-        self.nearest = {"psf": False, "edisp": edisp == "nearest"}
+    def __init__(self, ds: xr.Dataset, scheme: str = "exact") -> None:
+        if scheme not in {"exact", "gammapy"}:
+            raise XGammaError(f"scheme={scheme!r} is not known: use 'exact' or 'gammapy'.")
+        self.scheme = scheme
+        self.nearest = {"psf": False, "edisp": scheme == "gammapy"}
         self.ds = ds
         self.name = ds.attrs.get("name")
         self.kind = kind(ds)
@@ -230,7 +233,7 @@ class Compiled:
         return irf[..., iy, ix] @ weights
 
     @cached_property
-    def _kernel_plan(self) -> tuple[int, list[tuple[np.ndarray, int, Any]], np.ndarray]:
+    def _kernel_plan(self) -> tuple[int, list[tuple[np.ndarray, int, Any, int]], np.ndarray]:
         """Return half width, groups of energies with one oversampling, and each energy's half."""
         psf = self.psf
         assert psf is not None
@@ -256,7 +259,7 @@ class Compiled:
             weights = convolution.kernel_weights(
                 half, int(factor), self.scale, centers, float(self.rad_edges[-1])
             )
-            groups.append((which, half, weights))
+            groups.append((which, half, weights, int(factor)))
         return int(halves.max()), groups, halves
 
     @property
@@ -273,18 +276,28 @@ class Compiled:
         profile = np.maximum(self.at_position(self.psf, "psf", y, x), 0.0)
         side = 2 * largest + 1
         kernels = np.zeros((n, side, side))
-        for which, half, weights in groups:
+        for which, half, weights, _ in groups:
             images = (weights @ profile[which].T).T.reshape(which.size, 2 * half + 1, -1)
             gap = largest - half
             inner = slice(gap, side - gap)
             kernels[which, inner, inner] = images
-        for i, half in enumerate(halves):
-            gap = largest - half
-            if gap:
-                kernels[i, :gap], kernels[i, side - gap :] = 0.0, 0.0
-                kernels[i, :, :gap], kernels[i, :, side - gap :] = 0.0, 0.0
-        total = kernels.sum(axis=(1, 2), keepdims=True)
-        return kernels / np.where(total > 0, total, 1.0)
+        return trim(kernels, largest - halves)
+
+    def point_image(self, y: float, x: float) -> np.ndarray:
+        """Return the PSF of a source at a pixel averaged over the pixels around it.
+
+        Shape (energy_true, k + 1, k + 1), each energy summing to one, its first pixel
+        `kernel_half` before the one that the position is in or just behind.
+        """
+        assert self.psf is not None
+        half, groups, halves = self._kernel_plan
+        profile = np.maximum(self.at_position(self.psf, "psf", y, x), 0.0)
+        factor = max(group[3] for group in groups)
+        centers = 0.5 * (self.rad_edges[1:] + self.rad_edges[:-1])
+        image = convolution.sampled_point(
+            profile, centers, float(self.rad_edges[-1]), self.scale, half, factor, y % 1.0, x % 1.0
+        )
+        return trim(image, half - halves)
 
     def containment(self, radius: float) -> np.ndarray:
         """Return the fraction of the PSF within a radius (radians) of the centre, per energy."""
@@ -343,3 +356,14 @@ class Compiled:
             f"{np.count_nonzero(~np.isfinite(npred))} bins (energy bins {bad.min()} to {bad.max()}): "
             "look at the model's parameters and the exposure there."
         )
+
+
+def trim(images: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Clear a border of each image, of its own width, and scale the rest to sum to one."""
+    side = images.shape[1]
+    for image, gap in zip(images, gaps, strict=True):
+        if gap:
+            image[:gap], image[side - gap :] = 0.0, 0.0
+            image[:, :gap], image[:, side - gap :] = 0.0, 0.0
+    total = images.sum(axis=(1, 2), keepdims=True)
+    return images / np.where(total > 0, total, 1.0)

@@ -93,12 +93,11 @@ class SourceTerm:
                 "give it spatial=, for example xg.PointSource(lon=, lat=)."
             )
         y, x = self._pixel(shape)
-        kernels = data.psf_kernels(y, x) if irf["psf"] else np.ones((data.true_energy.size, 1, 1))
         self.edisp = data.edisp_matrix(y, x, irf["edisp"])
         if isinstance(shape, PointSource) or shape.extent < POINT_LIKE * self._pixel_size():
-            image, box = self._point(y, x, kernels)
+            image, box = self._point(y, x)
         else:
-            image, box = self._extended(shape, y, x, kernels)
+            image, box = self._extended(shape, y, x, self._kernels(y, x))
         if irf["exposure"]:
             image = image * data.exposure[:, box[0], box[1]]
         self.response, self.box = np.ascontiguousarray(image), box
@@ -126,12 +125,20 @@ class SourceTerm:
         radius = region_radius(data)
         return exposure if radius is None else exposure * data.containment(radius)
 
-    def _point(self, y: float, x: float, kernels: np.ndarray) -> tuple[np.ndarray, Box]:
+    def _kernels(self, y: float, x: float) -> np.ndarray:
+        if self.model.apply_irf["psf"]:
+            return self.data.psf_kernels(y, x)
+        return np.ones((self.data.true_energy.size, 1, 1))
+
+    def _point(self, y: float, x: float) -> tuple[np.ndarray, Box]:
         if not (np.isfinite(y) and np.isfinite(x)):
-            return np.zeros((kernels.shape[0], 0, 0)), (slice(0, 0), slice(0, 0))
+            return np.zeros((self.data.true_energy.size, 0, 0)), (slice(0, 0), slice(0, 0))
         iy, ix = int(np.floor(y)), int(np.floor(x))
-        half = kernels.shape[1] // 2
-        image = split_point(kernels, y - iy, x - ix)
+        half = self.data.kernel_half if self.model.apply_irf["psf"] else 0
+        if self.data.scheme == "gammapy" or half == 0:
+            image = split_point(self._kernels(y, x), y - iy, x - ix)
+        else:
+            image = self.data.point_image(y, x)
         return self._clip(image, iy - half, ix - half)
 
     def _extended(

@@ -27,8 +27,10 @@ class Objective:
         Datasets.
     models : Models
         Models; their parameters are changed by a call.
-    edisp : {"linear", "nearest"}
+    scheme : {"exact", "gammapy"}
         See `Compiled`.
+    check_effect : bool
+        Whether to make sure that every free parameter changes the statistic.
 
     Raises
     ------
@@ -38,10 +40,16 @@ class Objective:
         If a source with free parameters lies outside of every dataset.
     """
 
-    def __init__(self, datasets: dict[str, xr.Dataset], models: Models, edisp: str = "linear"):
+    def __init__(
+        self,
+        datasets: dict[str, xr.Dataset],
+        models: Models,
+        scheme: str = "exact",
+        check_effect: bool = True,
+    ) -> None:
         self.models = models
         self.likelihoods: list[Likelihood] = [
-            likelihood_of(ds, models, edisp) for ds in datasets.values()
+            likelihood_of(ds, models, scheme) for ds in datasets.values()
         ]
         named = {n: p for n, p in models.named_parameters().items() if not p.frozen}
         if not named:
@@ -56,7 +64,8 @@ class Objective:
         self.scale = np.array([natural_scale(p) for p in self.parameters])
         self.calls = 0
         self.watch: Callable[[float], None] | None = None
-        self._check_effect()
+        if check_effect:
+            self._check_effect()
 
     @property
     def x(self) -> np.ndarray:
@@ -189,7 +198,7 @@ def fit(
     models: Model | Iterable[Model] | None = None,
     backend: str = "minuit",
     progress: bool = False,
-    edisp: str = "linear",
+    scheme: str = "exact",
     **options: Any,
 ) -> Any:
     """Fit models to one dataset or to many at once.
@@ -204,8 +213,8 @@ def fit(
         MIGRAD and HESSE of iminuit, or `scipy.optimize.minimize` with a numerical Hessian.
     progress : bool
         Whether to show the statistic as it falls.
-    edisp : {"linear", "nearest"}
-        Energy dispersion at a source interpolated, or of the nearest node.
+    scheme : {"exact", "gammapy"}
+        "gammapy" predicts as gammapy 2.1 does, to compare with it; see `Compiled`.
     **options : dict
         For minuit ``strategy`` (1), ``tol`` (0.1) and ``max_calls``; for scipy ``method``
         ("L-BFGS-B") and other arguments of `scipy.optimize.minimize`.
@@ -253,7 +262,7 @@ def fit(
     if not start:
         raise MissingDataError("There are no models to fit: pass models=, or use with_models.")
     fitted = start.copy()
-    objective = Objective(datasets_of(data), fitted, edisp)
+    objective = Objective(datasets_of(data), fitted, scheme)
     with optimize.progress_bar(objective, progress):
         minimum = optimize.BACKENDS[backend](objective, **options)
     return FitResult(objective, minimum, backend)

@@ -238,7 +238,7 @@ def alpha_of(data: Compiled) -> np.ndarray:
     return np.where(usable, on / np.where(usable, off, 1.0), 0.0)
 
 
-def likelihood_of(ds: xr.Dataset, models: Iterable[Any], edisp: str = "linear") -> Likelihood:
+def likelihood_of(ds: xr.Dataset, models: Iterable[Any], scheme: str = "exact") -> Likelihood:
     """Return the likelihood of a dataset with models.
 
     Parameters
@@ -247,7 +247,7 @@ def likelihood_of(ds: xr.Dataset, models: Iterable[Any], edisp: str = "linear") 
         Map or spectrum, on-off or not, or flux points.
     models : iterable of Model
         Models; those that act on other datasets are passed over.
-    edisp : {"linear", "nearest"}
+    scheme : {"exact", "gammapy"}
         See `Compiled`.
 
     Returns
@@ -256,11 +256,11 @@ def likelihood_of(ds: xr.Dataset, models: Iterable[Any], edisp: str = "linear") 
         Its ``stat_sum()`` reads the parameters of `models` at each call.
     """
     chosen = models if isinstance(models, Models) else Models(models)
-    if "dnde" in ds or ("norm" in ds and "ref_dnde" in ds):
-        from xgamma.modeling.flux_points import FluxPointsLikelihood
+    from xgamma.modeling.flux_points import FluxPointsLikelihood, is_flux_points
 
+    if is_flux_points(ds):
         return FluxPointsLikelihood(ds, chosen)  # type: ignore[return-value]
-    data = Compiled(ds, edisp)
+    data = Compiled(ds, scheme)
     return (
         WStatLikelihood(data, chosen)
         if data.kind.endswith("onoff")

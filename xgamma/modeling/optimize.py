@@ -61,8 +61,8 @@ def first_steps(objective: Objective) -> np.ndarray:
         if parameter.error > 0:
             steps.append(parameter.error / scale)
         elif parameter.name in {"lon_0", "lat_0"}:
-            # A fiftieth of a degree: a pixel, in whatever unit the angle has.
-            steps.append(0.02 * conversion("deg", parameter.unit) / scale)
+            # A fraction of any PSF: a wider step may jump to the next source.
+            steps.append(0.002 * conversion("deg", parameter.unit) / scale)
         else:
             steps.append(max(0.1 * abs(parameter._value / scale), 0.01))
     return np.abs(np.array(steps))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from xgamma.units import to_value
 
 if TYPE_CHECKING:
     from xgamma.modeling.spectral import Spectrum
 
-__all__ = ["plot_spectrum_model"]
+__all__ = ["plot_flux_points", "plot_spectrum", "plot_spectrum_model"]
 
 
 def axes_or_new(ax: Any) -> Any:
@@ -70,7 +71,104 @@ def plot_spectrum_model(
             alpha=0.3,
             lw=0,
         )
+    label_axes(ax, power)
+    return ax
+
+
+def plot_flux_points(ds: xr.Dataset, ax: Any = None, power: int = 2, **kwargs: Any) -> Any:
+    """Plot flux points with their errors, and arrows for upper limits.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Flux points, dim ``energy``.
+    ax : `~matplotlib.axes.Axes`, optional
+        Axes.
+    power : int
+        The flux is multiplied with ``E^power``.
+    **kwargs : dict
+        Passed to ``ax.errorbar``.
+
+    Returns
+    -------
+    ax : `~matplotlib.axes.Axes`
+        The axes.
+    """
+    from xgamma.modeling import flux_points as fp
+
+    ax = axes_or_new(ax)
+    energy = fp.reference_energies(ds)
+    low, high = fp.point_edges(ds)
+    scale, limits = energy**power, fp.upper_limits(ds)
+    value = np.where(limits, np.nan, fp.flux_values(ds, "dnde")) * scale
+    asymmetric = fp.has_values(ds, "dnde_errn") and fp.has_values(ds, "dnde_errp")
+    names = ("dnde_errn", "dnde_errp") if asymmetric else ("dnde_err", "dnde_err")
+    errors = np.array([fp.flux_values(ds, n) for n in names]) * scale
+    style = {"fmt": "o", "ms": 4, "lw": 1.2, **kwargs}
+    width = np.array([energy - low, high - energy])
+    drawn = ax.errorbar(energy, value, np.nan_to_num(errors), width, **style)
+    if fp.has_values(ds, "dnde_ul") and limits.any():
+        top = fp.flux_values(ds, "dnde_ul")[limits] * scale[limits]
+        color = drawn[0].get_color()
+        style = {**style, "fmt": "none", "color": color, "label": None}
+        ax.errorbar(energy[limits], top, 0.4 * top, width[:, limits], uplims=True, **style)
+    label_axes(ax, power)
+    return ax
+
+
+def plot_spectrum(
+    ds: xr.Dataset, models: Any = None, axes: Any = None, power: int = 2, **kwargs: Any
+) -> Any:
+    """Plot flux points with the model, its error band, and the residuals below.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Flux points.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    axes : pair of `~matplotlib.axes.Axes`, optional
+        For the spectrum and for the residuals.
+    power : int
+        The flux is multiplied with ``E^power``.
+    **kwargs : dict
+        Passed to `plot_flux_points`.
+
+    Returns
+    -------
+    axes : pair of `~matplotlib.axes.Axes`
+        The axes.
+    """
+    from xgamma.modeling import flux_points as fp
+    from xgamma.modeling.predict import chosen_models
+
+    chosen = chosen_models(ds, models)
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        _, axes = plt.subplots(
+            2, sharex=True, gridspec_kw={"height_ratios": (3, 1), "hspace": 0.05}
+        )
+    top, bottom = axes
+    plot_flux_points(ds, top, power, **kwargs)
+    low, high = fp.point_edges(ds)
+    for model in chosen:
+        plot_spectrum_model(
+            model.spectral, (low.min(), high.max()), top, power, color="C1", label=model.name
+        )
+    likelihood = fp.FluxPointsLikelihood(ds, chosen)
+    mask = likelihood.mask
+    pull = (likelihood.dnde - likelihood.npred())[mask] / likelihood.error[mask]
+    bottom.errorbar(likelihood.energy[mask], pull, 1.0, fmt="o", ms=4, lw=1.2)
+    bottom.axhline(0, color="0.5", lw=1)
+    top.legend(frameon=False)
+    top.set_xlabel("")
+    bottom.set(ylabel="residual / error", xlabel="Energy [TeV]")
+    return axes
+
+
+def label_axes(ax: Any, power: int) -> None:
+    """Name the axes of a spectral energy distribution."""
     ax.set(xscale="log", yscale="log", xlabel="Energy [TeV]")
     prefix = {0: "dN/dE [", 1: "E dN/dE [TeV "}.get(power, f"$E^{power}$ dN/dE [TeV$^{power}$ ")
     ax.set_ylabel(f"{prefix}TeV$^{{-1}}$ s$^{{-1}}$ cm$^{{-2}}$]")
-    return ax

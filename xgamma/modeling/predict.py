@@ -153,7 +153,7 @@ def npred_signal(
     models: Model | Iterable[Model] | None = None,
     model_names: Iterable[str] | str | None = None,
     stack: bool = True,
-    edisp: str = "linear",
+    scheme: str = "exact",
 ) -> xr.DataArray:
     """Predict the counts of the sources.
 
@@ -170,8 +170,9 @@ def npred_signal(
         Only these.
     stack : bool
         Whether to add the sources up; else they lie along a dimension ``model``.
-    edisp : {"linear", "nearest"}
-        Energy dispersion at the source interpolated, or of the nearest node.
+    scheme : {"exact", "gammapy"}
+        "gammapy" predicts as gammapy 2.1 does, to compare with it; see
+        `xgamma.modeling.compiled.Compiled`.
 
     Returns
     -------
@@ -194,7 +195,7 @@ def npred_signal(
     if model_names is not None:
         names = [model_names] if isinstance(model_names, str) else list(model_names)
         chosen = Models(chosen[name] for name in names)
-    likelihood = signal_likelihood(ds, chosen, edisp)
+    likelihood = signal_likelihood(ds, chosen, scheme)
     for term in likelihood.terms:
         if not term.contributes:
             warnings.warn(outside_message(term.model.name, likelihood.data.name), XGammaWarning, 3)
@@ -220,17 +221,17 @@ def outside_message(model: str, dataset: str | None) -> str:
     )
 
 
-def signal_likelihood(ds: xr.Dataset, models: Models, edisp: str) -> Likelihood:
+def signal_likelihood(ds: xr.Dataset, models: Models, scheme: str) -> Likelihood:
     """Return the terms of the sources, brought up to date and checked."""
     from xgamma.modeling.compiled import Compiled
 
-    likelihood = Likelihood(Compiled(ds, edisp), models)
+    likelihood = Likelihood(Compiled(ds, scheme), models)
     likelihood.check()
     return likelihood
 
 
 def npred_background(
-    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, edisp: str = "linear"
+    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
 ) -> xr.DataArray:
     """Predict the background counts.
 
@@ -241,7 +242,7 @@ def npred_background(
         the off counts and the predicted signal.
     models : Model or iterable of Model, optional
         Those on the dataset when absent.
-    edisp : {"linear", "nearest"}
+    scheme : {"exact", "gammapy"}
         See `npred_signal`.
 
     Returns
@@ -249,7 +250,7 @@ def npred_background(
     npred : DataArray
         Dims those of the counts, dimensionless; zero if there is no background.
     """
-    likelihood = full_likelihood(ds, models, edisp)
+    likelihood = full_likelihood(ds, models, scheme)
     if isinstance(likelihood, WStatLikelihood):
         values = likelihood.npred_background()
     elif likelihood.background is not None:
@@ -260,7 +261,7 @@ def npred_background(
 
 
 def npred(
-    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, edisp: str = "linear"
+    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
 ) -> xr.DataArray:
     """Predict the counts of sources and background together.
 
@@ -270,7 +271,7 @@ def npred(
         See `npred_signal` and `npred_background`.
     models : Model or iterable of Model, optional
         Those on the dataset when absent.
-    edisp : {"linear", "nearest"}
+    scheme : {"exact", "gammapy"}
         See `npred_signal`.
 
     Returns
@@ -278,16 +279,16 @@ def npred(
     npred : DataArray
         Dims those of the counts, dimensionless.
     """
-    likelihood = full_likelihood(ds, models, edisp)
+    likelihood = full_likelihood(ds, models, scheme)
     return labelled(likelihood, likelihood.npred(), "npred", "predicted counts")
 
 
 def full_likelihood(
-    ds: xr.Dataset, models: Model | Iterable[Model] | None, edisp: str
+    ds: xr.Dataset, models: Model | Iterable[Model] | None, scheme: str
 ) -> Likelihood:
     """Return the likelihood of a dataset, brought up to date and checked."""
     made = ds if "counts" in ds else without_counts(ds)
-    likelihood = likelihood_of(made, chosen_models(ds, models), edisp)
+    likelihood = likelihood_of(made, chosen_models(ds, models), scheme)
     likelihood.check()
     return likelihood
 
@@ -302,7 +303,7 @@ def without_counts(ds: xr.Dataset) -> xr.Dataset:
 
 
 def stat_sum(
-    obj: Any, models: Model | Iterable[Model] | None = None, edisp: str = "linear"
+    obj: Any, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
 ) -> float:
     """Return the fit statistic summed over the bins that are safe and fitted.
 
@@ -313,7 +314,7 @@ def stat_sum(
         many are added up.
     models : Model or iterable of Model, optional
         Those on the datasets when absent.
-    edisp : {"linear", "nearest"}
+    scheme : {"exact", "gammapy"}
         See `npred_signal`.
 
     Returns
@@ -322,11 +323,11 @@ def stat_sum(
         -2 ln L up to a constant of the data. Priors are not part of it.
     """
     chosen = chosen_models(obj, models)
-    return sum(likelihood_of(ds, chosen, edisp).stat_sum() for ds in datasets_of(obj).values())
+    return sum(likelihood_of(ds, chosen, scheme).stat_sum() for ds in datasets_of(obj).values())
 
 
 def stat_array(
-    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, edisp: str = "linear"
+    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
 ) -> xr.DataArray:
     """Return the fit statistic of each bin; the masks are not applied.
 
@@ -336,7 +337,7 @@ def stat_array(
         See `stat_sum`.
     models : Model or iterable of Model, optional
         Those on the dataset when absent.
-    edisp : {"linear", "nearest"}
+    scheme : {"exact", "gammapy"}
         See `npred_signal`.
 
     Returns
@@ -344,7 +345,7 @@ def stat_array(
     stat : DataArray
         Dims those of the counts.
     """
-    likelihood = likelihood_of(ds, chosen_models(ds, models), edisp)
+    likelihood = likelihood_of(ds, chosen_models(ds, models), scheme)
     return labelled(likelihood, likelihood.stat_array(), "stat", "fit statistic")
 
 
@@ -352,7 +353,7 @@ def residuals(
     ds: xr.Dataset,
     models: Model | Iterable[Model] | None = None,
     method: str = "diff",
-    edisp: str = "linear",
+    scheme: str = "exact",
 ) -> xr.DataArray:
     """Return counts minus prediction.
 
@@ -364,7 +365,7 @@ def residuals(
         Those on the dataset when absent.
     method : {"diff", "diff/model", "diff/sqrt(model)"}
         What the difference is divided by.
-    edisp : {"linear", "nearest"}
+    scheme : {"exact", "gammapy"}
         See `npred_signal`.
 
     Returns
@@ -374,7 +375,7 @@ def residuals(
     """
     if method not in RESIDUALS:
         raise XGammaError(f"method={method!r} is not known: use one of {', '.join(RESIDUALS)}.")
-    predicted = npred(ds, models, edisp)
+    predicted = npred(ds, models, scheme)
     difference = ds["counts"] - predicted
     if method == "diff/model":
         difference = difference / predicted.where(predicted > 0)

@@ -22,7 +22,7 @@ def fake(
     seed: Any,
     models: Model | Iterable[Model] | None = None,
     background: xr.DataArray | None = None,
-    edisp: str = "linear",
+    scheme: str = "exact",
 ) -> xr.Dataset:
     """Draw counts from the prediction of a dataset and its models.
 
@@ -37,7 +37,7 @@ def fake(
     background : DataArray, optional
         Background in the on region of an on-off dataset; when absent, its variable
         ``background``, else the most likely one given its off counts.
-    edisp : {"linear", "nearest"}
+    scheme : {"exact", "gammapy"}
         See `xgamma.modeling.predict.npred_signal`.
 
     Returns
@@ -54,7 +54,7 @@ def fake(
     True
     """
     rng = np.random.default_rng(seed)
-    predicted = predictions(ds, models, background, edisp)
+    predicted = predictions(ds, models, background, scheme)
     return put_counts(ds, {name: rng.poisson(values) for name, values in predicted.items()})
 
 
@@ -62,13 +62,13 @@ def asimov(
     ds: xr.Dataset,
     models: Model | Iterable[Model] | None = None,
     background: xr.DataArray | None = None,
-    edisp: str = "linear",
+    scheme: str = "exact",
 ) -> xr.Dataset:
     """Put the prediction itself in place of the counts (Cowan et al. 2011, EPJC 71, 1554).
 
     Parameters
     ----------
-    ds, models, background, edisp
+    ds, models, background, scheme
         As in `fake`.
 
     Returns
@@ -76,22 +76,22 @@ def asimov(
     ds : Dataset
         New, with fractional ``counts`` (and ``counts_off``).
     """
-    return put_counts(ds, predictions(ds, models, background, edisp))
+    return put_counts(ds, predictions(ds, models, background, scheme))
 
 
 def predictions(
     ds: xr.Dataset,
     models: Model | Iterable[Model] | None,
     background: xr.DataArray | None,
-    edisp: str,
+    scheme: str,
 ) -> dict[str, np.ndarray]:
     """Return the expected counts (and off counts) of a dataset, in the order of its dims."""
-    likelihood = full_likelihood(ds, models, edisp)
+    likelihood = full_likelihood(ds, models, scheme)
     if not kind(ds).endswith("onoff"):
         return {"counts": likelihood.npred().reshape(shape_of(likelihood))}
     if background is None and "background" in ds:
         background = ds["background"]
-    signal = npred_signal(ds, models, edisp=edisp).transpose(*likelihood.data.dims).values
+    signal = npred_signal(ds, models, scheme=scheme).transpose(*likelihood.data.dims).values
     if background is None:
         on = (likelihood.npred() - likelihood.npred_signal()).reshape(signal.shape)
     else:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft, sparse
 
-__all__ = ["bilinear", "containment_radius", "convolve_full", "kernel_weights", "split_point"]
+__all__ = [
+    "bilinear",
+    "containment_radius",
+    "convolve_full",
+    "kernel_weights",
+    "sampled_point",
+    "split_point",
+]
 
 
 def containment_radius(profile: np.ndarray, rad_edges: np.ndarray, fraction: float) -> np.ndarray:
@@ -66,18 +73,78 @@ def kernel_weights(
     side = 2 * half + 1
     offsets = (np.arange(side * factor) + 0.5) / factor - 0.5 - half
     radius = np.hypot(offsets[:, None] * scale[0], offsets[None, :] * scale[1])
-    i = np.clip(np.searchsorted(rad_centers, radius) - 1, 0, rad_centers.size - 2)
-    t = (radius - rad_centers[i]) / (rad_centers[i + 1] - rad_centers[i])
     inside = radius <= rad_max
-    t = np.minimum(t, 1.0)
     pixel = np.arange(side * factor) // factor
     row = (pixel[:, None] * side + pixel[None, :])[inside]
-    i, t = i[inside], t[inside]
+    i, t = ring_of(radius[inside], rad_centers)
     values = np.concatenate([1 - t, t]) / factor**2
     shape = (side * side, rad_centers.size)
     return sparse.coo_array(
         (values, (np.concatenate([row, row]), np.concatenate([i, i + 1]))), shape=shape
     ).tocsr()
+
+
+def sampled_point(
+    profile: np.ndarray,
+    rad_centers: np.ndarray,
+    rad_max: float,
+    scale: tuple[float, float],
+    half: int,
+    factor: int,
+    ty: float,
+    tx: float,
+) -> np.ndarray:
+    """Average radial profiles over pixels, the source anywhere between two of them.
+
+    Parameters
+    ----------
+    profile : ndarray
+        Shape (n, rad).
+    rad_centers, rad_max
+        Centres of the rings and the edge of the last.
+    scale : (sy, sx)
+        Size of a pixel, in the unit of the radii.
+    half : int
+        Pixels before the one that the source is in.
+    factor : int
+        Points a side of each pixel.
+    ty, tx : float
+        Position beyond the centre of that pixel, from 0 to 1.
+
+    Returns
+    -------
+    image : ndarray
+        Shape (n, 2 half + 2, 2 half + 2).
+    """
+    side = 2 * half + 2
+    steps = (np.arange(side * factor) + 0.5) / factor - 0.5 - half
+    radius = np.hypot((steps[:, None] - ty) * scale[0], (steps[None, :] - tx) * scale[1])
+    inside = radius <= rad_max
+    pixel = np.arange(side * factor) // factor
+    row = (pixel[:, None] * side + pixel[None, :])[inside]
+    low, t = ring_of(radius[inside], rad_centers)
+    # Every pixel is a weighted sum of rings: one small matrix serves all profiles.
+    size = rad_centers.size
+    at = row * size + low
+    weights = np.bincount(at, 1 - t, side * side * size) + np.bincount(
+        at + 1, t, side * side * size
+    )
+    image = profile @ weights.reshape(side * side, size).T
+    return np.maximum(image.reshape(-1, side, side), 0.0) / factor**2
+
+
+def ring_of(radius: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ring centre before each radius, and the share of the one after it.
+
+    Before the first centre the profile goes on straight; after the last it is level.
+    """
+    steps = np.diff(centers)
+    if steps.max() - steps.min() < 1e-9 * steps[0]:
+        at = (radius - centers[0]) / steps[0]
+        low = np.clip(at.astype(np.intp), 0, centers.size - 2)
+        return low, np.minimum(at - low, 1.0)
+    low = np.clip(np.searchsorted(centers, radius) - 1, 0, centers.size - 2)
+    return low, np.minimum((radius - centers[low]) / steps[low], 1.0)
 
 
 def split_point(kernels: np.ndarray, ty: float, tx: float) -> np.ndarray:

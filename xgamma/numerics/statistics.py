@@ -22,6 +22,7 @@ __all__ = [
     "cash_significance",
     "chi2",
     "cstat",
+    "excess_for_significance",
     "li_ma",
     "wstat",
     "wstat_background",
@@ -350,3 +351,36 @@ def solve_rise(
         below = function(middle) < target
         near, far = np.where(below, middle, near), np.where(below, far, middle)
     return 0.5 * (near + far)
+
+
+def excess_for_significance(
+    significance: Callable[[np.ndarray], np.ndarray], n_sigma: float, background: np.ndarray
+) -> np.ndarray:
+    """Find, by bisection in all elements at once, the excess that is `n_sigma` significant.
+
+    Parameters
+    ----------
+    significance : callable
+        Of an array of excesses; it rises.
+    n_sigma : float
+        Wanted level.
+    background : ndarray
+        Expected background, which sets the scale.
+
+    Returns
+    -------
+    excess : ndarray
+        Shape of `background`.
+    """
+    low = np.zeros_like(background, dtype=float)
+    high = 4 * (n_sigma**2 + n_sigma * np.sqrt(background + 1)) + 10
+    for _ in range(60):
+        short = significance(high) < n_sigma
+        if not short.any():
+            break
+        high = np.where(short, 2 * high, high)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        below = significance(middle) < n_sigma
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return 0.5 * (low + high)

@@ -1,0 +1,339 @@
+"""Events drawn from a dataset and its models: times, energies and positions, as GADF has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.modeling.compiled import Compiled
+from xgamma.modeling.evaluator import BackgroundTerm, SourceTerm
+from xgamma.modeling.likelihood import background_model
+from xgamma.modeling.predict import chosen_models
+from xgamma.modeling.sky_model import Model, SkyModel
+from xgamma.modeling.spatial import PointSource
+from xgamma.numerics import sampling
+
+__all__ = ["sample_events"]
+
+# Steps within a bin of true energy in which the spectrum is followed.
+STEPS = 32
+# Events handled at once: bounds the memory.
+CHUNK = 50_000
+Columns = dict[str, np.ndarray]
+
+
+def sample_events(
+    ds: xr.Dataset,
+    seed: Any,
+    models: Model | Iterable[Model] | None = None,
+    obs_id: int = 1,
+) -> xr.DataTree:
+    """Draw events from the models and the background of a map dataset.
+
+    Numbers are Poisson; true positions follow brightness times exposure, true energies the
+    spectrum, times the time profile inside the good time intervals; PSF and energy
+    dispersion (of the nearest node of their grid) move them. Background events are uniform
+    within their bin. Events that leave the map or the energy axis are lost.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map with exposure, good time intervals, and PSF, dispersion and background where known.
+    seed : int or `numpy.random.Generator`
+        Where the random numbers come from.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    obs_id : int
+        Number of the run.
+
+    Returns
+    -------
+    obs : DataTree
+        An observation with the groups ``events`` (``event_id``, ``time``, ``ra``, ``dec``,
+        ``energy``, ``mc_id``: 0 background, 1, 2, … the sources, ``energy_true``, ``ra_true``,
+        ``dec_true``: NaN for background), ``gti`` and ``pointing``:
+        `xgamma.dl3.writer.write_observation` takes it.
+
+    Raises
+    ------
+    XGammaError
+        If the dataset is not a map.
+    MissingDataError
+        If it has no good time intervals.
+    """
+    data = Compiled(ds)
+    if not data.is_map:
+        raise XGammaError("Events need a map dataset: a spectrum has no positions.")
+    if data.gti is None or data.gti[0].size == 0:
+        raise MissingDataError(
+            f"The dataset {data.name!r} has no good time intervals, so events have no times."
+        )
+    rng = np.random.default_rng(seed)
+    chosen = chosen_models(ds, models).select(data.name)
+    parts = []
+    if data.background is not None:
+        parts.append(background_events(rng, data, background_model(chosen, data.name)))
+    sources = [m for m in chosen if isinstance(m, SkyModel)]
+    for number, model in enumerate(sources, 1):
+        parts.append(source_events(rng, data, model, number))
+    table = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]} if parts else empty()
+    order = np.argsort(table["time"], kind="stable")
+    return as_observation(data, {k: v[order] for k, v in table.items()}, sources, obs_id)
+
+
+def empty() -> Columns:
+    """Return no events."""
+    names = ("time", "ra", "dec", "energy", "mc_id", "energy_true", "ra_true", "dec_true")
+    return {name: np.zeros(0) for name in names}
+
+
+def good_times(data: Compiled) -> np.ndarray:
+    """Return good time intervals (n, 2) in s since the dataset's reference."""
+    return np.stack([np.atleast_1d(data.ds[n].values) for n in ("gti_start", "gti_stop")], axis=1)
+
+
+def draw_times(
+    rng: np.random.Generator, data: Compiled, size: int, model: Any = None
+) -> np.ndarray:
+    """Draw times inside the good time intervals, following a time profile if there is one."""
+    gti = good_times(data)
+    steps = 1 if model is None or model.temporal is None else 1000
+    edges = np.linspace(gti[:, 0], gti[:, 1], steps + 1, axis=1)
+    starts, lengths = edges[:, :-1].ravel(), np.diff(edges, axis=1).ravel()
+    weight = lengths
+    if steps > 1:
+        from astropy.time import Time
+
+        assert data.gti is not None
+        zero = data.gti[0][0] - gti[0, 0] / 86400.0
+        middle = zero + (starts + 0.5 * lengths) / 86400.0
+        weight = lengths * model.temporal(Time(middle, format="mjd", scale=data.gti[2]))
+    passed = np.cumsum(weight)
+    which = np.searchsorted(passed, rng.random(size) * passed[-1], side="right")
+    which = np.minimum(which, starts.size - 1)
+    return starts[which] + rng.random(size) * lengths[which]
+
+
+def to_icrs(data: Compiled, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return right ascension and declination of pixels counted from the first of the map."""
+    label_y, label_x = data.label(y, x)  # type: ignore[arg-type]
+    at = sky.pix_to_world(data.ds, label_x, label_y).icrs
+    return np.atleast_1d(at.ra.deg), np.atleast_1d(at.dec.deg)
+
+
+def background_events(rng: np.random.Generator, data: Compiled, model: Any) -> Columns:
+    """Draw background events, uniform in position and in log energy within a bin."""
+    term = BackgroundTerm(data, model)
+    term.update()
+    e, y, x = sampling.draw_cells(rng, np.maximum(term.npred, 0.0))
+    low, high = np.log(data.energy_edges[e]), np.log(data.energy_edges[e + 1])
+    n = e.size
+    ra, dec = to_icrs(data, y + rng.random(n) - 0.5, x + rng.random(n) - 0.5)
+    nothing = np.full(n, np.nan)
+    return {
+        "time": draw_times(rng, data, n),
+        "ra": ra,
+        "dec": dec,
+        "energy": np.exp(low + rng.random(n) * (high - low)),
+        "mc_id": np.zeros(n, dtype=np.int64),
+        "energy_true": nothing,
+        "ra_true": nothing,
+        "dec_true": nothing,
+    }
+
+
+def source_events(
+    rng: np.random.Generator, data: Compiled, model: SkyModel, number: int
+) -> Columns:
+    """Draw the events of one source and take them through PSF and dispersion."""
+    bare = model.copy()
+    bare.apply_irf = {**model.apply_irf, "psf": False}
+    term = SourceTerm(data, bare)
+    term.update()
+    e, y, x = sampling.draw_cells(rng, np.maximum(term.flux[:, None, None] * term.response, 0.0))
+    n = e.size
+    true_energy = draw_energies(rng, data, model, e)
+    if isinstance(model.spatial, PointSource):
+        at = model.spatial.position.icrs
+        ra, dec = np.full(n, at.ra.deg), np.full(n, at.dec.deg)
+        py, px = (np.full(n, v) for v in data.pixel(model.spatial.vectors(data.frame)[0]))
+    else:
+        py = y + term.box[0].start + rng.random(n) - 0.5
+        px = x + term.box[1].start + rng.random(n) - 0.5
+        ra, dec = to_icrs(data, py, px)
+    node = nearest_nodes(data, py, px)
+    energy = disperse(rng, data, e, true_energy, node, model.apply_irf["edisp"])
+    moved = spread(rng, data, e, node, ra, dec) if model.apply_irf["psf"] else (ra, dec)
+    keep = np.isfinite(energy) & inside_map(data, *moved)
+    columns = {
+        "time": draw_times(rng, data, n, model),
+        "ra": moved[0],
+        "dec": moved[1],
+        "energy": energy,
+        "mc_id": np.full(n, number),
+        "energy_true": true_energy,
+        "ra_true": ra,
+        "dec_true": dec,
+    }
+    return {k: v[keep] for k, v in columns.items()}
+
+
+def draw_energies(
+    rng: np.random.Generator, data: Compiled, model: SkyModel, bins: np.ndarray
+) -> np.ndarray:
+    """Draw true energies within their bins, along the spectrum."""
+    low, high = np.log(data.true_edges[:-1]), np.log(data.true_edges[1:])
+    fraction: np.ndarray = np.linspace(0.0, 1.0, STEPS + 1)
+    edges = np.exp(low[:, None] + (high - low)[:, None] * fraction)
+    density = model.spectral.kernel_integral(edges[:, :-1], edges[:, 1:])
+    at = np.empty(bins.size)
+    for part in chunks(bins.size):
+        rows = density[bins[part]]
+        at[part] = sampling.sample_rows(rng.random(len(rows)), fraction, rows)
+    return np.exp(low[bins] + at * (high - low)[bins])
+
+
+def chunks(size: int) -> list[slice]:
+    """Cut a range into pieces of bounded size."""
+    return [slice(i, min(i + CHUNK, size)) for i in range(0, size, CHUNK)]
+
+
+def nearest_nodes(data: Compiled, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nodes (y, x) of the coarse grid nearest to pixels."""
+    nodes = []
+    for value, labels in zip(data.label(y, x), data.irf_labels(), strict=True):  # type: ignore[arg-type]
+        step = labels[1] - labels[0] if labels.size > 1 else 1.0
+        nodes.append(np.clip(np.rint((value - labels[0]) / step), 0, labels.size - 1).astype(int))
+    return nodes[0], nodes[1]
+
+
+def on_grid(node: tuple[np.ndarray, np.ndarray], irf: np.ndarray) -> list[np.ndarray]:
+    """Hold nodes inside the grid of a response, which may be one for the whole map."""
+    return [np.asarray(np.minimum(i, n - 1)) for i, n in zip(node, irf.shape[2:], strict=True)]
+
+
+def disperse(
+    rng: np.random.Generator,
+    data: Compiled,
+    bins: np.ndarray,
+    true_energy: np.ndarray,
+    node: tuple[np.ndarray, np.ndarray],
+    apply: bool,
+) -> np.ndarray:
+    """Draw reconstructed energies; NaN where they leave the axis."""
+    if not apply or "edisp" not in data.ds:
+        edges = data.energy_edges
+        inside = (true_energy >= edges[0]) & (true_energy < edges[-1])
+        return np.where(inside, true_energy, np.nan)
+    kernel = data.edisp
+    cumulative = np.cumsum(np.maximum(kernel, 0.0), axis=1)
+    energy = np.full(bins.size, np.nan)
+    low, high = np.log(data.energy_edges[:-1]), np.log(data.energy_edges[1:])
+    iy, ix = on_grid(node, kernel)
+    for part in chunks(bins.size):
+        rows = cumulative[bins[part], :, iy[part], ix[part]]
+        reco = np.sum(rows <= rng.random(len(rows))[:, None], axis=1)
+        found = reco < low.size
+        at = np.where(found, reco, 0)
+        drawn = np.exp(low[at] + rng.random(at.size) * (high - low)[at])
+        energy[part] = np.where(found, drawn, np.nan)
+    return energy
+
+
+def spread(
+    rng: np.random.Generator,
+    data: Compiled,
+    bins: np.ndarray,
+    node: tuple[np.ndarray, np.ndarray],
+    ra: np.ndarray,
+    dec: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move positions by radii drawn from the PSF, in any direction."""
+    if data.psf is None:
+        return ra, dec
+    psf = data.psf
+    iy, ix = on_grid(node, psf)
+    radius = np.zeros(bins.size)
+    for part in chunks(bins.size):
+        rows = psf[bins[part], :, iy[part], ix[part]]
+        # Rings of equal brightness: uniform in the square of the radius.
+        squared = sampling.sample_rows(rng.random(len(rows)), data.rad_edges**2, rows)
+        radius[part] = np.degrees(np.sqrt(np.nan_to_num(squared)))
+    return sampling.offset_by(ra, dec, 360.0 * rng.random(bins.size), radius)
+
+
+def inside_map(data: Compiled, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Return which positions lie on the map."""
+    if ra.size == 0:
+        return np.zeros(0, dtype=bool)
+    from astropy.coordinates import SkyCoord
+
+    x, y = sky.world_to_pix(data.ds, SkyCoord(ra, dec, unit="deg"))
+    (y0, x0), (dy, dx) = data.origin, data.label_step
+    py, px = (y - y0) / dy, (x - x0) / dx
+    _, ny, nx = data.shape
+    return (py >= -0.5) & (py < ny - 0.5) & (px >= -0.5) & (px < nx - 0.5)
+
+
+def as_observation(
+    data: Compiled, table: Columns, sources: list[SkyModel], obs_id: int
+) -> xr.DataTree:
+    """Label events as an observation, times counted from the dataset's reference."""
+    from astropy.time import Time
+
+    text = str(data.ds["gti_start"].attrs.get("reference_time", "2000-01-01"))
+    mjd = Time(text, scale="tt").mjd
+    gti = good_times(data)
+    middle = sky.center(data.ds).icrs
+    at = [
+        float(np.atleast_1d(data.ds[n].values)[0]) if n in data.ds else float(value)
+        for n, value in (("pointing_lon", middle.ra.deg), ("pointing_lat", middle.dec.deg))
+    ]
+    ontime = float(np.sum(gti[:, 1] - gti[:, 0]))
+    clock = {
+        "MJDREFI": int(np.floor(mjd)),
+        "MJDREFF": float(mjd - np.floor(mjd)),
+        "TIMEUNIT": "s",
+        "TIMESYS": "TT",
+        "TIMEREF": "LOCAL",
+    }
+    root = {
+        "OBS_ID": obs_id,
+        "CREATOR": "xgamma",
+        "TELESCOP": "SIMULATED",
+        "OBJECT": sources[0].name if sources else "Empty field",
+        **clock,
+        "TSTART": float(gti[0, 0]),
+        "TSTOP": float(gti[-1, 1]),
+        "ONTIME": ontime,
+        "LIVETIME": ontime,
+        "DEADC": 1.0,
+        "RA_PNT": at[0],
+        "DEC_PNT": at[1],
+        "RADECSYS": "ICRS",
+        "EQUINOX": 2000.0,
+    }
+    units = {"time": "s", "energy": "TeV", "energy_true": "TeV"}
+    units |= dict.fromkeys(("ra", "dec", "ra_true", "dec_true"), "deg")
+    size = table["time"].size
+    columns: dict[str, Any] = {"event_id": ("event", np.arange(1, size + 1, dtype=np.int64))}
+    for name, values in table.items():
+        attrs = {"units": units[name]} if name in units else {}
+        columns[name] = ("event", values, attrs)
+    names = {f"MID{i:05d}": i for i in range(1, len(sources) + 1)}
+    kept = {f"MMN{i:05d}": model.name for i, model in enumerate(sources, 1)}
+    events = xr.Dataset(columns, attrs={**names, **kept})
+    spans = {n: ("gti", gti[:, k], {"units": "s"}) for k, n in enumerate(("start", "stop"))}
+    pointing = {"ra": at[0], "dec": at[1], "alt": np.nan, "az": np.nan}
+    groups = {
+        "/": xr.Dataset(attrs=root),
+        "/events": events,
+        "/gti": xr.Dataset(spans, attrs=clock),
+        "/pointing": xr.Dataset({n: ((), v, {"units": "deg"}) for n, v in pointing.items()}),
+    }
+    return xr.DataTree.from_dict(groups, name=str(obs_id))
