@@ -34,6 +34,8 @@ _LAZY: dict[str, str] = {
     "safe_mask": "xgamma.makers.safe_mask",
     "stack": "xgamma.datasets.stack:stack_all",
     "set_options": "xgamma.options",
+    "read_fits": "xgamma.io.fits",
+    "read_map": "xgamma.io.fits_maps",
     "open_store": "xgamma.dl3.store",
     "select_events": "xgamma.dl3.select",
     "fit": "xgamma.modeling.fit",

@@ -241,6 +241,11 @@ class GammaDataset(_Shared):
     # --- datasets (operations) ----------------------------------------------------------
 
     # --- io -----------------------------------------------------------------------------
+    def to_fits(self, path: Any, **kwargs: Any) -> None:
+        """Write to FITS. See `xgamma.io.fits_write.write_fits`."""
+        from xgamma.io.fits_write import write_fits
+
+        write_fits(self._obj, path, **kwargs)
 
     # --- modeling -----------------------------------------------------------------------
     @property
@@ -353,6 +358,11 @@ class GammaDataArray(_Shared):
     # --- datasets (operations) ----------------------------------------------------------
 
     # --- io -----------------------------------------------------------------------------
+    def to_fits(self, path: Any, **kwargs: Any) -> None:
+        """Write one map to FITS. See `xgamma.io.fits_write.write_map`."""
+        from xgamma.io.fits_write import write_map
+
+        write_map(self._obj, path, **kwargs)
 
     # --- plot ---------------------------------------------------------------------------
 

@@ -140,7 +140,10 @@ def _column_cards(
     number: int, column: Column, values: np.ndarray, code: str
 ) -> list[tuple[str, object]]:
     shape = values.shape[1:]
-    repeat = max(values.dtype.itemsize, 1) if code == "A" else math.prod(shape)
+    if code == "A" and shape:
+        # The characters of a text are the fastest axis of its cell.
+        shape = (*shape, max(values.dtype.itemsize, 1))
+    repeat = max(values.dtype.itemsize, 1) if code == "A" and not shape else math.prod(shape)
     cards: list[tuple[str, object]] = [
         (f"TTYPE{number}", column.name),
         (f"TFORM{number}", f"{repeat}{code}"),

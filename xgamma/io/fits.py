@@ -1,0 +1,167 @@
+"""Datasets in FITS, in the layout that the peer reads and writes: reading."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import xarray as xr
+
+from xgamma.errors import AxisError, FrameError, MissingDataError
+from xgamma.io.fits_axes import Axis
+from xgamma.io.fits_frame import labels_in
+from xgamma.io.fits_hdus import FitsHDUs, open_hdus
+from xgamma.io.fits_maps import FitsMap, is_map, on_responses, read_map_hdu
+from xgamma.io.fits_tables import read_gti, read_obs
+from xgamma.io.sidecar import Sidecar, sidecar_of
+from xgamma.model import VARIABLES, assemble, label_variables
+
+__all__ = ["open_dataset", "read_fits"]
+
+# Which map defines the frame: the first of these that a file has.
+FRAME_ORDER = ("counts", "exposure", "background", "mask_safe", "mask_fit")
+IRF_MAPS = {name for name, spec in VARIABLES.items() if "y_irf" in spec.dims}
+
+
+def read_fits(
+    path: str | os.PathLike[str], name: str | None = None, resample: bool = False
+) -> xr.Dataset:
+    """Read a map or spectrum dataset from a FITS file.
+
+    Parameters
+    ----------
+    path : path-like
+        File in the layout of GADF sky maps, as ``ds.gamma.to_fits`` and gammapy write it
+        (HDUs COUNTS, EXPOSURE, BACKGROUND, PSF, EDISP, MASK_SAFE, GTI, …), also gzipped.
+    name : str, optional
+        Name of the dataset; that in the file when absent.
+    resample : bool
+        Whether responses on a grid that no labels in the frame of the counts describe
+        (turned, or on another projection) are interpolated onto one that they do.
+
+    Returns
+    -------
+    ds : Dataset
+        In memory. ``xr.open_dataset(path, engine="xgamma-fits")`` gives the same, lazily.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file, or it holds no dataset.
+    AxisError
+        If two maps have differing bins on one axis, or bins that gape.
+    FrameError
+        If two maps have differing grids.
+    XGammaError
+        If the file is truncated or damaged.
+
+    Examples
+    --------
+    >>> import tempfile, xgamma as xg
+    >>> template = xg.create_map((0, 0), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     template.gamma.to_fits(folder + "/template.fits")
+    ...     ds = read_fits(folder + "/template.fits")
+    >>> ds.identical(template)
+    True
+    """
+    return open_dataset(path, name, resample).load()
+
+
+def open_dataset(
+    path: str | os.PathLike[str], name: str | None = None, resample: bool = False
+) -> xr.Dataset:
+    """Open a dataset; variables are read on first use. See `read_fits`."""
+    file = open_hdus(path)
+    side = sidecar_of(file)
+    maps = _maps(file, side)
+    if not maps and not side:
+        names = ", ".join(h.name for h in file.hdus)
+        raise MissingDataError(
+            f"The file {file.path} holds no dataset in a layout known here (its HDUs are {names}): "
+            "read single maps with xg.read_map, spectra with xg.read_ogip."
+        )
+    coords: dict[str, Any] = _axis_coords(maps, file)
+    frame, labels = _sky(maps, file, resample)
+    coords |= labels
+    region = next((m.region for m in maps.values() if m.region is not None), None)
+    if frame is None and region is not None and not side:
+        from xgamma.io.fits_regions import read_region
+
+        text, frame = read_region(region)
+        coords["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
+    data = {n: m.variable for n, m in maps.items()} | read_gti(file)
+    data |= read_obs(file, side.variables)
+    exposure = data.get("exposure")
+    attrs = {}
+    if exposure is not None and "pointlike" in exposure.attrs:
+        attrs["pointlike"] = exposure.attrs["pointlike"]
+    found = str(file.hdus[0].header.get("NAME") or "") or None
+    ds = side.restore(assemble(coords, data, frame, found, attrs))
+    return ds if name is None else ds.assign_attrs(name=name)
+
+
+def _maps(file: FitsHDUs, side: Sidecar) -> dict[str, FitsMap]:
+    """Return the maps of a file; an unknown one belongs only if we wrote it."""
+    maps = {}
+    for hdu in file.hdus[1:]:
+        name = hdu.name.lower()
+        known = {n.lower(): n for n in side.variables}.get(name, name)
+        if (known in VARIABLES or known in side.variables) and is_map(file, hdu):
+            maps[known] = read_map_hdu(file, hdu, known, side.variables.get(known))
+    return maps
+
+
+def _axis_coords(maps: dict[str, FitsMap], file: FitsHDUs) -> dict[str, Any]:
+    """Return the coordinates of all axes; those of one name must agree."""
+    found: dict[str, Axis] = {}
+    for name, one in maps.items():
+        for dim, axis in one.axes.items():
+            if not found.setdefault(dim, axis).same(axis):
+                raise AxisError(
+                    f"The axis {dim!r} of {name.upper()} differs from that of other maps in {file.path}: "
+                    "one dataset has one axis of a name; read the maps singly with xg.read_map."
+                )
+    coords: dict[str, Any] = {}
+    for axis in found.values():
+        coords |= axis.coords()
+    return coords
+
+
+def _sky(
+    maps: dict[str, FitsMap], file: FitsHDUs, resample: bool
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return the common frame, and labels of the maps in it; names dims of responses."""
+    images = {n: m for n, m in maps.items() if m.frame is not None}
+    if not images:
+        return None, {}
+    first = next(n for n in (*FRAME_ORDER, *images) if n in images)
+    parent = images[first].frame
+    assert parent is not None
+    labels: dict[str, Any] = {}
+    for name, one in images.items():
+        assert one.frame is not None
+        suffix = "_irf" if name in IRF_MAPS else ""
+        try:
+            x, y, step = labels_in(parent, one.frame, one.shape)
+        except FrameError as error:
+            if not (suffix and resample):
+                mend = "pass resample=True to interpolate it" if suffix else "reproject it first"
+                raise FrameError(
+                    f"{name.upper()} and {first.upper()} of {file.path} do not fit: {error}; {mend}."
+                ) from None
+            from xgamma.io.regrid import regrid
+
+            one.variable, x, y, step = regrid(one, parent)
+        found = label_variables(x, y, suffix, step[0])
+        found[f"y{suffix}"].attrs["step"] = step[1]
+        if suffix:
+            one.variable = on_responses(one.variable)
+        for key, variable in found.items():
+            if key in labels and not labels[key].equals(variable):
+                raise FrameError(
+                    f"{name.upper()} lies on other pixels than the maps before it in {file.path}: "
+                    "the maps of one dataset share one grid; read them singly with xg.read_map."
+                )
+            labels.setdefault(key, variable)
+    return parent, labels

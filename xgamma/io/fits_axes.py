@@ -1,0 +1,214 @@
+"""Axes of FITS maps: band tables to axes and back.
+
+The layout is that of GADF sky maps (https://gamma-astro-data-formats.readthedocs.io,
+"Sky maps"): one row a plane of the image, columns for the centre and the bounds of each
+axis, and the keywords ``AXCOLSi`` that name them, fastest axis first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.axes import axis_coords_from_bounds
+from xgamma.dl3.fits_table import Table
+from xgamma.errors import AxisError
+from xgamma.units import parse_unit
+
+__all__ = ["Axis", "axis_of", "band_columns", "band_keywords", "read_bands"]
+
+MAX_AXES = 5
+TOLERANCE = 1e-6
+OLD_NAMES = {"theta": "rad", "e": "energy", "energ": "energy"}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Bins of one axis: bounds in a unit."""
+
+    name: str
+    lo: np.ndarray
+    hi: np.ndarray
+    units: str
+    interp: str
+
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        return int(self.lo.size)
+
+    @property
+    def center(self) -> np.ndarray:
+        """Bin centres."""
+        return np.asarray(self.coords()[self.name].values)
+
+    def coords(self) -> dict[str, xr.Variable]:
+        """Return the three coordinate variables."""
+        triples = axis_coords_from_bounds(self.lo, self.hi, self.name, self.units, self.interp)
+        return {key: xr.Variable(*triple) for key, triple in triples.items()}
+
+    def renamed(self, name: str) -> Axis:
+        """Return the axis under another name."""
+        return Axis(name, self.lo, self.hi, self.units, self.interp)
+
+    def same(self, other: Axis) -> bool:
+        """Tell whether two axes have the same bins, units considered."""
+        if self.size != other.size:
+            return False
+        factor = parse_unit(other.units).to(parse_unit(self.units))
+        width = self.hi - self.lo
+        return bool(
+            np.all(np.abs(self.lo - other.lo * factor) <= TOLERANCE * width)
+            and np.all(np.abs(self.hi - other.hi * factor) <= TOLERANCE * width)
+        )
+
+    def squashed(self) -> Axis:
+        """Return one bin from the first lower to the last upper bound."""
+        return Axis(self.name, self.lo[:1], self.hi[-1:], self.units, self.interp)
+
+
+def axis_of(obj: xr.Dataset | xr.DataArray, dim: str) -> Axis:
+    """Return an axis of a labelled object.
+
+    Raises
+    ------
+    AxisError
+        If its bins gape: FITS maps are contiguous.
+    """
+    from xgamma.axes import edges
+
+    values = edges(obj, dim)
+    attrs = obj[dim].attrs
+    lo, hi = (np.atleast_1d(obj[f"{dim}_{s}"].values).astype(float) for s in ("lo", "hi"))
+    if values.size != lo.size + 1:
+        raise AxisError(f"The axis {dim!r} has no bounds: make it with xg.energy_axis.")
+    return Axis(dim, lo, hi, str(attrs.get("units", "")), str(attrs.get("interp", "lin")))
+
+
+def _from_centers(centers: np.ndarray, interp: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return bounds halfway between nodes, the outer ones by continuing the step."""
+    log = interp == "log" and bool(np.all(centers > 0))
+    nodes = np.log(centers) if log else centers
+    if nodes.size == 1:
+        step = np.log(10.0) if log else 1.0
+        mid = np.array([nodes[0] - step / 2, nodes[0] + step / 2])
+    else:
+        inner = 0.5 * (nodes[1:] + nodes[:-1])
+        mid = np.concatenate([[1.5 * nodes[0] - 0.5 * nodes[1]], inner])
+        mid = np.append(mid, 1.5 * nodes[-1] - 0.5 * nodes[-2])
+    bounds = np.exp(mid) if log else mid
+    return bounds[:-1], bounds[1:]
+
+
+def _unique(values: np.ndarray, size: int, where: str) -> np.ndarray:
+    found = np.asarray(values, dtype=float)
+    found = found if found.size == size and np.all(np.diff(found) > 0) else np.unique(found)
+    if found.size != size:
+        raise AxisError(
+            f"{where} lists {found.size} different bins for an axis of {size} planes: bands that "
+            "differ from plane to plane, or overlap, cannot be read as one axis."
+        )
+    return found
+
+
+def read_bands(table: Table, sizes: tuple[int, ...] | None = None) -> list[Axis]:
+    """Read the axes of a band table, fastest first.
+
+    Parameters
+    ----------
+    table : Table
+        ``*_BANDS``, ``EBOUNDS`` or ``ENERGIES``.
+    sizes : tuple of int, optional
+        Sizes of the axes as the image has them, fastest first.
+
+    Returns
+    -------
+    axes : list of Axis
+        In the order of ``AXCOLSi``.
+
+    Raises
+    ------
+    AxisError
+        If bins differ from plane to plane, gape, overlap, or are labels.
+    """
+    where = f"The band table {table.name} of {table.file.path}"
+    if "AXCOLS1" not in table.header:
+        return [_fermi_axis(table, where)]
+    axes = []
+    for i in range(1, MAX_AXES + 1):
+        columns = table.header.get(f"AXCOLS{i}")
+        if not columns:
+            break
+        size = sizes[i - 1] if sizes is not None and i <= len(sizes) else None
+        interp = str(table.header.get(f"INTERP{i}", "lin")).strip()
+        axes.append(_band_axis(table, [c.strip() for c in str(columns).split(",")], interp, size))
+    return axes
+
+
+def _band_axis(table: Table, columns: list[str], interp: str, size: int | None) -> Axis:
+    where = f"The band table {table.name} of {table.file.path}"
+    first = table.read(columns[0])
+    if first.dtype.kind not in "iuf":
+        raise AxisError(f"{where} has an axis of labels ({columns[0]}), which is no axis of bins.")
+    count = np.unique(first).size if size is None else size
+    name = columns[0].removesuffix("_MIN").removesuffix("_LO").lower()
+    name = OLD_NAMES.get(name, name)
+    units = str(table[columns[0]].unit or "")
+    values = _unique(first, count, where)
+    if len(columns) == 1:
+        lo, hi = _from_centers(values, interp)
+    else:
+        lo, hi = values, _unique(table.read(columns[1]), count, where)
+    width = hi - lo
+    if np.any(width <= 0) or np.any(np.abs(lo[1:] - hi[:-1]) > TOLERANCE * width[1:]):
+        raise AxisError(
+            f"{where} has bins of {name!r} that gape or overlap: such an axis cannot be read as one."
+        )
+    return Axis(name, lo, hi, units, interp)
+
+
+def _fermi_axis(table: Table, where: str) -> Axis:
+    """Return the axis of Fermi-LAT's counts cubes (EBOUNDS) and templates (ENERGIES)."""
+    if "E_MIN" in table.columns:
+        units = str(table["E_MIN"].unit or "keV")
+        return Axis("energy", table.read("E_MIN"), table.read("E_MAX"), units, "log")
+    if "ENERGY" in table.columns:
+        lo, hi = _from_centers(np.asarray(table.read("ENERGY"), dtype=float), "log")
+        return Axis("energy_true", lo, hi, str(table["ENERGY"].unit or "MeV"), "log")
+    raise AxisError(
+        f"{where} has neither AXCOLS keywords nor E_MIN and E_MAX: its layout is not known."
+    )
+
+
+def band_names(axis: Axis) -> tuple[str, str, str]:
+    """Return the column names of centre and bounds."""
+    name = axis.name.upper()
+    prefix = "E" if axis.name == "energy" else name
+    return name, f"{prefix}_MIN", f"{prefix}_MAX"
+
+
+def band_keywords(axes: list[Axis]) -> list[tuple[str, Any]]:
+    """Return ``AXCOLSi`` and ``INTERPi`` of axes, fastest first."""
+    cards: list[tuple[str, Any]] = []
+    for i, axis in enumerate(axes, start=1):
+        _, lo, hi = band_names(axis)
+        cards += [(f"AXCOLS{i}", f"{lo},{hi}"), (f"INTERP{i}", axis.interp)]
+    return cards
+
+
+def band_columns(axes: list[Axis]) -> list[tuple[str, np.ndarray, str]]:
+    """Return name, values and unit of each column of a band table, axes fastest first."""
+    shape = tuple(axis.size for axis in reversed(axes))
+    columns: list[tuple[str, np.ndarray, str]] = [
+        ("CHANNEL", np.arange(np.prod(shape, dtype=int), dtype="i8"), "")
+    ]
+    for i, axis in enumerate(axes):
+        view = [1] * len(axes)
+        view[len(axes) - 1 - i] = axis.size
+        for name, values in zip(band_names(axis), (axis.center, axis.lo, axis.hi), strict=True):
+            full = np.broadcast_to(np.reshape(values, view), shape).ravel()
+            columns.append((name, full, axis.units))
+    return columns

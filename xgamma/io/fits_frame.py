@@ -1,0 +1,199 @@
+"""Sky frames of FITS images: header keywords to labels in one parent frame, and back."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.errors import FrameError
+
+__all__ = ["frame_attrs", "image_keywords", "labels_in"]
+
+# How far, in parent pixels, labels may lie from where rounding alone would put them.
+SNAP = 1e-7
+SAME_KEYS = ("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "LONPOLE", "LATPOLE", "RADESYS", "EQUINOX")
+MATRIX = ("PC1_1", "PC1_2", "PC2_1", "PC2_2")
+KEYWORDS = (*SAME_KEYS, *MATRIX, "CRPIX1", "CRPIX2", "CDELT1", "CDELT2", "CUNIT1", "CUNIT2")
+
+
+def _from_cd(header: dict[str, Any]) -> dict[str, Any]:
+    """Replace a CD matrix by CDELT and PC."""
+    cd = np.array([[float(header.get(f"CD{i}_{j}", 0.0)) for j in (1, 2)] for i in (1, 2)])
+    out = {k: v for k, v in header.items() if not k.startswith(("CD1_", "CD2_", "CDELT"))}
+    if not cd.any():
+        return header
+    scale = np.hypot(cd[:, 0], cd[:, 1])
+    # Longitude grows to the east, which is to the left: keep the sign that maps have.
+    scale = scale * np.where(np.diag(cd) < 0, -1, 1)
+    matrix = cd / scale[:, None]
+    for i in (1, 2):
+        out[f"CDELT{i}"] = float(scale[i - 1])
+        for j in (1, 2):
+            if matrix[i - 1, j - 1] != float(i == j):
+                out[f"PC{i}_{j}"] = float(matrix[i - 1, j - 1])
+    return out
+
+
+def frame_attrs(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
+    """Return the attributes of the coordinate ``wcs`` for an image.
+
+    Parameters
+    ----------
+    header : mapping
+        Header of the image.
+    shape : (ny, nx)
+        Size of the image.
+
+    Returns
+    -------
+    attrs : dict
+        FITS keywords as `xgamma.sky.make_wcs_attrs` gives them.
+
+    Raises
+    ------
+    FrameError
+        If the header has no celestial frame on its first two axes.
+    """
+    if "CTYPE1" not in header or "CTYPE2" not in header:
+        raise FrameError(
+            f"The HDU {header.get('EXTNAME', 'PRIMARY')!r} has no celestial frame (no CTYPE1): it is not a sky map."
+        )
+    pairs = _from_cd(dict(header))
+    key = tuple(
+        (k, v)
+        for k, v in pairs.items()
+        if v is not None and (k in KEYWORDS or k.startswith(("PV1_", "PV2_")))
+    )
+    return dict(_frame_attrs(key, shape))
+
+
+@functools.lru_cache(maxsize=256)
+def _frame_attrs(key: tuple[tuple[str, Any], ...], shape: tuple[int, int]) -> dict[str, Any]:
+    import warnings
+
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        header = fits.Header()
+        header["WCSAXES"] = 2
+        for name, value in key:
+            header[name] = value
+        try:
+            wcs = WCS(header)
+            wcs.wcs.set()
+            celestial = wcs.has_celestial
+        except Exception as error:
+            raise FrameError(
+                f"The sky frame of an image cannot be used ({str(error).splitlines()[-1]})."
+            ) from None
+    if not celestial or not str(wcs.wcs.ctype[0]).startswith(("RA", "GLON")):
+        raise FrameError(
+            f"The first two axes of an image are {wcs.wcs.ctype[0]!r} and {wcs.wcs.ctype[1]!r}: a sky map has "
+            "longitude, then latitude, equatorial or galactic."
+        )
+    attrs = sky.wcs_attrs(wcs, shape)
+    return attrs | {k: float(v) for k, v in key if k in MATRIX}
+
+
+def _same(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:
+    first, second = a.get(key), b.get(key)
+    if isinstance(first, (int, float)) and isinstance(second, (int, float)):
+        return abs(first - second) <= 1e-9 * max(1.0, abs(first))
+    return first == second or None in (first, second)
+
+
+def labels_in(
+    parent: Mapping[str, Any], child: Mapping[str, Any], shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Return where the pixels of one image lie, in pixel numbers of another.
+
+    Parameters
+    ----------
+    parent, child : mapping
+        Frame attributes.
+    shape : (ny, nx)
+        Size of the child image.
+
+    Returns
+    -------
+    x, y : ndarray
+        Labels, ``(i + 1 - CRPIX) * CDELT / CDELT_parent + CRPIX_parent - 1``.
+    step : (dx, dy)
+        Distance between labels.
+
+    Raises
+    ------
+    FrameError
+        If one grid is not an affine image of the other.
+    """
+    keys = {*SAME_KEYS, *(k for k in (*parent, *child) if k.startswith("PV"))}
+    different = sorted(k for k in keys if not _same(parent, child, k))
+    identity = {"PC1_1": 1.0, "PC2_2": 1.0}
+    turned = [k for k in MATRIX if not _same({**identity, **parent}, {**identity, **child}, k)]
+    ratio = tuple(float(child[f"CDELT{i}"]) / float(parent[f"CDELT{i}"]) for i in (1, 2))
+    skewed = any(parent.get(k) for k in ("PC1_2", "PC2_1")) and abs(ratio[0] - ratio[1]) > 1e-9
+    if different or turned or skewed or min(ratio) <= 0:
+        names = different or turned or ["CDELT1"]
+        raise FrameError(
+            f"two grids of the file are not images of each other ({names[0]} is "
+            f"{parent.get(names[0])} and {child.get(names[0])})"
+        )
+    labels = []
+    for i, n in ((1, shape[1]), (2, shape[0])):
+        first = (1 - float(child[f"CRPIX{i}"])) * ratio[i - 1] + float(parent[f"CRPIX{i}"]) - 1
+        step = _snap(ratio[i - 1])
+        labels.append(_snap(first) + step * np.arange(n))
+    return labels[0], labels[1], (_snap(ratio[0]), _snap(ratio[1]))
+
+
+def _snap(value: float) -> float:
+    """Return the nearest half if a value differs from it by rounding only."""
+    nearest = round(2 * value) / 2
+    return nearest if abs(value - nearest) < SNAP else value
+
+
+def image_keywords(obj: xr.Dataset | xr.DataArray, irf: bool = False) -> dict[str, Any]:
+    """Return the FITS keywords of the image that a map's labels describe.
+
+    A cutout gets its own CRPIX, a coarser grid its own CDELT; the parent's size is left out.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A map.
+    irf : bool
+        Whether of the coarse grid.
+
+    Returns
+    -------
+    keywords : dict
+        Keyword to value.
+
+    Raises
+    ------
+    FrameError
+        If labels are uneven, or stretched in a turned frame.
+    """
+    attrs = {str(k): v for k, v in sky._frame_attrs(obj).items() if k not in sky.SIZE_KEYWORDS}
+    suffix = "_irf" if irf else ""
+    steps = []
+    for i, dim in ((1, f"x{suffix}"), (2, f"y{suffix}")):
+        labels = np.atleast_1d(sky.coord_variable(obj, dim).values)
+        step = sky.label_step(obj, dim)
+        if step <= 0 or not np.allclose(np.diff(labels), step, rtol=1e-6):
+            raise FrameError(
+                f"The pixel labels {dim!r} are not evenly spaced, so they are no FITS image: reindex the map."
+            )
+        attrs[f"CRPIX{i}"] = (float(attrs[f"CRPIX{i}"]) - 1 - float(labels[0])) / step + 1
+        attrs[f"CDELT{i}"] = float(attrs[f"CDELT{i}"]) * step
+        steps.append(step)
+    if steps[0] != steps[1] and any(float(attrs.get(k, 0)) for k in ("PC1_2", "PC2_1")):
+        raise FrameError("A turned map is stretched in one direction, which no FITS keyword says.")
+    return attrs

@@ -1,0 +1,264 @@
+"""Sky maps in FITS: HDUs to labelled arrays and back.
+
+The layout is that of GADF sky maps: an image (or, over a region, a table) with a
+``*_BANDS`` table of its axes and, over a region, a ``*_REGION`` table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.dl3.fits_table import Table
+from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.io.fits_axes import Axis, read_bands
+from xgamma.io.fits_frame import frame_attrs
+from xgamma.io.fits_hdus import HDU, FitsHDUs, ImageArray, lazy_image, open_hdus
+from xgamma.model import VARIABLES, assemble, label_variables, variable_attrs
+from xgamma.units import parse_unit
+
+__all__ = ["FitsMap", "is_map", "read_map", "read_map_hdu"]
+
+MASKS = {name for name, spec in VARIABLES.items() if spec.dtype == "bool"}
+BAND_TABLES = ("EBOUNDS", "ENERGIES")
+
+
+@dataclass
+class FitsMap:
+    """What one HDU holds: a variable (lazy), its axes, and where it is on the sky."""
+
+    name: str
+    variable: xr.Variable
+    axes: dict[str, Axis] = field(default_factory=dict)
+    frame: dict[str, Any] | None = None
+    region: HDU | None = None
+    shape: tuple[int, int] = (1, 1)
+
+
+def is_map(file: FitsHDUs, hdu: HDU) -> bool:
+    """Tell whether an HDU is a sky map or a map over a region."""
+    if hdu.is_image:
+        return "CTYPE1" in hdu.header
+    return hdu.is_table and f"{hdu.name}_BANDS" in file and "DATA" in hdu.table.columns
+
+
+def _band_table(file: FitsHDUs, hdu: HDU) -> Table | None:
+    named = str(hdu.header.get("BANDSHDU") or f"{hdu.name}_BANDS")
+    for name in (named, *BAND_TABLES):
+        if name in file:
+            return file[name].table
+    if "BANDSHDU" in hdu.header:
+        raise MissingDataError(
+            f"The file {file.path} has no HDU {named!r}, which {hdu.name!r} names for its axes."
+        )
+    return None
+
+
+def _meta(hdu: HDU) -> dict[str, Any]:
+    """Return the attributes in the keyword META (JSON)."""
+    try:
+        meta = json.loads(str(hdu.header.get("META", "{}")))
+    except json.JSONDecodeError:
+        return {}
+    if not isinstance(meta, dict):
+        return {}
+    attrs: dict[str, Any] = {}
+    for key, value in meta.items():
+        if key == "livetime":
+            from xgamma.units import to_value
+
+            attrs[key] = to_value(value, "s", key)
+        elif key == "is_pointlike":
+            attrs["pointlike"] = int(bool(value))
+        elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            attrs[key] = value
+    return attrs
+
+
+def _unit(hdu: HDU, name: str, unit: str | None) -> tuple[str | None, float]:
+    """Return the unit to state, and the factor that brings the values to it."""
+    spec = VARIABLES.get(name)
+    text = (unit or "").strip()
+    if spec is None or spec.units is None:
+        return (None if name in MASKS else text), 1.0
+    parsed, wanted = parse_unit(text), parse_unit(spec.units)
+    if parsed == wanted or (not text and spec.units):
+        return spec.units, 1.0
+    if not parsed.is_equivalent(wanted):
+        raise XGammaError(
+            f"The HDU {hdu.name!r} of {hdu.file.path} has the unit {text!r}, but {name} is in {spec.units!r}."
+        )
+    return spec.units, float(parsed.to(wanted))
+
+
+def _named_axes(name: str, axes: list[Axis], sizes: tuple[int, ...]) -> list[Axis]:
+    """Check sizes, and call the energy of an exposure true."""
+    if tuple(a.size for a in axes) != sizes:
+        raise AxisError(
+            f"The HDU {name.upper()!r} has planes {sizes}, but its band table lists bins "
+            f"{tuple(a.size for a in axes)}: differing bands cannot be read as axes."
+        )
+    if name == "exposure" or name.endswith("_exposure"):
+        return [a.renamed("energy_true") if a.name == "energy" and a.size > 1 else a for a in axes]
+    return axes
+
+
+def read_map_hdu(
+    file: FitsHDUs, hdu: HDU, name: str | None = None, saved: dict[str, Any] | None = None
+) -> FitsMap:
+    """Read one map, lazily.
+
+    Parameters
+    ----------
+    file : FitsHDUs
+        The file.
+    hdu : HDU
+        Its image, or its table over a region.
+    name : str, optional
+        Name of the variable; that of the HDU in small letters when absent.
+    saved : dict, optional
+        What the sidecar says of it: its ``dtype`` and ``attrs``, whose unit is kept.
+
+    Returns
+    -------
+    map : FitsMap
+        Dims slowest first; for an image the last two are ``y`` and ``x``.
+
+    Raises
+    ------
+    AxisError
+        If its band table does not describe its planes.
+    FrameError
+        If an image is not one of the sky.
+    """
+    name = name or hdu.name.lower()
+    bands = _band_table(file, hdu)
+    if hdu.is_image:
+        sizes = hdu.shape[:-2][::-1]
+        unit, shape = hdu.header.get("BUNIT"), hdu.shape
+    else:
+        column = hdu.table["DATA"]
+        unit = column.unit
+        shape = (hdu.table.nrows, *(column.shape[:-2] if len(column.shape) > 2 else ()))
+        sizes = shape[::-1]
+    axes = read_bands(bands, sizes) if bands is not None and sizes else []
+    axes = _named_axes(name, axes, sizes)
+    spec = VARIABLES.get(name)
+    known = {*spec.dims, *spec.optional_dims} if spec else {a.name for a in axes}
+    # The exposures of responses carry the axis that was summed, with one bin.
+    kept = [a for a in axes if a.name in known or a.size > 1]
+    dims = tuple(a.name for a in reversed(kept))
+    text, factor = (None, 1.0) if saved else _unit(hdu, name, unit)
+    attrs = (variable_attrs(name) if spec else {"long_name": name}) | _meta(hdu)
+    if text is not None:
+        attrs["units"] = text
+    dtype = saved["dtype"] if saved else bool if name in MASKS else None
+    found = FitsMap(name, xr.Variable((), 0), {a.name: a for a in kept})
+    if hdu.is_image:
+        plane = (shape[-2], shape[-1])
+        array = ImageArray(hdu, tuple(a.size for a in reversed(kept)) + plane, dtype, factor)
+        found.variable = lazy_image((*dims, "y", "x"), array, attrs)
+        found.frame, found.shape = frame_attrs(hdu.header, plane), plane
+    else:
+        values = hdu.table.read("DATA").reshape(tuple(a.size for a in reversed(kept)))
+        values = values.astype(dtype) if dtype else values * factor if factor != 1 else values
+        found.variable = xr.Variable(dims, values, attrs)
+        found.region = file.get(f"{hdu.name}_REGION")
+    return found
+
+
+def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArray:
+    """Read one sky map from a FITS file.
+
+    Parameters
+    ----------
+    path : path-like
+        FITS file, also gzipped.
+    hdu : str, optional
+        Name of the HDU; the first map of the file when absent.
+
+    Returns
+    -------
+    map : DataArray
+        Dims ``(..., y, x)``, or the axes alone over a region; lazy, with the coordinate ``wcs``.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file, HDU or map.
+    AxisError
+        If its axes are not ones of contiguous bins.
+    FrameError
+        If its frame is not one of the sky.
+
+    Examples
+    --------
+    >>> import tempfile, xgamma as xg
+    >>> template = xg.create_map((0, 0), "1 deg", "0.1 deg", frame="galactic")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     template.gamma.solid_angle.gamma.to_fits(Path(folder) / "map.fits")
+    ...     dict(read_map(Path(folder) / "map.fits").load().sizes)
+    {'y': 10, 'x': 10}
+    """
+    from xgamma.io.fits import sidecar_of
+
+    file = open_hdus(path)
+    if hdu is None:
+        maps = [h for h in file.hdus if is_map(file, h)]
+        if not maps:
+            names = ", ".join(h.name for h in file.hdus)
+            raise MissingDataError(f"The file {file.path} holds no sky map: its HDUs are {names}.")
+        chosen = maps[0]
+    else:
+        chosen = file[hdu]
+    side = sidecar_of(file)
+    name = chosen.name.lower()
+    if chosen.index == 0 or side.content.get("single"):
+        name = "map"
+    found = read_map_hdu(file, chosen, name, side.variables.get(name))
+    coords: dict[str, Any] = {}
+    for axis in found.axes.values():
+        coords |= axis.coords()
+    frame = found.frame
+    if frame is not None:
+        ny, nx = found.shape
+        coarse = "y_irf" in side.variables.get(name, {}).get("dims", ())
+        coords |= label_variables(np.arange(nx), np.arange(ny), "_irf" if coarse else "")
+        if coarse:
+            found.variable = on_responses(found.variable)
+    elif found.region is not None:
+        from xgamma.io.fits_regions import read_region
+
+        text, frame = read_region(found.region)
+        coords["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
+    array = assemble(coords, {name: found.variable}, frame)[name]
+    return side.restore_array(array)
+
+
+def on_responses(variable: xr.Variable) -> xr.Variable:
+    """Return a lazy variable on the dims of responses, ``y_irf`` and ``x_irf``."""
+    names = {"y": "y_irf", "x": "x_irf"}
+    dims = [names.get(str(d), str(d)) for d in variable.dims]
+    return xr.Variable(dims, variable._data, variable.attrs, fastpath=True)
+
+
+def map_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path for writing FITS.
+
+    Raises
+    ------
+    XGammaError
+        If its name does not end as that of a FITS file.
+    """
+    target = Path(path)
+    if not target.name.lower().endswith((".fits", ".fit", ".fits.gz", ".fit.gz", ".fts")):
+        raise XGammaError(
+            f"'{target.name}' is not the name of a FITS file: end it in .fits or .fits.gz."
+        )
+    return target

@@ -1,0 +1,104 @@
+"""Region tables of FITS maps over a region: pixel regions and their frame, and DS9 text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from xgamma import sky
+from xgamma.errors import XGammaError
+from xgamma.io.bintable import BinTable
+from xgamma.regions import parse_regions, region_text
+
+if TYPE_CHECKING:
+    from xgamma.io.fits_hdus import HDU
+
+__all__ = ["read_region", "region_table"]
+
+
+def read_region(hdu: HDU) -> tuple[str, dict[str, Any]]:
+    """Return the DS9 text and the frame attributes of a region table.
+
+    Parameters
+    ----------
+    hdu : HDU
+        A table of pixel regions whose header holds the WCS.
+
+    Returns
+    -------
+    text : str
+        DS9 text.
+    frame : dict
+        Attributes of the coordinate ``wcs``.
+
+    Raises
+    ------
+    XGammaError
+        If a shape is not known.
+    """
+    from astropy.io import fits
+    from astropy.table import QTable
+    from regions import Regions
+
+    from xgamma.io.fits_frame import frame_attrs
+
+    with fits.open(hdu.file.path) as hdus:
+        table = QTable.read(hdus[hdu.index])
+    shape = str(hdu.header.get("WCSSHAPE", "(1,1)")).strip("()").split(",")
+    frame = frame_attrs(hdu.header, (int(shape[1]), int(shape[0])))
+    try:
+        pixels = Regions.parse(table, format="fits")
+    except Exception as error:
+        raise XGammaError(
+            f"The region table {hdu.name} of {hdu.file.path} cannot be read ({error})."
+        ) from None
+    wcs = sky._wcs_from_key(sky._header_key(frame))
+    for region in pixels:
+        region.meta["include"] = True
+    return region_text([region.to_sky(wcs) for region in pixels]), frame
+
+
+def region_table(ds: xr.Dataset | xr.DataArray, name: str) -> BinTable | None:
+    """Return the region of a spectrum as a table HDU, or None where it has none.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        With the coordinates ``region`` and ``wcs``.
+    name : str
+        Name of the HDU.
+
+    Returns
+    -------
+    table : BinTable or None
+        Pixel regions, and their frame in the header.
+    """
+    import io
+
+    from astropy.io import fits
+    from regions import Regions
+
+    if "region" not in ds.coords or "wcs" not in ds.coords:
+        return None
+    text = str(ds.coords["region"].values)
+    wcs = sky.wcs_of(ds)
+    pixels = [region.to_pixel(wcs) for region in parse_regions(text)]
+    table = Regions(pixels).serialize(format="fits")
+    header = fits.Header()
+    attrs = sky.coord_variable(ds, "wcs").attrs
+    for key, value in attrs.items():
+        if key not in sky.SIZE_KEYWORDS:
+            header[str(key)] = value
+    shape = (int(attrs.get("NAXIS1", 1)), int(attrs.get("NAXIS2", 1)))
+    header["WCSSHAPE"] = f"({shape[0]},{shape[1]})"
+    hdu = fits.BinTableHDU(table, header=header, name=name)
+    buffer = io.BytesIO()
+    hdu.writeto(buffer)
+    written = fits.HDUList.fromstring(buffer.getvalue())[1]
+    start = written.fileinfo()["datLoc"] if written.fileinfo() else None
+    raw = buffer.getvalue()
+    size = written.header["NAXIS1"] * written.header["NAXIS2"]
+    if start is None:
+        start = raw.index(b"XTENSION") + len(written.header.tostring())
+    return BinTable(written.header.copy(), raw[start : start + size])

@@ -1,0 +1,192 @@
+"""The tables beside the maps of a FITS dataset: good time intervals and observations."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.errors import XGammaError
+from xgamma.io.bintable import BinTable, Column, bin_table
+from xgamma.io.fits_hdus import FitsHDUs
+from xgamma.model import VARIABLES, variable_attrs
+
+__all__ = ["gti_table", "obs_tables", "read_gti", "read_obs"]
+
+SECONDS = 86400.0
+# META_TABLE is what the peer knows of observations; OBS_ROWS is all of ours.
+META_COLUMNS = {
+    "TELESCOP": "telescope",
+    "OBS_ID": "obs_id",
+    "RA_PNT": "pointing_lon",
+    "DEC_PNT": "pointing_lat",
+    "LIVETIME": "livetime",
+    "ONTIME": "ontime",
+}
+OBS_ROWS = "OBS_ROWS"
+
+
+@functools.lru_cache(maxsize=64)
+def reference_text(mjdrefi: float, mjdreff: float, timesys: str) -> str:
+    """Return the reference of mission times as ISO text, scale TT.
+
+    Examples
+    --------
+    >>> reference_text(51544, 0.5, "tt")
+    '2000-01-01T12:00:00.000'
+    """
+    from astropy.time import Time
+
+    try:
+        time = Time(mjdrefi, mjdreff, format="mjd", scale=timesys.strip().lower() or "tt").tt
+    except ValueError:
+        raise XGammaError(f"TIMESYS={timesys!r} is not a time scale that astropy knows.") from None
+    time.precision = 9
+    text = str(time.isot)
+    return text.removesuffix("000000")
+
+
+@functools.lru_cache(maxsize=64)
+def reference_mjd(text: str) -> tuple[int, float]:
+    """Return MJDREFI and MJDREFF of an ISO text, scale TT."""
+    from astropy.time import Time
+
+    time = Time(text, scale="tt", format="isot" if "T" in text else None)
+    day = int(np.floor(time.mjd))
+    return day, float((time.jd1 - 2400000.5 - day) + time.jd2)
+
+
+def read_gti(file: FitsHDUs) -> dict[str, xr.Variable]:
+    """Return ``gti_start`` and ``gti_stop``; empty where the file has no GTI."""
+    if "GTI" not in file:
+        return {}
+    table = file["GTI"].table
+    header = table.header
+    text = reference_text(
+        float(header.get("MJDREFI", header.get("MJDREF", 0)) or 0),
+        float(header.get("MJDREFF", 0) or 0),
+        str(header.get("TIMESYS", "tt")),
+    )
+    return {
+        name: xr.Variable(
+            "gti",
+            np.asarray(table.read(column), dtype=float).reshape(table.nrows),
+            variable_attrs(name, reference_time=text),
+        )
+        for name, column in (("gti_start", "START"), ("gti_stop", "STOP"))
+    }
+
+
+def gti_table(ds: xr.Dataset) -> BinTable | None:
+    """Return the good time intervals as a table HDU."""
+    from astropy.io import fits
+
+    if "gti_start" not in ds or "gti_stop" not in ds:
+        return None
+    text = str(ds["gti_start"].attrs.get("reference_time", "2000-01-01"))
+    day, fraction = reference_mjd(text)
+    header = fits.Header(
+        [
+            ("MJDREFI", day),
+            ("MJDREFF", fraction),
+            ("TIMESYS", "tt"),
+            ("TIMEUNIT", "s"),
+            ("HDUCLASS", "GADF"),
+            ("HDUCLAS1", "GTI"),
+        ]
+    )
+    columns = [
+        Column(name, np.asarray(ds[variable].values, dtype=float), "s")
+        for name, variable in (("START", "gti_start"), ("STOP", "gti_stop"))
+    ]
+    return bin_table(columns, header, "GTI")
+
+
+def read_obs(file: FitsHDUs, known: dict[str, dict[str, Any]]) -> dict[str, xr.Variable]:
+    """Return the variables on ``obs``.
+
+    Parameters
+    ----------
+    file : FitsHDUs
+        The file.
+    known : dict
+        Names and dimensions from the sidecar, empty for files of other origin.
+    """
+    found: dict[str, xr.Variable] = {}
+    if OBS_ROWS in file:
+        table = file[OBS_ROWS].table
+        names = {n.upper(): n for n in known}
+        for key in table.columns:
+            name = names.get(key, key.lower())
+            dims = known.get(name, {}).get("dims", ["obs"])
+            values = table.read(key)
+            attrs = variable_attrs(name) if name in VARIABLES else {}
+            found[name] = xr.Variable(dims, values.reshape((table.nrows, -1)[: len(dims)]), attrs)
+        return found
+    if "META_TABLE" not in file:
+        return found
+    table = file["META_TABLE"].table
+    for key in table.columns:
+        values = table.read(key)
+        if values.dtype == object:
+            continue
+        name = META_COLUMNS.get(key, key.lower())
+        # A stacked dataset has one row, whose cells hold a value for each observation.
+        attrs = variable_attrs(name) if name in VARIABLES else {"long_name": name}
+        found[name] = xr.Variable("obs", values.reshape(-1), attrs)
+    sizes = [v.size for v in found.values()]
+    common = max(set(sizes), key=sizes.count) if sizes else 0
+    return {n: v for n, v in found.items() if v.size == common}
+
+
+def on_obs(ds: xr.Dataset) -> list[str]:
+    """Return the names of variables that are rows of observations."""
+    return [
+        str(n)
+        for n, v in ds.variables.items()
+        if v.dims in (("obs",), ("obs", "energy")) and n != "obs" and v.dtype.kind in "biufUO"
+    ]
+
+
+def _column(name: str, variable: xr.Variable) -> Column:
+    values = np.asarray(variable.values)
+    if values.dtype == object:
+        values = values.astype(str)
+    if values.dtype.kind == "U" and values.dtype.itemsize == 0:
+        values = values.astype("U1")
+    return Column(name.upper(), values, str(variable.attrs.get("units", "")))
+
+
+def obs_tables(ds: xr.Dataset) -> list[BinTable]:
+    """Return META_TABLE, as the peer stacks it, and OBS_ROWS, with all there is."""
+    from astropy.io import fits
+
+    names = [n for n in on_obs(ds) if _is_ascii(ds.variables[n])]
+    if not names or ds.sizes.get("obs", 0) == 0:
+        return []
+    meta = []
+    for key, name in META_COLUMNS.items():
+        if name in names:
+            column = _column(key, ds.variables[name])
+            meta.append(Column(key, column.values[np.newaxis], column.unit))
+    tables = [bin_table(meta, fits.Header(), "META_TABLE")] if meta else []
+    rows = [_column(n, ds.variables[n]) for n in names]
+    return [*tables, bin_table(rows, fits.Header(), OBS_ROWS)]
+
+
+def _is_ascii(variable: xr.Variable) -> bool:
+    if variable.dtype.kind not in "UO":
+        return True
+    return all(str(v).isascii() and str(v) == str(v).rstrip() for v in variable.values.ravel())
+
+
+def table_names(ds: xr.Dataset) -> set[str]:
+    """Return the names of variables that the tables hold."""
+    names: set[Any] = {n for n in on_obs(ds) if _is_ascii(ds.variables[n])}
+    if ds.sizes.get("obs", 0) == 0:
+        names = set()
+    if "gti_start" in ds and "gti_stop" in ds:
+        names |= {"gti_start", "gti_stop"}
+    return {str(n) for n in names}

@@ -1,0 +1,72 @@
+"""Responses on a grid that does not fit that of the counts, interpolated onto one that does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+
+if TYPE_CHECKING:
+    from xgamma.io.fits_maps import FitsMap
+
+__all__ = ["regrid"]
+
+
+def regrid(
+    one: FitsMap, parent: dict[str, Any]
+) -> tuple[xr.Variable, np.ndarray, np.ndarray, tuple[float, float]]:
+    """Interpolate a map bilinearly onto a coarse grid in the frame of the counts.
+
+    Parameters
+    ----------
+    one : FitsMap
+        Map with its own frame.
+    parent : dict
+        Frame attributes of the counts; the coarse grid covers that image with the pixel
+        size of the map.
+
+    Returns
+    -------
+    variable : Variable
+        Same dims. Beyond the map its nearest pixel counts.
+    x, y : ndarray
+        Labels in parent pixel numbers.
+    step : (dx, dy)
+        Distance between labels.
+    """
+    from astropy.coordinates import SkyCoord
+    from scipy.ndimage import map_coordinates
+
+    assert one.frame is not None
+    labels, steps = [], []
+    for i in (1, 2):
+        step = abs(float(one.frame[f"CDELT{i}"]) / float(parent[f"CDELT{i}"]))
+        n = int(parent[f"NAXIS{i}"])
+        count = max(int(np.ceil(n / step)), 1)
+        labels.append((n - 1) / 2.0 + (np.arange(count) - (count - 1) / 2.0) * step)
+        steps.append(step)
+    x, y = labels
+    wcs, source = (sky._wcs_from_key(sky._header_key(a)) for a in (parent, one.frame))
+    grid_x, grid_y = np.meshgrid(x, y)
+    lon, lat = sky._pix_to_world(wcs, grid_x, grid_y)
+    frames = [_frame_name(a) for a in (parent, one.frame)]
+    at = SkyCoord(lon, lat, unit="deg", frame=frames[0]).transform_to(frames[1]).spherical
+    pix = source.wcs_world2pix(at.lon.deg.ravel(), at.lat.deg.ravel(), 0)
+    where = np.array([pix[1], pix[0]]).reshape(2, *grid_x.shape)
+    where = np.where(np.isfinite(where), where, 0.0)
+    values = np.asarray(one.variable.values)
+    planes = values.reshape(-1, *values.shape[-2:])
+    moved = [map_coordinates(p, where, order=1, mode="nearest") for p in planes]
+    shape = (*values.shape[:-2], y.size, x.size)
+    data = np.asarray(moved, dtype=values.dtype).reshape(shape)
+    variable = xr.Variable(one.variable.dims, data, one.variable.attrs)
+    return variable, x, y, (steps[0], steps[1])
+
+
+def _frame_name(attrs: dict[str, Any]) -> str:
+    if str(attrs["CTYPE1"]).startswith("GLON"):
+        return "galactic"
+    return str(attrs.get("RADESYS", "ICRS")).strip().lower()

@@ -1,0 +1,170 @@
+"""What FITS has no place for, kept beside it: the HDU ``XGAMMA``, JSON in one cell.
+
+Attributes, exact types, labels in the parent frame and small arrays on unusual dimensions
+go there, so that nothing is lost between writing and reading. Other tools skip it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.errors import XGammaError
+
+if TYPE_CHECKING:
+    from xgamma.io.fits_hdus import FitsHDUs
+
+__all__ = ["HDU_NAME", "Sidecar", "describe", "sidecar_of"]
+
+HDU_NAME = "XGAMMA"
+LABELS = ("y", "x", "y_irf", "x_irf")
+
+
+def _plain(value: Any) -> Any:
+    """Return an attribute as JSON can hold it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise XGammaError(
+        f"An attribute is a {type(value).__name__}, which no file can hold: make it text or a number."
+    )
+
+
+def _attrs(attrs: Any) -> dict[str, Any]:
+    return {str(k): _plain(v) for k, v in attrs.items()}
+
+
+def _array(variable: xr.Variable) -> dict[str, Any]:
+    values = np.asarray(variable.values)
+    if values.dtype.kind not in "biufUO":
+        raise XGammaError(
+            f"A variable has the type {values.dtype}, which FITS cannot hold: convert it first."
+        )
+    kind = "U" if values.dtype.kind in "UO" else values.dtype.str
+    return {
+        "dims": list(variable.dims),
+        "dtype": kind,
+        "values": values.tolist(),
+        "attrs": _attrs(variable.attrs),
+    }
+
+
+def _from_array(entry: dict[str, Any]) -> xr.Variable:
+    values = np.asarray(entry["values"], dtype=None if entry["dtype"] == "U" else entry["dtype"])
+    return xr.Variable(entry["dims"], values, entry["attrs"])
+
+
+def describe(ds: xr.Dataset, inline: set[str], single: bool = False) -> bytes:
+    """Return the JSON that goes with a dataset.
+
+    Parameters
+    ----------
+    ds : Dataset
+        What is written.
+    inline : set of str
+        Names of variables and coordinates whose values go into the JSON.
+    single : bool
+        Whether it is one map that is read back as a DataArray.
+
+    Returns
+    -------
+    text : bytes
+        UTF-8.
+    """
+    variables = {
+        str(n): {
+            "dtype": v.dtype.str,
+            "attrs": _attrs(v.attrs),
+            "dims": [str(d) for d in v.dims],
+        }
+        for n, v in ds.variables.items()
+        if n not in inline and n != "wcs"
+    }
+    content = {
+        "attrs": _attrs(ds.attrs),
+        "wcs": _attrs(ds.variables["wcs"].attrs) if "wcs" in ds.coords else None,
+        "labels": {n: ds.variables[n].values.tolist() for n in LABELS if n in ds.coords},
+        "variables": variables,
+        "inline": {n: _array(ds.variables[n]) for n in sorted(inline)},
+        "coords": sorted(str(n) for n in ds.coords),
+        "single": single,
+    }
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+class Sidecar:
+    """The content of the HDU; empty for files of other origin."""
+
+    def __init__(self, content: dict[str, Any] | None = None) -> None:
+        self.content = content or {}
+        self.variables: dict[str, dict[str, Any]] = self.content.get("variables", {})
+
+    def __bool__(self) -> bool:
+        return bool(self.content)
+
+    def restore(self, ds: xr.Dataset) -> xr.Dataset:
+        """Return a dataset with its own attributes, types, labels and small arrays.
+
+        Lazy variables stay lazy: their types are set when they are opened.
+        """
+        if not self:
+            return ds
+        variables: dict[Any, xr.Variable] = {}
+        for name, entry in self.variables.items():
+            if name in ds.variables:
+                old = ds.variables[name]
+                variables[name] = xr.Variable(
+                    old.dims, old._data, entry["attrs"], fastpath=True
+                ).transpose(*entry["dims"])
+        for name, values in self.content["labels"].items():
+            attrs = self.variables[name]["attrs"]
+            variables[name] = xr.Variable(name, np.asarray(values, dtype=float), attrs)
+        variables |= {n: _from_array(e) for n, e in self.content["inline"].items()}
+        coords = {n: v for n, v in variables.items() if n in self.content["coords"]}
+        data = {n: v for n, v in variables.items() if n not in coords}
+        from xgamma.model import assemble
+
+        restored = assemble(coords, data, self.content["wcs"])
+        restored.attrs = dict(self.content["attrs"])
+        return restored
+
+    def restore_array(self, array: xr.DataArray) -> xr.DataArray:
+        """Return a single map with its own name, attributes and labels."""
+        if not self.content.get("single"):
+            return array
+        ds = self.restore(array.to_dataset(name="map"))
+        name = ds.attrs.get("map_name")
+        restored = ds["map"].rename(name)
+        return restored
+
+
+def sidecar_of(file: FitsHDUs) -> Sidecar:
+    """Return what goes with a file, empty where there is nothing.
+
+    Raises
+    ------
+    XGammaError
+        If the file was written by a later version of the data model.
+    """
+    from xgamma.model import MODEL_VERSION
+
+    if HDU_NAME not in file:
+        return Sidecar()
+    table = file[HDU_NAME].table
+    content = json.loads(bytes(np.asarray(table.read("JSON"), dtype="u1").ravel()).decode())
+    version = int(content["attrs"].get("model_version", MODEL_VERSION))
+    if version > MODEL_VERSION:
+        raise XGammaError(
+            f"The file {file.path} follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
+        )
+    return Sidecar(content)
