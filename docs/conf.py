@@ -1,0 +1,59 @@
+"""Sphinx configuration. Nothing here needs the network unless asked: see XGAMMA_INTERSPHINX."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE / "_ext"))
+
+import sphinx_autosummary_accessors  # noqa: E402
+
+import xgamma  # noqa: E402
+
+project = "xgamma"
+author = "The xgamma developers"
+copyright = "2026, The xgamma developers"
+version = release = xgamma.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_autosummary_accessors",
+    "numpydoc",
+    "schema_tables",
+]
+templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
+exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_title = "xgamma"
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 7,
+}
+html_show_sourcelink = False
+
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
+myst_heading_anchors = 3
+nb_execution_mode = os.environ.get("XGAMMA_DOCS_EXECUTE", "off")
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+# The build works without a network; set the variable to link names of other projects.
+if os.environ.get("XGAMMA_INTERSPHINX"):
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "xarray": ("https://docs.xarray.dev/en/stable", None),
+        "astropy": ("https://docs.astropy.org/en/stable", None),
+    }
