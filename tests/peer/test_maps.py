@@ -384,7 +384,7 @@ def test_magic_point_like(data, gammapy):
     assert ours.exposure.attrs["pointlike"] == 1
     offset = ours.gamma.separation(run.gamma.pointing).values
     ring = (offset > 0.39) & (offset < 0.41)
-    assert ring.sum() > 10
+    assert ring.any()
     assert not ours.exposure.values[:, ~ring].any()
     theirs = peer_values(peer, "exposure")[:, 0]
     close(ours.exposure.values[:, ring], np.broadcast_to(theirs, (28, ring.sum())))
