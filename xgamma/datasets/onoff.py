@@ -45,23 +45,17 @@ def ratio(numerator: Any, denominator: Any) -> np.ndarray:
 
 def _like(ds: xr.Dataset, values: np.ndarray, name: str, long_name: str) -> xr.DataArray:
     dims = reco_dims(ds)
-    coords = {
-        key: value
-        for key, value in ds.coords.items()
-        if set(value.dims) <= set(dims) and key != "wcs"
-    }
-    array = xr.DataArray(
-        values, dims=dims, coords=coords, name=name, attrs={"units": "", "long_name": long_name}
-    )
-    if "wcs" in ds.coords:
-        array = array.assign_coords(ds[["wcs"]].coords)
-    return array
+    # Any variable of the same shape brings coordinates and frame at little cost.
+    like = next(v for v in ("counts", *ONOFF, "background") if v in ds)
+    array = ds[like].transpose(*dims).copy(data=values)
+    array.attrs = {"units": "", "long_name": long_name}
+    return array.rename(name)
 
 
 def variable(ds: xr.Dataset, name: str) -> np.ndarray:
     """Return a variable in the canonical order of its dims, in double precision."""
     require(ds, name)
-    return np.asarray(ds[name].variable.transpose(*reco_dims(ds)).data, dtype=float)
+    return np.asarray(ds.variables[name].transpose(*reco_dims(ds)).data, dtype=float)
 
 
 def alpha(ds: xr.Dataset) -> xr.DataArray:
@@ -112,15 +106,19 @@ def background(ds: xr.Dataset) -> xr.DataArray:
     MissingDataError
         If there is no background of either kind.
     """
+    return _like(ds, background_values(ds), "background", "background counts")
+
+
+def background_values(ds: xr.Dataset) -> np.ndarray:
+    """Return the values of `background`, in the order energy, y, x."""
     if is_onoff(ds):
-        values = alpha(ds).values * variable(ds, "counts_off")
-    elif "background" in ds:
-        values = variable(ds, "background")
-    else:
-        raise MissingDataError(
-            f"The dataset {ds.attrs.get('name', '')!r} has no background: fill it, or run one of the background methods."
-        )
-    return _like(ds, values, "background", "background counts")
+        ratios = ratio(variable(ds, "acceptance"), variable(ds, "acceptance_off"))
+        return ratios * variable(ds, "counts_off")
+    if "background" in ds:
+        return variable(ds, "background")
+    raise MissingDataError(
+        f"The dataset {ds.attrs.get('name', '')!r} has no background: fill it, or run one of the background methods."
+    )
 
 
 def excess(ds: xr.Dataset) -> xr.DataArray:
@@ -136,7 +134,7 @@ def excess(ds: xr.Dataset) -> xr.DataArray:
     excess : DataArray
         Dims of the counts.
     """
-    values = variable(ds, "counts") - background(ds).values
+    values = variable(ds, "counts") - background_values(ds)
     return _like(ds, values, "excess", "excess counts")
 
 
@@ -161,6 +159,19 @@ def to_onoff(ds: xr.Dataset, counts_off: Any, acceptance: Any, acceptance_off: A
     XGammaError
         If a value is negative or not finite.
     """
+    variables = onoff_variables(ds, counts_off, acceptance, acceptance_off)
+    return with_variables(ds, variables)
+
+
+def with_variables(ds: xr.Dataset, variables: dict[str, xr.Variable]) -> xr.Dataset:
+    """Return an on-off dataset with these variables, its instrument's background dropped."""
+    return ds.drop_vars("background", errors="ignore").assign(variables)
+
+
+def onoff_variables(
+    ds: xr.Dataset, counts_off: Any, acceptance: Any, acceptance_off: Any
+) -> dict[str, xr.Variable]:
+    """Return the variables of `to_onoff`, checked and on the dims of the counts."""
     given = {"counts_off": counts_off, "acceptance": acceptance, "acceptance_off": acceptance_off}
     dims = reco_dims(ds)
     shape = tuple(ds.sizes[d] for d in dims)
@@ -179,7 +190,7 @@ def to_onoff(ds: xr.Dataset, counts_off: Any, acceptance: Any, acceptance_off: A
         if not np.isfinite(array).all() or (array < 0).any():
             raise XGammaError(f"{name} must be finite and not negative: mask such bins first.")
         variables[name] = xr.Variable(dims, array, variable_attrs(name))
-    return ds.drop_vars("background", errors="ignore").assign(variables)
+    return variables
 
 
 def from_onoff(ds: xr.Dataset) -> xr.Dataset:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in, require_same_axis
-from xgamma.datasets.onoff import background, is_onoff, safe
+from xgamma.datasets.onoff import background_values, is_onoff, safe
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
@@ -376,7 +376,7 @@ def row_sums(ds: xr.Dataset) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
     mask = np.asarray(safe(ds).transpose(*dims).data)
     arrays = {key: _values(ds, name, dims) for key, name in names.items() if name in ds}
     if all(name in ds for name in ONOFF):
-        arrays["background_sum"] = background(ds).transpose(*dims).values
+        arrays["background_sum"] = np.moveaxis(background_values(ds), 0, -1)
     return {
         key: (_sum_under(values, mask)[np.newaxis], variable_attrs(key))
         for key, values in arrays.items()

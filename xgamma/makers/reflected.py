@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.datasets.onoff import reco_dims, safe, to_onoff
+from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.dl3 import observation
 from xgamma.errors import UnitError, XGammaError, XGammaWarning
 from xgamma.makers import figure
@@ -181,7 +181,7 @@ def _off_counts(
     return field.histogram(near[inside])
 
 
-def _no_regions_reason(field: RegionField, angles: list[float], n_off: int | None) -> str:
+def _no_regions_reason(field: RegionField, n_off: int | None) -> str:
     if field.center_offset < 1e-6:
         return "the on region lies at the pointing position"
     if n_off is not None:
@@ -334,17 +334,17 @@ def _result(
     n_off: int | None,
 ) -> xr.Dataset:
     off = xr.Variable("energy", counts_off)
-    out = to_onoff(ds, off, 1.0, float(len(texts)))
-    out["counts_off"].attrs["method"] = "reflected"
+    variables = onoff_variables(ds, off, 1.0, float(len(texts)))
+    variables["counts_off"].attrs["method"] = "reflected"
     if "obs" in ds.dims:
         row = np.array([";".join(texts)] * ds.sizes["obs"])
-        out = out.assign(off_regions=xr.Variable("obs", row, variable_attrs("off_regions")))
-    if texts:
-        return out
-    warnings.warn(
-        f"Run {observation.obs_id(field.obs)}: no off region was found ({_no_regions_reason(field, [], n_off)}). All its bins are masked.",
-        XGammaWarning,
-        stacklevel=3,
-    )
-    mask = np.zeros_like(safe(ds).data)
-    return out.assign(mask_safe=xr.Variable(reco_dims(ds), mask, variable_attrs("mask_safe")))
+        variables["off_regions"] = xr.Variable("obs", row, variable_attrs("off_regions"))
+    if not texts:
+        warnings.warn(
+            f"Run {observation.obs_id(field.obs)}: no off region was found ({_no_regions_reason(field, n_off)}). All its bins are masked.",
+            XGammaWarning,
+            stacklevel=3,
+        )
+        mask = np.zeros_like(safe(ds).data)
+        variables["mask_safe"] = xr.Variable(reco_dims(ds), mask, variable_attrs("mask_safe"))
+    return with_variables(ds, variables)

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
-from xgamma.datasets.onoff import reco_dims, safe, to_onoff
+from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers.exclusion import keep_on
 from xgamma.model import require, variable_attrs
@@ -90,10 +90,11 @@ def _result(
             XGammaWarning,
             stacklevel=4,
         )
-    out = to_onoff(ds, counts_off, acceptance, acceptance_off)
+    variables = onoff_variables(ds, counts_off, acceptance, acceptance_off)
     # Off counts of neighbours overlap: sums over pixels must not add them (see significance).
-    out["counts_off"].attrs.update(method=method, correlated=1)
-    return out.assign(mask_safe=xr.Variable(reco_dims(ds), mask, variable_attrs("mask_safe")))
+    variables["counts_off"].attrs.update(method=method, correlated=1)
+    variables["mask_safe"] = xr.Variable(reco_dims(ds), mask, variable_attrs("mask_safe"))
+    return with_variables(ds, variables)
 
 
 def run_name(ds: xr.Dataset) -> str:
