@@ -344,3 +344,182 @@ def test_use_region_center_false_exposure_as_the_peer(data, gammapy, runs):
     # The peer lays its pixels a little differently over the rim of the region.
     np.testing.assert_allclose(ds.exposure, theirs.exposure.data[:, 0, 0], rtol=1e-3)
     np.testing.assert_allclose(ds.background, theirs.background.data[:, 0, 0], rtol=5e-3)
+
+
+@pytest.fixture(scope="module")
+def peer_cube(data, gammapy):
+    """One run in five energy bins of the peer, and the same of ours."""
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from gammapy.data import DataStore
+    from gammapy.datasets import MapDataset
+    from gammapy.makers import MapDatasetMaker, SafeMaskMaker
+    from gammapy.maps import MapAxis, WcsGeom
+
+    energy = MapAxis.from_energy_bounds("0.7 TeV", "20 TeV", nbin=5)
+    geom = WcsGeom.create(skydir=SkyCoord(*CRAB, unit="deg"), axes=[energy], width=4, binsz=0.05)
+    obs = DataStore.from_dir(data / "hess-dl3-dr1").obs(23526)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = MapDatasetMaker(selection=["counts", "background"]).run(
+            MapDataset.create(geom), obs
+        )
+        theirs = SafeMaskMaker(methods=["offset-max"], offset_max=1.8 * u.deg).run(theirs, obs)
+    run = xg.open_store(data / "hess-dl3-dr1")[23526]
+    empty = xg.create_map(CRAB, "4 deg", "0.05 deg", xg.energy_axis("0.7 TeV", "20 TeV", 5))
+    ours = empty.gamma.fill(run, select=["counts", "background"])
+    return theirs, ours.gamma.safe_mask(run, methods=["offset-max"], offset_max="1.8 deg")
+
+
+@pytest.mark.parametrize("tilt", [False, True])
+def test_fov_fit(peer_cube, tilt):
+    from gammapy.makers import FoVBackgroundMaker
+    from gammapy.modeling.models import PowerLawNormSpectralModel
+
+    theirs, ours = peer_cube
+    circle = "icrs;circle(83.63, 22.01, 0.4)"
+    mask = theirs.counts.geom.region_mask([peer_region(circle)], inside=False)
+    model = PowerLawNormSpectralModel()
+    model.tilt.frozen = not tilt
+    maker = FoVBackgroundMaker(method="fit", exclusion_mask=mask, spectral_model=model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = maker.run(theirs.copy(name="one"))
+    parameters = fitted.background_model.spectral_model.parameters
+    name = "norm+tilt" if tilt else "norm"
+    keep = ours.gamma.region_mask(circle, inside=False)
+    found = ours.gamma.fov_background(keep, method="fit", spectral_model=name)
+    expected = fitted.npred_background().data
+    np.testing.assert_allclose(found.background, expected, rtol=2e-3, atol=1e-9)
+    error = parameters["norm"].error
+    at_1_tev = found.background_norm_error[0, 0]
+    if tilt:
+        np.testing.assert_allclose(found.background_tilt[0], parameters["tilt"].value, atol=2e-3)
+        np.testing.assert_allclose(
+            found.background_tilt_error[0], parameters["tilt"].error, rtol=0.02
+        )
+    else:
+        np.testing.assert_allclose(at_1_tev, error, rtol=0.02)
+
+
+def test_significance_maps(peer_cube):
+    from gammapy.estimators import ExcessMapEstimator
+
+    theirs, ours = peer_cube
+    estimator = ExcessMapEstimator("0.2 deg", energy_edges=None, sum_over_energy_groups=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from astropy import units as u
+
+        estimator.energy_edges = theirs.counts.geom.axes["energy"].edges
+        estimator.correlation_radius = 0.2 * u.deg
+        expected = estimator.run(theirs)
+    found = ours.gamma.significance("0.2 deg")
+    inner = (ours.gamma.separation(CRAB) < 1.0).values
+    for name, values in (
+        ("counts", expected["npred"].data),
+        ("excess", expected["npred_excess"].data),
+        ("significance", expected["sqrt_ts"].data),
+    ):
+        if name == "counts":
+            continue
+        np.testing.assert_allclose(
+            found[name].values[:, inner], values[:, inner], rtol=2e-3, atol=2e-3, err_msg=name
+        )
+
+
+def test_on_off_stack_of_spectra(gammapy):
+    from gammapy.datasets import Datasets, SpectrumDatasetOnOff
+    from gammapy.maps import MapAxis, RegionGeom, RegionNDMap
+
+    edges = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=6)
+    geom = RegionGeom.create(peer_region("icrs;circle(83.63, 22.01, 0.11)"), axes=[edges])
+    rng = np.random.default_rng(3)
+    theirs, ours = Datasets(), []
+    empty = xg.create_spectrum(
+        "icrs;circle(83.63, 22.01, 0.11)", xg.energy_axis("1 TeV", "10 TeV", 6)
+    )
+    for k in range(4):
+        values = {
+            "counts": rng.poisson(3, 6),
+            "counts_off": rng.poisson(1.5, 6),
+            "acceptance": np.ones(6),
+            "acceptance_off": rng.integers(2, 20, 6).astype(float),
+        }
+        safe = rng.random(6) > 0.2
+        maps = {n: RegionNDMap.from_geom(geom, data=v.astype(float)) for n, v in values.items()}
+        maps["mask_safe"] = RegionNDMap.from_geom(geom, data=safe)
+        theirs.append(SpectrumDatasetOnOff(name=f"d{k}", **maps))
+        ds = empty.assign(counts=("energy", values.pop("counts")), mask_safe=("energy", safe))
+        ours.append(ds.gamma.to_onoff(**values))
+    expected, found = theirs.stack_reduce(name="stacked"), xg.stack(ours)
+    for name in ("counts", "counts_off", "acceptance", "acceptance_off", "mask_safe"):
+        np.testing.assert_allclose(
+            found[name], getattr(expected, name).data[:, 0, 0], rtol=1e-5, err_msg=name
+        )
+    np.testing.assert_allclose(found.gamma.excess, expected.excess.data[:, 0, 0], atol=1e-5)
+
+
+def test_observation_time(data, gammapy, runs):
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+    from gammapy.data import DataStore
+    from gammapy.makers.utils import make_observation_time_map
+    from gammapy.maps import WcsGeom
+
+    geom = WcsGeom.create(skydir=SkyCoord(*CRAB, unit="deg"), width=5, binsz=0.1)
+    observations = DataStore.from_dir(data / "hess-dl3-dr1").get_observations(RUNS)
+    theirs = make_observation_time_map(observations, geom, offset_max=2 * u.deg)
+    ours = xg.observation_time_map(runs, xg.create_map(CRAB, "5 deg", "0.1 deg"), "2 deg")
+    np.testing.assert_allclose(ours, theirs.quantity.to_value("h"), rtol=1e-6, atol=1e-9)
+
+
+def test_theta_squared(data, gammapy, runs):
+    from astropy.coordinates import SkyCoord
+    from gammapy.data import DataStore
+    from gammapy.makers.utils import make_theta_squared_table
+    from gammapy.maps import MapAxis
+
+    axis = MapAxis.from_bounds(0, 0.2, nbin=20, interp="lin", unit="deg2")
+    observations = DataStore.from_dir(data / "hess-dl3-dr1").get_observations(RUNS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = make_theta_squared_table(
+            observations, theta_squared_axis=axis, position=SkyCoord(*CRAB, unit="deg")
+        )
+    ours = xg.theta2(runs, CRAB, max="0.2 deg2", nbin=20)
+    np.testing.assert_array_equal(ours.counts, theirs["counts"])
+    np.testing.assert_array_equal(ours.counts_off, theirs["counts_off"])
+    np.testing.assert_allclose(ours.significance, theirs["sqrt_ts"], rtol=1e-3, atol=1e-3)
+
+
+def test_phases(data, gammapy, runs):
+    from gammapy.data import DataStore
+    from gammapy.datasets import SpectrumDataset
+    from gammapy.makers import PhaseBackgroundMaker, SpectrumDatasetMaker
+    from gammapy.maps import MapAxis, RegionGeom
+    from xarray import DataTree
+
+    text = "icrs;circle(83.63, 22.01, 0.2)"
+    obs = DataStore.from_dir(data / "hess-dl3-dr1").obs(23523)
+    # The peer reads events anew at each access, unless they are set.
+    events = obs.events
+    phase = np.random.default_rng(0).random(len(events.table))
+    events.table["PHASE"] = phase
+    obs._events = events
+    axis = MapAxis.from_energy_bounds("0.5 TeV", "20 TeV", nbin=4)
+    geom = RegionGeom.create(peer_region(text), axes=[axis])
+    maker = PhaseBackgroundMaker(on_phase=(0.1, 0.3), off_phase=[(0.5, 0.9)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = SpectrumDatasetMaker(selection=["counts"]).run(SpectrumDataset.create(geom), obs)
+        theirs = maker.run(theirs, obs)
+    run = runs[0].copy()
+    events = run["events"].to_dataset()
+    run["events"] = DataTree(events.assign(phase=("event", phase)))
+    empty = xg.create_spectrum(text, xg.energy_axis("0.5 TeV", "20 TeV", 4))
+    ours = empty.gamma.fill(run, select=["counts"])
+    ours = ours.gamma.phase_background(run, (0.1, 0.3), (0.5, 0.9))
+    np.testing.assert_array_equal(ours.counts, theirs.counts.data[:, 0, 0])
+    np.testing.assert_array_equal(ours.counts_off, theirs.counts_off.data[:, 0, 0])
+    np.testing.assert_allclose(ours.gamma.alpha, theirs.alpha.data[:, 0, 0])

@@ -101,8 +101,7 @@ def _mean(variable: xr.Variable, weights: np.ndarray) -> np.ndarray:
     return np.asarray(variable.data, dtype=float)[..., 0, :] @ weights
 
 
-def _exposure(field: RegionField, corrected: bool) -> dict[str, xr.Variable]:
-    variable = exposure_.exposure(field)
+def _exposure(field: RegionField, variable: xr.Variable, corrected: bool) -> dict[str, xr.Variable]:
     values = _mean(variable, field.weights)
     attrs = dict(variable.attrs)
     if corrected:
@@ -125,9 +124,9 @@ def _correction(field: RegionField, pointlike: bool) -> np.ndarray:
     return containment(response(field.obs, "psf"), field.energy_true, radius, field.center_offset)
 
 
-def _dispersion(field: RegionField) -> dict[str, xr.Variable]:
+def _dispersion(field: RegionField, exposure: xr.Variable) -> dict[str, xr.Variable]:
     """Return the dispersion, averaged with the exposure at each position, and its weight."""
-    weight = np.asarray(exposure_.exposure(field).data, dtype=float)[:, 0, :] * field.weights
+    weight = np.asarray(exposure.data, dtype=float)[:, 0, :] * field.weights
     total = weight.sum(axis=1)
     matrix = np.asarray(edisp_.edisp(field).data, dtype=float)[:, :, 0, :]
     share = np.where(
@@ -143,9 +142,9 @@ def _dispersion(field: RegionField) -> dict[str, xr.Variable]:
     }
 
 
-def _psf(field: RegionField) -> dict[str, xr.Variable]:
+def _psf(field: RegionField, exposure: xr.Variable) -> dict[str, xr.Variable]:
     variable = psf_.psf(field)
-    weight = _mean(exposure_.exposure(field), field.weights)
+    weight = _mean(exposure, field.weights)
     return {
         "psf": xr.Variable(("energy_true", "rad"), _mean(variable, field.weights), variable.attrs),
         "psf_exposure": xr.Variable("energy_true", weight, variable_attrs("psf_exposure")),
@@ -224,14 +223,16 @@ def fill_spectrum(
     variables: dict[str, xr.Variable] = {}
     if "counts" in wanted:
         variables["counts"] = xr.Variable("energy", region_counts(field), variable_attrs("counts"))
+    if {"exposure", "psf", "edisp"} & set(wanted):
+        exposure = exposure_.exposure(field)
     if "exposure" in wanted:
-        variables |= _exposure(field, containment_correction)
+        variables |= _exposure(field, exposure, containment_correction)
     if "background" in wanted:
         variables["background"] = _background(field, background_oversampling, **options)
     if "psf" in wanted and "rad" in ds.dims:
-        variables |= _psf(field)
+        variables |= _psf(field, exposure)
     if "edisp" in wanted:
-        variables |= _dispersion(field)
+        variables |= _dispersion(field, exposure)
     variables |= observation_row(field, reference_time_of(ds))
     stale = [v for v in (*RESULTS, *DERIVED, *variables) if v in ds.data_vars]
     filled = ds.drop_vars(stale).assign(variables)
