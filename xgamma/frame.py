@@ -37,6 +37,8 @@ __all__ = [
     "wcs_of",
 ]
 
+# Keywords that say how large the parent image is, not where its pixels lie.
+SIZE_KEYWORDS = {"NAXIS1", "NAXIS2"}
 _WCS_KEYWORDS = [
     "WCSAXES",
     "CTYPE1",

@@ -11,6 +11,8 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.errors import FrameError
+from xgamma.frame import SIZE_KEYWORDS
+from xgamma.frame import frame_attrs as parent_attrs
 
 __all__ = ["frame_attrs", "image_keywords", "labels_in"]
 
@@ -181,7 +183,7 @@ def image_keywords(obj: xr.Dataset | xr.DataArray, irf: bool = False) -> dict[st
     FrameError
         If labels are uneven, or stretched in a turned frame.
     """
-    attrs = {str(k): v for k, v in sky._frame_attrs(obj).items() if k not in sky.SIZE_KEYWORDS}
+    attrs = {str(k): v for k, v in parent_attrs(obj).items() if k not in SIZE_KEYWORDS}
     suffix = "_irf" if irf else ""
     steps = []
     for i, dim in ((1, f"x{suffix}"), (2, f"y{suffix}")):

@@ -8,6 +8,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.errors import XGammaError
+from xgamma.frame import SIZE_KEYWORDS, header_key, wcs_from_key
 from xgamma.io.bintable import BinTable
 from xgamma.regions import parse_regions, region_text
 
@@ -53,7 +54,7 @@ def read_region(hdu: HDU) -> tuple[str, dict[str, Any]]:
         raise XGammaError(
             f"The region table {hdu.name} of {hdu.file.path} cannot be read ({error})."
         ) from None
-    wcs = sky._wcs_from_key(sky._header_key(frame))
+    wcs = wcs_from_key(header_key(frame))
     for region in pixels:
         region.meta["include"] = True
     return region_text([region.to_sky(wcs) for region in pixels]), frame
@@ -88,7 +89,7 @@ def region_table(ds: xr.Dataset | xr.DataArray, name: str) -> BinTable | None:
     header = fits.Header()
     attrs = sky.coord_variable(ds, "wcs").attrs
     for key, value in attrs.items():
-        if key not in sky.SIZE_KEYWORDS:
+        if key not in SIZE_KEYWORDS:
             header[str(key)] = value
     shape = (int(attrs.get("NAXIS1", 1)), int(attrs.get("NAXIS2", 1)))
     header["WCSSHAPE"] = f"({shape[0]},{shape[1]})"

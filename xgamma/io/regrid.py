@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.frame import header_key, wcs_from_key
 
 if TYPE_CHECKING:
     from xgamma.io.fits_maps import FitsMap
@@ -49,7 +50,7 @@ def regrid(
         labels.append((n - 1) / 2.0 + (np.arange(count) - (count - 1) / 2.0) * step)
         steps.append(step)
     x, y = labels
-    wcs, source = (sky._wcs_from_key(sky._header_key(a)) for a in (parent, one.frame))
+    wcs, source = (wcs_from_key(header_key(a)) for a in (parent, one.frame))
     grid_x, grid_y = np.meshgrid(x, y)
     lon, lat = sky._pix_to_world(wcs, grid_x, grid_y)
     frames = [_frame_name(a) for a in (parent, one.frame)]

@@ -101,7 +101,7 @@ def flux_points(
     chosen = chosen_models(data, models)
     form, scaled, factor = scaled_source(chosen, source, refit)
     grid = SCAN if norm_values is None else np.asarray(norm_values, dtype=float)
-    bands = energy_bands(next(iter(datasets.values())), energy_edges)
+    bands: Iterable[tuple[float, float]] = energy_bands(next(iter(datasets.values())), energy_edges)
     if progress:
         from tqdm.auto import tqdm
 

@@ -178,6 +178,6 @@ def read_template(path: str | Path) -> xr.DataArray:
     """
     if not Path(path).exists():
         raise MissingDataError(f"There is no template map {str(path)!r}: give a path to one.")
-    from xgamma.io.fits import read_map
+    from xgamma.io.fits_maps import read_map
 
     return read_map(path)
