@@ -144,3 +144,24 @@ def test_reduce_takes_it(wobble_run):
     np.testing.assert_allclose(
         ds.background.where(keep).sum(), ds.counts.where(keep).sum(), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("method", ["scale", "fit"])
+def test_sky_models_are_held_fixed(wobble_run, method):
+    """With the source in the models nothing needs to be excluded."""
+    empty = xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    ds = empty.gamma.fill(wobble_run)
+    source = xg.SkyModel(
+        name="crab",
+        spectral=xg.PowerLaw(index=2.63, amplitude="3.45e-11 cm-2 s-1 TeV-1"),
+        spatial=xg.PointSource(lon="83.63 deg", lat="22.01 deg"),
+    )
+    without = ds.gamma.fov_background(method=method)
+    excluded = ds.gamma.fov_background("icrs;circle(83.63, 22.01, 0.4)", method=method)
+    modelled = ds.gamma.with_models([source])
+    before = modelled.copy(deep=True)
+    fitted = modelled.gamma.fov_background(method=method)
+    xr.testing.assert_identical(modelled, before)
+    norm, error = float(fitted.background_norm[0, 0]), float(fitted.background_norm_error[0, 0])
+    assert abs(norm - float(excluded.background_norm[0, 0])) < 2 * error
+    assert float(without.background_norm[0, 0]) > norm + 2 * error

@@ -57,34 +57,49 @@ def energy_group_numbers(ds: xr.Dataset, energy_groups: Any) -> np.ndarray:
     return np.where(numbers < edges.size - 1, numbers, -1)
 
 
-def _sums(ds: xr.Dataset, exclusion: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return counts, background and predicted signal of each energy bin where they may be used."""
-    dims = reco_dims(ds)
-    use = np.asarray(safe(ds).data)
-    if "mask_fit" in ds:
-        use = use & ds["mask_fit"].variable.transpose(*dims).data
-    keep = keep_on(ds, exclusion)
-    if keep is not None:
-        use = use & keep.data
-    counts = np.asarray(ds["counts"].variable.transpose(*dims).data)
-    background = np.asarray(ds["background"].variable.transpose(*dims).data)
-    use = use & np.isfinite(background)
-    signal = _signal(ds, dims)
-    parts = []
-    for values in (counts, background, signal):
-        if values is None:
-            parts.append(np.zeros(ds.sizes["energy"]))
-            continue
-        parts.append(values.sum(axis=(1, 2), dtype=float, where=use))
-    return parts[0], parts[1], parts[2]
+class _Data:
+    """Counts, background and signal of fixed sky models, where they may be used."""
 
+    def __init__(self, ds: xr.Dataset, exclusion: Any):
+        dims = reco_dims(ds)
+        use = np.asarray(safe(ds).data)
+        if "mask_fit" in ds:
+            use = use & ds["mask_fit"].variable.transpose(*dims).data
+        keep = keep_on(ds, exclusion)
+        if keep is not None:
+            use = use & keep.data
+        self.counts = np.asarray(ds["counts"].variable.transpose(*dims).data)
+        self.background = np.asarray(ds["background"].variable.transpose(*dims).data)
+        self.signal: np.ndarray | None = None
+        if ds.attrs.get("models"):
+            # A norm that a background model has already stays in force beside ours.
+            self.background = ds.gamma.npred_background().transpose(*dims).values
+            self.signal = np.nan_to_num(ds.gamma.npred_signal().transpose(*dims).values)
+        self.use = use & np.isfinite(self.background)
+        self.log_energy = np.log(centers_in(ds, "energy", "TeV") / REFERENCE_TEV)
 
-def _signal(ds: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray | None:
-    """Return what the sky models on a dataset predict; they are held fixed."""
-    if not ds.attrs.get("models"):
-        return None
-    signal = ds.gamma.npred_signal()
-    return np.nan_to_num(np.asarray(signal.transpose(*dims).values, dtype=float))
+    def sums(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return counts, background and signal of each energy bin."""
+        sums = [
+            np.zeros(self.use.shape[0])
+            if values is None
+            else values.sum(axis=(1, 2), dtype=float, where=self.use)
+            for values in (self.counts, self.background, self.signal)
+        ]
+        return sums[0], sums[1], sums[2]
+
+    def bins(self, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return counts, background, signal and ln(E / 1 TeV) of what a fit has to look at.
+
+        Without a signal, the pattern of the background on the sky drops out of the Cash
+        statistic, so that one sum for each energy is enough; otherwise each pixel counts.
+        """
+        if self.signal is None:
+            return (*(v[chosen] for v in self.sums()), self.log_energy[chosen])
+        use = self.use & chosen[:, np.newaxis, np.newaxis]
+        logs = np.broadcast_to(self.log_energy[:, np.newaxis, np.newaxis], use.shape)
+        arrays = (self.counts, self.background, self.signal, logs)
+        return tuple(np.asarray(v[use], dtype=float) for v in arrays)
 
 
 def _problem(
@@ -196,8 +211,8 @@ def fov_background(
     """
     _check(ds, method, spectral_model)
     groups = energy_group_numbers(ds, energy_groups)
-    counts, background, signal = _sums(ds, exclusion)
-    log_energy = np.log(centers_in(ds, "energy", "TeV") / REFERENCE_TEV)
+    data = _Data(ds, exclusion)
+    counts, background, signal = data.sums()
     n = ds.sizes["energy"]
     record = {key: np.full(n, np.nan) for key in ("norm", "error", "tilt", "tilt_error")}
     used = {key: np.zeros(n) for key in ("counts", "npred")}
@@ -211,15 +226,13 @@ def fov_background(
         problem = _problem(sums[0], sums[1], sums[2], min_counts, min_npred_background)
         fit = None
         if problem is None:
-            fit = _solve(
-                method, spectral_model, *(v[bins] for v in (counts, background, signal, log_energy))
-            )
+            fit = _solve(method, spectral_model, *data.bins(bins))
             problem = None if fit.valid else "the fit did not converge"
         if problem is not None or fit is None:
             _warn(ds, bins, problem)
             bad |= bins
             continue
-        factor = np.exp(-fit.tilt * log_energy[bins])
+        factor = np.exp(-fit.tilt * data.log_energy[bins])
         record["norm"][bins] = fit.norm * factor
         record["error"][bins] = fit.norm_error * factor
         record["tilt"][bins], record["tilt_error"][bins] = fit.tilt, fit.tilt_error
