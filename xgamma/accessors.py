@@ -442,6 +442,39 @@ class GammaDataTree:
         return select_events(self._obj, **conditions)
 
     # --- collections --------------------------------------------------------------------
+    def fov_background(self, exclusion: Any = None, **kwargs: Any) -> xr.DataTree:
+        """Scale or fit each background. See `xgamma.makers.fov.fov_background`."""
+        from xgamma.makers.collection import each_background
+
+        return each_background(self._obj, "fov", exclusion=exclusion, **kwargs)
+
+    def ring_background(self, r_in: Any, width: Any, **kwargs: Any) -> xr.DataTree:
+        """Off counts from rings. See `xgamma.makers.ring.ring_background`."""
+        from xgamma.makers.collection import each_background
+
+        return each_background(self._obj, "ring", r_in=r_in, width=width, **kwargs)
+
+    def adaptive_ring_background(
+        self, r_in: Any, width: Any, r_out_max: Any, **kwargs: Any
+    ) -> xr.DataTree:
+        """Off counts from growing rings. See `xgamma.makers.ring.adaptive_ring_background`."""
+        from xgamma.makers.collection import each_background
+
+        options = {"r_in": r_in, "width": width, "r_out_max": r_out_max, **kwargs}
+        return each_background(self._obj, "adaptive_ring", **options)
+
+    def reflected_background(self, observations: Any, **kwargs: Any) -> xr.DataTree:
+        """Off counts from turned regions. See `xgamma.makers.collection.each_background`."""
+        from xgamma.makers.collection import each_background
+
+        return each_background(self._obj, "reflected", observations, **kwargs)
+
+    def phase_background(self, observations: Any, **kwargs: Any) -> xr.DataTree:
+        """Off counts from the off phase. See `xgamma.makers.collection.each_background`."""
+        from xgamma.makers.collection import each_background
+
+        return each_background(self._obj, "phase", observations, **kwargs)
+
     def cumulative(self, region: Any = None) -> xr.Dataset:
         """Per-run table with running sums. See `xgamma.datasets.cumulative.cumulative`."""
         from xgamma.datasets.cumulative import cumulative

@@ -254,3 +254,19 @@ def test_point_like_responses_want_their_region(point_like, runs):
         filled(point_like)
     with pytest.raises(MissingDataError, match="RAD_MAX"):
         filled(runs[0], "icrs;point(83.63, 22.01)")
+
+
+@pytest.mark.parametrize("pointing", [(83.63, 40.0), (263.0, -22.0)])
+def test_region_far_outside_the_field(pointing):
+    import warnings
+
+    from xgamma.dl3 import simulate_observation
+
+    obs = simulate_observation(pointing, None, obs_id=9, livetime="1 min")
+    ds = filled(obs)
+    assert int(ds.counts.sum()) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XGammaWarning)
+        out = ds.gamma.reflected_background(obs)
+    assert np.isfinite(out.gamma.alpha).all()
+    assert int(out.counts_off.sum()) == 0

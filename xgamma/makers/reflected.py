@@ -106,6 +106,8 @@ def find_angles(
     lon, lat = (float(v) for v in sphere.vector_to_lonlat(center))
     plane, frame = Plane(lon, lat, binsz), figure.frame_name(region)
     on = figure.figure_of(region, plane)
+    if not np.isfinite(on.center):
+        return [], plane
     # The distance on the sphere, as a width on the plane, sets the size of the square.
     separation = float(sphere.separation(plane.deproject(np.array([on.center])), center)[0])
     npix = round((4.0 * separation + WIDTH_MARGIN) / binsz)
@@ -184,6 +186,8 @@ def _off_counts(
 def _no_regions_reason(field: RegionField, n_off: int | None) -> str:
     if field.center_offset < 1e-6:
         return "the on region lies at the pointing position"
+    if field.center_offset > 89.0:
+        return "the on region lies on the other side of the sky"
     if n_off is not None:
         return f"{n_off} off regions overlap, or all are excluded"
     return "none lies outside the exclusion mask and beside the on region"

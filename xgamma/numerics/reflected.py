@@ -28,11 +28,30 @@ def pixel_grid(half: int, even: bool, low: float, high: float) -> np.ndarray:
     z : ndarray of complex
         Positions from the middle.
     """
-    line = np.arange(-half, half) + 0.5 if even else np.arange(-half, half + 1).astype(float)
-    square = line**2
-    distance = square[:, np.newaxis] + square
-    iy, ix = np.nonzero((distance >= max(low, 0.0) ** 2) & (distance <= high**2))
-    return line[ix] + 1j * line[iy]
+    shift = 0.5 if even else 0.0
+    limit = half - 1 if even else half
+    rows = np.arange(-half, limit + 1) + shift
+    rows = rows[np.abs(rows) <= high]
+    # A row crosses the annulus in two pieces, or, beside the hole, in one.
+    outer = np.sqrt(np.maximum(high**2 - rows**2, 0.0))
+    hole = max(low, 0.0) ** 2 - rows**2
+    inner = np.where(hole > 0, np.sqrt(np.maximum(hole, 0.0)), 0.0)
+    right_stop = np.minimum(np.floor(outer - shift), limit).astype(int)
+    right_start = np.where(hole > 0, np.ceil(inner - shift), 0).astype(int)
+    columns, lines = _ranges(right_start, right_stop, rows)
+    left_start = np.maximum(np.ceil(-outer - shift), -half).astype(int)
+    left_stop = np.where(hole > 0, np.floor(-inner - shift), -1).astype(int)
+    more, beside = _ranges(left_start, left_stop, rows)
+    x = np.concatenate([columns, more]) + shift
+    return x + 1j * np.concatenate([lines, beside])
+
+
+def _ranges(start: np.ndarray, stop: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the whole numbers from start to stop, both included, of each row, and the rows."""
+    length = np.maximum(stop - start + 1, 0)
+    first = np.cumsum(length) - length
+    count = np.arange(length.sum()) - np.repeat(first, length)
+    return count + np.repeat(start, length), np.repeat(rows, length)
 
 
 def angular_size(z: np.ndarray) -> float:
