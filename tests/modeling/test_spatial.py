@@ -87,3 +87,21 @@ def test_template_map():
         TemplateMap(image * 0)
     with pytest.raises(XGammaError, match="no filename"):
         template.extra()
+
+
+def test_diffuse_template_holds_the_flux_itself():
+    from tests.modeling.sample import small_map
+
+    ds = small_map(psf=0)
+    flux = ds.exposure * 0 + 1e-10
+    flux.attrs["units"] = "TeV-1 s-1 cm-2 sr-1"
+    flux.attrs.pop("long_name", None)
+    diffuse = TemplateMap(flux, normalize=False)
+    model = xg.SkyModel(xg.PowerLawNorm(), diffuse, name="diffuse")
+    flat = xg.SkyModel(xg.Constant(const="1e-10 TeV-1 s-1 cm-2"), xg.ConstantSpatial(), name="flat")
+    np.testing.assert_allclose(ds.gamma.npred_signal(model), ds.gamma.npred_signal(flat))
+    with pytest.raises(XGammaError, match="is a flux per sr already"):
+        xg.SkyModel(xg.PowerLaw(), diffuse, name="m")
+    flux.attrs["units"] = "TeV"
+    with pytest.raises(XGammaError, match="neither a brightness per sr nor a flux"):
+        TemplateMap(flux, normalize=False)

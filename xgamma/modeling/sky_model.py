@@ -114,7 +114,13 @@ class SkyModel(Model):
                 raise XGammaError(
                     f"{role}={component!r} of the model {name!r} is not a {kind.__name__}."
                 )
-        if spectral.unit != FLUX:
+        diffuse = spatial is not None and spatial.unit != "sr-1"
+        if diffuse and spectral.unit:
+            raise UnitError(
+                f"The map of the model {name!r} is a flux per sr already: its spectrum must be a "
+                "factor without a unit, such as PowerLawNorm."
+            )
+        if spectral.unit != FLUX and not diffuse:
             raise UnitError(
                 f"The spectrum of the model {name!r} is a factor without a unit: multiply it with "
                 f"a flux in {FLUX!r}, as in PowerLaw() * PowerLawNorm()."

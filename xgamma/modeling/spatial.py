@@ -26,6 +26,7 @@ __all__ = [
     "Shell2",
 ]
 
+FLUX_PER_SR = "TeV-1 s-1 cm-2 sr-1"
 FRAMES = ("icrs", "galactic", "fk5")
 LON = Spec(0.0, "deg", kernel_unit="rad")
 LAT = Spec(0.0, "deg", -90.0, 90.0, kernel_unit="rad")
@@ -60,6 +61,7 @@ class Shape(Component):
 
     registry: ClassVar[dict[str, type[Component]]] = {}
     frame: str
+    unit: str = "sr-1"
     elongated: ClassVar[bool] = False
     energy_dependent: ClassVar[bool] = False
 

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.modeling.parameter import Spec
-from xgamma.modeling.spatial import Shape, rotation
+from xgamma.modeling.spatial import FLUX_PER_SR, Shape, rotation
+from xgamma.units import conversion
 
 __all__ = ["TemplateMap", "read_template"]
 
@@ -23,7 +24,8 @@ class TemplateMap(Shape):
     map : DataArray
         Dims ``(y, x)`` or ``(energy_true, y, x)`` with the coordinate ``wcs``, per sr; not negative.
     normalize : bool
-        Whether to scale it so that it integrates to one (in each energy).
+        Whether to scale it so that it integrates to one (in each energy). If not, it may
+        hold a flux per sr, and the spectrum of its model is then a factor without a unit.
     filename : str, optional
         Where the map is kept; YAML holds this name, not the map.
     lon, lat : Quantity, str or float, optional
@@ -67,6 +69,9 @@ class TemplateMap(Shape):
             if np.any(integral <= 0):
                 raise XGammaError("The template map is empty, so it cannot be normalised.")
             brightness = brightness / integral
+        else:
+            factor, self.unit = brightness_factor(str(map.attrs.get("units", "")))
+            brightness = brightness * factor
         self.map = map
         self.normalize, self.filename = normalize, filename
         self._brightness = brightness
@@ -115,13 +120,17 @@ class TemplateMap(Shape):
         lat = np.degrees(np.arcsin(np.clip(own[2], -1, 1)))
         lat = lat - (self.lat_0.to_value("deg") - self._middle[1])
         x, y = sky.lonlat_to_pix(self.map, lon, lat)
-        x, y = (x - self.map.x.values[0]), (y - self.map.y.values[0])
-        coords = np.stack([np.nan_to_num(y, nan=-9.0), np.nan_to_num(x, nan=-9.0)])
+        x = (x - self.map.x.values[0]) / sky.label_step(self.map, "x")
+        y = (y - self.map.y.values[0]) / sky.label_step(self.map, "y")
+        ny, nx = self._brightness.shape[-2:]
+        # The outermost pixels are whole: their outer halves are level.
+        inside = (np.abs(y - (ny - 1) / 2) <= ny / 2) & (np.abs(x - (nx - 1) / 2) <= nx / 2)
+        coords = np.where(inside, np.stack([y, x]), 0.0)
 
         def at(image: np.ndarray) -> np.ndarray:
             flat = coords.reshape(2, -1)
-            values = map_coordinates(image, flat, order=1, mode="constant", cval=0.0)
-            return values.reshape(coords.shape[1:])
+            values = map_coordinates(image, flat, order=1, mode="nearest")
+            return np.where(inside, values.reshape(coords.shape[1:]), 0.0)
 
         if self._log_energy is None:
             return at(self._brightness)
@@ -145,7 +154,7 @@ class TemplateMap(Shape):
             "frame": self.frame,
             "filename": str(self.filename),
             "normalize": self.normalize,
-            "unit": "1 / sr",
+            "unit": self.unit,
         }
 
     @classmethod
@@ -156,6 +165,20 @@ class TemplateMap(Shape):
 
     def __repr__(self) -> str:
         return f"TemplateMap({dict(self.map.sizes)}, filename={self.filename!r})"
+
+
+def brightness_factor(unit: str) -> tuple[float, str]:
+    """Return the factor to the unit of kernels, and that unit: per sr, or a flux per sr."""
+    if not unit.strip():
+        return 1.0, "sr-1"
+    for wanted in ("sr-1", FLUX_PER_SR):
+        try:
+            return conversion(unit, wanted), wanted
+        except UnitError:
+            continue
+    raise UnitError(
+        f"The template map is in {unit!r}, neither a brightness per sr nor a flux in {FLUX_PER_SR!r}."
+    )
 
 
 def read_template(path: str | Path) -> xr.DataArray:

@@ -3,8 +3,8 @@
 The norm at a pixel solves ``S(x) = sum n g / (b + x g) = G``, with g the counts of the
 source at norm one and G their sum. Newton's method is applied to ``1/S - 1/G``, which is
 increasing and concave: from the left of the root it never overshoots, and for a single
-bin one step is exact. The lower bound ``max(n/G - b/g)`` (Stewart 2009, A&A 495, 989) is
-where it starts. Only bins with counts enter S.
+bin one step is exact. It never goes below ``max(n/G - b/g)``, which is left of the root
+(Stewart 2009, A&A 495, 989). Only bins with counts enter S.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from xgamma.numerics.statistics import FLOOR
 
 __all__ = ["source_sums", "ts_map"]
 
-PAIRS_AT_ONCE = 4_000_000
+PAIRS_AT_ONCE = 2_000_000
 MAX_STEPS = 40
 
 
@@ -46,7 +46,7 @@ def ts_map(
     kernels: np.ndarray,
     mask: np.ndarray,
     pixels: np.ndarray,
-    rtol: float = 1e-2,
+    rtol: float = 0.05,
 ) -> dict[str, np.ndarray]:
     """Fit the norm of a source at each pixel over a fixed background.
 
@@ -128,63 +128,111 @@ def solve_rows(
     out: dict[str, np.ndarray],
 ) -> None:
     """Solve the rows from `first` to `last` of the map and fill them into `out`."""
-    near = (where[1] >= first - half) & (where[1] < last + half)
-    e, y, x = (w[near] for w in where)
-    offset = np.arange(-half, half + 1)
-    nx = counts.shape[2]
-    py, px = y[:, None] - offset, x[:, None] - offset
-    good = ((py >= first) & (py < last))[:, :, None] & ((px >= 0) & (px < nx))[:, None, :]
-    target = ((py - first)[:, :, None] * nx + px[:, None, :])[good]
-    good_pixel = pixels[first:last].ravel()
-    g = (kernels[e] * weight[e, y, x][:, None, None])[good]
-    source = np.broadcast_to(np.arange(e.size)[:, None, None], good.shape)[good]
-    keep = (g > 0) & good_pixel[target]
-    target, g, source = target[keep], g[keep], source[keep]
-    n = counts[e, y, x][source].astype(float)
-    b = np.maximum(background[e, y, x].astype(float), FLOOR)[source]
-    size = good_pixel.size
-    big = total[first:last].ravel()
-    reached = np.bincount(target, minlength=size) > 0
-    todo = reached & good_pixel & (big > 0)
-    big = np.where(todo, big, 1.0)
-    norm = np.full(size, -np.inf)
-    np.maximum.at(norm, target, n / big[target] - b / g)
-    norm = np.where(todo, norm, 0.0)
-    norm, curvature, steps = newton(norm, target, n, b, g, big, todo, rtol)
-    gain = np.bincount(target, n * np.log1p(norm[target] * g / b), minlength=size)
-    ts = 2 * (gain - norm * big)
+    pairs = Pairs(first, last, half, where, counts, background, weight, kernels)
+    view = (last - first, counts.shape[2])
+    big = pairs.pad(total[first:last])
+    todo = pairs.pad(pixels[first:last]).astype(bool) & pairs.reached & (big > 0)
+    norm, curvature, steps = newton(pairs, np.where(todo, big, 1.0), todo, rtol)
+    ts = 2 * (pairs.gain(norm) - norm * big)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = 1 / np.sqrt(curvature)
-    rows = slice(first, last)
-    view = (last - first, nx)
     for name, values in (("norm", norm), ("norm_err", error), ("ts", ts), ("n_steps", steps)):
-        out[name][rows] = np.where(todo, values, np.nan).reshape(view)
+        inner = np.where(todo, values, np.nan).reshape(view[0], -1)
+        out[name][first:last] = inner[:, half : half + view[1]]
+
+
+class Pairs:
+    """All pairs of a bin with counts and a pixel whose source reaches it, for some rows.
+
+    A row of the arrays is one bin with one row of pixels: the pixels follow each other, so
+    they are read in one go. The map is padded by half a kernel at both sides, where pixels
+    are solved for nothing and thrown away.
+    """
+
+    def __init__(
+        self,
+        first: int,
+        last: int,
+        half: int,
+        where: tuple[np.ndarray, ...],
+        counts: np.ndarray,
+        background: np.ndarray,
+        weight: np.ndarray,
+        kernels: np.ndarray,
+    ) -> None:
+        self.half, self.side = half, kernels.shape[2]
+        near = (where[1] >= first - half) & (where[1] < last + half)
+        near &= weight[where] > 0
+        e, y, x = (w[near] for w in where)
+        row = y[:, None] - np.arange(-half, half + 1)
+        at, offset = np.nonzero((row >= first) & (row < last))
+        self.width = counts.shape[2] + 2 * half
+        self.shape = (last - first, self.width)
+        self.row, self.x = row[at, offset] - first, x[at]
+        start = self.row * self.width + self.x
+        self.target = (start[:, None] + np.arange(self.side)).ravel()
+        scale = np.maximum(background[e, y, x], FLOOR) / weight[e, y, x]
+        flipped = np.maximum(kernels[:, :, ::-1], 0.0)
+        with np.errstate(divide="ignore"):
+            # Background over source: infinite where the kernel is zero, and adds nothing.
+            self.ratio = scale[at, None] / flipped[e[at], offset]
+        self.n = counts[e, y, x].astype(float)[at, None]
+        self.reached = self.sums(np.isfinite(self.ratio).astype(float)) > 0
+
+    def pad(self, image: np.ndarray) -> np.ndarray:
+        """Flatten an image of the rows, with its padding."""
+        return np.pad(image.astype(float), ((0, 0), (self.half, self.half))).ravel()
+
+    def at_pairs(self, values: np.ndarray) -> np.ndarray:
+        """Return the value of each pair's pixel."""
+        windows = np.lib.stride_tricks.sliding_window_view(
+            values.reshape(self.shape), self.side, axis=1
+        )
+        return windows[self.row, self.x]
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sum over the pairs of each pixel."""
+        return np.bincount(self.target, values.ravel(), self.shape[0] * self.width)
+
+    def lower_bound(self, big: np.ndarray) -> np.ndarray:
+        """Return the largest norm that is surely not above the root."""
+        bound = np.full(self.shape[0] * self.width, -np.inf)
+        np.maximum.at(bound, self.target, (self.n / self.at_pairs(big) - self.ratio).ravel())
+        return bound
+
+    def slopes(self, norm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sums of ``n / (b/g + x)`` and of ``n / (b/g + x)^2``."""
+        inverse = self.at_pairs(norm)
+        inverse += self.ratio
+        np.reciprocal(inverse, out=inverse)
+        part = self.n * inverse
+        first = self.sums(part)
+        part *= inverse
+        return first, self.sums(part)
+
+    def gain(self, norm: np.ndarray) -> np.ndarray:
+        """Return the sum of ``n ln(1 + x g/b)``."""
+        share = self.at_pairs(norm)
+        share /= self.ratio
+        np.log1p(share, out=share)
+        return self.sums(self.n * share)
 
 
 def newton(
-    norm: np.ndarray,
-    target: np.ndarray,
-    n: np.ndarray,
-    b: np.ndarray,
-    g: np.ndarray,
-    big: np.ndarray,
-    todo: np.ndarray,
-    rtol: float,
+    pairs: Pairs, big: np.ndarray, todo: np.ndarray, rtol: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Step all pixels to their root together; return norm, curvature and number of steps."""
-    size = norm.size
-    steps: np.ndarray = np.zeros(size)
-    curvature: np.ndarray = np.zeros(size)
-    # b / g and n: S is the sum of n / (b / g + x), so g drops out.
-    ratio = b / g
+    bound = np.where(todo, pairs.lower_bound(big), 0.0)
+    # Without a source is near the root almost everywhere, and left of it where one is.
+    norm = np.maximum(bound, 0.0)
+    steps: np.ndarray = np.zeros(norm.size)
+    curvature: np.ndarray = np.zeros(norm.size)
     active = todo.copy()
     for _ in range(MAX_STEPS):
-        inverse = 1.0 / (ratio + norm[target])
-        part = n * inverse
-        s1 = np.bincount(target, part, minlength=size)
-        curvature = np.bincount(target, part * inverse, minlength=size)
+        slope, curvature = pairs.slopes(norm)
         safe = np.where(curvature > 0, curvature, 1.0)
-        step = np.where(active, s1 * (s1 - big) / (big * safe), 0.0)
+        moved = np.maximum(norm + slope * (slope - big) / (big * safe), bound)
+        step = np.where(active, moved - norm, 0.0)
         norm = norm + step
         steps = steps + active
         active &= np.abs(step) * np.sqrt(safe) > rtol
