@@ -523,3 +523,89 @@ def test_phases(data, gammapy, runs):
     np.testing.assert_array_equal(ours.counts, theirs.counts.data[:, 0, 0])
     np.testing.assert_array_equal(ours.counts_off, theirs.counts_off.data[:, 0, 0])
     np.testing.assert_allclose(ours.gamma.alpha, theirs.alpha.data[:, 0, 0])
+
+
+# --- joint_crab_hess: stacking on-off spectra from files ---------------------------------
+
+
+def test_joint_crab_hess_stack(data, gammapy):
+    from gammapy.datasets import SpectrumDatasetOnOff
+
+    from xgamma.schema import variable_attrs
+
+    ours = []
+    for path in sorted((data / "joint-crab/spectra/hess").glob("pha_*.fits")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = SpectrumDatasetOnOff.read(path)
+        reco, true = (theirs.counts.geom.axes["energy"], theirs.exposure.geom.axes["energy_true"])
+        ds = xg.create_spectrum(
+            "icrs;circle(83.63, 22.01, 0.11)",
+            xg.energy_axis_from_edges(reco.edges.to_value("TeV")),
+            xg.energy_axis_from_edges(true.edges.to_value("TeV"), name="energy_true"),
+        )
+        flat = {
+            n: getattr(theirs, n).data[:, 0, 0]
+            for n in ("counts", "counts_off", "acceptance", "acceptance_off", "mask_safe")
+        }
+        exposure = theirs.exposure.data[:, 0, 0], {"units": str(theirs.exposure.unit)}
+        kernel = theirs.edisp.edisp_map.data[:, :, 0, 0]
+        ds = ds.assign(
+            counts=("energy", flat.pop("counts")),
+            mask_safe=("energy", flat.pop("mask_safe")),
+            exposure=("energy_true", *exposure),
+            edisp=(("energy_true", "energy"), kernel, variable_attrs("edisp")),
+        )
+        ours.append(ds.gamma.to_onoff(**flat))
+    figures = {
+        "counts": (459.0, 0.0, 54.0),
+        "background": (27.500000942498446, 0.0, 3.4083333015441895),
+        "exposure": (83852216606.25, 0.0, 2625068032.0),
+        "counts_off": (645.0, 0.0, 78.0),
+        "acceptance": (168.0, 0.0, 4.0),
+        "acceptance_off": (4496.566352844238, 0.0, 160.0),
+    }
+    stacked = xg.stack(ours)
+    check(stacked, figures)
+    assert int(stacked.mask_safe.sum()) == 43
+    np.testing.assert_allclose(float(stacked.edisp.sum()), 42.76877661342552, rtol=1e-5)
+    part = stacked.where((stacked.energy_lo >= 1) & (stacked.energy_hi <= 10), drop=True)
+    assert float(part.counts.sum()) <= 459
+
+
+SPECTRA = [
+    ("cta-1dc/index/gps", 111140, "galactic;circle(0.2, 0.1, 0.3)", True),
+    ("hess-dl3-dr1", 23559, "icrs;ellipse(83.63, 22.01, 0.4, 0.2, 30)", False),
+]
+
+
+@pytest.mark.parametrize(("folder", "run", "text", "contained"), SPECTRA)
+def test_spectra_bin_by_bin(data, gammapy, monkeypatch, folder, run, text, contained):
+    from gammapy.data import DataStore
+    from gammapy.datasets import SpectrumDataset
+    from gammapy.makers import ReflectedRegionsBackgroundMaker, SpectrumDatasetMaker
+    from gammapy.maps import MapAxis, RegionGeom
+
+    monkeypatch.setenv("CALDB", str(data / "cta-1dc" / "caldb"))
+    energy = MapAxis.from_energy_bounds("0.3 TeV", "30 TeV", nbin=6)
+    true = MapAxis.from_energy_bounds("0.2 TeV", "50 TeV", nbin=10, name="energy_true")
+    geom = RegionGeom.create(peer_region(text), axes=[energy])
+    maker = SpectrumDatasetMaker(
+        selection=["counts", "exposure", "background", "edisp"], containment_correction=contained
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        obs = DataStore.from_dir(data / folder).obs(run)
+        theirs = maker.run(SpectrumDataset.create(geom, energy_axis_true=true), obs)
+        onoff = ReflectedRegionsBackgroundMaker().run(theirs, obs)
+    axes = xg.energy_axis("0.3 TeV", "30 TeV", 6), xg.energy_axis("0.2 TeV", "50 TeV", 10)
+    ours = xg.open_store(data / folder)[run]
+    ds = xg.create_spectrum(text, *axes).gamma.fill(ours, containment_correction=contained)
+    np.testing.assert_array_equal(ds.counts, theirs.counts.data[:, 0, 0])
+    for name in ("exposure", "background"):
+        expected = getattr(theirs, name).data[:, 0, 0]
+        np.testing.assert_allclose(ds[name], expected, rtol=1e-5, err_msg=name)
+    np.testing.assert_allclose(ds.edisp, theirs.edisp.edisp_map.data[:, :, 0, 0], atol=1e-6)
+    found = ds.gamma.reflected_background(ours)
+    np.testing.assert_array_equal(found.counts_off, onoff.counts_off.data[:, 0, 0])
+    np.testing.assert_array_equal(found.acceptance_off, onoff.acceptance_off.data[:, 0, 0])

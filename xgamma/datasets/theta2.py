@@ -69,8 +69,7 @@ def theta2(
     table : Dataset
         Along ``theta2``: ``counts``, ``counts_off``, ``acceptance``, ``acceptance_off``,
         ``alpha``, ``excess`` and ``significance`` (Li & Ma); ``obs_id`` of the runs used.
-        A run whose on and off positions come closer than the largest distance is left out of
-        nothing, but its bins overlap: a warning names it.
+        A warning names a run whose discs around the on and off positions overlap.
 
     Raises
     ------
