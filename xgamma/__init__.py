@@ -29,7 +29,7 @@ _LAZY: dict[str, str] = {
     "reduce": "xgamma.makers.reduce",
     "effective_livetime_map": "xgamma.makers.livetime_map",
     "observation_time_map": "xgamma.makers.livetime_map",
-    "reflected_regions": "xgamma.makers.reflected",
+    "reflected_regions": "xgamma.makers.region_finder",
     "theta2": "xgamma.datasets.theta2",
     "safe_mask": "xgamma.makers.safe_mask",
     "stack": "xgamma.datasets.stack:stack_all",

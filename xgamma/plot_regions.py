@@ -82,6 +82,9 @@ def plot_regions(ds: xr.Dataset, ax: Any = None) -> Any:
     ax.set_xlim(points[:, 0].min() - margin, points[:, 0].max() + margin)
     ax.set_ylim(points[:, 1].min() - margin, points[:, 1].max() + margin)
     ax.set_aspect("equal")
+    names = ("l", "b") if frame == "galactic" else ("right ascension", "declination")
+    ax.set_xlabel(names[0])
+    ax.set_ylabel(names[1])
     return ax
 
 

@@ -4,7 +4,7 @@ import xarray as xr
 
 import xgamma as xg
 from xgamma.errors import MissingDataError, UnitError, XGammaError, XGammaWarning
-from xgamma.makers.reflected import reflected_regions
+from xgamma.makers.region_finder import reflected_regions
 
 CRAB = (83.63, 22.01)
 CIRCLE = "icrs;circle(83.63, 22.01, 0.11)"
