@@ -12,7 +12,7 @@ import xarray as xr
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.irf.response import grid_axis, response, values_of
-from xgamma.makers.field import Field
+from xgamma.makers.field import Field, warn_outside
 from xgamma.model import variable_attrs
 from xgamma.numerics.interpolation import Axis, Weights, apply_weights, sparse_weights
 from xgamma.numerics.loglog import fill_gaps_log, integrate_loglog, safe_log
@@ -236,9 +236,9 @@ def background(
     """
     ds = response(field.obs, "bkg")
     edges = _fine_edges(field.energy_edges, oversampling)
-    rate = _time_averaged(
-        field, ds, _Rate(*_log_rate(ds, edges, fill_missing), np.log(edges)), rotation_step
-    )
+    log_rate, valid, axes = _log_rate(ds, edges, fill_missing)
+    warn_outside(field, "background", grid_axis(ds, "energy"), valid[1:] & valid[:-1])
+    rate = _time_averaged(field, ds, _Rate(log_rate, valid, axes, np.log(edges)), rotation_step)
     if edges.size != field.energy_edges.size:
         rate = rate.reshape(rate.shape[0], -1, int(oversampling or 1)).sum(axis=2)
     used = field.used

@@ -7,7 +7,7 @@ import xarray as xr
 
 from xgamma.axes import axis_coords, edges_in
 from xgamma.irf.response import grid_axis, response, values_of
-from xgamma.makers.field import Field, require_time
+from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import require, variable_attrs
 from xgamma.numerics.interpolation import apply_weights, sparse_weights
 
@@ -19,7 +19,10 @@ def effective_area(field: Field, energy: np.ndarray | None = None) -> np.ndarray
     ds = response(field.obs, "aeff")
     values = values_of(ds, "aeff", ("energy_true", "offset"), "m2")
     at = field.energy_true if energy is None else energy
-    return apply_weights(values, grid_axis(ds, "energy_true").weights(at), 0).T
+    axis = grid_axis(ds, "energy_true")
+    weights = axis.weights(at)
+    warn_outside(field, "effective area", axis, weights.valid)
+    return apply_weights(values, weights, 0).T
 
 
 def _project(field: Field, offset: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in
 from xgamma.dl3 import observation
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.numerics import sphere
+from xgamma.numerics.interpolation import Axis
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -139,6 +141,17 @@ def require_time(field: Field) -> None:
         raise XGammaError(
             f"Run {observation.obs_id(field.obs)} has no good time interval, so no exposure: leave it out of the list, or loosen the time selection."
         )
+
+
+def warn_outside(field: Field, name: str, axis: Axis, inside: np.ndarray) -> None:
+    """Warn if no energy of the map lies in the range of a response: its map is then zero."""
+    if inside.any():
+        return
+    warnings.warn(
+        f"Run {observation.obs_id(field.obs)}: the {name} covers {axis.low:.4g} to {axis.high:.4g} TeV and no energy bin of the map lies inside, so it is zero: choose energies in that range.",
+        XGammaWarning,
+        stacklevel=3,
+    )
 
 
 def as_variable(dims: tuple[str, ...], values: np.ndarray, attrs: dict[str, Any]) -> xr.Variable:

@@ -104,8 +104,8 @@ def psf(field: Field) -> xr.Variable:
     psf : Variable
         Dims ``(energy_true, rad, y_irf, x_irf)``, sr-1, float32: the profile at the offset of
         each coarse pixel, scaled to unit integral over the ``rad`` axis. ``attrs`` record the
-        smallest integral before scaling, ``truncation`` (GADF PSF_TABLE only), because the
-        scaling hides what a short axis or a file cuts off.
+        ``smallest_integral`` before scaling (GADF PSF_TABLE only), because the scaling hides
+        what a short axis or a file cuts off.
     """
     ds = response(field.obs, "psf")
     rad, edges = centers_in(field.ds, "rad", "deg"), edges_in(field.ds, "rad", "deg")

@@ -15,7 +15,7 @@ from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.irf.response import evaluate, grid_axis, grid_edges, response, values_of
 from xgamma.makers.edisp import kernel
-from xgamma.model import kind, variable_attrs
+from xgamma.model import kind, require, variable_attrs
 from xgamma.numerics import sphere
 from xgamma.units import position as parse_position
 from xgamma.units import to_value
@@ -100,14 +100,32 @@ def _position_of(ds: xr.Dataset, obs: Any, position: Any, fixed_offset: float | 
 
 
 def at_position(ds: xr.Dataset, name: str, position: Any) -> np.ndarray:
-    """Return a variable at one position of the sky (nearest pixel), without spatial dims."""
+    """Return a variable at one position of the sky (nearest pixel), zero outside the map."""
+    require(ds, name)
     array = ds[name]
     if not {"x", "x_irf"} & set(array.dims):
         return np.asarray(array.values, dtype=float)
     suffix = "_irf" if "x_irf" in array.dims else ""
-    x, y = sky.world_to_pix(ds, position)
-    where = {f"x{suffix}": float(x), f"y{suffix}": float(y)}
+    where: dict[str, float] = {}
+    inside = True
+    for dim, at in zip(("x", "y"), sky.world_to_pix(ds, position), strict=True):
+        half = sky.label_step(ds, dim) / 2.0
+        labels = ds.coords[dim].values
+        inside &= bool(labels[0] - half <= at <= labels[-1] + half)
+        where[f"{dim}{suffix}"] = float(at)
+    if not inside:
+        return np.zeros([ds.sizes[d] for d in array.dims if d not in where])
     return np.asarray(array.sel(where, method="nearest").values, dtype=float)
+
+
+def _nothing_safe(ds: xr.Dataset, what: str) -> xr.Variable:
+    """Warn that a response is zero where it was looked at, and return an empty mask."""
+    warnings.warn(
+        f"The {what} of {ds.attrs.get('name', 'the dataset')!r} is zero at the position asked for: nothing is safe.",
+        XGammaWarning,
+        stacklevel=5,
+    )
+    return xr.Variable("energy", np.zeros(ds.sizes["energy"], dtype=bool))
 
 
 def first_crossing(x: np.ndarray, y: np.ndarray, level: float, rising: bool) -> float:
@@ -146,16 +164,9 @@ def _aeff_max(
         area = evaluate(aeff, "aeff", energy_true=energies, offset=_offset_of(obs, **where)).values
         good = energies[area > percent / 100.0 * area.max()]
         return _energy_range(ds, float(good.min()) if good.size else np.inf)
-    position = _position_of(ds, obs, **where)
-    livetime = float(ds["exposure"].attrs.get("livetime", 1.0))
-    area = at_position(ds, "exposure", position) / livetime
+    area = at_position(ds, "exposure", _position_of(ds, obs, **where))
     if not (area > 0).any():
-        warnings.warn(
-            f"The effective area of {ds.attrs.get('name', 'the dataset')!r} is zero at the position asked for: nothing is safe.",
-            XGammaWarning,
-            stacklevel=4,
-        )
-        return xr.Variable("energy", np.zeros(ds.sizes["energy"], dtype=bool))
+        return _nothing_safe(ds, "exposure")
     energies = centers_in(ds, "energy_true", "TeV")
     first = int(np.argmax(area > 0))
     threshold = first_crossing(energies[first:], area[first:], percent / 100 * area.max(), True)
@@ -200,11 +211,14 @@ def _edisp_bias(
         offset = np.array([_offset_of(obs, **where)])
         matrix = kernel(edisp, nodes, edges, offset)[0]
         return _energy_range(ds, bias_energy(nodes, nodes, matrix, percent / 100.0))
+    require(ds, "edisp")
     if "migra" in ds["edisp"].dims:
         raise XGammaError(
             "edisp-bias with irfs='DL4' needs a dispersion kernel: make the template without migra=, or use irfs='DL3'."
         )
     matrix = at_position(ds, "edisp", _position_of(ds, obs, **where))
+    if not matrix.any():
+        return _nothing_safe(ds, "energy dispersion")
     true, reco = (centers_in(ds, dim, "TeV") for dim in ("energy_true", "energy"))
     return _energy_range(ds, bias_energy(true, reco, matrix, percent / 100.0))
 
@@ -228,6 +242,7 @@ def _bkg_peak(ds: xr.Dataset, obs: Any, irfs: str) -> xr.Variable:
         bkg = response(obs, "bkg")
         spectrum, edges = background_spectrum(bkg), grid_edges(bkg, "energy")
     else:
+        require(ds, "background")
         array = ds["background"]
         spectrum = array.sum([d for d in array.dims if d != "energy"], dtype=float).values
         edges = edges_in(ds, "energy", "TeV")
