@@ -327,6 +327,12 @@ class GammaDataset(_Shared):
 
         return ts_map(self._obj, model, **kwargs)
 
+    def plot_spectrum(self, models: Any = None, **kwargs: Any) -> Any:
+        """Plot flux points, model and residuals. See `xgamma.modeling.plot.plot_spectrum`."""
+        from xgamma.modeling.plot import plot_spectrum
+
+        return plot_spectrum(self._obj, models, **kwargs)
+
     def sample_events(self, seed: Any, models: Any = None, **kwargs: Any) -> xr.DataTree:
         """Draw events from models and background. See `xgamma.modeling.events.sample_events`."""
         from xgamma.modeling.events import sample_events
@@ -504,8 +510,8 @@ class GammaDataTree:
         return flux_points(self._obj, source, energy_edges, **kwargs)
 
     def light_curve(self, source: str, energy_edges: Any = None, **kwargs: Any) -> xr.Dataset:
-        """Fit the norm of a source in intervals of time. See `xgamma.modeling.points.light_curve`."""
-        from xgamma.modeling.points import light_curve
+        """Fit the norm of a source in intervals of time. See `xgamma.modeling.light_curve.light_curve`."""
+        from xgamma.modeling.light_curve import light_curve
 
         return light_curve(self._obj, source, energy_edges, **kwargs)
 

@@ -7,8 +7,9 @@ import xarray as xr
 import xgamma as xg
 from tests.modeling.sample import crab, small_map, small_spectrum
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.modeling.light_curve import light_curve
 from xgamma.modeling.maps import excess_map, ts_map
-from xgamma.modeling.points import flux_points, light_curve
+from xgamma.modeling.points import flux_points
 from xgamma.modeling.sensitivity import sensitivity
 from xgamma.numerics import statistics as stats
 

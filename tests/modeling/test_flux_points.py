@@ -91,10 +91,8 @@ def test_plot(points):
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from xgamma.modeling.plot import plot_spectrum
-
     model = source()
     model.spectral.index.error = 0.1
-    top, bottom = plot_spectrum(points, model)
+    top, bottom = points.gamma.plot_spectrum(model)
     assert top.get_yscale() == "log"
     assert bottom.get_ylabel() == "residual / error"

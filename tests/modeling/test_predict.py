@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xgamma as xg
-from tests.modeling.sample import crab, small_map, small_spectrum
+from tests.modeling.sample import crab, gaussian_rings, small_map, small_spectrum
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.modeling.likelihood import likelihood_of
 from xgamma.modeling.parameter import Parameter
@@ -197,6 +197,17 @@ def test_spectrum_dataset():
         ds.gamma.npred_signal(xg.SkyModel(crab().spectral, name="s")),
         expected_per_energy(ds, crab(), 3e13),
     )
+
+
+def test_spectrum_holds_the_share_of_the_psf_in_its_circle():
+    ds = small_spectrum()
+    rad = xg.rad_axis("0.6 deg", 600)
+    ds = ds.assign_coords(rad.coords)
+    rings = np.tile(gaussian_rings(0.08, rad.values), (ds.sizes["energy_true"], 1))
+    with_psf = ds.assign(psf=(("energy_true", "rad"), rings, {"units": "sr-1"}))
+    model = crab()
+    share = with_psf.gamma.npred_signal(model) / ds.gamma.npred_signal(model)
+    np.testing.assert_allclose(share, 1 - np.exp(-0.5 * (0.1 / 0.08) ** 2), rtol=1e-3)
 
 
 def test_no_dispersion_shares_bins_by_overlap():

@@ -302,3 +302,72 @@ def test_excess_map_of_the_galactic_centre(peer, ours):
     ):
         reference = theirs[name].data[0]
         np.testing.assert_allclose(mine[ours_name], reference, rtol=1e-3, atol=1e-2)
+
+
+def test_prediction_for_a_file_read_here(data, ours):
+    """The peer's figures straight from its file, without the peer."""
+    read = xg.read_fits(data / "dl4/cta-1dc-gc.fits.gz", name="gc")
+    got = read.gamma.npred_signal(source(), scheme="gammapy")
+    np.testing.assert_allclose(got.sum(("y", "x")), PER_ENERGY, rtol=1e-5)
+    held = read.gamma.with_models([source(), xg.FoVBackground("gc")])
+    assert held.gamma.stat_sum(scheme="gammapy") == pytest.approx(424649.2109033218, rel=1e-5)
+
+
+def test_template_map_from_a_file_and_back(tmp_path, peer, ours):
+    from gammapy.modeling.models import Models
+
+    from xgamma.io.fits_write import write_map
+
+    shape = xg.Gaussian(lon=0.2, lat=0.1, sigma="0.3 deg", frame="galactic")
+    image = shape(*ours.gamma.cutout(CENTER, "5 deg").gamma.lonlat).rename("template")
+    path = tmp_path / "template.fits"
+    write_map(image, path)
+    model = xg.SkyModel(
+        xg.PowerLaw(), xg.TemplateMap(xg.read_map(path), filename=str(path)), name="t"
+    )
+    text = xg.Models(model).to_yaml()
+    again = xg.Models.from_yaml(text)
+    assert again.to_yaml() == text
+    expected = ours.gamma.npred_signal(source(shape)).sum(("y", "x"))
+    np.testing.assert_allclose(ours.gamma.npred_signal(again).sum(("y", "x")), expected, rtol=2e-3)
+    copy = peer.copy(name="gc")
+    copy.models = Models.from_yaml(text)
+    theirs = copy.npred_signal().data.sum((1, 2))
+    mine = ours.gamma.npred_signal(again, scheme="gammapy").sum(("y", "x"))
+    # The centre lies on a corner of four nodes: the last digit decides which one is nearest.
+    np.testing.assert_allclose(mine, theirs, rtol=5e-3)
+    back = xg.Models.from_yaml(copy.models.to_yaml())
+    assert back["t"].spatial.filename == str(path)
+    extra = xg.TemplateNPred(ours.background, name="extra", filename=str(tmp_path / "npred.fits"))
+    write_map(ours.background, extra.filename)
+    found = xg.Models.from_yaml(xg.Models(extra).to_yaml())
+    np.testing.assert_allclose(ours.gamma.npred_signal(found), ours.background, rtol=1e-6)
+
+
+def test_onoff_maps(peer, ours):
+    """The W statistic of a map, bin by bin, and its sum under the mask."""
+    from gammapy.datasets import MapDatasetOnOff
+    from gammapy.modeling.models import Models
+
+    part = peer.cutout(CENTER, 2 * u.deg)
+    onoff = MapDatasetOnOff.from_map_dataset(
+        part, acceptance=1.0, acceptance_off=4.0, counts_off=part.background * 4.0, name="gc"
+    )
+    mine = map_from_peer(part).drop_vars("background")
+    like = mine.counts * 0.0
+    mine = mine.assign(
+        acceptance=like + 1, acceptance_off=like + 4, counts_off=like + onoff.counts_off.data
+    )
+    model = xg.Models(source())
+    onoff.models = Models.from_yaml(model.to_yaml())
+    got = mine.gamma.stat_sum(model, scheme="gammapy")
+    assert got == pytest.approx(float(onoff.stat_sum()), rel=1e-5)
+    bins = mine.gamma.stat_array(model, scheme="gammapy").values
+    theirs = onoff.stat_array().data if hasattr(onoff.stat_array(), "data") else onoff.stat_array()
+    np.testing.assert_allclose(bins, theirs, rtol=1e-2, atol=2e-2)
+    free = source()
+    free.spatial.freeze()
+    free.spectral.index.frozen = True
+    result = xg.fit(mine, free)
+    assert result.success
+    assert result.total_stat < got

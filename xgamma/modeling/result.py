@@ -13,7 +13,7 @@ import xarray as xr
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.modeling.optimize import Minimum
 from xgamma.modeling.sky_model import Models
-from xgamma.modeling.spectral import CompoundSpectrum
+from xgamma.modeling.spectrum import CompoundSpectrum
 from xgamma.units import to_value
 
 if TYPE_CHECKING:

@@ -143,7 +143,7 @@ class Shape(Component):
         >>> Disk(r_0="1 deg")(0, 0).round(0)
         <Quantity 1045. 1 / sr>
         """
-        from xgamma.modeling.spectral import labelled
+        from xgamma.modeling.spectrum import labelled
 
         points = kernels.unit_vectors(
             np.radians(to_value(lon, "deg", "lon")), np.radians(to_value(lat, "deg", "lat"))

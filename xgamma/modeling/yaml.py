@@ -12,7 +12,7 @@ from xgamma.modeling import ebl, spatial, spectral, template, temporal  # noqa: 
 from xgamma.modeling.parameter import Component, Parameter, Prior
 from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
 from xgamma.modeling.spatial import Shape
-from xgamma.modeling.spectral import CompoundSpectrum, Spectrum
+from xgamma.modeling.spectrum import CompoundSpectrum, Spectrum
 from xgamma.modeling.temporal import TimeProfile
 from xgamma.units import parse_unit
 

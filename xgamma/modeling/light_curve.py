@@ -1,0 +1,105 @@
+"""Light curves: the norm of a source in intervals of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.axes import edges_in
+from xgamma.errors import MissingDataError
+from xgamma.modeling.points import flux_points
+from xgamma.modeling.predict import chosen_models, datasets_of
+from xgamma.modeling.sky_model import Model
+
+__all__ = ["light_curve"]
+
+
+def light_curve(
+    data: Any,
+    source: str,
+    energy_edges: Any = None,
+    time_intervals: Any = None,
+    models: Model | Iterable[Model] | None = None,
+    **options: Any,
+) -> xr.Dataset:
+    """Fit the norm of a source in intervals of time.
+
+    Parameters
+    ----------
+    data : DataTree, or iterable or mapping of Dataset
+        Datasets of one observation, or a few, each with ``gti_start`` and ``gti_stop``.
+    source : str
+        Name of the model.
+    energy_edges : Quantity, list of str or array_like, optional
+        As for `flux_points`; one band of all energies when absent.
+    time_intervals : Time of shape (n, 2), optional
+        A dataset belongs to the interval that holds the middle of its good time. One
+        interval for each dataset when absent.
+    models : Model or iterable of Model, optional
+        Those on the datasets when absent.
+    **options : dict
+        Passed to `flux_points`.
+
+    Returns
+    -------
+    curve : Dataset
+        As `flux_points`, with a dim ``time`` (middles, TT) and the coordinates ``time_lo`` and
+        ``time_hi``; ``counts``, ``npred`` and ``npred_excess`` are summed over datasets.
+
+    Raises
+    ------
+    MissingDataError
+        If a dataset has no good time intervals, or no dataset falls into an interval.
+    """
+    datasets = datasets_of(data)
+    chosen = chosen_models(data, models)
+    spans = {name: good_time(ds) for name, ds in datasets.items()}
+    groups = time_groups(spans, time_intervals)
+    first = next(iter(datasets.values()))
+    edges = edges_in(first, "energy", "TeV")[[0, -1]] if energy_edges is None else energy_edges
+    curves = []
+    for (low, high), names in groups:
+        part = {n: datasets[n] for n in names}
+        points = flux_points(part, source, edges, chosen, **options)
+        summed = points[["counts", "npred", "npred_excess"]].sum("dataset")
+        points = points.drop_dims("dataset").merge(summed)
+        middle = low + (high - low) / 2
+        points = points.expand_dims(time=[middle])
+        curves.append(points.assign_coords(time_lo=("time", [low]), time_hi=("time", [high])))
+    curve = xr.concat(curves, "time", data_vars="all", combine_attrs="override")
+    return curve.assign_attrs(source=source, time_scale="tt")
+
+
+def good_time(ds: xr.Dataset) -> tuple[np.datetime64, np.datetime64]:
+    """Return the first start and the last stop of the good time of a dataset, TT."""
+    if "gti_start" not in ds or ds.sizes.get("gti", 0) == 0:
+        raise MissingDataError(
+            f"The dataset {ds.attrs.get('name')!r} has no good time intervals: a light curve needs them."
+        )
+    zero = np.datetime64(str(ds["gti_start"].attrs.get("reference_time", "2000-01-01")), "ns")
+    start = float(ds["gti_start"].min()) * 1e9
+    stop = float(ds["gti_stop"].max()) * 1e9
+    return zero + np.timedelta64(round(start), "ns"), zero + np.timedelta64(round(stop), "ns")
+
+
+def time_groups(
+    spans: dict[str, tuple[np.datetime64, np.datetime64]], intervals: Any
+) -> list[tuple[tuple[np.datetime64, np.datetime64], list[str]]]:
+    """Return each interval and the datasets in it, in the order of time."""
+    if intervals is None:
+        ordered = sorted(spans, key=lambda name: spans[name][0])
+        return [(spans[name], [name]) for name in ordered]
+    from astropy.time import Time
+
+    edges = Time(intervals).tt.datetime64.astype("datetime64[ns]").reshape(-1, 2)
+    groups = []
+    for low, high in edges:
+        names = [n for n, (a, b) in spans.items() if low <= a + (b - a) / 2 < high]
+        if names:
+            groups.append(((low, high), names))
+    if not groups:
+        raise MissingDataError("No dataset falls into any of the time intervals.")
+    return groups
