@@ -35,6 +35,7 @@ _LAZY: dict[str, str] = {
     "stack": "xgamma.datasets.stack:stack_all",
     "set_options": "xgamma.options",
     "read_fits": "xgamma.io.fits",
+    "read_ogip": "xgamma.io.ogip_read",
     "read_map": "xgamma.io.fits_maps",
     "open_store": "xgamma.dl3.store",
     "select_events": "xgamma.dl3.select",

@@ -247,6 +247,12 @@ class GammaDataset(_Shared):
 
         write_fits(self._obj, path, **kwargs)
 
+    def to_ogip(self, path: Any, **kwargs: Any) -> None:
+        """Write a spectrum to OGIP. See `xgamma.io.ogip_write.write_ogip`."""
+        from xgamma.io.ogip_write import write_ogip
+
+        write_ogip(self._obj, path, **kwargs)
+
     # --- modeling -----------------------------------------------------------------------
     @property
     def models(self) -> Any:

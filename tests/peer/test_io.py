@@ -205,3 +205,43 @@ def test_single_maps_of_the_peer(gammapy, tmp_path):
     ccube = Map.create(skydir=(0, 0), frame="galactic", npix=(6, 5), axes=axes[:1])
     ccube.write(tmp_path / "c.fits", format="fgst-ccube")
     assert xg.read_map(tmp_path / "c.fits").dims == ("energy", "y", "x")
+
+
+def test_the_peer_reads_ogip(gammapy, tmp_path):
+    from gammapy.datasets import SpectrumDatasetOnOff
+
+    ds = filled("spectrum_onoff")
+    ds = ds.assign(acceptance=ds.acceptance * 0 + 1.5, acceptance_off=ds.acceptance * 0 + 4.0)
+    ds.gamma.to_ogip(tmp_path / "pha.fits")
+    dataset = SpectrumDatasetOnOff.read(tmp_path / "pha.fits")
+    assert_same(dataset, ds, ("counts", "counts_off", "acceptance", "acceptance_off", "mask_safe"))
+    np.testing.assert_allclose(
+        dataset.exposure.quantity.to_value("m2 s").ravel(), ds.exposure, rtol=1e-12
+    )
+    np.testing.assert_array_equal(dataset.edisp.get_edisp_kernel().pdf_matrix, ds.edisp)
+    np.testing.assert_allclose(dataset.gti.time_sum.to_value("s"), 80.0)
+    np.testing.assert_allclose(dataset.counts.geom.region.radius.to_value("deg"), 0.11, rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["ogip", "ogip-sherpa"])
+def test_ogip_of_the_peer(gammapy, peer_map, tmp_path, form):
+    import astropy.units as u
+    from gammapy.datasets import SpectrumDatasetOnOff
+    from regions import CircleSkyRegion
+
+    region = CircleSkyRegion(peer_map.counts.geom.center_skydir, 0.3 * u.deg)
+    spectrum = peer_map.to_spectrum_dataset(region, containment_correction=False)
+    dataset = SpectrumDatasetOnOff.from_spectrum_dataset(
+        dataset=spectrum, acceptance=1.0, acceptance_off=3.0, counts_off=spectrum.counts
+    )
+    dataset.exposure.meta["livetime"] = 75 * u.s
+    dataset.write(tmp_path / "pha.fits", format=form)
+    ds = xg.read_ogip(tmp_path / "pha.fits")
+    assert_same(dataset, ds, ("counts", "counts_off", "acceptance", "acceptance_off", "mask_safe"))
+    np.testing.assert_allclose(
+        ds.exposure, dataset.exposure.quantity.to_value("m2 s").ravel(), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        ds.edisp, dataset.edisp.get_edisp_kernel().pdf_matrix, rtol=1e-5, atol=1e-7
+    )
+    assert "circle(83.63" in str(ds.region.values)

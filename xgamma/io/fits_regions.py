@@ -96,10 +96,7 @@ def region_table(ds: xr.Dataset | xr.DataArray, name: str) -> BinTable | None:
     hdu = fits.BinTableHDU(table, header=header, name=name)
     buffer = io.BytesIO()
     hdu.writeto(buffer)
-    written = fits.HDUList.fromstring(buffer.getvalue())[1]
-    start = written.fileinfo()["datLoc"] if written.fileinfo() else None
     raw = buffer.getvalue()
-    size = written.header["NAXIS1"] * written.header["NAXIS2"]
-    if start is None:
-        start = raw.index(b"XTENSION") + len(written.header.tostring())
-    return BinTable(written.header.copy(), raw[start : start + size])
+    start = raw.index(b"XTENSION=") + len(hdu.header.tostring())
+    size = hdu.header["NAXIS1"] * hdu.header["NAXIS2"]
+    return BinTable(hdu.header.copy(), raw[start : start + size])

@@ -1,0 +1,375 @@
+"""OGIP spectra (PHA, ARF, RMF, BKG): reading.
+
+Formats: OGIP memos 92-007 (PHA) and CAL/GEN/92-002 (ARF and RMF).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.dl3.fits_table import Table
+from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.io.fits_axes import Axis
+from xgamma.io.fits_hdus import FitsHDUs, open_hdus
+from xgamma.io.fits_tables import read_gti
+from xgamma.model import assemble, variable_attrs
+from xgamma.units import conversion
+
+__all__ = ["read_ogip"]
+
+# Energies of an RMF are often single precision: bounds agree within this part of a bin.
+EDGE_TOLERANCE = 1e-3
+NO_FILE = {"", "none", "none.fits"}
+
+
+def read_ogip(
+    path: str | os.PathLike[str], name: str | None = None, grouped: bool = False
+) -> xr.Dataset:
+    """Read a spectrum from OGIP files.
+
+    Parameters
+    ----------
+    path : path-like
+        PHA file (type I); ANCRFILE, RESPFILE and BACKFILE in its header name the others,
+        relative to its folder.
+    name : str, optional
+        Name of the dataset; OBS_ID when absent.
+    grouped : bool
+        Whether to merge channels as the column GROUPING says; else it is kept as the
+        variable ``grouping``.
+
+    Returns
+    -------
+    ds : Dataset
+        A spectrum dataset; with a background file an on-off one. ``acceptance`` is BACKSCAL x
+        AREASCAL, ``acceptance_off`` that of the background times the ratio of the exposure
+        times. ``exposure`` is the effective area times EXPOSURE, in m2 s. ``mask_safe`` is
+        False where QUALITY is not 0 or, where there is no QUALITY, outside LO_THRES to HI_THRES.
+
+    Raises
+    ------
+    MissingDataError
+        If a file, HDU or column is absent.
+    AxisError
+        If channels or energies of the files do not fit.
+    XGammaError
+        If a file is truncated, or holds several spectra (type II).
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.read_ogip("pha_obs23523.fits")  # doctest: +SKIP
+    """
+    file = open_hdus(path)
+    table = _spectrum(file)
+    header = table.header
+    livetime = float(header.get("EXPOSURE", 1.0) or 1.0)
+    rmf = _response(file, _linked(file, header, "RESPFILE"))
+    energy = _ebounds(file, rmf)
+    counts = _counts(table, livetime)
+    if counts.size != energy.size:
+        raise AxisError(
+            f"The spectrum of {file.path} has {counts.size} channels, but its EBOUNDS {energy.size}."
+        )
+    arf = _linked(file, header, "ANCRFILE")
+    if arf is None and rmf is None:
+        raise MissingDataError(
+            f"The header of {file.path} names neither ANCRFILE nor RESPFILE: a spectrum needs a response."
+        )
+    exposure, true = _exposure(arf, rmf, livetime)
+    scale = _column(table, "AREASCAL", counts.size)
+    data = {
+        "counts": xr.Variable("energy", counts, variable_attrs("counts")),
+        "mask_safe": xr.Variable("energy", _mask(table, energy), variable_attrs("mask_safe")),
+    }
+    data |= _channel_flags(table)
+    data |= _background(file, table, livetime, scale)
+    data |= _folded(exposure, livetime, rmf, scale, true)
+    data |= read_gti(file) | _obs(header, livetime)
+    coords: dict[str, Any] = energy.coords() | true.coords()
+    frame = None
+    if "REGION" in file:
+        from xgamma.io.fits_regions import read_region
+
+        text, frame = read_region(file["REGION"])
+        coords["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
+    ds = assemble(coords, data, frame, name or _name(header, Path(path)))
+    return group_channels(ds) if grouped else ds
+
+
+def _spectrum(file: FitsHDUs) -> Table:
+    for hdu in file.hdus:
+        if hdu.is_table and (hdu.name == "SPECTRUM" or hdu.header.get("HDUCLAS1") == "SPECTRUM"):
+            if hdu.header.get("HDUCLAS4") == "TYPE:II" or "SPEC_NUM" in hdu.table.columns:
+                raise XGammaError(
+                    f"{file.path} holds several spectra (PHA type II): split it into files of type I."
+                )
+            return hdu.table
+    names = ", ".join(h.name for h in file.hdus)
+    raise MissingDataError(
+        f"The file {file.path} has no HDU 'SPECTRUM' (its HDUs are {names}): it is no PHA file."
+    )
+
+
+def _linked(file: FitsHDUs, header: dict[str, Any], keyword: str) -> FitsHDUs | None:
+    """Open the file that a keyword names, or return None."""
+    named = str(header.get(keyword) or "").strip()
+    if named.lower() in NO_FILE:
+        return None
+    beside = file.path.parent / named
+    if not beside.is_file():
+        raise MissingDataError(
+            f"{keyword} of {file.path} names {named!r}, which is not beside it: put the file there."
+        )
+    return open_hdus(beside)
+
+
+def _counts(table: Table, livetime: float) -> np.ndarray:
+    if "COUNTS" in table.columns:
+        counts = table.read("COUNTS")
+        if counts.dtype.kind == "f" and np.all(counts == np.rint(counts)):
+            return counts.astype("i8")
+        return counts.astype("i8" if counts.dtype.kind in "iu" else "f8")
+    if "RATE" in table.columns:
+        return np.asarray(table.read("RATE"), dtype=float) * livetime
+    raise MissingDataError(f"The spectrum of {table.file.path} has neither COUNTS nor RATE.")
+
+
+def _column(table: Table, name: str, n: int, default: float = 1.0) -> np.ndarray:
+    """Return a column, or the keyword of that name, for each channel."""
+    if name in table.columns:
+        return np.asarray(table.read(name), dtype=float)
+    return np.full(n, float(table.header.get(name, default)))
+
+
+def _mask(table: Table, energy: Axis) -> np.ndarray:
+    header = table.header
+    if "QUALITY" in table.columns:
+        return np.asarray(table.read("QUALITY") == 0)
+    mask = np.full(energy.size, int(header.get("QUALITY", 0) or 0) == 0)
+    if "LO_THRES" in header and "HI_THRES" in header:
+        # Thresholds are in TeV: the field's convention, no unit is stated.
+        factor = conversion(energy.units, "TeV")
+        low, high = float(header["LO_THRES"]), float(header["HI_THRES"])
+        mask &= (energy.lo * factor >= low * (1 - 1e-9)) & (energy.hi * factor <= high * (1 + 1e-9))
+    return mask
+
+
+def _channel_flags(table: Table) -> dict[str, xr.Variable]:
+    """Keep GROUPING, and QUALITY where it says more than good and bad."""
+    found = {}
+    if "GROUPING" in table.columns and np.any(table.read("GROUPING") != 0):
+        values = table.read("GROUPING").astype("i2")
+        found["grouping"] = xr.Variable("energy", values, {"long_name": "start of a group (1)"})
+    # 1 and 5 both say bad, by software and by the user.
+    if "QUALITY" in table.columns and not np.isin(table.read("QUALITY"), (0, 1, 5)).all():
+        values = table.read("QUALITY").astype("i2")
+        found["quality"] = xr.Variable("energy", values, {"long_name": "OGIP quality flag"})
+    return found
+
+
+def _background(
+    file: FitsHDUs, on: Table, livetime: float, scale: np.ndarray
+) -> dict[str, xr.Variable]:
+    linked = _linked(file, on.header, "BACKFILE")
+    if linked is None:
+        return {}
+    table = _spectrum(linked)
+    time = float(table.header.get("EXPOSURE", livetime) or livetime)
+    counts = _counts(table, time)
+    n = counts.size
+    acceptance = _column(on, "BACKSCAL", n) * scale
+    off = _column(table, "BACKSCAL", n) * _column(table, "AREASCAL", n) * (time / livetime)
+    if table.header.get("POISSERR") is False:
+        # A background without Poisson errors is a model, scaled to the on region.
+        values = counts * np.divide(acceptance, off, out=np.zeros(n), where=off != 0)
+        return {"background": xr.Variable("energy", values, variable_attrs("background"))}
+    values = {"counts_off": counts, "acceptance": acceptance, "acceptance_off": off}
+    return {k: xr.Variable("energy", v, variable_attrs(k)) for k, v in values.items()}
+
+
+def _name(header: dict[str, Any], path: Path) -> str:
+    found = header.get("OBS_ID")
+    return path.name.partition(".")[0] if found in (None, "") else str(found)
+
+
+def _obs(header: dict[str, Any], livetime: float) -> dict[str, xr.Variable]:
+    values: dict[str, Any] = {"obs_id": header.get("OBS_ID"), "livetime": livetime}
+    values["telescope"] = header.get("TELESCOP")
+    return {
+        name: xr.Variable("obs", [value], variable_attrs(name))
+        for name, value in values.items()
+        if value not in (None, "")
+    }
+
+
+def _bounds(table: Table, low: str, high: str, name: str) -> Axis:
+    lo, hi = (np.asarray(table.read(c), dtype=float) for c in (low, high))
+    units = str(table[low].unit or "keV")
+    if lo.size > 1 and lo[0] > lo[-1]:
+        raise AxisError(
+            f"The energies of {table.name} in {table.file.path} fall: sort its rows first."
+        )
+    # The first bin of an RMF often starts at zero, which has no logarithm.
+    interp = "log" if np.all(lo > 0) else "lin"
+    return Axis(name, lo, hi, units, interp)
+
+
+def _ebounds(file: FitsHDUs, rmf: dict[str, Any] | None) -> Axis:
+    if "EBOUNDS" in file:
+        return _bounds(file["EBOUNDS"].table, "E_MIN", "E_MAX", "energy")
+    if rmf is not None and rmf["energy"] is not None:
+        return rmf["energy"]
+    raise MissingDataError(
+        f"Neither {file.path} nor its RMF has an HDU 'EBOUNDS': the energies of the channels are unknown."
+    )
+
+
+def _exposure(
+    arf: FitsHDUs | None, rmf: dict[str, Any] | None, livetime: float
+) -> tuple[np.ndarray, Axis]:
+    if arf is None:
+        assert rmf is not None
+        # Without an ARF the matrix is a full response, whose values are areas in cm2.
+        return np.full(rmf["true"].size, conversion("cm2", "m2") * livetime), rmf["true"]
+    table = arf["SPECRESP"].table
+    true = _bounds(table, "ENERG_LO", "ENERG_HI", "energy_true")
+    factor = conversion(str(table["SPECRESP"].unit or "cm2"), "m2")
+    area = np.asarray(table.read("SPECRESP"), dtype=float)
+    if rmf is not None:
+        _require_same(true, rmf["true"], arf.path)
+    return area * factor * livetime, true
+
+
+def _require_same(a: Axis, b: Axis, path: Path) -> None:
+    factor = conversion(b.units, a.units)
+    width = a.hi - a.lo
+    if a.size != b.size or np.any(np.abs(a.hi - b.hi * factor) > EDGE_TOLERANCE * width):
+        raise AxisError(f"The energies of the ARF {path} and of its RMF differ: they are no pair.")
+
+
+def _folded(
+    exposure: np.ndarray,
+    livetime: float,
+    rmf: dict[str, Any] | None,
+    scale: np.ndarray,
+    true: Axis,
+) -> dict[str, xr.Variable]:
+    """Return exposure and dispersion, with AREASCAL in the one it fits."""
+    uniform = bool(np.all(scale == scale[0]))
+    if uniform and scale[0] != 1:
+        exposure = exposure * scale[0]
+    attrs = variable_attrs("exposure", livetime=livetime)
+    data = {"exposure": xr.Variable("energy_true", exposure, attrs)}
+    if rmf is not None:
+        matrix = rmf["matrix"] if uniform else rmf["matrix"] * scale
+        data["edisp"] = xr.Variable(("energy_true", "energy"), matrix, variable_attrs("edisp"))
+    return data
+
+
+def _response(file: FitsHDUs, rmf: FitsHDUs | None) -> dict[str, Any] | None:
+    """Read a redistribution matrix: ``matrix`` (true, channel), ``true`` and ``energy``."""
+    if rmf is None:
+        return None
+    names = ("MATRIX", "SPECRESP MATRIX")
+    hdu = next((rmf[n] for n in names if n in rmf), None)
+    if hdu is None:
+        raise MissingDataError(f"The RMF {rmf.path} has no HDU 'MATRIX'.")
+    energy = (
+        _bounds(rmf["EBOUNDS"].table, "E_MIN", "E_MAX", "energy") if "EBOUNDS" in rmf else None
+    )
+    channels = int(hdu.header.get("DETCHANS") or (energy.size if energy else 0))
+    true = _bounds(hdu.table, "ENERG_LO", "ENERG_HI", "energy_true")
+    return {"matrix": read_matrix(hdu.table, channels), "true": true, "energy": energy}
+
+
+def read_matrix(table: Table, channels: int) -> np.ndarray:
+    """Return the full matrix of an RMF from its groups of channels.
+
+    Parameters
+    ----------
+    table : Table
+        HDU MATRIX, with the columns N_GRP, F_CHAN, N_CHAN and MATRIX.
+    channels : int
+        Number of channels.
+
+    Returns
+    -------
+    matrix : ndarray
+        Shape (rows, channels).
+
+    Raises
+    ------
+    AxisError
+        If a group ends beyond the last channel.
+    """
+    column = list(table.columns).index("F_CHAN") + 1
+    first = int(table.header.get(f"TLMIN{column}", 1))
+    n_grp, f_chan, n_chan, values = (
+        table.read(c) for c in ("N_GRP", "F_CHAN", "N_CHAN", "MATRIX")
+    )
+    dtype = np.asarray(values[0]).dtype if len(values) else np.dtype("f4")
+    matrix = np.zeros((len(n_grp), channels), dtype=dtype)
+    for row in range(len(n_grp)):
+        starts, sizes = (np.atleast_1d(v[row]).astype(int) for v in (f_chan, n_chan))
+        cell, used = np.atleast_1d(values[row]), 0
+        for start, size in zip(starts[: n_grp[row]], sizes[: n_grp[row]], strict=True):
+            low = start - first
+            if size and (low < 0 or low + size > channels):
+                raise AxisError(
+                    f"The RMF {table.file.path} has a group of channels {start} to {start + size - 1}, "
+                    f"but {channels} channels from {first}: its TLMIN{column} may be wrong."
+                )
+            matrix[row, low : low + size] = cell[used : used + size]
+            used += size
+    return matrix
+
+
+def group_channels(ds: xr.Dataset) -> xr.Dataset:
+    """Merge the channels of a spectrum as its variable ``grouping`` says.
+
+    Counts and dispersion add up; acceptances are means; a group is safe if all its channels are.
+
+    Parameters
+    ----------
+    ds : Dataset
+        A spectrum from `read_ogip`.
+
+    Returns
+    -------
+    ds : Dataset
+        With fewer bins of ``energy``; the same where there is no ``grouping``.
+    """
+    if "grouping" not in ds:
+        return ds
+    starts = np.flatnonzero(ds["grouping"].values != -1)
+    starts = starts if starts.size and starts[0] == 0 else np.append(0, starts)
+    stops = np.append(starts[1:], ds.sizes["energy"]) - 1
+    attrs = ds["energy"].attrs
+    lo, hi = ds["energy_lo"].values[starts], ds["energy_hi"].values[stops]
+    axis = Axis("energy", lo, hi, str(attrs["units"]), str(attrs["interp"]))
+    size = stops - starts + 1
+    data: dict[Any, xr.Variable] = {}
+    for name in set(map(str, ds.data_vars)) - {"grouping", "quality"}:
+        variable = ds.variables[name]
+        if "energy" not in variable.dims:
+            data[name] = variable
+            continue
+        along = variable.get_axis_num("energy")
+        if variable.dtype == bool:
+            values = np.logical_and.reduceat(variable.values, starts, axis=along)
+        else:
+            values = np.add.reduceat(variable.values, starts, axis=along)
+        if name.startswith("acceptance"):
+            values = values / size
+        data[name] = xr.Variable(variable.dims, values, variable.attrs)
+    coords = {n: v for n, v in ds.coords.variables.items() if "energy" not in v.dims and n != "wcs"}
+    frame = ds.variables["wcs"].attrs if "wcs" in ds.coords else None
+    grouped = assemble({**coords, **axis.coords()}, data, frame)
+    grouped.attrs = dict(ds.attrs)
+    return grouped
