@@ -36,6 +36,7 @@ _LAZY: dict[str, str] = {
     "set_options": "xgamma.options",
     "read_fits": "xgamma.io.fits",
     "read_ogip": "xgamma.io.ogip_read",
+    "open": "xgamma.io.storage",
     "read_map": "xgamma.io.fits_maps",
     "open_store": "xgamma.dl3.store",
     "select_events": "xgamma.dl3.select",

@@ -253,6 +253,18 @@ class GammaDataset(_Shared):
 
         write_ogip(self._obj, path, **kwargs)
 
+    def to_netcdf(self, path: Any, **kwargs: Any) -> None:
+        """Write to NetCDF with CF attributes. See `xgamma.io.storage.to_netcdf`."""
+        from xgamma.io.storage import to_netcdf
+
+        to_netcdf(self._obj, path, **kwargs)
+
+    def to_zarr(self, path: Any, **kwargs: Any) -> None:
+        """Write to Zarr with CF attributes. See `xgamma.io.storage.to_zarr`."""
+        from xgamma.io.storage import to_zarr
+
+        to_zarr(self._obj, path, **kwargs)
+
     # --- modeling -----------------------------------------------------------------------
     @property
     def models(self) -> Any:
@@ -494,6 +506,17 @@ class GammaDataTree:
         return cumulative(self._obj, region)
 
     # --- io -----------------------------------------------------------------------------
+    def to_netcdf(self, path: Any, **kwargs: Any) -> None:
+        """Write to NetCDF with groups. See `xgamma.io.storage.tree_to_netcdf`."""
+        from xgamma.io.storage import tree_to_netcdf
+
+        tree_to_netcdf(self._obj, path, **kwargs)
+
+    def to_zarr(self, path: Any, **kwargs: Any) -> None:
+        """Write to Zarr with groups. See `xgamma.io.storage.tree_to_zarr`."""
+        from xgamma.io.storage import tree_to_zarr
+
+        tree_to_zarr(self._obj, path, **kwargs)
 
     # --- modeling -----------------------------------------------------------------------
     @property

@@ -280,9 +280,7 @@ def _response(file: FitsHDUs, rmf: FitsHDUs | None) -> dict[str, Any] | None:
     hdu = next((rmf[n] for n in names if n in rmf), None)
     if hdu is None:
         raise MissingDataError(f"The RMF {rmf.path} has no HDU 'MATRIX'.")
-    energy = (
-        _bounds(rmf["EBOUNDS"].table, "E_MIN", "E_MAX", "energy") if "EBOUNDS" in rmf else None
-    )
+    energy = _bounds(rmf["EBOUNDS"].table, "E_MIN", "E_MAX", "energy") if "EBOUNDS" in rmf else None
     channels = int(hdu.header.get("DETCHANS") or (energy.size if energy else 0))
     true = _bounds(hdu.table, "ENERG_LO", "ENERG_HI", "energy_true")
     return {"matrix": read_matrix(hdu.table, channels), "true": true, "energy": energy}
@@ -310,9 +308,7 @@ def read_matrix(table: Table, channels: int) -> np.ndarray:
     """
     column = list(table.columns).index("F_CHAN") + 1
     first = int(table.header.get(f"TLMIN{column}", 1))
-    n_grp, f_chan, n_chan, values = (
-        table.read(c) for c in ("N_GRP", "F_CHAN", "N_CHAN", "MATRIX")
-    )
+    n_grp, f_chan, n_chan, values = (table.read(c) for c in ("N_GRP", "F_CHAN", "N_CHAN", "MATRIX"))
     dtype = np.asarray(values[0]).dtype if len(values) else np.dtype("f4")
     matrix = np.zeros((len(n_grp), channels), dtype=dtype)
     for row in range(len(n_grp)):
@@ -368,7 +364,8 @@ def group_channels(ds: xr.Dataset) -> xr.Dataset:
         if name.startswith("acceptance"):
             values = values / size
         data[name] = xr.Variable(variable.dims, values, variable.attrs)
-    coords = {n: v for n, v in ds.coords.variables.items() if "energy" not in v.dims and n != "wcs"}
+    kept = ds.coords.variables.items()
+    coords = {str(n): v for n, v in kept if "energy" not in v.dims and n != "wcs"}
     frame = ds.variables["wcs"].attrs if "wcs" in ds.coords else None
     grouped = assemble({**coords, **axis.coords()}, data, frame)
     grouped.attrs = dict(ds.attrs)

@@ -139,7 +139,7 @@ def _ebounds(ds: xr.Dataset, unit: str) -> BinTable:
 
 
 def _telescope(ds: xr.Dataset) -> str:
-    values = ds["telescope"].values if "telescope" in ds else []
+    values: Any = ds["telescope"].values if "telescope" in ds else []
     return str(values[0]) if len(values) and str(values[0]).isascii() else "UNKNOWN"
 
 
@@ -179,7 +179,7 @@ def _pha(
     if "grouping" in ds:
         columns.append(Column("GROUPING", ds["grouping"].values.astype("i2")))
     columns.append(Column("BACKSCAL", scale))
-    obs = ds["obs_id"].values if "obs_id" in ds else []
+    obs: Any = ds["obs_id"].values if "obs_id" in ds else []
     pairs: dict[str, Any] = {
         "TLMIN1": 0,
         "TLMAX1": n - 1,
