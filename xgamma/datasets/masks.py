@@ -8,9 +8,22 @@ import numpy as np
 import xarray as xr
 
 from xgamma.axes import axis_coords, edges, units_of
+from xgamma.sky import label_step
 from xgamma.units import to_value
 
-__all__ = ["energy_mask"]
+__all__ = [
+    "coarse_mask",
+    "corner_pixels",
+    "energy_mask",
+    "energy_range",
+    "mask",
+    "mask_image",
+    "safe",
+    "to_masked",
+]
+
+RECO = ("energy", "y", "x")
+UNDER_MASK = ("counts", "background", "counts_off", "acceptance", "acceptance_off")
 
 
 def energy_mask(
@@ -50,3 +63,168 @@ def energy_mask(
     # An edge that a user names in another unit must not miss its bin by rounding.
     mask = (values[:-1] >= low * (1 - 1e-9)) & (values[1:] <= high * (1 + 1e-9))
     return xr.DataArray(mask, dims=dim, coords=axis_coords(obj, dim), name="energy_mask")
+
+
+def safe(ds: xr.Dataset, name: str = "mask_safe") -> xr.Variable | None:
+    """Return a mask over the dims of the counts, or none where everything is safe."""
+    if name not in ds:
+        return None
+    variable = ds[name].variable
+    missing = {d: ds.sizes[d] for d in RECO if d in ds.dims and d not in variable.dims}
+    if missing:
+        variable = variable.set_dims({**missing, **dict(variable.sizes)})
+    return variable.transpose(*(d for d in RECO if d in ds.dims))
+
+
+def mask(ds: xr.Dataset) -> xr.DataArray | None:
+    """Return what a fit looks at: ``mask_safe`` and ``mask_fit``.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+
+    Returns
+    -------
+    mask : DataArray or None
+        Dims of the counts, bool; none where neither mask is set.
+    """
+    masks = [ds[name] for name in ("mask_safe", "mask_fit") if name in ds]
+    if not masks:
+        return None
+    joined = masks[0] if len(masks) == 1 else masks[0] & masks[1]
+    return joined.rename("mask")
+
+
+def mask_image(ds: xr.Dataset) -> xr.DataArray | None:
+    """Return where any energy bin is used, dims ``(y, x)``; none where no mask is set."""
+    joined = mask(ds)
+    return None if joined is None else joined.any("energy").rename("mask_image")
+
+
+def to_masked(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
+    """Set counts, background and acceptances to zero outside the safe mask.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+    name : str, optional
+        Name of the result.
+
+    Returns
+    -------
+    ds : Dataset
+        New dataset; the mask stays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> ds = xg.create_spectrum("icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 10, 2))
+    >>> ds = ds.assign(counts=("energy", [3, 4]), mask_safe=("energy", [False, True]))
+    >>> to_masked(ds).counts.values
+    array([0, 4])
+    """
+    used = safe(ds)
+    new = {}
+    for key in UNDER_MASK if used is not None else ():
+        if key in ds:
+            variable = ds[key].variable
+            kept = variable.where(used, np.zeros((), variable.dtype)[()])
+            new[key] = xr.Variable(
+                variable.dims, kept.transpose(*variable.dims).data, variable.attrs
+            )
+    out = ds.assign(new)
+    out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
+    return out
+
+
+def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the lowest and highest energy used at each pixel.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+    which : {"mask", "mask_safe", "mask_fit"}
+        Which mask counts; ``"mask"`` is both.
+
+    Returns
+    -------
+    low, high : DataArray
+        Dims ``(y, x)`` (none for a spectrum), in the unit of the axis; NaN where nothing is
+        used. Without a mask, the range of the axis.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_spectrum("icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 100, 2))
+    >>> ds = ds.assign(mask_safe=("energy", [False, True]))
+    >>> [float(e) for e in energy_range(ds)]
+    [10.0, 100.0]
+    """
+    used = mask(ds) if which == "mask" else ds.get(which)
+    unit = units_of(ds, "energy")
+    if used is None:
+        dims = {d: ds.sizes[d] for d in RECO[1:] if d in ds.dims}
+        used = xr.DataArray(
+            xr.Variable("energy", np.ones(ds.sizes["energy"], dtype=bool)).set_dims(
+                {"energy": ds.sizes["energy"], **dims}
+            )
+        )
+    values = edges(ds, "energy")
+    lo, hi = (xr.DataArray(v, dims="energy") for v in (values[:-1], values[1:]))
+    bare = used.drop_vars([c for c in ("energy", "energy_lo", "energy_hi") if c in used.coords])
+    attrs = {"units": unit}
+    low = bare.where(bare).notnull() if bare.dtype != bool else bare
+    lowest = lo.where(low).min("energy").assign_attrs(attrs | {"long_name": "lowest energy used"})
+    highest = hi.where(low).max("energy").assign_attrs(attrs | {"long_name": "highest energy used"})
+    return lowest.rename("energy_min"), highest.rename("energy_max")
+
+
+def corner_pixels(ds: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of the fine pixels on both sides of each coarse pixel's centre.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map with both grids.
+    dim : {"y", "x"}
+        Which dimension.
+
+    Returns
+    -------
+    low, high : ndarray of int
+        Equal where the centres coincide; those at the edge of the map beyond it.
+    """
+    fine, coarse = (np.atleast_1d(ds.variables[d].values) for d in (dim, f"{dim}_irf"))
+    # Labels are exact to rounding only; a half must not fall either way by chance.
+    at = np.round((coarse - fine[0]) / label_step(ds, dim), 6)
+    low = np.clip(np.floor(at).astype(int), 0, max(fine.size - 2, 0))
+    high = np.where(at == low, low, np.minimum(low + 1, fine.size - 1))
+    return low, high
+
+
+def coarse_mask(ds: xr.Dataset) -> xr.Variable | None:
+    """Return the safe mask on the coarse grid of the responses.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+
+    Returns
+    -------
+    mask : Variable or None
+        Dims ``(energy, y_irf, x_irf)``: safe where any fine pixel around the centre is. None
+        where everything is safe.
+    """
+    used = safe(ds)
+    if used is None or "x_irf" not in ds.dims:
+        return used
+    (y0, y1), (x0, x1) = (corner_pixels(ds, dim) for dim in ("y", "x"))
+    out = used.isel(y=y0, x=x0)
+    for y, x in ((y0, x1), (y1, x0), (y1, x1)):
+        out = out | used.isel(y=y, x=x)
+    return xr.Variable(("energy", "y_irf", "x_irf"), out.transpose("energy", "y", "x").data)

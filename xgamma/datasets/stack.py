@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in, require_same_axis
+from xgamma.datasets.masks import corner_pixels
 from xgamma.datasets.onoff import background_values, is_onoff, safe
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.errors import AxisError, FrameError, XGammaError
@@ -187,25 +188,11 @@ class Mosaic:
             values = values * factor
         np.add(total[where], values, out=total[where], where=image[..., np.newaxis])
 
-    def _irf_index(self, ds: xr.Dataset, dim: str) -> tuple[np.ndarray, int]:
-        """Return fractional indices, on the fine grid, of the coarse pixels along one dim."""
-        fine = ds.coords[dim].values
-        at = (ds.coords[f"{dim}_irf"].values - fine[0]) / sky.label_step(ds, dim)
-        # Labels are exact to rounding only; a half must not fall either way by chance.
-        return np.round(at, 6), fine.size
-
     def _irf_mask(self, ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
-        """Return the mask on the coarse grid: safe where any pixel around the centre is."""
+        """Return the mask on the coarse grid; see `xgamma.datasets.masks.coarse_mask`."""
         if not _spatial(ds, COARSE):
             return mask
-        corners = []
-        for dim in FINE:
-            at, size = self._irf_index(ds, dim)
-            low = np.clip(np.floor(at).astype(int), 0, max(size - 2, 0))
-            whole = at == low
-            high = np.where(whole, low, np.minimum(low + 1, size - 1))
-            corners.append((low, high))
-        (y0, y1), (x0, x1) = corners
+        (y0, y1), (x0, x1) = (corner_pixels(ds, dim) for dim in FINE)
         out = mask[np.ix_(y0, x0)]
         for y, x in ((y0, x1), (y1, x0), (y1, x1)):
             out = out | mask[np.ix_(y, x)]

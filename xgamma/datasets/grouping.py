@@ -1,0 +1,151 @@
+"""Group bins along one dimension: the one place where bins are summed, averaged or joined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.axes import axis_coords, coords_from_edges, edges, units_of
+from xgamma.errors import AxisError
+
+__all__ = ["group_axis", "group_edges", "group_variable", "mean_weighted"]
+
+UFUNCS = {"sum": np.add, "mean": np.add, "any": np.logical_or}
+
+
+def group_edges(obj: Any, dim: str, wanted: np.ndarray) -> np.ndarray:
+    """Return the numbers of the edges of an axis that lie nearest to wanted ones.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        With the axis.
+    dim : str
+        Its name.
+    wanted : ndarray
+        Increasing values in the unit of the axis.
+
+    Returns
+    -------
+    numbers : ndarray of int
+        Increasing; nearest in the scale of the axis.
+
+    Raises
+    ------
+    AxisError
+        If the wanted edges do not increase, or fewer than two of the axis are met.
+
+    Examples
+    --------
+    >>> from xgamma.axes import energy_axis
+    >>> group_edges(energy_axis(0.1, 10, 10), "energy", np.array([0.1, 0.3, 1, 3, 10]))
+    array([ 0,  2,  5,  7, 10])
+    """
+    have = edges(obj, dim)
+    if wanted.size < 2 or not np.all(np.diff(wanted) > 0):
+        raise AxisError(f"The new edges of {dim!r} must be two or more and increase.")
+    log = axis_coords(obj, dim)[dim].attrs.get("interp") == "log" and have[0] > 0
+    scaled, target = (
+        (np.log(have), np.log(np.maximum(wanted, have[0] * 1e-6))) if log else (have, wanted)
+    )
+    numbers = np.unique(np.abs(scaled[:, np.newaxis] - target).argmin(axis=0))
+    if numbers.size < 2:
+        raise AxisError(
+            f"The new edges of {dim!r} fall on one edge of the axis: it runs from {have[0]:.4g} to {have[-1]:.4g} {units_of(obj, dim)}."
+        )
+    return numbers
+
+
+def group_axis(obj: Any, dim: str, numbers: np.ndarray) -> dict[str, Any]:
+    """Return the coordinates of an axis whose bins are joined between chosen edges."""
+    attrs = axis_coords(obj, dim)[dim].attrs
+    return coords_from_edges(
+        edges(obj, dim)[numbers], dim, str(attrs.get("units", "")), str(attrs.get("interp", "lin"))
+    )
+
+
+def group_variable(variable: xr.Variable, dim: str, numbers: np.ndarray, how: str) -> xr.Variable:
+    """Reduce groups of bins along one dimension.
+
+    Parameters
+    ----------
+    variable : Variable
+        With the dimension; a dask array stays lazy.
+    dim : str
+        Dimension.
+    numbers : ndarray of int
+        Edges of the groups, shape (groups + 1,).
+    how : {"sum", "mean", "any"}
+        What to do with a group.
+
+    Returns
+    -------
+    variable : Variable
+        Same dims and attributes; sums are made in double precision (integers stay integers).
+    """
+    ufunc = UFUNCS[how]
+    axis = variable.get_axis_num(dim)
+    assert isinstance(axis, int)
+    sizes = np.diff(numbers)
+    kept = variable.isel({dim: slice(int(numbers[0]), int(numbers[-1]))})
+    dtype = _sum_dtype(variable.dtype, how)
+
+    def reduce(block: np.ndarray) -> np.ndarray:
+        out = ufunc.reduceat(block, numbers[:-1] - numbers[0], axis=axis, dtype=dtype)
+        if how == "mean":
+            shape = [1] * block.ndim
+            shape[axis] = -1
+            out = out / sizes.reshape(shape)
+        return out.astype(_result_dtype(variable.dtype, how), copy=False)
+
+    if not hasattr(kept.data, "dask"):
+        return xr.Variable(variable.dims, reduce(np.asarray(kept.data)), variable.attrs)
+    whole = kept.chunk({dim: -1}).data
+    chunks = list(whole.chunks)
+    chunks[axis] = (sizes.size,)
+    out = whole.map_blocks(reduce, chunks=tuple(chunks), dtype=_result_dtype(variable.dtype, how))
+    return xr.Variable(variable.dims, out, variable.attrs)
+
+
+def _sum_dtype(dtype: np.dtype, how: str) -> Any:
+    if how == "any":
+        return bool
+    return np.int64 if dtype.kind in "iub" and how == "sum" else np.float64
+
+
+def _result_dtype(dtype: np.dtype, how: str) -> Any:
+    """Return the dtype of a reduced variable: that of the input, but room for whole sums."""
+    if how == "any":
+        return bool
+    if dtype.kind in "iub":
+        return np.int64 if how == "sum" else np.float64
+    return dtype
+
+
+def mean_weighted(
+    variable: xr.Variable, weight: xr.Variable, dim: str, numbers: np.ndarray
+) -> xr.Variable:
+    """Average groups of bins with weights; zero where the weights vanish.
+
+    Parameters
+    ----------
+    variable, weight : Variable
+        The weight may lack dimensions of the variable.
+    dim : str
+        Dimension.
+    numbers : ndarray of int
+        Edges of the groups.
+
+    Returns
+    -------
+    variable : Variable
+        Same dims.
+    """
+    product = (variable.astype(float) * weight.astype(float)).transpose(*variable.dims)
+    total = group_variable(product, dim, numbers, "sum")
+    norm = group_variable(weight.astype(float), dim, numbers, "sum")
+    safe = norm.where(norm > 0, 1.0)
+    mean = (total / safe).where(norm > 0, 0.0).transpose(*variable.dims)
+    return xr.Variable(variable.dims, mean.astype(variable.dtype).data, variable.attrs)

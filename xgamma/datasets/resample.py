@@ -1,0 +1,288 @@
+"""Rebin datasets: coarser energies, coarser pixels, one image. Each variable by its own rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.axes import edges, units_of
+from xgamma.datasets.grouping import group_axis, group_edges, group_variable, mean_weighted
+from xgamma.datasets.masks import coarse_mask, safe
+from xgamma.errors import AxisError
+from xgamma.schema import ONOFF
+from xgamma.units import to_value
+
+__all__ = ["downsample", "resample_energy", "to_image"]
+
+SUMMED = ("counts", "background", "counts_off", "acceptance")
+MASKS = ("mask_safe", "mask_fit")
+PIXELS = ("y", "x")
+
+
+def _masked(ds: xr.Dataset, name: str, mask: xr.Variable | None) -> xr.Variable:
+    """Return a variable with zero where its mask is False; chosen, so that NaN do not stay."""
+    variable = ds[name].variable
+    if mask is None:
+        return variable
+    kept = variable.where(mask, np.zeros((), variable.dtype)[()])
+    return xr.Variable(variable.dims, kept.transpose(*variable.dims).data, variable.attrs)
+
+
+def _off_acceptance(new: dict[str, xr.Variable], alpha_off: xr.Variable | None) -> None:
+    """Set acceptance_off so that the background of a group is the sum of its bins'."""
+    if alpha_off is None or "counts_off" not in new or "acceptance" not in new:
+        return
+    off = new["counts_off"].astype(float)
+    positive = alpha_off > 0
+    ratio = (off / alpha_off.where(positive, 1.0)).where(positive, 0.0)
+    scaled = new["acceptance"] * ratio
+    fallback = new.get("acceptance_off", scaled)
+    values = scaled.where(positive, fallback).transpose(*new["acceptance"].dims)
+    new["acceptance_off"] = xr.Variable(
+        values.dims, values.data, {"units": "", "long_name": "off acceptance"}
+    )
+
+
+def _background_of_off(ds: xr.Dataset, mask: xr.Variable | None) -> xr.Variable | None:
+    if not all(name in ds for name in ONOFF):
+        return None
+    acceptance, off = (ds[n].variable.astype(float) for n in ("acceptance", "acceptance_off"))
+    alpha = (acceptance / off.where(off > 0, 1.0)).where(off > 0, 0.0)
+    background = alpha * ds["counts_off"].variable
+    return background if mask is None else background.where(mask, 0.0)
+
+
+def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
+    """Return the variables over reconstructed energy, grouped along it."""
+    mask = safe(ds)
+    new: dict[str, xr.Variable] = {}
+    for name in (*SUMMED, "acceptance_off"):
+        if name in ds:
+            new[name] = group_variable(_masked(ds, name, mask), "energy", numbers, "sum")
+    alpha_off = _background_of_off(ds, mask)
+    if alpha_off is not None:
+        _off_acceptance(new, group_variable(alpha_off, "energy", numbers, "sum"))
+    for name in MASKS:
+        if name in ds:
+            new[name] = group_variable(ds[name].variable, "energy", numbers, "any")
+    if "edisp" in ds and "energy" in ds["edisp"].dims:
+        dispersion = _masked(ds, "edisp", coarse_mask(ds))
+        new["edisp"] = group_variable(dispersion, "energy", numbers, "sum")
+    for name in ("counts_sum", "background_sum", "counts_off_sum"):
+        if name in ds and "energy" in ds[name].dims:
+            new[name] = group_variable(ds[name].variable, "energy", numbers, "sum")
+    return new
+
+
+def _rebuilt(
+    ds: xr.Dataset,
+    dims: set[str],
+    new: dict[str, xr.Variable],
+    coords: dict[str, Any],
+    name: str | None,
+) -> xr.Dataset:
+    """Replace the variables over some dims, and their coordinates."""
+    stale = [
+        v
+        for v in ds.variables
+        if dims & set(ds.variables[v].dims) and (v in new or v in coords or v in ds.data_vars)
+    ]
+    lost = [v for v in stale if v in ds.data_vars and v not in new]
+    if lost:
+        raise AxisError(
+            f"The variable {lost[0]!r} has no rule for this operation: drop it first (ds.drop_vars)."
+        )
+    out = ds.drop_vars(stale).assign_coords(coords).assign(new)
+    out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
+    return out
+
+
+def resample_energy(ds: xr.Dataset, edges: Any, name: str | None = None) -> xr.Dataset:
+    """Join bins of reconstructed energy between the existing edges nearest to new ones.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+    edges : Quantity, axis, or array_like
+        New edges (or an axis from `energy_axis`); plain numbers are in the unit of the axis.
+    name : str, optional
+        Name of the result.
+
+    Returns
+    -------
+    ds : Dataset
+        Counts, background and the energy dispersion are summed under the safe mask, masks
+        joined with OR; exposure and PSF, over true energy, stay. On-off: acceptances so that
+        the background of a group is the sum of its bins'.
+
+    Raises
+    ------
+    AxisError
+        If the new edges do not increase, or miss the axis.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(0.1, 10, 10))
+    >>> resample_energy(ds, [0.1, 0.3, 1, 3, 10]).gamma.edges("energy").round(3)
+    <Quantity [ 0.1  ,  0.251,  1.   ,  2.512, 10.   ] TeV>
+    """
+    if isinstance(edges, xr.DataArray):
+        from xgamma.axes import edges_in
+
+        wanted = edges_in(edges, str(edges.name), units_of(ds, "energy"))
+    else:
+        wanted = np.atleast_1d(to_value(edges, units_of(ds, "energy"), "edges"))
+    numbers = group_edges(ds, "energy", wanted)
+    coords = group_axis(ds, "energy", numbers)
+    return _rebuilt(ds, {"energy"}, _group_reco(ds, numbers), coords, name)
+
+
+def to_image(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
+    """Join all bins of reconstructed energy into one.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+    name : str, optional
+        Name of the result.
+
+    Returns
+    -------
+    ds : Dataset
+        As `resample_energy`; the dimension ``energy`` stays, of size one.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(0.1, 10, 10))
+    >>> to_image(ds).sizes["energy"]
+    1
+    """
+    return resample_energy(ds, edges(ds, "energy")[[0, -1]], name)
+
+
+def _check_factor(ds: xr.Dataset, dim: str, factor: int) -> int:
+    if dim not in ds.dims:
+        raise AxisError(f"The dataset has no dimension {dim!r} to downsample.")
+    if int(factor) != factor or factor < 1:
+        raise AxisError(f"The factor {factor!r} for {dim!r} must be a positive whole number.")
+    if ds.sizes[dim] % int(factor):
+        raise AxisError(
+            f"{ds.sizes[dim]} bins along {dim!r} are not a multiple of {factor}: pad or cut the dataset first, or choose another factor."
+        )
+    return int(factor)
+
+
+def _pixels(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
+    """Join square blocks of pixels."""
+    for dim in PIXELS:
+        _check_factor(ds, dim, factor)
+    mask = safe(ds)
+    new: dict[str, xr.Variable] = {}
+
+    def blocks(variable: xr.Variable, how: str) -> xr.Variable:
+        for dim in PIXELS:
+            numbers = np.arange(0, ds.sizes[dim] + 1, factor)
+            variable = group_variable(variable, dim, numbers, how)
+        return variable
+
+    for key in (*SUMMED, "acceptance_off"):
+        if key in ds:
+            new[key] = blocks(_masked(ds, key, mask), "sum")
+    alpha_off = _background_of_off(ds, mask)
+    if alpha_off is not None:
+        _off_acceptance(new, blocks(alpha_off, "sum"))
+    for key in MASKS:
+        if key in ds:
+            new[key] = blocks(ds[key].variable, "any")
+    if "exposure" in ds:
+        new["exposure"] = blocks(ds["exposure"].variable, "mean")
+    coords = {}
+    for dim in PIXELS:
+        labels = ds.coords[dim].values.reshape(-1, factor).mean(axis=1)
+        attrs = {**ds.coords[dim].attrs, "step": sky.label_step(ds, dim) * factor}
+        coords[dim] = (dim, labels, attrs)
+    return _rebuilt(ds, set(PIXELS), new, coords, name)
+
+
+def _true_energy(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
+    """Join bins of true energy: exposures averaged, responses averaged with their exposures."""
+    numbers = np.arange(0, ds.sizes["energy_true"] + 1, factor)
+    new: dict[str, xr.Variable] = {}
+    for key in ("exposure", "psf_exposure", "edisp_exposure"):
+        if key in ds:
+            new[key] = group_variable(ds[key].variable, "energy_true", numbers, "mean")
+    for key in ("psf", "edisp"):
+        if key in ds:
+            weight = f"{key}_exposure" if f"{key}_exposure" in ds else "exposure"
+            new[key] = mean_weighted(ds[key].variable, ds[weight].variable, "energy_true", numbers)
+    return _rebuilt(ds, {"energy_true"}, new, group_axis(ds, "energy_true", numbers), name)
+
+
+def _rad(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
+    """Join rings of the PSF, weighted with their solid angles."""
+    numbers = np.arange(0, ds.sizes["rad"] + 1, factor)
+    ring = xr.Variable("rad", np.diff(edges(ds, "rad") ** 2))
+    new = {}
+    if "psf" in ds:
+        new["psf"] = mean_weighted(ds["psf"].variable, ring, "rad", numbers)
+    return _rebuilt(ds, {"rad"}, new, group_axis(ds, "rad", numbers), name)
+
+
+def downsample(
+    ds: xr.Dataset, factor: int | None = None, name: str | None = None, **factors: int
+) -> xr.Dataset:
+    """Join neighbouring bins: pixels by a factor, or bins of a named axis.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+    factor : int, optional
+        Joins blocks of so many pixels along ``y`` and ``x``.
+    name : str, optional
+        Name of the result.
+    **factors : int
+        Factor by axis: ``energy``, ``energy_true`` or ``rad``.
+
+    Returns
+    -------
+    ds : Dataset
+        Counts and background are summed under the safe mask, exposure is averaged (unmasked),
+        masks are joined with OR. Coarse response grids stay; the dispersion is summed along
+        ``energy``; along ``energy_true`` responses are averaged with their exposures.
+
+    Raises
+    ------
+    AxisError
+        If the number of bins is not a multiple of the factor.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "4 deg", "0.5 deg", xg.energy_axis(0.1, 10, 10))
+    >>> dict(downsample(ds, 2).sizes)["x"], downsample(ds, energy=5).sizes["energy"]
+    (4, 2)
+    """
+    out = ds
+    if factor is not None:
+        out = _pixels(out, int(factor), name)
+    for dim, number in factors.items():
+        step = _check_factor(out, dim, number)
+        if dim == "energy":
+            out = resample_energy(out, edges(out, "energy")[::step], name)
+        elif dim == "energy_true":
+            out = _true_energy(out, step, name)
+        elif dim == "rad":
+            out = _rad(out, step, name)
+        else:
+            raise AxisError(
+                f"There is no rule to downsample {dim!r}: use a factor for pixels, or energy, energy_true or rad."
+            )
+    return out
