@@ -1,0 +1,208 @@
+"""Collapse a map over a region of the sky: to a spectrum, or to a region with its responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.datasets.masks import safe
+from xgamma.errors import FrameError, XGammaError
+from xgamma.irf.queries import at_position, edisp_kernel, psf_containment
+from xgamma.regions import parse_regions, region_center, region_mask, region_text
+from xgamma.schema import ONOFF
+
+__all__ = ["to_region", "to_spectrum"]
+
+SUMMED = ("counts", "background", "counts_off", "acceptance", "acceptance_off")
+SPATIAL = ("y", "x", "y_irf", "x_irf")
+
+
+def _inside(ds: xr.Dataset, region: Any) -> xr.Variable:
+    """Return the pixels of a region, checked to lie on the map."""
+    if "x" not in ds.dims:
+        raise FrameError("Only a map can be collapsed over a region; this dataset has no pixels.")
+    inside = region_mask(ds, region).variable
+    if not inside.values.any():
+        raise FrameError(
+            f"The region {region_text(region)!r} holds no pixel centre of the map: choose one on the map, or smaller pixels."
+        )
+    return inside
+
+
+def _sums(ds: xr.Dataset, inside: xr.Variable) -> dict[str, xr.Variable]:
+    """Return sums of counts and their like, and masks joined, over the pixels of a region."""
+    used = safe(ds)
+    keep = inside if used is None else used & inside
+    new: dict[str, xr.Variable] = {}
+
+    def total(variable: xr.Variable) -> xr.Variable:
+        whole = variable.dtype.kind in "iu"
+        kept = variable.where(keep, np.zeros((), variable.dtype)[()])
+        return kept.sum(("y", "x"), dtype=np.int64 if whole else np.float64)
+
+    for name in SUMMED:
+        if name in ds:
+            summed = total(ds[name].variable)
+            new[name] = xr.Variable(summed.dims, summed.data, ds[name].attrs)
+    if all(name in ds for name in ONOFF):
+        new["acceptance_off"] = _off_acceptance(ds, new, total)
+    for name in ("mask_safe", "mask_fit"):
+        if name in ds:
+            new[name] = (ds[name].variable & inside).any(("y", "x"))
+            new[name].attrs = ds[name].attrs
+    return new
+
+
+def _off_acceptance(ds: xr.Dataset, new: dict[str, xr.Variable], total: Any) -> xr.Variable:
+    """Return the off acceptance with which the background of the region is its pixels' sum."""
+    acceptance, off = (ds[n].variable.astype(float) for n in ("acceptance", "acceptance_off"))
+    alpha = (acceptance / off.where(off > 0, 1.0)).where(off > 0, 0.0)
+    background = total(alpha * ds["counts_off"].variable)
+    positive = background > 0
+    scaled = new["acceptance"] * new["counts_off"] / background.where(positive, 1.0)
+    return xr.Variable(
+        background.dims,
+        scaled.where(positive, new["acceptance_off"]).data,
+        ds["acceptance_off"].attrs,
+    )
+
+
+def _mean_exposure(ds: xr.Dataset, inside: xr.Variable) -> xr.Variable:
+    variable = ds["exposure"].variable.astype(float)
+    count = float(inside.values.sum())
+    mean = variable.where(inside, 0.0).sum(("y", "x")) / count
+    return xr.Variable(mean.dims, mean.data, ds["exposure"].attrs)
+
+
+def _assemble(
+    ds: xr.Dataset,
+    region: Any,
+    new: dict[str, xr.Variable],
+    name: str | None,
+    drop: tuple[str, ...],
+) -> xr.Dataset:
+    spatial = [d for d in SPATIAL if d in ds.dims]
+    out = ds.drop_dims(spatial).drop_vars(drop, errors="ignore").assign(new)
+    text = xr.Variable((), region_text(region), {"long_name": "on region", "format": "ds9"})
+    out = out.assign_coords(region=text)
+    out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
+    return out
+
+
+def _radius(region: Any) -> float:
+    parsed = parse_regions(region)
+    if (
+        len(parsed) != 1
+        or not type(parsed[0]).__name__.startswith("Circle")
+        or hasattr(parsed[0], "inner_radius")
+    ):
+        raise XGammaError(
+            "The containment correction is known for one circle only: pass containment_correction=False for other regions."
+        )
+    return float(parsed[0].radius.to_value("deg"))
+
+
+def to_spectrum(
+    ds: xr.Dataset, region: Any, containment_correction: bool = False, name: str | None = None
+) -> xr.Dataset:
+    """Collapse a map over an on region to a spectrum dataset.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map, on-off or not.
+    region : SkyRegion or str
+        On region; a string is DS9 text.
+    containment_correction : bool
+        Scale the exposure by the part of a point source, in the middle of the circle, that
+        falls into it.
+    name : str, optional
+        Name of the result.
+
+    Returns
+    -------
+    ds : Dataset
+        Counts and background summed under the safe mask, exposure averaged over the region,
+        energy dispersion at its centre, masks joined with OR.
+
+    Raises
+    ------
+    FrameError
+        If the region is not on the map.
+    XGammaError
+        If a containment correction is asked for a region that is no circle, or for
+        point-like responses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "2 deg", "0.1 deg", xg.energy_axis(0.1, 10, 2))
+    >>> ds = ds.assign(counts=(("energy", "y", "x"), np.ones((2, 20, 20), dtype=int)))
+    >>> to_spectrum(ds, "icrs;circle(0, 0, 0.3)").counts.values
+    array([32, 32])
+    """
+    inside = _inside(ds, region)
+    center = region_center(region)
+    new = _sums(ds, inside)
+    if "exposure" in ds:
+        new["exposure"] = _mean_exposure(ds, inside)
+        if containment_correction:
+            if ds["exposure"].attrs.get("pointlike"):
+                raise XGammaError(
+                    "Point-like responses hold the containment of their cut already: pass containment_correction=False."
+                )
+            share = psf_containment(ds, _radius(region), position=center).variable
+            corrected = new["exposure"] * share
+            new["exposure"] = xr.Variable(
+                corrected.dims, corrected.data, {**ds["exposure"].attrs, "containment_corrected": 1}
+            )
+    if "edisp" in ds:
+        kernel = edisp_kernel(ds, center)
+        new["edisp"] = kernel.variable
+    drop = tuple(c for c in ds.coords if c == "rad" or str(c).startswith(("rad_", "migra")))
+    return _assemble(ds, region, new, name, tuple(str(c) for c in drop))
+
+
+def to_region(ds: xr.Dataset, region: Any, name: str | None = None) -> xr.Dataset:
+    """Collapse a map over a region, keeping its point spread function.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map, on-off or not.
+    region : SkyRegion or str
+        Any region; since the responses are kept whole, no containment correction is needed.
+    name : str, optional
+        Name of the result.
+
+    Returns
+    -------
+    ds : Dataset
+        As `to_spectrum`, with ``psf`` and the response exposures at the centre of the region.
+
+    Raises
+    ------
+    FrameError
+        If the region is not on the map.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "2 deg", "0.1 deg", xg.energy_axis(0.1, 10, 2))
+    >>> ds = ds.assign(counts=(("energy", "y", "x"), np.ones((2, 20, 20), dtype=int)))
+    >>> int(to_region(ds, "icrs;circle(0, 0, 0.3)").counts.sum())
+    64
+    """
+    inside = _inside(ds, region)
+    center = region_center(region)
+    new = _sums(ds, inside)
+    if "exposure" in ds:
+        new["exposure"] = _mean_exposure(ds, inside)
+    for key in ("psf", "psf_exposure", "edisp", "edisp_exposure"):
+        if key in ds:
+            new[key] = at_position(ds, key, center).variable
+    return _assemble(ds, region, new, name, ())

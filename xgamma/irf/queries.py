@@ -1,0 +1,287 @@
+"""Questions to the responses of a reduced dataset: PSF and energy dispersion at a position."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.axes import axis_coords, centers, centers_in, edges, edges_in
+from xgamma.errors import FrameError
+from xgamma.numerics.convolution import bilinear, containment_radius
+from xgamma.numerics.responses import SR_PER_DEG2, cumulative_at, kernel_from_cumulative
+from xgamma.schema import require, variable_attrs
+from xgamma.units import to_value
+
+__all__ = [
+    "at_position",
+    "edisp_bias_resolution",
+    "edisp_kernel",
+    "psf_containment",
+    "psf_containment_radius",
+    "psf_profile",
+]
+
+
+def at_position(
+    ds: xr.Dataset, name: str, position: Any = None, method: str = "nearest"
+) -> xr.DataArray:
+    """Return a map at one position.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+    name : str
+        Variable.
+    position : SkyCoord, str or (lon, lat), optional
+        Where; the middle of the map when absent. Without meaning for a spectrum.
+    method : {"nearest", "linear"}
+        The pixel that holds the position (of two equally near the one of lower label), or
+        bilinear between pixel centres, held at the border.
+
+    Returns
+    -------
+    values : DataArray
+        Without the spatial dims. A dask-backed map stays lazy.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such variable.
+    FrameError
+        If the position lies outside the map.
+    """
+    require(ds, name)
+    array = ds[name]
+    suffix = "_irf" if "x_irf" in array.dims else ""
+    dims = (f"y{suffix}", f"x{suffix}")
+    if dims[1] not in array.dims:
+        return array
+    point = sky.center(ds) if position is None else position
+    x, y = (float(v) for v in sky.world_to_pix(ds, point))
+    labels = [np.asarray(ds.coords[d].values) for d in dims]
+    for value, label, dim in zip((y, x), labels, dims, strict=True):
+        half = sky.label_step(ds, dim)
+        if not label[0] - half <= value <= label[-1] + half:
+            raise FrameError(
+                f"The position lies outside the map along {dim!r}: choose one inside, or leave it out for the middle."
+            )
+    if method == "nearest":
+        j, i = (_nearest(v, label) for v, label in zip((y, x), labels, strict=True))
+        part = array.variable.isel({dims[0]: j, dims[1]: i})
+        return _without_pixels(array, part, dims)
+    iy, ix, weights = bilinear(y, x, labels[0], labels[1], None)
+    parts = [
+        array.variable.isel({dims[0]: int(j), dims[1]: int(i)}) * float(w)
+        for j, i, w in zip(iy, ix, weights, strict=True)
+        if w > 0
+    ]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return _without_pixels(array, total, dims)
+
+
+def _nearest(value: float, labels: np.ndarray) -> int:
+    """Return the number of the nearest label; halfway, to rounding, goes to the lower."""
+    step = labels[1] - labels[0] if labels.size > 1 else 1.0
+    return int(np.clip(np.ceil((value - labels[0]) / step - 0.5 - 1e-6), 0, labels.size - 1))
+
+
+def _without_pixels(
+    array: xr.DataArray, variable: xr.Variable, dims: tuple[str, str]
+) -> xr.DataArray:
+    kept = {k: v for k, v in array.coords.items() if not set(v.dims) & set(dims)}
+    return xr.DataArray(
+        xr.Variable(variable.dims, variable.data, array.attrs), coords=kept, name=array.name
+    )
+
+
+def psf_profile(ds: xr.Dataset, position: Any = None) -> xr.DataArray:
+    """Return the point spread function at a position.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``psf``.
+    position : SkyCoord, str or (lon, lat), optional
+        Where; the middle of the map when absent.
+
+    Returns
+    -------
+    psf : DataArray
+        Dims ``(energy_true, rad)``, sr-1.
+    """
+    return at_position(ds, "psf", position).transpose("energy_true", "rad")
+
+
+def _at_energy(array: xr.DataArray, energy_true: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return rows at true energies (TeV), linear in their logarithm, and those energies."""
+    values = np.asarray(array.values, dtype=float)
+    if energy_true is None:
+        return values, None
+    wanted = np.asarray(to_value(energy_true, "TeV", "energy_true"))
+    nodes = np.log(centers_in(array, "energy_true", "TeV"))
+    at = np.clip(np.interp(np.log(np.atleast_1d(wanted)), nodes, np.arange(nodes.size)), 0, None)
+    low = np.minimum(at.astype(int), max(nodes.size - 2, 0))
+    part = (at - low)[:, np.newaxis]
+    high = np.minimum(low + 1, nodes.size - 1)
+    return values[low] * (1 - part) + values[high] * part, wanted
+
+
+def _over_energy(
+    array: xr.DataArray, values: np.ndarray, energy: np.ndarray | None, **attrs: Any
+) -> xr.DataArray:
+    if energy is None:
+        return xr.DataArray(
+            values, dims="energy_true", coords=axis_coords(array, "energy_true"), attrs=attrs
+        )
+    unit = {"units": "TeV", "long_name": "true energy"}
+    if energy.ndim == 0:
+        return xr.DataArray(values[0], coords={"energy_true": ((), energy, unit)}, attrs=attrs)
+    coords = {"energy_true": ("energy_true", energy, unit)}
+    return xr.DataArray(values, dims="energy_true", coords=coords, attrs=attrs)
+
+
+def psf_containment_radius(
+    ds: xr.Dataset, energy_true: Any = None, fraction: float = 0.68, position: Any = None
+) -> xr.DataArray:
+    """Return the radius that contains a fraction of a point source.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``psf``.
+    energy_true : Quantity, str or array_like, optional
+        True energies; plain numbers are TeV. All bins when absent.
+    fraction : float
+        Fraction of what lies within the ``rad`` axis.
+    position : SkyCoord, str or (lon, lat), optional
+        Where; the middle of the map when absent.
+
+    Returns
+    -------
+    radius : DataArray
+        Degrees, dims ``(energy_true,)`` or none. Between the edges of the rings the profile
+        is taken as flat, so the radius does not jump from ring to ring.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> from xgamma.dl3 import simulate_observation
+    >>> empty = xg.create_map("83.63d 22.01d", "1 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    >>> ds = empty.gamma.fill(simulate_observation(events=False), select=["psf"])
+    >>> bool(0.02 < psf_containment_radius(ds, "2 TeV", 0.68) < 0.2)
+    True
+    """
+    psf = psf_profile(ds, position)
+    values, energy = _at_energy(psf, energy_true)
+    radius = containment_radius(values, edges_in(psf, "rad", "deg"), fraction)
+    return _over_energy(
+        psf, radius, energy, units="deg", long_name=f"{100 * fraction:g} % containment radius"
+    )
+
+
+def psf_containment(
+    ds: xr.Dataset, radius: Any, energy_true: Any = None, position: Any = None
+) -> xr.DataArray:
+    """Return the fraction of a point source inside a radius.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``psf``.
+    radius : Quantity, str or float
+        Radius; plain numbers are degrees.
+    energy_true, position
+        As in `psf_containment_radius`.
+
+    Returns
+    -------
+    containment : DataArray
+        Dims ``(energy_true,)`` or none; 1 beyond the ``rad`` axis.
+    """
+    psf = psf_profile(ds, position)
+    values, energy = _at_energy(psf, energy_true)
+    rad = edges_in(psf, "rad", "deg")
+    rings = values * np.diff(rad**2) * np.pi * SR_PER_DEG2
+    inside = np.concatenate([np.zeros((rings.shape[0], 1)), rings.cumsum(axis=1)], axis=1)
+    # Flat within a ring: the part of a ring grows with the area.
+    square = min(to_value(radius, "deg", "radius"), rad[-1]) ** 2
+    part = np.array([np.interp(square, rad**2, row) for row in inside])
+    total = inside[:, -1]
+    values = np.divide(part, total, out=np.zeros_like(part), where=total > 0)
+    return _over_energy(psf, values, energy, units="", long_name="containment")
+
+
+def edisp_kernel(ds: xr.Dataset, position: Any = None) -> xr.DataArray:
+    """Return the energy-dispersion kernel at a position.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``edisp``, as a kernel or over migration.
+    position : SkyCoord, str or (lon, lat), optional
+        Where; the middle of the map when absent.
+
+    Returns
+    -------
+    kernel : DataArray
+        Dims ``(energy_true, energy)``: probability to be reconstructed in each bin.
+    """
+    edisp = at_position(ds, "edisp", position)
+    if "migra" not in edisp.dims:
+        return edisp.transpose("energy_true", "energy")
+    density = np.asarray(edisp.transpose("energy_true", "migra").values, dtype=float)
+    true = centers_in(ds, "energy_true", "TeV")
+    at = edges_in(ds, "energy", "TeV") / true[:, np.newaxis]
+    cumulative = cumulative_at(density[..., np.newaxis], edges(ds, "migra"), at)[..., 0]
+    values = kernel_from_cumulative(cumulative, axis=1)
+    coords = {**axis_coords(ds, "energy_true"), **axis_coords(ds, "energy")}
+    attrs = variable_attrs("edisp")
+    return xr.DataArray(values, dims=("energy_true", "energy"), coords=coords, attrs=attrs)
+
+
+def edisp_bias_resolution(ds: xr.Dataset, position: Any = None) -> xr.Dataset:
+    """Return bias and resolution of the reconstructed energy.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With ``edisp``.
+    position : SkyCoord, str or (lon, lat), optional
+        Where; the middle of the map when absent.
+
+    Returns
+    -------
+    ds : Dataset
+        ``bias`` and ``resolution`` over ``energy_true``: mean and width of
+        ``(E_reco - E_true) / E_true``; NaN where nothing is reconstructed. A probability is a
+        probability of a bin, not a density, in the mean.
+    """
+    kernel = edisp_kernel(ds, position)
+    matrix = np.asarray(kernel.values, dtype=float)
+    true = centers_in(ds, "energy_true", "TeV")[:, np.newaxis]
+    relative = centers(ds, "energy") * (
+        centers_in(ds, "energy", "TeV")[0] / centers(ds, "energy")[0]
+    )
+    relative = relative / true - 1.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        norm = matrix.sum(axis=1)
+        bias = (matrix * relative).sum(axis=1) / norm
+        variance = (matrix * (relative - bias[:, np.newaxis]) ** 2).sum(axis=1) / norm
+    coords = axis_coords(ds, "energy_true")
+    return xr.Dataset(
+        {
+            "bias": ("energy_true", bias, {"units": "", "long_name": "energy bias"}),
+            "resolution": (
+                "energy_true",
+                np.sqrt(variance),
+                {"units": "", "long_name": "energy resolution"},
+            ),
+        },
+        coords=coords,
+    )
