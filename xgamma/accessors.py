@@ -239,6 +239,112 @@ class GammaDataset(_Shared):
         return from_onoff(self._obj)
 
     # --- datasets (operations) ----------------------------------------------------------
+    def info(self) -> Any:
+        """Summary that prints. See `xgamma.datasets.info.info`."""
+        from xgamma.datasets.info import info
+
+        return info(self._obj)
+
+    def info_dict(self, in_safe_range: bool = True) -> dict[str, Any]:
+        """Summary as a dictionary. See `xgamma.datasets.info.info_dict`."""
+        from xgamma.datasets.info import info_dict
+
+        return info_dict(self._obj, in_safe_range)
+
+    @property
+    def mask(self) -> xr.DataArray | None:
+        """What a fit looks at: safe and fit mask. See `xgamma.datasets.masks.mask`."""
+        return masks.mask(self._obj)
+
+    @property
+    def mask_image(self) -> xr.DataArray | None:
+        """Where any energy is used. See `xgamma.datasets.masks.mask_image`."""
+        return masks.mask_image(self._obj)
+
+    @property
+    def energy_range(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Energies used at each pixel. See `xgamma.datasets.masks.energy_range`."""
+        return masks.energy_range(self._obj)
+
+    @property
+    def energy_range_safe(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Safe energies at each pixel. See `xgamma.datasets.masks.energy_range`."""
+        return masks.energy_range(self._obj, "mask_safe")
+
+    @property
+    def energy_range_fit(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Energies of the fit mask at each pixel. See `xgamma.datasets.masks.energy_range`."""
+        return masks.energy_range(self._obj, "mask_fit")
+
+    def to_masked(self, name: str | None = None) -> xr.Dataset:
+        """Zero outside the safe mask. See `xgamma.datasets.masks.to_masked`."""
+        return masks.to_masked(self._obj, name)
+
+    def slice_energy(self, min: Any = None, max: Any = None, **kwargs: Any) -> xr.Dataset:
+        """Bins wholly in a range. See `xgamma.datasets.select.slice_energy`."""
+        from xgamma.datasets.select import slice_energy
+
+        return slice_energy(self._obj, min, max, **kwargs)
+
+    def pad(self, width: int, name: str | None = None) -> xr.Dataset:
+        """Add pixels around. See `xgamma.datasets.select.pad`."""
+        from xgamma.datasets.select import pad
+
+        return pad(self._obj, width, name)
+
+    def downsample(self, factor: int | None = None, **factors: Any) -> xr.Dataset:
+        """Join neighbouring bins. See `xgamma.datasets.resample.downsample`."""
+        from xgamma.datasets.resample import downsample
+
+        return downsample(self._obj, factor, **factors)
+
+    def resample_energy(self, edges: Any, name: str | None = None) -> xr.Dataset:
+        """Join energy bins. See `xgamma.datasets.resample.resample_energy`."""
+        from xgamma.datasets.resample import resample_energy
+
+        return resample_energy(self._obj, edges, name)
+
+    def to_image(self, name: str | None = None) -> xr.Dataset:
+        """Join all energy bins. See `xgamma.datasets.resample.to_image`."""
+        from xgamma.datasets.resample import to_image
+
+        return to_image(self._obj, name)
+
+    def to_spectrum(self, region: Any, **kwargs: Any) -> xr.Dataset:
+        """Collapse over an on region. See `xgamma.datasets.collapse.to_spectrum`."""
+        from xgamma.datasets.collapse import to_spectrum
+
+        return to_spectrum(self._obj, region, **kwargs)
+
+    def to_region(self, region: Any, name: str | None = None) -> xr.Dataset:
+        """Collapse over a region, PSF kept. See `xgamma.datasets.collapse.to_region`."""
+        from xgamma.datasets.collapse import to_region
+
+        return to_region(self._obj, region, name)
+
+    def at_position(self, name: str, position: Any = None, **kwargs: Any) -> xr.DataArray:
+        """Return a map at one position. See `xgamma.irf.queries.at_position`."""
+        from xgamma.irf.queries import at_position
+
+        return at_position(self._obj, name, position, **kwargs)
+
+    def psf_containment_radius(self, energy_true: Any = None, **kwargs: Any) -> xr.DataArray:
+        """Radius of a containment. See `xgamma.irf.queries.psf_containment_radius`."""
+        from xgamma.irf.queries import psf_containment_radius
+
+        return psf_containment_radius(self._obj, energy_true, **kwargs)
+
+    def edisp_kernel(self, position: Any = None) -> xr.DataArray:
+        """Dispersion kernel at a position. See `xgamma.irf.queries.edisp_kernel`."""
+        from xgamma.irf.queries import edisp_kernel
+
+        return edisp_kernel(self._obj, position)
+
+    def edisp_bias_resolution(self, position: Any = None) -> xr.Dataset:
+        """Energy bias and resolution. See `xgamma.irf.queries.edisp_bias_resolution`."""
+        from xgamma.irf.queries import edisp_bias_resolution
+
+        return edisp_bias_resolution(self._obj, position)
 
     # --- io -----------------------------------------------------------------------------
     def to_fits(self, path: Any, **kwargs: Any) -> None:
@@ -466,6 +572,62 @@ class GammaDataTree:
         return select_events(self._obj, **conditions)
 
     # --- collections --------------------------------------------------------------------
+    @property
+    def names(self) -> list[str]:
+        """Names of the datasets. See `xgamma.datasets.collection.datasets`."""
+        from xgamma.datasets.collection import datasets
+
+        return list(datasets(self._obj))
+
+    def dataset(self, which: str | int) -> xr.Dataset:
+        """Return one dataset, by name or number. See `xgamma.datasets.collection.dataset`."""
+        from xgamma.datasets.collection import dataset
+
+        return dataset(self._obj, which)
+
+    def add(self, *parts: xr.Dataset) -> xr.DataTree:
+        """Add datasets. See `xgamma.datasets.collection.add`."""
+        from xgamma.datasets.collection import add
+
+        return add(self._obj, *parts)
+
+    def remove(self, *names: str) -> xr.DataTree:
+        """Leave datasets out. See `xgamma.datasets.collection.remove`."""
+        from xgamma.datasets.collection import remove
+
+        return remove(self._obj, *names)
+
+    def map(self, function: Any, *args: Any, **kwargs: Any) -> xr.DataTree:
+        """Apply a function to each. See `xgamma.datasets.collection.map_datasets`."""
+        from xgamma.datasets.collection import map_datasets
+
+        return map_datasets(self._obj, function, *args, **kwargs)
+
+    def slice_energy(self, min: Any = None, max: Any = None) -> xr.DataTree:
+        """Cut all to the same energies. See `xgamma.datasets.collection.slice_energies`."""
+        from xgamma.datasets.collection import slice_energies
+
+        return slice_energies(self._obj, min, max)
+
+    @property
+    def energy_ranges(self) -> xr.Dataset:
+        """Energies used in each. See `xgamma.datasets.collection.energy_ranges`."""
+        from xgamma.datasets.collection import energy_ranges
+
+        return energy_ranges(self._obj)
+
+    def stack_reduce(self, name: str | None = None) -> xr.Dataset:
+        """Stack all into one. See `xgamma.datasets.collection.stack_reduce`."""
+        from xgamma.datasets.collection import stack_reduce
+
+        return stack_reduce(self._obj, name)
+
+    def info_table(self, cumulative: bool = False) -> Any:
+        """Summary of all as a table. See `xgamma.datasets.info.info_table`."""
+        from xgamma.datasets.info import info_table
+
+        return info_table(self._obj, cumulative)
+
     def fov_background(self, exclusion: Any = None, **kwargs: Any) -> xr.DataTree:
         """Scale or fit each background. See `xgamma.makers.fov.fov_background`."""
         from xgamma.makers.collection import each_background

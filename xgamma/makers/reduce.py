@@ -11,6 +11,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.datasets.collection import collect
 from xgamma.datasets.cutout import cutout
 from xgamma.datasets.stack import Mosaic
 from xgamma.dl3 import observation
@@ -295,32 +296,3 @@ def report(obs_id: Any, error: Exception, errors: str) -> None:
         "" if isinstance(error, XGammaError) else f"\n{''.join(traceback.format_exception(error))}"
     )
     warnings.warn(f"{text} The run is left out.{where}", XGammaWarning, stacklevel=2)
-
-
-def collect(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.DataTree:
-    """Return datasets as the children of a `DataTree`; equal names get a number.
-
-    Parameters
-    ----------
-    datasets : iterable of Dataset
-        Named by ``attrs["name"]``.
-    name : str, optional
-        Name of the tree.
-
-    Returns
-    -------
-    tree : DataTree
-        One child each, in order.
-    """
-    children: dict[str, xr.DataTree] = {}
-    for ds in datasets:
-        key = base = str(ds.attrs.get("name", "dataset")).replace("/", "_")
-        number = 1
-        while key in children:
-            number += 1
-            key = f"{base}-{number}"
-        if key != base:
-            ds = ds.copy()
-            ds.attrs = {**ds.attrs, "name": key}
-        children[key] = xr.DataTree(ds)
-    return xr.DataTree(children=children, name=name)

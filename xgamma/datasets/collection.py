@@ -1,0 +1,244 @@
+"""Collections of datasets: the children of a `DataTree`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import xarray as xr
+
+from xgamma.axes import units_of
+from xgamma.datasets.masks import energy_range
+from xgamma.datasets.select import slice_energy
+from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.frame import set_frame
+
+__all__ = [
+    "add",
+    "collect",
+    "dataset",
+    "datasets",
+    "energy_ranges",
+    "map_datasets",
+    "remove",
+    "stack_reduce",
+]
+
+
+def collect(parts: Iterable[xr.Dataset], name: str | None = None) -> xr.DataTree:
+    """Return datasets as the children of a `DataTree`; equal names get a number.
+
+    Parameters
+    ----------
+    parts : iterable of Dataset
+        Named by ``attrs["name"]``; of any kind, mixed as you like.
+    name : str, optional
+        Name of the tree.
+
+    Returns
+    -------
+    tree : DataTree
+        One child each, in order.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_spectrum("icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 10, 2), name="a")
+    >>> list(collect([ds, ds]).children)
+    ['a', 'a-2']
+    """
+    children: dict[str, xr.DataTree] = {}
+    for ds in parts:
+        key = base = str(ds.attrs.get("name", "dataset")).replace("/", "_")
+        number = 1
+        while key in children:
+            number += 1
+            key = f"{base}-{number}"
+        if ds.attrs.get("name") != key:
+            ds = ds.copy()
+            ds.attrs = {**ds.attrs, "name": key}
+        children[key] = xr.DataTree(ds)
+    return xr.DataTree(children=children, name=name)
+
+
+def datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
+    """Return the datasets of a collection by name, in order.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Collection.
+
+    Returns
+    -------
+    datasets : dict of str to Dataset
+        Children that hold coordinates; what they inherit from the root is in them, and their
+        frames are guarded.
+    """
+    return {
+        str(name): set_frame(node.to_dataset())
+        for name, node in tree.children.items()
+        if node.has_data or node.coords
+    }
+
+
+def dataset(tree: xr.DataTree, which: str | int) -> xr.Dataset:
+    """Return one dataset of a collection, by name or by number.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Collection.
+    which : str or int
+        Name, or number counted from zero.
+
+    Returns
+    -------
+    ds : Dataset
+        The dataset.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such dataset.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_spectrum("icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 10, 2), name="a")
+    >>> dataset(collect([ds]), 0).attrs["name"]
+    'a'
+    """
+    found = datasets(tree)
+    names = list(found)
+    if isinstance(which, str) and which in found:
+        return found[which]
+    if isinstance(which, int) and -len(names) <= which < len(names):
+        return found[names[which]]
+    raise MissingDataError(
+        f"The collection has no dataset {which!r}: it has {', '.join(names) or 'none'}."
+    )
+
+
+def add(tree: xr.DataTree, *parts: xr.Dataset) -> xr.DataTree:
+    """Return the collection with datasets added at its end."""
+    return collect([*datasets(tree).values(), *parts], tree.name)
+
+
+def remove(tree: xr.DataTree, *names: str) -> xr.DataTree:
+    """Return the collection without some datasets.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such dataset.
+    """
+    found = datasets(tree)
+    for name in names:
+        if name not in found:
+            raise MissingDataError(
+                f"The collection has no dataset {name!r}: it has {', '.join(found) or 'none'}."
+            )
+    return collect([ds for name, ds in found.items() if name not in names], tree.name)
+
+
+def map_datasets(
+    tree: xr.DataTree, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any
+) -> xr.DataTree:
+    """Apply a function to each dataset of a collection.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Collection.
+    function : callable
+        ``f(ds, *args, **kwargs) -> Dataset``.
+    *args, **kwargs
+        Passed on.
+
+    Returns
+    -------
+    tree : DataTree
+        Results under the same names; lazy where the function is.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> from xgamma.datasets.resample import to_image
+    >>> ds = xg.create_spectrum("icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 10, 2), name="a")
+    >>> map_datasets(collect([ds]), to_image)["a"].sizes["energy"]
+    1
+    """
+    results = {name: function(ds, *args, **kwargs) for name, ds in datasets(tree).items()}
+    children = {name: xr.DataTree(ds) for name, ds in results.items()}
+    return xr.DataTree(xr.Dataset(attrs=tree.attrs), children=children, name=tree.name)
+
+
+def slice_energies(tree: xr.DataTree, min: Any = None, max: Any = None) -> xr.DataTree:
+    """Cut every dataset to the same energies; one without a bin in the range is left out.
+
+    Raises
+    ------
+    XGammaError
+        If none is left.
+    """
+    kept = []
+    for ds in datasets(tree).values():
+        try:
+            kept.append(slice_energy(ds, min, max))
+        except AxisError:
+            continue
+    if not kept:
+        raise XGammaError(f"No dataset of the collection has a bin between {min} and {max}.")
+    return collect(kept, tree.name)
+
+
+def energy_ranges(tree: xr.DataTree) -> xr.Dataset:
+    """Return the lowest and highest energy used in each dataset.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Collection.
+
+    Returns
+    -------
+    ranges : Dataset
+        ``energy_min`` and ``energy_max`` over ``dataset``, in the unit of the first axis; NaN
+        for a dataset of which nothing is used.
+    """
+    from xgamma.units import conversion
+
+    found = datasets(tree)
+    unit = units_of(next(iter(found.values())), "energy") if found else "TeV"
+    low, high = [], []
+    for ds in found.values():
+        factor = conversion(units_of(ds, "energy"), unit)
+        first, last = energy_range(ds)
+        low.append(float(first.min()) * factor)
+        high.append(float(last.max()) * factor)
+    attrs = {"units": unit}
+    return xr.Dataset(
+        {"energy_min": ("dataset", low, attrs), "energy_max": ("dataset", high, attrs)},
+        coords={"dataset": list(found)},
+    )
+
+
+def stack_reduce(tree: xr.DataTree, name: str | None = None) -> xr.Dataset:
+    """Stack all datasets of a collection into one.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Collection of one kind, on one frame and set of axes.
+    name : str, optional
+        Name of the result.
+
+    Returns
+    -------
+    ds : Dataset
+        See `xgamma.datasets.stack.stack_all`.
+    """
+    from xgamma.datasets.stack import stack_all
+
+    return stack_all(datasets(tree).values(), name)
