@@ -12,7 +12,7 @@ import xarray as xr
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.irf.response import grid_axis, response, values_of
-from xgamma.makers.field import Field, warn_outside
+from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import variable_attrs
 from xgamma.numerics.interpolation import Axis, Weights, apply_weights, sparse_weights
 from xgamma.numerics.loglog import fill_gaps_log, integrate_loglog, safe_log
@@ -234,6 +234,7 @@ def background(
         linear in position and in the logarithm of energy, integrated as a power law between
         the bin edges, times the solid angle of the pixel and the *on* time.
     """
+    require_time(field)
     ds = response(field.obs, "bkg")
     edges = _fine_edges(field.energy_edges, oversampling)
     log_rate, valid, axes = _log_rate(ds, edges, fill_missing)
@@ -242,7 +243,9 @@ def background(
     if edges.size != field.energy_edges.size:
         rate = rate.reshape(rate.shape[0], -1, int(oversampling or 1)).sum(axis=2)
     used = field.used
-    rate *= (field.solid_angle[used] * field.ontime).astype(np.float32)[:, np.newaxis]
+    # Pixels that are not, or not wholly, on the sky have no solid angle.
+    omega = np.nan_to_num(field.solid_angle[used])
+    rate *= (omega * field.ontime).astype(np.float32)[:, np.newaxis]
     full = rate
     if not isinstance(used, slice):
         full = np.zeros((field.solid_angle.size, rate.shape[1]), dtype=np.float32)

@@ -139,7 +139,7 @@ def require_time(field: Field) -> None:
     """Raise unless the observation has some good time."""
     if not field.ontime > 0:
         raise XGammaError(
-            f"Run {observation.obs_id(field.obs)} has no good time interval, so no exposure: leave it out of the list, or loosen the time selection."
+            f"Run {observation.obs_id(field.obs)} has no good time interval, so no exposure and no background: leave it out of the list, or loosen the time selection."
         )
 
 

@@ -61,6 +61,16 @@ def _offset_max(ds: xr.Dataset, obs: xr.DataTree, offset_max: float) -> xr.Varia
     return xr.Variable((), bool(pointing.separation(center).deg < offset_max))
 
 
+def _radius(offset_max: Any) -> float:
+    """Return the largest offset in degrees; one that is absurd is refused."""
+    radius = to_value(offset_max, "deg", "offset_max")
+    if not 0 < radius <= 180:
+        raise XGammaError(
+            f"offset_max={offset_max!r} is not an angle between 0 and 180 degrees: give for example '2.5 deg'."
+        )
+    return float(radius)
+
+
 def _aeff_default(ds: xr.Dataset, obs: xr.DataTree) -> xr.Variable:
     attrs = response(obs, "aeff").attrs
     limits: list[float | None] = []
@@ -102,7 +112,7 @@ def _position_of(ds: xr.Dataset, obs: Any, position: Any, fixed_offset: float | 
 def at_position(ds: xr.Dataset, name: str, position: Any) -> np.ndarray:
     """Return a variable at one position of the sky (nearest pixel), zero outside the map."""
     require(ds, name)
-    array = ds[name]
+    array = ds[name].transpose("energy_true", ...)
     if not {"x", "x_irf"} & set(array.dims):
         return np.asarray(array.values, dtype=float)
     suffix = "_irf" if "x_irf" in array.dims else ""
@@ -350,7 +360,7 @@ def safe_mask(
     for name in names:
         if name == "offset-max":
             assert obs is not None
-            parts.append(_offset_max(ds, obs, to_value(offset_max, "deg", "offset_max")))
+            parts.append(_offset_max(ds, obs, _radius(offset_max)))
         elif name == "aeff-default":
             assert obs is not None
             parts.append(_aeff_default(ds, obs))

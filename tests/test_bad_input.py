@@ -1,0 +1,215 @@
+"""Bad input: one sentence that names the thing, or a map of zeros with a warning.
+
+Files, headers and columns are spoiled in tests/dl3; here it is what reaches templates and makers.
+"""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xgamma as xg
+from tests.runs import simulated, template, with_group
+
+RUN = simulated(events=True, seed=2, obs_id=77)
+
+
+def spoiled(group, variable, value):
+    """The run with one value of a response replaced."""
+    ds = RUN[group].to_dataset()
+    values = ds[variable].values.copy()
+    values.flat[values.size // 2] = value
+    return with_group(RUN, group, **{variable: (ds[variable].dims, values, ds[variable].attrs)})
+
+
+# --- templates -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["counts", "exposure", "background", "psf", "edisp"])
+def test_template_without_energy(name):
+    ds = xg.create_map((83.63, 22.01), "2 deg", "0.1 deg")
+    with pytest.raises(xg.MissingDataError, match=r"no energy axis.*pass energy=xg\.energy_axis"):
+        ds.gamma.fill(RUN, select=[name])
+
+
+def test_template_without_energy_in_a_loop():
+    ds = xg.create_map((83.63, 22.01), "2 deg", "0.1 deg")
+    with pytest.raises(xg.MissingDataError, match="Run 77: The template has no energy axis"):
+        xg.reduce([RUN], into=ds)
+
+
+def test_absurd_energies():
+    """Nothing of the map lies in the range of a response: zeros, and a warning that says so."""
+    high = xg.energy_axis("300 TeV", "500 TeV", 3)
+    ds = template(energy=high, energy_true=xg.axes.rename_axis(high, "energy_true"))
+    with pytest.warns(
+        xg.XGammaWarning, match=r"Run 77: the effective area covers 0\.05 to 200 TeV"
+    ):
+        assert float(ds.gamma.fill_exposure(RUN).exposure.max()) == 0
+    with pytest.warns(xg.XGammaWarning, match=r"Run 77: the background covers 0\.2 to 100 TeV"):
+        filled = ds.gamma.fill_background(RUN)
+    assert float(filled.background.max()) == 0
+    assert not filled.gamma.safe_mask(RUN, methods=[]).mask_safe.any()
+
+
+def test_bin_wider_than_the_background():
+    """One bin over everything has no edge in the range: a background of zero is not silent."""
+    ds = template(energy=xg.energy_axis("0.01 TeV", "1000 TeV", 1))
+    with pytest.warns(xg.XGammaWarning, match="no energy bin of the map lies inside"):
+        assert float(ds.gamma.fill_background(RUN).background.max()) == 0
+
+
+@pytest.mark.parametrize("width", ["5 s", "1 TeV"])
+def test_wrong_kind_of_width(width):
+    with pytest.raises(xg.UnitError, match="width"):
+        xg.create_map((83.63, 22.01), width)
+    with pytest.raises(xg.UnitError, match="width"):
+        template().gamma.cutout((83.63, 22.01), width)
+
+
+# --- responses -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("group", "variable", "select"),
+    [
+        ("aeff", "aeff", "exposure"),
+        ("edisp", "edisp", "edisp"),
+        ("psf", "sigma_1", "psf"),
+        ("psf", "ampl_2", "psf"),
+    ],
+)
+def test_not_a_number_in_a_response(group, variable, select, bad):
+    with pytest.raises(
+        xg.XGammaError, match=rf"1 of \d+ values of '{variable.upper()}' .* are NaN or infinite"
+    ):
+        template().gamma.fill(spoiled(group, variable, bad), select=[select])
+
+
+def test_not_a_number_in_the_background():
+    """Between good energies it is filled, as an empty cell is; infinity is refused."""
+    want = template().gamma.fill_background(RUN).background
+    got = template().gamma.fill_background(spoiled("bkg", "bkg", np.nan)).background
+    np.testing.assert_allclose(got, want, rtol=1e-4)
+    with pytest.raises(xg.XGammaError, match="NaN or infinite"):
+        template().gamma.fill_background(spoiled("bkg", "bkg", np.inf))
+
+
+@pytest.mark.parametrize(
+    ("group", "select"),
+    [
+        ("aeff", "exposure"),
+        ("bkg", "background"),
+        ("psf", "psf"),
+        ("edisp", "edisp"),
+        ("aeff", "psf"),
+    ],
+)
+def test_missing_response(group, select):
+    with pytest.raises(
+        xg.MissingDataError, match=f"Run 77 has no '{group}' response: leave it out of select="
+    ):
+        template().gamma.fill(with_group(RUN, group), select=[select])
+
+
+def test_missing_column():
+    aeff = RUN["aeff"].to_dataset().rename(aeff="area")
+    run = RUN.copy()
+    run["aeff"] = xr.DataTree(aeff)
+    with pytest.raises(xg.MissingDataError, match=r"no column 'AEFF': it has area"):
+        template().gamma.fill_exposure(run)
+
+
+@pytest.mark.parametrize(("group", "variable"), [("aeff", "aeff"), ("bkg", "bkg")])
+@pytest.mark.parametrize("unit", ["TeV", "parsnip", ""])
+def test_wrong_unit_of_a_response(group, variable, unit):
+    ds = RUN[group].to_dataset()
+    run = with_group(RUN, group, **{variable: ds[variable].assign_attrs(units=unit)})
+    select = {"aeff": "exposure", "bkg": "background"}[group]
+    with pytest.raises(xg.UnitError):
+        template().gamma.fill(run, select=[select])
+
+
+def test_select_typo():
+    with pytest.raises(xg.XGammaError, match=r"select='exposre' .* choose from counts, exposure"):
+        template().gamma.fill(RUN, select=["counts", "exposre"])
+
+
+# --- events and times ----------------------------------------------------------------------
+
+
+def test_zero_events():
+    ds = template().gamma.fill(simulated())
+    assert int(ds.counts.sum()) == 0
+    assert float(ds.exposure.max()) > 0
+    assert xg.validate(template().gamma.stack(ds, ds)) == []
+
+
+def without_time():
+    gti = RUN["gti"].to_dataset().isel(gti=slice(0, 0))
+    run = RUN.copy()
+    run["gti"] = xr.DataTree(gti)
+    return run
+
+
+def test_empty_good_time():
+    """No exposure can be made; counts can."""
+    with pytest.raises(xg.XGammaError, match="Run 77 has no good time interval, so no exposure"):
+        template().gamma.fill_exposure(without_time())
+    with pytest.raises(xg.XGammaError, match="Run 77 has no good time interval"):
+        template().gamma.fill_background(without_time())
+    assert int(template().gamma.fill_counts(without_time()).counts.sum()) > 0
+
+
+def test_empty_good_time_in_a_loop():
+    with pytest.warns(xg.XGammaWarning, match="Run 77: Run 77 has no good time"):
+        ds = xg.reduce([RUN, without_time()], into=template(), errors="warn")
+    assert ds.sizes["obs"] == 1
+
+
+# --- positions -----------------------------------------------------------------------------
+
+
+def test_position_outside_the_map():
+    with pytest.raises(xg.FrameError, match="outside the map"):
+        template().gamma.cutout((120, 22), "1 deg")
+
+
+def test_map_beside_the_field():
+    """A map that the run does not see: zeros, no error, and nothing safe."""
+    far = template(center=(83.63, 40))
+    with_nothing = far.gamma.fill(RUN)
+    for name in ("counts", "exposure", "background", "psf_exposure", "edisp"):
+        assert float(with_nothing[name].max()) == 0
+    assert not with_nothing.gamma.safe_mask(RUN, methods=["offset-max"]).mask_safe.any()
+
+
+@pytest.mark.parametrize("offset", ["15 m", "1 TeV", "deg"])
+def test_absurd_offsets(offset):
+    """#4492: distances in the wrong unit were accepted silently."""
+    ds = template().gamma.fill_counts(RUN)
+    with pytest.raises(xg.UnitError, match="offset"):
+        ds.gamma.safe_mask(RUN, methods=["offset-max"], offset_max=offset)
+    with pytest.raises(xg.UnitError, match="offset"):
+        xg.reduce([RUN], into=template(), offset_max=offset)
+
+
+@pytest.mark.parametrize("offset", [0, -1, "200 deg"])
+def test_offsets_out_of_range(offset):
+    ds = template().gamma.fill_counts(RUN)
+    with pytest.raises(xg.XGammaError, match="offset_max"):
+        ds.gamma.safe_mask(RUN, methods=["offset-max"], offset_max=offset)
+
+
+def test_order_of_dims_does_not_matter():
+    """#1180: data addressed by name only."""
+    a = template().gamma.fill(RUN).gamma.safe_mask(RUN)
+    turned = a.transpose("x", "y_irf", "energy", "x_irf", "y", "rad", "energy_true", ...)
+    one, other = template().gamma.stack(a), template().gamma.stack(turned)
+    for name in ("counts", "exposure", "background", "psf", "edisp", "mask_safe"):
+        xr.testing.assert_allclose(one[name], other[name])
+    masked = turned.gamma.safe_mask(RUN, methods=["bkg-peak", "aeff-max", "edisp-bias"])
+    xr.testing.assert_equal(
+        masked.mask_safe.transpose("energy", "y", "x"),
+        a.gamma.safe_mask(RUN, methods=["bkg-peak", "aeff-max", "edisp-bias"]).mask_safe,
+    )
