@@ -186,9 +186,9 @@ def test_failures_say_why(spectrum):
         xg.fit(small_map(), outside)
     with pytest.raises(MissingDataError, match="correct its dataset"):
         xg.fit(data, [truth, xg.FoVBackground("nope")])
-    idle = xg.SkyModel(truth.spectral.copy(), xg.PointSource(), name="s")
-    with pytest.raises(XGammaError, match=r"spatial.lon_0' has no effect"):
-        xg.fit(data, idle)
+    empty = data.assign(background=data.background * 0)
+    with pytest.raises(XGammaError, match=r"'s-bkg.spectral.norm' has no effect on the fit"):
+        xg.fit(empty, [truth, xg.FoVBackground("s")])
     far = truth.copy()
     far.spectral.index._value, far.spectral.index.max = 9.0, 5.0
     with pytest.raises(XGammaError, match="starts out of its range"):
@@ -196,6 +196,15 @@ def test_failures_say_why(spectrum):
     with pytest.warns(XGammaWarning, match="The fit failed .* limit of calls"):
         bad = xg.fit(data, truth, max_calls=3)
     assert not bad.success
+
+
+def test_shapes_are_left_alone_where_there_is_no_map(spectrum):
+    data, truth = spectrum
+    shaped = xg.SkyModel(truth.spectral.copy(), xg.Gaussian(lon=83.6, lat=22), name="s")
+    result = xg.fit(data, shaped)
+    assert result.names == ["s.spectral.index", "s.spectral.amplitude"]
+    assert result.total_stat == pytest.approx(xg.fit(data, truth).total_stat)
+    assert result.models["s"].spatial.lon.error == 0
 
 
 def test_a_parameter_at_its_bound_is_reported(spectrum):

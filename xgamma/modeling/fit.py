@@ -51,7 +51,10 @@ class Objective:
         self.likelihoods: list[Likelihood] = [
             likelihood_of(ds, models, scheme) for ds in datasets.values()
         ]
-        named = {n: p for n, p in models.named_parameters().items() if not p.frozen}
+        idle = self._idle_parameters()
+        named = {
+            n: p for n, p in models.named_parameters().items() if not p.frozen and id(p) not in idle
+        }
         if not named:
             raise XGammaError("No parameter is free: unfreeze one, or use ds.gamma.stat_sum().")
         self.names = list(named)
@@ -72,14 +75,14 @@ class Objective:
         """Values of the free parameters over their scales."""
         return np.array([p._value for p in self.parameters]) / self.scale
 
-    def set(self, x: np.ndarray) -> None:
+    def assign(self, x: np.ndarray) -> None:
         """Set the free parameters."""
         for parameter, value in zip(self.parameters, x * self.scale, strict=True):
             parameter._value = float(value)
 
     def __call__(self, x: np.ndarray) -> float:
         """Return the statistic at scaled parameters, which stay set."""
-        self.set(np.asarray(x))
+        self.assign(np.asarray(x))
         self.calls += 1
         value = self.evaluate()
         if self.watch is not None:
@@ -128,6 +131,17 @@ class Objective:
                         low, high = min(low, one[0]), max(high, one[1])
         return (low, high) if low < high else (-np.inf, np.inf)
 
+    def _idle_parameters(self) -> set[int]:
+        """Return positions and shapes that no map looks at: spectra and flux points have none."""
+        used: set[int] = set()
+        shapes: set[int] = set()
+        for model in self.models:
+            seen = any(x.data.is_map and model.acts_on(x.data.name) for x in self.likelihoods)
+            for role, component in model.components().items():
+                where = shapes if role == "spatial" and not seen else used
+                where.update(id(p) for p in component.parameters)
+        return shapes - used
+
     def _check_inside(self) -> None:
         reached: dict[str, bool] = {}
         for likelihood in self.likelihoods:
@@ -157,13 +171,13 @@ class Objective:
                 room = self.bounds[i][1] / self.scale[i] - x0[i]
                 moved = x0.copy()
                 moved[i] += step if room > step else -step
-                self.set(moved)
+                self.assign(moved)
                 if self.evaluate() == start:
                     raise XGammaError(
                         f"The parameter {name!r} has no effect on the fit statistic: freeze it."
                     )
         finally:
-            self.set(x0)
+            self.assign(x0)
 
 
 def natural_scale(parameter: Parameter) -> float:
@@ -208,7 +222,8 @@ def fit(
     data : Dataset, DataTree, or iterable or mapping of Dataset
         Datasets of any kind; their statistics add up.
     models : Model or iterable of Model, optional
-        Where to start; those on the datasets when absent. Not changed.
+        Where to start; those on the datasets when absent. Not changed. The shape of a source
+        that acts on no map stays as it is.
     backend : {"minuit", "scipy"}
         MIGRAD and HESSE of iminuit, or `scipy.optimize.minimize` with a numerical Hessian.
     progress : bool

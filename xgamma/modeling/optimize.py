@@ -174,7 +174,7 @@ def numerical_covariance(objective: Objective, x: np.ndarray, best: float) -> np
             cross = at((i, 1), (j, 1)) - at((i, 1), (j, -1)) - at((i, -1), (j, 1))
             cross += at((i, -1), (j, -1))
             hessian[i, j] = hessian[j, i] = cross / (4 * steps[i] * steps[j])
-    objective.set(x)
+    objective.assign(x)
     try:
         np.linalg.cholesky(hessian)
     except np.linalg.LinAlgError:

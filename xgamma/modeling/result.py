@@ -48,7 +48,7 @@ class FitResult:
         self.names = objective.names
         self.total_stat = minimum.stat
         self.n_calls = objective.calls
-        objective.set(minimum.x)
+        objective.assign(minimum.x)
         self._values = np.array([p._value for p in objective.parameters])
         n = len(self.names)
         scaled = np.full((n, n), np.nan) if minimum.covariance is None else minimum.covariance
@@ -149,7 +149,7 @@ class FitResult:
         return out
 
     def _restore(self) -> None:
-        self._objective.set(self._minimum.x)
+        self._objective.assign(self._minimum.x)
 
     def _index(self, parameter: str) -> int:
         ending = [
