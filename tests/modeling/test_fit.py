@@ -138,6 +138,8 @@ def test_priors_pull(spectrum):
 def test_errors_propagate_from_the_fit(fitted):
     flux, error = fitted.models["s"].spectral.evaluate_error("2 TeV")
     assert 0 < error < flux
+    again = xg.Models.from_yaml(fitted.models.to_yaml())["s"].spectral
+    np.testing.assert_allclose(again.evaluate_error("2 TeV")[1].value, error.value, rtol=1e-6)
     pivot = fitted.models["s"].spectral.pivot_energy()
     assert 0.5 < pivot.value < 10
 

@@ -130,20 +130,20 @@ def type_name(model: Model) -> str:
 
 def component_to_dict(component: Any, labels: dict[int, str]) -> dict[str, Any]:
     """Return one component as plain data."""
+    data: dict[str, Any] = {"type": component.tag}
     if isinstance(component, CompoundSpectrum):
-        return {
-            "type": component.tag,
-            "model1": component_to_dict(component.model1, labels),
-            "model2": component_to_dict(component.model2, labels),
-            "operator": component.operator,
-        }
-    return {
-        "type": component.tag,
-        "parameters": [
-            parameter_to_dict(name, p, labels) for name, p in component.named_parameters()
-        ],
-        **component.extra(),
-    }
+        data["model1"] = component_to_dict(component.model1, labels)
+        data["model2"] = component_to_dict(component.model2, labels)
+        data["operator"] = component.operator
+    else:
+        named = component.named_parameters()
+        data["parameters"] = [parameter_to_dict(name, p, labels) for name, p in named]
+        data |= component.extra()
+    covariance = component.covariance
+    if covariance is not None and np.any(covariance != np.diag(np.diag(covariance))):
+        # Without it the error bands of a fit would be lost; other readers pass it over.
+        data["covariance"] = covariance.tolist()
+    return data
 
 
 def parameter_to_dict(name: str, parameter: Parameter, labels: dict[int, str]) -> dict[str, Any]:
@@ -206,15 +206,16 @@ def component_from_dict(data: dict[str, Any], role: str, links: dict[str, Parame
     cls = BASES[role].registry.get(str(data.get("type")))
     if cls is None:
         raise XGammaError(f"The {role} model {data.get('type')!r} is not known to xgamma.")
+    component: Any
     if cls is CompoundSpectrum:
-        return CompoundSpectrum(
-            component_from_dict(data["model1"], role, links),
-            component_from_dict(data["model2"], role, links),
-            data["operator"],
-        )
-    component: Any = cls.from_extra(data)  # type: ignore[attr-defined]
+        first, second = (component_from_dict(data[n], role, links) for n in ("model1", "model2"))
+        component = CompoundSpectrum(first, second, data["operator"])
+    else:
+        component = cls.from_extra(data)  # type: ignore[attr-defined]
     for entry in data.get("parameters") or []:
         set_from_dict(component, entry, links)
+    if "covariance" in data:
+        component.covariance = np.array(data["covariance"], dtype=float)
     return component
 
 
