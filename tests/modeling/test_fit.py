@@ -198,6 +198,11 @@ def test_failures_say_why(spectrum):
     with pytest.warns(XGammaWarning, match="The fit failed .* limit of calls"):
         bad = xg.fit(data, truth, max_calls=3)
     assert not bad.success
+    if not np.isfinite(bad.errors).all():
+        with pytest.raises(XGammaError, match="needs a covariance"):
+            bad.contour("index", "amplitude")
+    with pytest.raises(XGammaError, match="two different parameters"):
+        bad.contour("index", "index")
 
 
 def test_shapes_are_left_alone_where_there_is_no_map(spectrum):

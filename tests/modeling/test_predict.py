@@ -129,6 +129,15 @@ def test_models_survive_netcdf_and_leave_the_input_alone(tmp_path):
     assert held.gamma.with_models(None).attrs == ds.attrs
 
 
+def test_dims_in_any_order():
+    ds = small_map().gamma.fake(1, crab())
+    turned = ds.transpose("x", "x_irf", "y", "rad", "energy", "y_irf", "energy_true", ...)
+    np.testing.assert_allclose(
+        turned.gamma.npred(crab()).transpose("energy", "y", "x"), ds.gamma.npred(crab())
+    )
+    assert turned.gamma.stat_sum(crab()) == pytest.approx(ds.gamma.stat_sum(crab()))
+
+
 def test_dask_input():
     ds = small_map()
     lazy = ds.chunk({"energy": 1})

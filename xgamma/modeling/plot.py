@@ -170,5 +170,6 @@ def plot_spectrum(
 def label_axes(ax: Any, power: int) -> None:
     """Name the axes of a spectral energy distribution."""
     ax.set(xscale="log", yscale="log", xlabel="Energy [TeV]")
-    prefix = {0: "dN/dE [", 1: "E dN/dE [TeV "}.get(power, f"$E^{power}$ dN/dE [TeV$^{power}$ ")
-    ax.set_ylabel(f"{prefix}TeV$^{{-1}}$ s$^{{-1}}$ cm$^{{-2}}$]")
+    quantity = {0: "dN/dE", 1: "E dN/dE"}.get(power, f"$E^{power}$ dN/dE")
+    energy = {0: "TeV$^{-1}$ ", 1: "", 2: "TeV "}.get(power, f"TeV$^{power - 1}$ ")
+    ax.set_ylabel(f"{quantity} [{energy}s$^{{-1}}$ cm$^{{-2}}$]")

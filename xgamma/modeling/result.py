@@ -201,6 +201,8 @@ class FitResult:
         from scipy.optimize import brentq
 
         start, error = self._values[index], self.errors[index]
+        if not np.isfinite(error) or error <= 0:
+            return float("nan")
         target = n_sigma**2
         low, high = self._objective.bounds[index]
         edge = (high if sign > 0 else low) - start
@@ -294,13 +296,21 @@ class FitResult:
         Returns
         -------
         contour : Dataset
-            Dim ``point``: variables named like the parameters, and the angle from the minimum.
+            Dim ``point``: variables named like the parameters (NaN where the contour is open),
+            and the angle from the minimum.
+
+        Raises
+        ------
+        XGammaError
+            If the parameters are the same, or the fit has no covariance.
         """
         from scipy.optimize import brentq
 
         i, j = self._index(x), self._index(y)
         if i == j:
             raise XGammaError("A contour needs two different parameters.")
+        if not np.all(np.isfinite(self._covariance)):
+            raise XGammaError("A contour needs a covariance, and this fit has none: see .message.")
         # In the axes of the covariance the contour is nearly a circle.
         root = np.linalg.cholesky(self._covariance[np.ix_([i, j], [i, j])])
         middle, target = self._values[[i, j]], n_sigma**2
@@ -318,7 +328,9 @@ class FitResult:
                 if rise(outer) > 0:
                     break
                 outer *= 1.5
-            points.append(middle + brentq(rise, 0, outer, xtol=1e-3, rtol=1e-6) * direction)
+            closed = rise(outer) > 0
+            reach = brentq(rise, 0, outer, xtol=1e-3, rtol=1e-6) if closed else np.nan
+            points.append(middle + reach * direction)
         self._restore()
         found = np.array(points)
         names, units = self.names, [p.unit for p in self._objective.parameters]
