@@ -60,6 +60,8 @@ def test_empty_and_masked_bands():
     assert bool(none.is_ul.all())
     # No counts and no background: the limit is where 2 npred reaches the level.
     np.testing.assert_allclose(none.norm_ul * empty.gamma.npred(model).values, 2, rtol=2e-2)
+    deficit = flux_points(ds.assign(counts=ds.counts * 0), "s", models=model)
+    assert bool((deficit.norm_ul > 0).all())
     with pytest.raises(MissingDataError, match="No energy bin of 's' lies between"):
         flux_points(data, "s", [100, 200], models=model)
     with pytest.raises(MissingDataError, match="There is no model 't'"):

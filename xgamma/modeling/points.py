@@ -263,7 +263,9 @@ def one_point(
     step = max(abs(norm), 0.1)
     errp = scan.crossing(norm, stat + n_sigma**2, 0.3 * step) - norm
     errn = norm - scan.crossing(norm, stat + n_sigma**2, -0.3 * step)
-    limit = scan.crossing(norm, stat + n_sigma_ul**2, 0.6 * step)
+    # A flux is not negative: the limit of a negative norm is that of none.
+    physical, reference = (norm, stat) if norm > 0 else (0.0, null)
+    limit = scan.crossing(physical, reference + n_sigma_ul**2, 0.6 * step)
     row |= {"norm": norm, "stat": stat, "stat_null": null, "ts": max(null - stat, 0.0)}
     row |= {"norm_errp": errp, "norm_errn": errn, "norm_ul": limit, "success": success}
     row["norm_err"] = curvature_error(scan, norm, stat, errp / n_sigma)
