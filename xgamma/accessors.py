@@ -470,6 +470,23 @@ class GammaDataset(_Shared):
         return residuals(self._obj, models, method, **kwargs)
 
     # --- plot ---------------------------------------------------------------------------
+    def peek(self) -> Any:
+        """Draw what the dataset holds. See `xgamma.plot.datasets.peek`."""
+        from xgamma.plot.datasets import peek
+
+        return peek(self._obj)
+
+    def plot_counts(self, ax: Any = None) -> Any:
+        """Draw the counts spectrum. See `xgamma.plot.datasets.plot_counts`."""
+        from xgamma.plot.datasets import plot_counts
+
+        return plot_counts(self._obj, ax)
+
+    def plot_edisp(self, position: Any = None, ax: Any = None) -> Any:
+        """Draw the dispersion matrix. See `xgamma.plot.datasets.plot_edisp`."""
+        from xgamma.plot.datasets import plot_edisp
+
+        return plot_edisp(self._obj, position, ax)
 
 
 @xr.register_dataarray_accessor("gamma")
@@ -495,6 +512,23 @@ class GammaDataArray(_Shared):
         write_map(self._obj, path, **kwargs)
 
     # --- plot ---------------------------------------------------------------------------
+    def plot(self, ax: Any = None, **kwargs: Any) -> Any:
+        """Draw one image on the sky. See `xgamma.plot.maps.plot_map`."""
+        from xgamma.plot.maps import plot_map
+
+        return plot_map(self._obj, ax, **kwargs)
+
+    def plot_grid(self, **kwargs: Any) -> Any:
+        """Draw bin by bin. See `xgamma.plot.maps.plot_grid`."""
+        from xgamma.plot.maps import plot_grid
+
+        return plot_grid(self._obj, **kwargs)
+
+    def plot_interactive(self, **kwargs: Any) -> Any:
+        """Draw one bin at a time with a slider. See `xgamma.plot.maps.plot_interactive`."""
+        from xgamma.plot.maps import plot_interactive
+
+        return plot_interactive(self._obj, **kwargs)
 
 
 @xr.register_datatree_accessor("gamma")

@@ -1,0 +1,280 @@
+"""Maps on the sky, with world coordinates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.axes import edges, units_of
+from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.frame import frame_of, header_key, wcs_from_key
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["band_title", "plot_grid", "plot_interactive", "plot_map"]
+
+LABELS = {
+    "galactic": ("Galactic longitude", "Galactic latitude"),
+    "icrs": ("Right ascension", "Declination"),
+    "fk5": ("Right ascension", "Declination"),
+}
+STRETCHES = ("linear", "sqrt", "log")
+
+
+def _spatial(array: xr.DataArray) -> tuple[str, str]:
+    for dims in (("y", "x"), ("y_irf", "x_irf")):
+        if set(dims) <= set(array.dims):
+            return dims
+    raise AxisError(
+        f"{array.name or 'The array'} has no pixels to draw: it is over {', '.join(map(str, array.dims)) or 'nothing'}."
+    )
+
+
+def image_wcs(array: xr.DataArray) -> Any:
+    """Return the WCS of the image that the labels of a map describe."""
+    from xgamma.io.fits_frame import image_keywords
+
+    return wcs_from_key(header_key(image_keywords(array, irf="x_irf" in array.dims)))
+
+
+def _image(array: xr.DataArray) -> xr.DataArray:
+    """Return the array with pixels only, one-bin axes dropped."""
+    spatial = _spatial(array)
+    more = [d for d in array.dims if d not in spatial and array.sizes[d] > 1]
+    if more:
+        raise AxisError(
+            f"{array.name or 'The array'} has {array.sizes[more[0]]} bins along {more[0]!r}: select or sum them first, or use plot_grid."
+        )
+    return array.squeeze([d for d in array.dims if d not in spatial]).transpose(*spatial)
+
+
+def _norm(stretch: str, values: np.ndarray, vmin: Any, vmax: Any) -> Any:
+    from matplotlib.colors import LogNorm, Normalize, PowerNorm
+
+    if stretch not in STRETCHES:
+        raise XGammaError(f"stretch={stretch!r} is not known: use one of {', '.join(STRETCHES)}.")
+    finite = values[np.isfinite(values)]
+    low = (float(finite.min()) if finite.size else 0.0) if vmin is None else vmin
+    high = (float(finite.max()) if finite.size else 1.0) if vmax is None else vmax
+    high = high if high > low else low + 1.0
+    if stretch == "log":
+        positive = finite[finite > 0]
+        low = low if low > 0 else (float(positive.min()) if positive.size else 0.1)
+        return LogNorm(low, max(high, low * 1.001))
+    return Normalize(low, high) if stretch == "linear" else PowerNorm(0.5, low, high)
+
+
+def plot_map(
+    array: xr.DataArray,
+    ax: Any = None,
+    stretch: str = "linear",
+    cmap: Any = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    add_cbar: bool = True,
+    regions: Any = None,
+    mask: xr.DataArray | None = None,
+    title: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Draw one image on the sky.
+
+    Parameters
+    ----------
+    array : DataArray
+        Map with pixels; other dimensions have one bin.
+    ax : WCSAxes, optional
+        Where to draw; a new figure when absent.
+    stretch : {"linear", "sqrt", "log"}
+        How values become colours.
+    cmap : str or Colormap, optional
+        Colours; grey for masks, inferno otherwise.
+    vmin, vmax : float, optional
+        Range of the colours.
+    add_cbar : bool
+        Whether to draw a colour bar, labelled with name and unit.
+    regions : Region, str or list, optional
+        Regions drawn on top.
+    mask : DataArray, optional
+        Its outline is drawn on top.
+    title : str, optional
+        Title.
+    **kwargs
+        Passed to ``imshow``.
+
+    Returns
+    -------
+    ax : WCSAxes
+        The axes.
+
+    Raises
+    ------
+    AxisError
+        If the array has no pixels, or more than one bin along another dimension.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.1 deg", frame="galactic")
+    >>> ax = plot_map(ds.gamma.separation((0, 0)).rename("separation"))
+    >>> ax.get_xlabel() or ax.coords[0].get_axislabel()
+    'Galactic longitude'
+    """
+    image = _image(array)
+    values = np.asarray(image.values)
+    flag = values.dtype == bool
+    wcs = image_wcs(image)
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        ax = plt.figure(figsize=(7, 5.5), layout="constrained").add_subplot(projection=wcs)
+    norm = _norm(stretch, values.astype(float), 0 if flag and vmin is None else vmin, vmax)
+    colours = cmap or ("gray" if flag else "inferno")
+    shown = ax.imshow(values.astype(float), origin="lower", cmap=colours, norm=norm, **kwargs)
+    if add_cbar and not flag:
+        unit = str(array.attrs.get("units", ""))
+        name = str(array.attrs.get("long_name", array.name or ""))
+        ax.figure.colorbar(shown, ax=ax, label=f"{name} [{unit}]" if unit else name, shrink=0.85)
+    for axis, label in zip(ax.coords, LABELS.get(frame_of(image), ("", "")), strict=False):
+        axis.set_axislabel(label)
+    if mask is not None:
+        ax.contour(_image(mask).values.astype(float), levels=[0.5], colors="tab:cyan")
+    if regions is not None:
+        _draw_regions(ax, wcs, regions)
+    if title is not None:
+        ax.set_title(title)
+    return ax
+
+
+def _draw_regions(ax: Any, wcs: Any, regions: Any) -> None:
+    from xgamma.regions import parse_regions
+
+    for region in parse_regions(regions):
+        pixels = region.to_pixel(wcs) if hasattr(region, "to_pixel") else region
+        pixels.plot(ax=ax, edgecolor="white", facecolor="none", linewidth=1.5)
+
+
+def _energy_text(value: float, unit: str) -> str:
+    """Return an energy in the unit of thousands that suits it: 100 GeV, 1.58 TeV."""
+    from astropy.units import Quantity
+
+    energy = Quantity(value, unit).to("eV").value
+    # The tolerance keeps 0.99999999 TeV from being written as 1000 GeV.
+    for name, size in (("PeV", 1e15), ("TeV", 1e12), ("GeV", 1e9), ("MeV", 1e6)):
+        if energy >= size * (1 - 1e-9):
+            return (
+                f"{energy / size:.3g} {name}"
+                if energy / size >= 10
+                else f"{energy / size:.2f} {name}"
+            )
+    return f"{value:.3g} {unit}"
+
+
+def band_title(array: xr.DataArray, dim: str, number: int) -> str:
+    """Return the title of one bin, such as ``"1.00 TeV - 1.58 TeV"``."""
+    values, unit = edges(array, dim), units_of(array, dim)
+    if dim.startswith("energy"):
+        low, high = (_energy_text(float(v), unit) for v in values[number : number + 2])
+        return f"{low} - {high}"
+    return f"{values[number]:.3g} - {values[number + 1]:.3g} {unit}".strip()
+
+
+def _band_dim(array: xr.DataArray) -> str:
+    spatial = _spatial(array)
+    dims = [str(d) for d in array.dims if d not in spatial]
+    if len(dims) != 1:
+        raise AxisError(
+            f"A grid is drawn over one dimension besides the pixels, not over {', '.join(dims) or 'none'}: select the others first."
+        )
+    return dims[0]
+
+
+def plot_grid(array: xr.DataArray, ncols: int = 3, add_cbar: bool = False, **kwargs: Any) -> Figure:
+    """Draw a map bin by bin.
+
+    Parameters
+    ----------
+    array : DataArray
+        Map with pixels and one more dimension, for instance ``energy``.
+    ncols : int
+        Number of columns.
+    add_cbar : bool
+        Whether each panel gets a colour bar.
+    **kwargs
+        Passed to `plot_map`.
+
+    Returns
+    -------
+    figure : Figure
+        One panel a bin, titled with its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.1 deg", xg.energy_axis(1, 10, 5))
+    >>> ds = ds.assign(counts=(("energy", "y", "x"), np.ones((5, 10, 10))))
+    >>> figure = plot_grid(ds.counts)
+    >>> figure.axes[0].get_title()
+    '1.00 TeV - 1.58 TeV'
+    """
+    import matplotlib.pyplot as plt
+
+    dim = _band_dim(array)
+    total = array.sizes[dim]
+    ncols = min(ncols, total)
+    nrows = -(-total // ncols)
+    figure = plt.figure(figsize=(4.2 * ncols, 3.6 * nrows), layout="constrained")
+    wcs = image_wcs(array.isel({dim: 0}))
+    for number in range(total):
+        ax = figure.add_subplot(nrows, ncols, number + 1, projection=wcs)
+        plot_map(
+            array.isel({dim: number}),
+            ax=ax,
+            add_cbar=add_cbar,
+            title=band_title(array, dim, number),
+            **kwargs,
+        )
+    return figure
+
+
+def plot_interactive(array: xr.DataArray, **kwargs: Any) -> Any:
+    """Draw one bin at a time, chosen with a slider, in a notebook.
+
+    Parameters
+    ----------
+    array : DataArray
+        Map with pixels and one more dimension.
+    **kwargs
+        Passed to `plot_map`.
+
+    Returns
+    -------
+    widget : ipywidgets.interactive
+        Shows itself in a notebook.
+
+    Raises
+    ------
+    MissingDataError
+        If ipywidgets is not installed.
+    """
+    try:
+        from ipywidgets import SelectionSlider, interactive
+    except ImportError:
+        raise MissingDataError(
+            "The slider needs ipywidgets: pip install ipywidgets, or draw all bins with plot_grid."
+        ) from None
+    import matplotlib.pyplot as plt
+
+    dim = _band_dim(array)
+    bins = [(band_title(array, dim, number), number) for number in range(array.sizes[dim])]
+
+    def show(number: int) -> None:
+        plot_map(array.isel({dim: number}), title=band_title(array, dim, number), **kwargs)
+        plt.show()
+
+    return interactive(show, number=SelectionSlider(options=bins, description=dim))
