@@ -24,5 +24,9 @@ class FrameError(XGammaError):
     """Two sky frames differ, or a position is not inside the map."""
 
 
+class OutsideError(FrameError):
+    """A position or a field of view lies outside the map."""
+
+
 class XGammaWarning(UserWarning):
     """Something a user should know that does not stop the work."""

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
-from xgamma.errors import FrameError
+from xgamma.errors import FrameError, OutsideError
 from xgamma.model import IRF_MIN_PIXELS
 
 __all__ = ["cutout"]
@@ -19,7 +19,7 @@ def _overlap(at: float, n: int, size: int, mode: str, dim: str) -> slice:
     start = int(np.ceil(at - n / 2.0))
     stop = start + n
     if stop <= 0 or start >= size:
-        raise FrameError(
+        raise OutsideError(
             f"The cutout lies outside the map along {dim!r}: choose a position inside, or a larger width."
         )
     if mode == "strict" and (start < 0 or stop > size):
@@ -35,7 +35,7 @@ def _slices(
     """Return index slices along the two spatial dims of one grid."""
     x, y = sky.world_to_pix(obj, position)
     if not (np.isfinite(x) and np.isfinite(y)):
-        raise FrameError("The position cannot be projected onto this map: it lies outside.")
+        raise OutsideError("The position cannot be projected onto this map: it lies outside.")
     dims = ("x_irf", "y_irf") if irf else ("x", "y")
     least = IRF_MIN_PIXELS if irf else 1
     out = {}

@@ -15,7 +15,7 @@ from xgamma.datasets.collection import collect
 from xgamma.datasets.cutout import cutout
 from xgamma.datasets.stack import Mosaic
 from xgamma.dl3 import observation
-from xgamma.errors import FrameError, XGammaError, XGammaWarning
+from xgamma.errors import OutsideError, XGammaError, XGammaWarning
 from xgamma.makers.fill import SELECTION, fill
 from xgamma.makers.parallel import default_workers, in_order
 from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
@@ -284,8 +284,9 @@ def report(obs_id: Any, error: Exception, errors: str) -> None:
 
     A run whose field misses the map is left out with a warning in either case.
     """
-    text = f"Run {obs_id}: {error}"
-    if isinstance(error, FrameError) and "outside" in str(error):
+    named = f"Run {obs_id}"
+    text = str(error) if str(error).startswith(named) else f"{named}: {error}"
+    if isinstance(error, OutsideError):
         warnings.warn(f"{text} It is left out.", XGammaWarning, stacklevel=2)
         return
     if errors == "raise":
