@@ -158,6 +158,19 @@ def test_background_model():
         ds.gamma.npred([bkg, xg.FoVBackground("d", name="again")])
 
 
+def test_the_background_norm_survives_slicing():
+    """The peer lost it: 45000 became 22500."""
+    ds = small_map()
+    bkg = xg.FoVBackground("d")
+    bkg.spectral.norm = 2.0
+    held = ds.gamma.with_models([crab(), bkg])
+    part = held.isel(energy=slice(1, 3), x=slice(4, 20))
+    np.testing.assert_allclose(part.gamma.npred_background(), 2 * part.background)
+    np.testing.assert_allclose(
+        part.gamma.npred(), held.gamma.npred().isel(energy=slice(1, 3), x=slice(4, 20))
+    )
+
+
 def test_temporal_model_scales_the_prediction():
     ds = small_map()
     start = Time(str(ds.gti_start.attrs["reference_time"]), scale="tt").utc.mjd
