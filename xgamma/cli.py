@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"xgamma {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_demo(commands)
+    _add_convert(commands)
     return top
 
 
@@ -45,6 +46,22 @@ def _demo(arguments: argparse.Namespace) -> None:
     from xgamma.demo import run_demo
 
     run_demo(arguments.out, seed=arguments.seed, quiet=arguments.quiet)
+
+
+def _add_convert(commands: argparse._SubParsersAction) -> None:
+    text = "convert datasets and archives of runs between FITS, NetCDF and Zarr"
+    command = commands.add_parser("convert", help=text, description=f"{text.capitalize()}.")
+    command.add_argument("source", type=Path, help="file, Zarr store or folder of runs")
+    command.add_argument("target", type=Path, help="ends in .nc, .zarr, .fits or .fits.gz")
+    command.add_argument("--overwrite", action="store_true", help="replace an existing target")
+    command.add_argument("--quiet", action="store_true", help="show no bar")
+    command.set_defaults(run=_convert)
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from xgamma.io.convert import convert
+
+    convert(arguments.source, arguments.target, arguments.overwrite, not arguments.quiet)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

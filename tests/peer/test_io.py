@@ -264,3 +264,28 @@ def test_ogip_of_the_peer(gammapy, peer_map, tmp_path):
         ds.edisp, dataset.edisp.get_edisp_kernel().pdf_matrix, rtol=1e-5, atol=1e-7
     )
     assert "circle(83.63" in str(ds.region.values)
+
+
+@pytest.mark.parametrize("sed_type", ["dnde", "e2dnde", "flux", "eflux", "likelihood"])
+@pytest.mark.parametrize("suffix", ["fits", "ecsv"])
+def test_flux_points_both_ways(gammapy, tmp_path, sed_type, suffix):
+    from gammapy.estimators import FluxPoints
+    from gammapy.modeling.models import PowerLawSpectralModel
+
+    ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", xg.energy_axis(1, 10, 3), name="d")
+    ds["exposure"] = ("energy_true", np.full(3, 1e10), {"units": "m2 s"})
+    ds["background"] = ("energy", np.full(3, 10.0), {"units": ""})
+    model = xg.SkyModel(xg.PowerLaw(index=2.3), name="s")
+    points = xg.flux_points(ds.gamma.asimov(model), "s", models=model)
+    xg.write_flux_points(points, tmp_path / f"ours.{suffix}", sed_type)
+    reference = PowerLawSpectralModel(index=2.3)
+    theirs = FluxPoints.read(tmp_path / f"ours.{suffix}", reference_model=reference)
+    np.testing.assert_allclose(
+        theirs.dnde.quantity.to_value("TeV-1 s-1 cm-2").ravel(), points.dnde, rtol=1e-6
+    )
+    theirs.write(tmp_path / f"theirs.{suffix}", sed_type=sed_type)
+    form = xg.PowerLaw(index=2.3)
+    back = xg.read_flux_points(tmp_path / f"theirs.{suffix}", reference=form)
+    np.testing.assert_allclose(
+        back.gamma.quantity("dnde").to_value("TeV-1 s-1 cm-2"), points.dnde, rtol=1e-6
+    )

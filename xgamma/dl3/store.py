@@ -250,7 +250,7 @@ class Store:
         }
         asked = {key: value for key, value in asked.items() if value is not None}
         rows = select_rows(self.table, asked, frame)
-        chosen = Store(
+        chosen = type(self)(
             self.table.isel(obs=rows),
             {one: self._hdus[one] for one in self.table["obs_id"].values[rows].tolist()},
             self.path,
@@ -292,7 +292,8 @@ def open_store(
         A folder with a GADF index (``hdu-index.fits.gz``, ``obs-index.fits.gz``,
         gzipped or not, at its top or somewhere below), an index file, a folder of
         FITS files without index, one FITS file or a list of them. Without an index
-        the headers of the files tell what they hold.
+        the headers of the files tell what they hold. Also an archive in Zarr
+        (`xgamma.write_archive`).
     hdu_index, obs_index : str or Path, optional
         Index files with other names, relative to `path`.
     caldb : str or Path, optional
@@ -327,6 +328,10 @@ def open_store(
         raise MissingDataError(f"There is no file or folder {path}: check the path of the store.")
     # Absolute, so that a pickled store opens its runs in another working directory.
     place = path.absolute()
+    if (place / "zarr.json").exists():
+        from xgamma.io.archive import open_archive
+
+        return open_archive(place)
     folder = place if place.is_dir() else place.parent
     if hdu_index is not None:
         hdu_file: Path | None = folder / hdu_index

@@ -1,0 +1,179 @@
+"""Archives of DL3 observations in Zarr: the index, and a group of groups for each run.
+
+Layout: ``index`` holds the table of runs (dim ``obs``), ``runs/<OBS_ID>`` an observation as
+`xgamma.dl3.observation` describes it. The root says so: ``xgamma_format = "dl3-archive"``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.dl3.gadf_spec import GROUPS
+from xgamma.dl3.store import Store
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.io.storage import atomic_folder, check_version, restore, restore_tree, write_tree
+from xgamma.model import MODEL_VERSION
+
+__all__ = ["ZarrStore", "open_archive", "write_archive"]
+
+FORMAT = "dl3-archive"
+# What the index of an archive made from single observations takes from their keywords.
+INDEX_KEYWORDS = ("OBJECT", "TELESCOP", "RA_PNT", "DEC_PNT", "TSTART", "TSTOP", "DEADC")
+
+
+class ZarrStore(Store):
+    """Observations in a Zarr archive; made by `xgamma.open_store`. See `Store`."""
+
+    def open(self, obs_id: int | str, groups: Sequence[str] | None = None) -> xr.DataTree:
+        """Open one observation. See `Store.open`."""
+        if obs_id not in self._hdus:
+            raise MissingDataError(
+                f"The archive {self.path} has no run {obs_id!r}: it has {len(self)}, see store.table."
+            )
+        unknown = sorted(set(groups or ()) - set(GROUPS))
+        if unknown:
+            raise MissingDataError(
+                f"There is no group {unknown[0]!r}: groups are {', '.join(GROUPS)}."
+            )
+        folder = self.path / "runs" / str(obs_id)
+        tree = restore_tree(xr.open_datatree(folder, engine="zarr", consolidated=False))
+        if groups is None:
+            return tree
+        kept = {"/": tree.to_dataset(inherit=False)} | {
+            g: tree[g].to_dataset(inherit=False) for g in tree.children if g in groups
+        }
+        return xr.DataTree.from_dict(kept, name=tree.name)
+
+
+def is_archive(path: Path) -> bool:
+    """Tell whether a folder is an archive of runs in Zarr."""
+    return _attrs(path).get("xgamma_format") == FORMAT
+
+
+def _attrs(path: Path) -> dict[str, Any]:
+    import json
+
+    try:
+        found = json.loads((path / "zarr.json").read_text())
+    except (OSError, json.JSONDecodeError):
+        return {}
+    return dict(found.get("attributes", {}))
+
+
+def open_archive(path: str | os.PathLike[str]) -> ZarrStore:
+    """Open an archive; `xgamma.open_store` calls this for Zarr folders.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder that `write_archive` made.
+
+    Returns
+    -------
+    store : ZarrStore
+        Its runs are opened when asked for.
+
+    Raises
+    ------
+    XGammaError
+        If the folder is another kind of Zarr store, or follows a later data model.
+    """
+    place = Path(path).absolute()
+    if not is_archive(place):
+        raise XGammaError(
+            f"The Zarr store '{place}' holds no runs: open datasets and collections with xg.open."
+        )
+    attrs = _attrs(place)
+    check_version(attrs, place)
+    with xr.open_dataset(place / "index", engine="zarr", consolidated=False) as stored:
+        table = restore(stored.load())
+    table = table.set_coords("obs_id")
+    groups = [str(g) for g in attrs.get("groups", [])]
+    hdus: Any = {
+        one: {g: (place / "runs" / str(one), g) for g in groups}
+        for one in table["obs_id"].values.tolist()
+    }
+    return ZarrStore(table, hdus, place)
+
+
+def write_archive(
+    observations: Store | Iterable[xr.DataTree],
+    path: str | os.PathLike[str],
+    overwrite: bool = False,
+    progress: bool = False,
+) -> None:
+    """Write observations to an archive in Zarr.
+
+    Parameters
+    ----------
+    observations : Store or iterable of DataTree
+        Taken one by one: thousands need the memory of one. A store's table becomes the index.
+    path : path-like
+        Folder. It appears when it is complete.
+    overwrite : bool
+        Whether an existing archive may be replaced.
+    progress : bool
+        Whether to show a bar over the runs.
+
+    Raises
+    ------
+    XGammaError
+        If the folder exists and `overwrite` is False, or two runs have one OBS_ID.
+
+    Examples
+    --------
+    >>> import tempfile, xgamma as xg
+    >>> from xgamma.dl3.simulate import simulate_observation
+    >>> obs = simulate_observation("83.63d 22.51d", events=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_archive([obs], Path(folder) / "archive.zarr")
+    ...     len(xg.open_store(Path(folder) / "archive.zarr"))
+    1
+    """
+    import zarr
+
+    runs: Iterable[xr.DataTree] = observations
+    if progress:
+        from tqdm.auto import tqdm
+
+        total = len(observations) if isinstance(observations, Store) else None
+        runs = tqdm(observations, total=total, desc="runs")
+    with atomic_folder(path, overwrite) as temporary:
+        root = zarr.open_group(temporary, mode="w", zarr_format=3)
+        root.create_group("runs")
+        rows: list[dict[str, Any]] = []
+        groups: dict[str, None] = {}
+        for obs in runs:
+            obs_id = obs.gamma.obs_id
+            folder = temporary / "runs" / str(obs_id)
+            if folder.exists():
+                raise XGammaError(f"Two runs have the OBS_ID {obs_id}: an archive holds one each.")
+            write_tree(obs, folder)
+            groups |= dict.fromkeys(map(str, obs.children))
+            rows.append(_row(obs, obs_id))
+        table = observations.table if isinstance(observations, Store) else _index(rows)
+        _write_index(table, temporary / "index")
+        root.attrs.update(
+            {"xgamma_format": FORMAT, "model_version": MODEL_VERSION, "groups": list(groups)}
+        )
+
+
+def _row(obs: xr.DataTree, obs_id: Any) -> dict[str, Any]:
+    row = {k.lower(): obs.attrs[k] for k in INDEX_KEYWORDS if k in obs.attrs}
+    return {"obs_id": obs_id, "livetime": obs.gamma.livetime, **row}
+
+
+def _index(rows: list[dict[str, Any]]) -> xr.Dataset:
+    names = {key for row in rows for key in row}
+    data = {n: ("obs", np.array([row.get(n, np.nan) for row in rows])) for n in sorted(names)}
+    return xr.Dataset(data).set_coords("obs_id")
+
+
+def _write_index(table: xr.Dataset, folder: Path) -> None:
+    write_tree(xr.DataTree(table.reset_coords("obs_id")), folder)

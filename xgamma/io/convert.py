@@ -1,0 +1,108 @@
+"""Conversion between file formats: ``xgamma convert``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from xgamma.errors import XGammaError
+from xgamma.io.archive import is_archive, write_archive
+from xgamma.io.storage import is_zarr
+from xgamma.io.storage import open as open_any
+
+__all__ = ["convert"]
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Path:
+    """Convert a dataset, a collection or an archive of runs to another format.
+
+    Parameters
+    ----------
+    source : path-like
+        NetCDF, Zarr or FITS dataset; OGIP spectrum; archive of runs in GADF or Zarr; DL3 file.
+    target : path-like
+        Its ending says the format: ``.nc``, ``.zarr``, ``.fits``, ``.fits.gz``; for runs
+        ``.zarr``, or a folder, which becomes a GADF store.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    progress : bool
+        Whether to show a bar over runs.
+
+    Returns
+    -------
+    target : Path
+        What was written.
+
+    Raises
+    ------
+    XGammaError
+        If the target's ending names no format, or it exists and `overwrite` is False.
+
+    Examples
+    --------
+    >>> import tempfile, xgamma as xg
+    >>> ds = xg.create_map((0, 0), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ds.gamma.to_fits(folder + "/a.fits")
+    ...     convert(folder + "/a.fits", folder + "/a.nc").name
+    'a.nc'
+    """
+    origin, place = Path(source), Path(target)
+    if _holds_runs(origin):
+        _convert_runs(origin, place, overwrite, progress)
+    else:
+        with open_any(origin) as data:
+            _write(data, place, overwrite)
+    return place
+
+
+def _holds_runs(path: Path) -> bool:
+    if path.is_dir():
+        return is_archive(path) if is_zarr(path) else True
+    if not path.name.endswith((".fits", ".fits.gz", ".fit")):
+        return False
+    from xgamma.io.fits_hdus import open_hdus
+
+    return "EVENTS" in open_hdus(path)
+
+
+def _convert_runs(origin: Path, place: Path, overwrite: bool, progress: bool) -> None:
+    from xgamma.dl3.store import open_store
+
+    store = open_store(origin)
+    if place.suffix == ".zarr":
+        write_archive(store, place, overwrite, progress)
+    elif not place.suffix:
+        from xgamma.dl3.writer import write_store
+
+        write_store(store, place, overwrite)
+    else:
+        raise XGammaError(
+            f"Runs are written to Zarr or to a GADF folder: end '{place.name}' in .zarr, or in nothing."
+        )
+
+
+def _write(data: Any, place: Path, overwrite: bool) -> None:
+    name = place.name.lower()
+    if name.endswith((".nc", ".nc4")):
+        data.gamma.to_netcdf(place, overwrite=overwrite)
+    elif name.endswith(".zarr"):
+        data.gamma.to_zarr(place, overwrite=overwrite)
+    elif name.endswith((".fits", ".fits.gz")):
+        if isinstance(data, xr.DataTree):
+            raise XGammaError(
+                "A collection is several datasets: FITS holds one, write .nc or .zarr."
+            )
+        data.gamma.to_fits(place, overwrite=overwrite)
+    else:
+        raise XGammaError(
+            f"The ending of '{place.name}' names no format: use .nc, .zarr, .fits or .fits.gz."
+        )
