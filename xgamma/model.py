@@ -234,12 +234,13 @@ def assemble(
     ds : Dataset
         With the frame index attached.
     """
-    ds = xr.Dataset(data, coords=coords)
+    labels = xr.Coordinates(coords)
     if wcs is not None:
-        index = sky.FrameIndex(dict(wcs))
-        ds = ds.assign_coords(
-            xr.Coordinates({"wcs": xr.Variable((), 0, wcs)}, indexes={"wcs": index})
-        )
+        frame = {"wcs": sky.FrameIndex(dict(wcs))}
+        variables = {**labels.variables, "wcs": xr.Variable((), 0, wcs)}
+        # In one step: a coordinate added later would merge and align everything again.
+        labels = xr.Coordinates(variables, indexes={**labels.xindexes, **frame})
+    ds = xr.Dataset(data, coords=labels)
     ds.attrs = {
         "name": name or uuid.uuid4().hex[:8],
         "xgamma_version": __version__,

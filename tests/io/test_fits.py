@@ -241,3 +241,47 @@ def test_lazy_reading_touches_headers_only(tmp_path):
     with gzip.open(tmp_path / "a.fits.gz", "wb") as stream:
         stream.write((tmp_path / "a.fits").read_bytes())
     xr.testing.assert_identical(xg.read_fits(tmp_path / "a.fits.gz"), ds.load())
+
+
+def test_a_region_file_is_the_mask_that_was_made_of_it(data):
+    folder = data / "joint-crab" / "exclusion"
+    mask = xg.read_map(folder / "exclusion_mask_crab.fits.gz")
+    drawn = mask.gamma.region_mask(folder / "Crab_exclusion.reg", inside=False)
+    np.testing.assert_array_equal(drawn, mask.values != 0)
+    spectrum = xg.create_spectrum(folder / "Crab_exclusion.reg", xg.energy_axis(1, 10, 3))
+    assert "circle(83.633" in str(spectrum.region.values)
+
+
+def test_images_that_are_no_sky(tmp_path):
+    header = fits.Header()
+    header.update(CTYPE1="DETX", CTYPE2="DETY")
+    fits.PrimaryHDU(np.ones((3, 3)), header).writeto(tmp_path / "d.fits")
+    with pytest.raises(xg.FrameError, match="longitude, then latitude"):
+        xg.read_map(tmp_path / "d.fits")
+    fits.PrimaryHDU(np.ones((3, 3))).writeto(tmp_path / "n.fits")
+    with pytest.raises(xg.MissingDataError, match="no sky map"):
+        xg.read_map(tmp_path / "n.fits")
+
+
+def test_a_turned_frame(tmp_path):
+    """A rotated grid, given by PC or by CD, keeps its sky."""
+    header = fits.Header()
+    header.update(CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRPIX1=3.0, CRPIX2=2.0)
+    header.update(CRVAL1=10.0, CRVAL2=5.0)
+    c, s = np.cos(0.5), np.sin(0.5)
+    cd = {"CD1_1": -0.1 * c, "CD1_2": 0.1 * s, "CD2_1": 0.1 * s, "CD2_2": 0.1 * c}
+    fits.PrimaryHDU(np.arange(20.0).reshape(4, 5), fits.Header({**header, **cd})).writeto(
+        tmp_path / "cd.fits"
+    )
+    turned = xg.read_map(tmp_path / "cd.fits")
+    turned.gamma.to_fits(tmp_path / "pc.fits")
+    again = xg.read_map(tmp_path / "pc.fits")
+    from astropy.wcs import WCS
+
+    y, x = np.mgrid[:4, :5]
+    for path in ("cd.fits", "pc.fits"):
+        with fits.open(tmp_path / path) as hdus:
+            lon, lat = WCS(hdus[0].header).wcs_pix2world(x.ravel(), y.ravel(), 0)
+        for found in (turned, again):
+            np.testing.assert_allclose(found.gamma.lonlat[0].values.ravel() % 360, lon, atol=1e-9)
+            np.testing.assert_allclose(found.gamma.lonlat[1].values.ravel(), lat, atol=1e-9)

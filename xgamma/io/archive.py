@@ -46,7 +46,7 @@ class ZarrStore(Store):
         if groups is None:
             return tree
         kept = {"/": tree.to_dataset(inherit=False)} | {
-            g: tree[g].to_dataset(inherit=False) for g in tree.children if g in groups
+            g: node.to_dataset(inherit=False) for g, node in tree.children.items() if g in groups
         }
         return xr.DataTree.from_dict(kept, name=tree.name)
 

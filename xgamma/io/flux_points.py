@@ -282,6 +282,7 @@ def _to_table(points: xr.Dataset, sed_type: str) -> Any:
         if name in points.coords:
             table[column] = points[name].values
             table[column].unit = parse_unit(str(points[name].attrs.get("units", "TeV")))
+    needed: tuple[str, ...]
     if sed_type == "likelihood":
         names = [f"ref_{t}" for t in TYPES if f"ref_{t}" in points]
         names += [f"norm{s}" for s in SUFFIXES if f"norm{s}" in points]
