@@ -37,7 +37,7 @@ _LAZY: dict[str, str] = {
     "set_options": "xgamma.options",
     "read_fits": "xgamma.io.fits",
     "read_ogip": "xgamma.io.ogip_read",
-    "open": "xgamma.io.storage",
+    "open": "xgamma.io.opening",
     "read_flux_points": "xgamma.io.flux_points",
     "write_flux_points": "xgamma.io.flux_points",
     "write_archive": "xgamma.io.archive",

@@ -289,3 +289,18 @@ def test_flux_points_both_ways(gammapy, tmp_path, sed_type, suffix):
     np.testing.assert_allclose(
         back.gamma.quantity("dnde").to_value("TeV-1 s-1 cm-2"), points.dnde, rtol=1e-6
     )
+
+
+def test_the_peer_folds_our_ogip_to_the_same_counts(gammapy, data, tmp_path):
+    from gammapy.datasets import SpectrumDatasetOnOff
+    from gammapy.modeling.models import PowerLawSpectralModel, SkyModel
+
+    ds = xg.read_ogip(data / "joint-crab" / "spectra" / "hess" / "pha_obs23523.fits")
+    ds.gamma.to_ogip(tmp_path / "pha.fits")
+    dataset = SpectrumDatasetOnOff.read(tmp_path / "pha.fits")
+    dataset.models = SkyModel(PowerLawSpectralModel(index=2.6, amplitude="3e-11 TeV-1 s-1 cm-2"))
+    model = xg.SkyModel(xg.PowerLaw(index=2.6, amplitude="3e-11 TeV-1 s-1 cm-2"))
+    theirs = dataset.npred_signal().data.ravel()
+    np.testing.assert_allclose(
+        ds.gamma.npred_signal(model, scheme="gammapy"), theirs, rtol=1e-5, atol=1e-9
+    )

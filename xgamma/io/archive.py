@@ -17,7 +17,9 @@ import xarray as xr
 from xgamma.dl3.gadf_spec import GROUPS
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.io.storage import atomic_folder, check_version, restore, restore_tree, write_tree
+from xgamma.io.cf import restore
+from xgamma.io.opening import check_version
+from xgamma.io.storage import atomic_folder, restore_tree, write_tree
 from xgamma.model import MODEL_VERSION
 
 __all__ = ["ZarrStore", "open_archive", "write_archive"]

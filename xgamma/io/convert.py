@@ -10,8 +10,8 @@ import xarray as xr
 
 from xgamma.errors import XGammaError
 from xgamma.io.archive import is_archive, write_archive
+from xgamma.io.opening import open as open_any
 from xgamma.io.storage import is_zarr
-from xgamma.io.storage import open as open_any
 
 __all__ = ["convert"]
 

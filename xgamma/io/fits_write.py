@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from collections.abc import Iterator
@@ -14,11 +13,9 @@ import xarray as xr
 
 from xgamma.errors import XGammaError
 from xgamma.io.atomic import atomic_path
-from xgamma.io.bintable import BLOCK, BinTable, Column, bin_table
-from xgamma.io.fits_axes import Axis, axis_of, band_columns, band_keywords
-from xgamma.io.fits_frame import image_keywords
+from xgamma.io.bintable import Column, bin_table
+from xgamma.io.fits_map_hdus import SKY_DIMS, creator, header_bytes, map_hdus
 from xgamma.io.fits_maps import map_path
-from xgamma.io.fits_regions import region_table
 from xgamma.io.fits_tables import gti_table, obs_tables, table_names
 from xgamma.io.sidecar import HDU_NAME, describe
 from xgamma.model import VARIABLES
@@ -27,12 +24,6 @@ __all__ = ["write_fits", "write_map"]
 
 # Bytes, not time, decide at this level: 9 takes four times as long for 1 % less.
 GZIP_LEVEL = 4
-BITPIX = {"u1": 8, "i2": 16, "i4": 32, "i8": 64, "f4": -32, "f8": -64}
-# Integers up to this size are exact in four bytes.
-EXACT_FLOAT32 = 2**24
-SKY_DIMS = {"y", "x", "y_irf", "x_irf"}
-# The axis that the exposure of a response is summed over, as one bin.
-SUMMED = {"psf_exposure": ("rad",), "edisp_exposure": ("energy", "migra")}
 
 
 def write_fits(
@@ -131,9 +122,9 @@ def _map_file(ds: xr.Dataset, name: str) -> Iterator[bytes]:
         )
     primary = name == "PRIMARY" and "region" not in ds.coords
     if not primary:
-        yield _header(PRIMARY)
+        yield header_bytes(PRIMARY)
     name = "SKYMAP" if name == "PRIMARY" and not primary else name
-    yield from _map_hdus(ds, "map", name, primary)
+    yield from map_hdus(ds, "map", name, primary)
     inline = _inline(ds, {"map"})
     yield bin_table(*_sidecar(describe(ds, inline, single=True))).tobytes()
 
@@ -141,25 +132,13 @@ def _map_file(ds: xr.Dataset, name: str) -> Iterator[bytes]:
 PRIMARY: list[tuple[str, Any]] = [("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)]
 
 
-def _header(cards: list[tuple[str, Any]]) -> bytes:
-    from astropy.io import fits
-
-    return fits.Header(cards).tostring().encode("ascii")
-
-
-def _creator() -> list[tuple[str, Any]]:
-    from xgamma import __version__
-
-    return [("CREATOR", f"xgamma {__version__}")]
-
-
 def _dataset_hdus(ds: xr.Dataset) -> Iterator[bytes]:
     name = str(ds.attrs.get("name", ""))
-    yield _header([*PRIMARY, *([("NAME", name)] if name.isascii() else []), *_creator()])
+    yield header_bytes([*PRIMARY, *([("NAME", name)] if name.isascii() else []), *creator()])
     maps = [n for n in ds.data_vars if _is_map(ds, str(n))]
     # The order of the peer first, so that the first image of a file is the counts.
     for variable in sorted(map(str, maps), key=_rank):
-        yield from _map_hdus(ds, variable, variable.upper())
+        yield from map_hdus(ds, variable, variable.upper())
     for table in (gti_table(ds), *obs_tables(ds)):
         if table is not None:
             yield table.tobytes()
@@ -194,123 +173,6 @@ def _sidecar(text: bytes) -> tuple[list[Column], Any, str]:
     from astropy.io import fits
 
     return [Column("JSON", np.frombuffer(text, dtype="u1")[np.newaxis])], fits.Header(), HDU_NAME
-
-
-def _order(ds: xr.Dataset, name: str) -> list[str]:
-    """Return the axes of a map, fastest first, as the data model orders them."""
-    spec = VARIABLES.get(name)
-    dims = [str(d) for d in ds[name].dims if d not in SKY_DIMS]
-    if spec is not None:
-        canonical = [*spec.dims, *spec.optional_dims]
-        dims.sort(key=canonical.index)
-    return dims[::-1]
-
-
-def _values(variable: xr.Variable) -> np.ndarray:
-    """Return values as FITS and the peer take them: masks as bytes, integers as floats."""
-    values = np.asarray(variable.values)
-    if values.dtype.kind == "b":
-        return values.astype("u1")
-    if values.dtype.kind in "iu":
-        largest = int(np.abs(values).max(initial=0))
-        return values.astype("f4" if largest <= EXACT_FLOAT32 else "f8")
-    if values.dtype.itemsize not in (4, 8):
-        values = values.astype("f4" if values.dtype.itemsize < 4 else "f8")
-    return values
-
-
-def _meta(ds: xr.Dataset, name: str) -> str:
-    """Return the keyword META, where the peer keeps the live time of an exposure."""
-    attrs = ds[name].attrs
-    meta: dict[str, Any] = {}
-    if "livetime" in attrs:
-        meta["livetime"] = f"{float(attrs['livetime'])!r} s"
-    pointlike = attrs.get("pointlike", ds.attrs.get("pointlike") if name == "exposure" else None)
-    if pointlike:
-        meta["is_pointlike"] = True
-    return json.dumps(meta)
-
-
-def _map_hdus(ds: xr.Dataset, name: str, hdu: str, primary: bool = False) -> Iterator[bytes]:
-    """Yield an image (or a table over a region), its bands and its region."""
-    from astropy.io import fits
-
-    order = _order(ds, name)
-    irf = "y_irf" in ds[name].dims
-    plane = (["y_irf", "x_irf"] if irf else ["y", "x"]) if _on_sky(ds, name) else []
-    variable = ds.variables[name].transpose(*order[::-1], *plane)
-    axes = [axis_of(ds, d) for d in order]
-    summed = _summed(ds, name)
-    values = _values(variable)
-    if summed is not None:
-        axes = [summed, *axes]
-        values = np.expand_dims(values, values.ndim - len(plane))
-    bands = f"{hdu}_BANDS"
-    cards = band_keywords(axes)
-    unit = str(variable.attrs.get("units", ""))
-    extra = [("META", _meta(ds, name)), *_creator()]
-    if plane:
-        named = [("BANDSHDU", bands)] if axes else []
-        keywords = [*image_keywords(ds[name], irf).items(), *cards, *_wcsshape(values), *named]
-        yield _image(values, hdu, unit, [*keywords, *extra], primary)
-    else:
-        yield _region_map(values, hdu, unit, [*cards, *extra]).tobytes()
-    if axes:
-        columns = [Column(*c) for c in band_columns(axes)]
-        yield bin_table(columns, fits.Header([*cards, *_creator()]), bands).tobytes()
-    if not plane:
-        table = region_table(ds, f"{hdu}_REGION")
-        if table is not None:
-            yield table.tobytes()
-
-
-def _on_sky(ds: xr.Dataset, name: str) -> bool:
-    return bool(SKY_DIMS & set(ds[name].dims))
-
-
-def _wcsshape(values: np.ndarray) -> list[tuple[str, Any]]:
-    return [("WCSSHAPE", "(" + ",".join(str(n) for n in values.shape[::-1]) + ")")]
-
-
-def _summed(ds: xr.Dataset, name: str) -> Axis | None:
-    if name not in SUMMED:
-        return None
-    response = name.removesuffix("_exposure")
-    for dim in SUMMED[name]:
-        if response in ds and dim in ds[response].dims:
-            return axis_of(ds, dim).squashed()
-    return axis_of(ds, SUMMED[name][0]).squashed() if SUMMED[name][0] in ds.coords else None
-
-
-def _image(
-    values: np.ndarray, hdu: str, unit: str, keywords: list[tuple[str, Any]], primary: bool
-) -> bytes:
-    kind = ("SIMPLE", True) if primary else ("XTENSION", "IMAGE")
-    naxis = [(f"NAXIS{i}", n) for i, n in enumerate(reversed(values.shape), start=1)]
-    code = values.dtype.str[1:]
-    cards = [kind, ("BITPIX", BITPIX[code]), ("NAXIS", values.ndim), *naxis]
-    cards += [("EXTEND", True)] if primary else [("PCOUNT", 0), ("GCOUNT", 1)]
-    cards += keywords
-    if not primary:
-        cards.append(("EXTNAME", hdu))
-    from xgamma.io.bintable import fits_unit
-
-    cards.append(("BUNIT", fits_unit(unit) if unit else ""))
-    big = values.astype(values.dtype.newbyteorder(">"), order="C", copy=False)
-    data = big.tobytes()
-    return _header(cards) + data + bytes(-len(data) % BLOCK)
-
-
-def _region_map(
-    values: np.ndarray, hdu: str, unit: str, keywords: list[tuple[str, Any]]
-) -> BinTable:
-    """Return the table of a map over a region: a row a bin of the slowest axis."""
-    from astropy.io import fits
-
-    rows = values.shape[0] if values.ndim else 1
-    cells = values.reshape(*(values.shape or (1,)), 1, 1)
-    columns = [Column("CHANNEL", np.arange(rows, dtype="i2")), Column("DATA", cells, unit)]
-    return bin_table(columns, fits.Header(keywords), hdu)
 
 
 def _write(parts: Iterator[bytes], target: Path, overwrite: bool, checksum: bool) -> None:

@@ -17,13 +17,12 @@ from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_hdus import FitsHDUs, open_hdus
 from xgamma.io.fits_tables import read_gti
+from xgamma.io.ogip_response import folded, read_bounds, read_exposure, read_response
 from xgamma.model import assemble, variable_attrs
 from xgamma.units import conversion
 
 __all__ = ["read_ogip"]
 
-# Energies of an RMF are often single precision: bounds agree within this part of a bin.
-EDGE_TOLERANCE = 1e-3
 NO_FILE = {"", "none", "none.fits"}
 
 
@@ -69,7 +68,7 @@ def read_ogip(
     table = _spectrum(file)
     header = table.header
     livetime = float(header.get("EXPOSURE", 1.0) or 1.0)
-    rmf = _response(file, _linked(file, header, "RESPFILE"))
+    rmf = read_response(file, _linked(file, header, "RESPFILE"))
     energy = _ebounds(file, rmf)
     counts = _counts(table, livetime)
     if counts.size != energy.size:
@@ -81,7 +80,7 @@ def read_ogip(
         raise MissingDataError(
             f"The header of {file.path} names neither ANCRFILE nor RESPFILE: a spectrum needs a response."
         )
-    exposure, true = _exposure(arf, rmf, livetime)
+    exposure, true = read_exposure(arf, rmf, livetime)
     scale = _column(table, "AREASCAL", counts.size)
     data = {
         "counts": xr.Variable("energy", counts, variable_attrs("counts")),
@@ -89,7 +88,7 @@ def read_ogip(
     }
     data |= _channel_flags(table)
     data |= _background(file, table, livetime, scale)
-    data |= _folded(exposure, livetime, rmf, scale, true)
+    data |= folded(exposure, livetime, rmf, scale, true)
     data |= read_gti(file) | _obs(header, livetime)
     coords: dict[str, Any] = energy.coords() | true.coords()
     frame = None
@@ -208,122 +207,14 @@ def _obs(header: dict[str, Any], livetime: float) -> dict[str, xr.Variable]:
     }
 
 
-def _bounds(table: Table, low: str, high: str, name: str) -> Axis:
-    lo, hi = (np.asarray(table.read(c), dtype=float) for c in (low, high))
-    units = str(table[low].unit or "keV")
-    if lo.size > 1 and lo[0] > lo[-1]:
-        raise AxisError(
-            f"The energies of {table.name} in {table.file.path} fall: sort its rows first."
-        )
-    # The first bin of an RMF often starts at zero, which has no logarithm.
-    interp = "log" if np.all(lo > 0) else "lin"
-    return Axis(name, lo, hi, units, interp)
-
-
 def _ebounds(file: FitsHDUs, rmf: dict[str, Any] | None) -> Axis:
     if "EBOUNDS" in file:
-        return _bounds(file["EBOUNDS"].table, "E_MIN", "E_MAX", "energy")
+        return read_bounds(file["EBOUNDS"].table, "E_MIN", "E_MAX", "energy")
     if rmf is not None and rmf["energy"] is not None:
         return rmf["energy"]
     raise MissingDataError(
         f"Neither {file.path} nor its RMF has an HDU 'EBOUNDS': the energies of the channels are unknown."
     )
-
-
-def _exposure(
-    arf: FitsHDUs | None, rmf: dict[str, Any] | None, livetime: float
-) -> tuple[np.ndarray, Axis]:
-    if arf is None:
-        assert rmf is not None
-        # Without an ARF the matrix is a full response, whose values are areas in cm2.
-        return np.full(rmf["true"].size, conversion("cm2", "m2") * livetime), rmf["true"]
-    table = arf["SPECRESP"].table
-    true = _bounds(table, "ENERG_LO", "ENERG_HI", "energy_true")
-    factor = conversion(str(table["SPECRESP"].unit or "cm2"), "m2")
-    area = np.asarray(table.read("SPECRESP"), dtype=float)
-    if rmf is not None:
-        _require_same(true, rmf["true"], arf.path)
-    return area * factor * livetime, true
-
-
-def _require_same(a: Axis, b: Axis, path: Path) -> None:
-    factor = conversion(b.units, a.units)
-    width = a.hi - a.lo
-    if a.size != b.size or np.any(np.abs(a.hi - b.hi * factor) > EDGE_TOLERANCE * width):
-        raise AxisError(f"The energies of the ARF {path} and of its RMF differ: they are no pair.")
-
-
-def _folded(
-    exposure: np.ndarray,
-    livetime: float,
-    rmf: dict[str, Any] | None,
-    scale: np.ndarray,
-    true: Axis,
-) -> dict[str, xr.Variable]:
-    """Return exposure and dispersion, with AREASCAL in the one it fits."""
-    uniform = bool(np.all(scale == scale[0]))
-    if uniform and scale[0] != 1:
-        exposure = exposure * scale[0]
-    attrs = variable_attrs("exposure", livetime=livetime)
-    data = {"exposure": xr.Variable("energy_true", exposure, attrs)}
-    if rmf is not None:
-        matrix = rmf["matrix"] if uniform else rmf["matrix"] * scale
-        data["edisp"] = xr.Variable(("energy_true", "energy"), matrix, variable_attrs("edisp"))
-    return data
-
-
-def _response(file: FitsHDUs, rmf: FitsHDUs | None) -> dict[str, Any] | None:
-    """Read a redistribution matrix: ``matrix`` (true, channel), ``true`` and ``energy``."""
-    if rmf is None:
-        return None
-    names = ("MATRIX", "SPECRESP MATRIX")
-    hdu = next((rmf[n] for n in names if n in rmf), None)
-    if hdu is None:
-        raise MissingDataError(f"The RMF {rmf.path} has no HDU 'MATRIX'.")
-    energy = _bounds(rmf["EBOUNDS"].table, "E_MIN", "E_MAX", "energy") if "EBOUNDS" in rmf else None
-    channels = int(hdu.header.get("DETCHANS") or (energy.size if energy else 0))
-    true = _bounds(hdu.table, "ENERG_LO", "ENERG_HI", "energy_true")
-    return {"matrix": read_matrix(hdu.table, channels), "true": true, "energy": energy}
-
-
-def read_matrix(table: Table, channels: int) -> np.ndarray:
-    """Return the full matrix of an RMF from its groups of channels.
-
-    Parameters
-    ----------
-    table : Table
-        HDU MATRIX, with the columns N_GRP, F_CHAN, N_CHAN and MATRIX.
-    channels : int
-        Number of channels.
-
-    Returns
-    -------
-    matrix : ndarray
-        Shape (rows, channels).
-
-    Raises
-    ------
-    AxisError
-        If a group ends beyond the last channel.
-    """
-    column = list(table.columns).index("F_CHAN") + 1
-    first = int(table.header.get(f"TLMIN{column}", 1))
-    n_grp, f_chan, n_chan, values = (table.read(c) for c in ("N_GRP", "F_CHAN", "N_CHAN", "MATRIX"))
-    dtype = np.asarray(values[0]).dtype if len(values) else np.dtype("f4")
-    matrix = np.zeros((len(n_grp), channels), dtype=dtype)
-    for row in range(len(n_grp)):
-        starts, sizes = (np.atleast_1d(v[row]).astype(int) for v in (f_chan, n_chan))
-        cell, used = np.atleast_1d(values[row]), 0
-        for start, size in zip(starts[: n_grp[row]], sizes[: n_grp[row]], strict=True):
-            low = start - first
-            if size and (low < 0 or low + size > channels):
-                raise AxisError(
-                    f"The RMF {table.file.path} has a group of channels {start} to {start + size - 1}, "
-                    f"but {channels} channels from {first}: its TLMIN{column} may be wrong."
-                )
-            matrix[row, low : low + size] = cell[used : used + size]
-            used += size
-    return matrix
 
 
 def group_channels(ds: xr.Dataset) -> xr.Dataset:

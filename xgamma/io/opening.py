@@ -1,0 +1,114 @@
+"""``xg.open``: datasets and collections from any file, told by its content."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.io.cf import restore
+from xgamma.io.storage import is_zarr, restore_tree
+from xgamma.model import MODEL_VERSION, validate
+
+__all__ = ["check_version", "open"]
+
+
+def open(path: str | os.PathLike[str], **kwargs: Any) -> Any:
+    """Open a dataset or a collection from NetCDF, Zarr or FITS, lazily.
+
+    Parameters
+    ----------
+    path : path-like
+        NetCDF file, Zarr store, or FITS file (a dataset, or OGIP spectrum).
+    **kwargs
+        Further arguments of `xarray.open_dataset` (``chunks={}`` for dask, say).
+
+    Returns
+    -------
+    data : Dataset or DataTree
+        With the frame index, checked against the data model. A file with groups gives a
+        DataTree.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file.
+    XGammaError
+        If the file is truncated or damaged, follows a later data model, or is of no kind known
+        here.
+
+    Examples
+    --------
+    >>> import tempfile, xgamma as xg
+    >>> ds = xg.create_map((0, 0), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ds.to_netcdf(Path(folder) / "bare.nc")
+    ...     xg.open(Path(folder) / "bare.nc").load().identical(ds)
+    True
+    """
+    place = Path(path)
+    if not place.exists():
+        raise MissingDataError(f"There is no file or folder '{place}': check the path.")
+    if place.is_dir():
+        if not is_zarr(place):
+            raise XGammaError(
+                f"The folder '{place}' is no Zarr store: open archives of runs with xg.open_store."
+            )
+        return _open_groups(place, "zarr", {"consolidated": False, **kwargs})
+    with place.open("rb") as stream:
+        head = stream.read(16)
+    if head.startswith((b"SIMPLE", b"\x1f\x8b")):
+        return _open_fits(place, kwargs)
+    if head.startswith((b"\x89HDF", b"CDF")):
+        return _open_groups(place, "netcdf4", kwargs)
+    raise XGammaError(
+        f"'{place}' is neither NetCDF, Zarr nor FITS: its first bytes are {head[:8]!r}; it may be damaged."
+    )
+
+
+def _open_groups(place: Path, engine: str, kwargs: dict[str, Any]) -> Any:
+    try:
+        tree = xr.open_datatree(place, engine=engine, **kwargs)
+    except (OSError, RuntimeError, KeyError, EOFError) as error:
+        raise XGammaError(
+            f"'{place}' cannot be read ({type(error).__name__}: {error}): it is truncated or damaged."
+        ) from None
+    for node in tree.subtree:
+        check_version(node.attrs, place)
+    if not tree.children:
+        return _checked(restore(tree.to_dataset()))
+    restored = restore_tree(tree)
+    for node in restored.subtree:
+        if "model_version" in node.attrs:
+            _checked(node.to_dataset())
+    return restored
+
+
+def _open_fits(place: Path, kwargs: dict[str, Any]) -> xr.Dataset:
+    from xgamma.io.fits import open_dataset
+    from xgamma.io.fits_hdus import open_hdus
+
+    names = {hdu.name for hdu in open_hdus(place).hdus}
+    if "SPECTRUM" in names:
+        from xgamma.io.ogip_read import read_ogip
+
+        return read_ogip(place)
+    ds = open_dataset(place)
+    return ds.chunk(kwargs["chunks"]) if kwargs.get("chunks") is not None else ds
+
+
+def check_version(attrs: Any, place: Path) -> None:
+    """Raise if a file follows a later data model than this one."""
+    version = attrs.get("model_version", MODEL_VERSION)
+    if int(version) > MODEL_VERSION:
+        raise XGammaError(
+            f"'{place}' follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
+        )
+
+
+def _checked(ds: xr.Dataset) -> xr.Dataset:
+    validate(ds)
+    return ds
