@@ -65,6 +65,12 @@ class _Shared:
         """Pixels in regions. See `xgamma.regions.region_mask`."""
         return regions.region_mask(self._obj, regions_, inside)
 
+    def boundary_mask(self, width: Any) -> xr.DataArray:
+        """Pixels farther than a margin from the edge. See `xgamma.datasets.smooth.boundary_mask`."""
+        from xgamma.datasets.smooth import boundary_mask
+
+        return boundary_mask(self._obj, width)
+
     def energy_mask(self, min: Any = None, max: Any = None, **kwargs: Any) -> xr.DataArray:
         """Energy bins in a range. See `xgamma.datasets.masks.energy_mask`."""
         return masks.energy_mask(self._obj, min, max, **kwargs)
@@ -503,6 +509,59 @@ class GammaDataArray(_Shared):
         return units.convert(self._obj, unit)
 
     # --- datasets (operations) ----------------------------------------------------------
+    def smooth(self, width: Any = "0.1 deg", kernel: str = "gauss") -> xr.DataArray:
+        """Smooth the map. See `xgamma.datasets.smooth.smooth`."""
+        from xgamma.datasets.smooth import smooth
+
+        return smooth(self._obj, width, kernel)
+
+    def convolve(self, kernel: Any) -> xr.DataArray:
+        """Convolve with a kernel of pixels. See `xgamma.datasets.smooth.convolve`."""
+        from xgamma.datasets.smooth import convolve
+
+        return convolve(self._obj, kernel)
+
+    def dilate(self, width: Any, kernel: str = "disk") -> xr.DataArray:
+        """Grow a mask. See `xgamma.datasets.smooth.dilate`."""
+        from xgamma.datasets.smooth import dilate
+
+        return dilate(self._obj, width, kernel)
+
+    def erode(self, width: Any, kernel: str = "disk") -> xr.DataArray:
+        """Shrink a mask. See `xgamma.datasets.smooth.erode`."""
+        from xgamma.datasets.smooth import erode
+
+        return erode(self._obj, width, kernel)
+
+    def radial_profile(self, center: Any, edges: Any, how: str = "sum") -> xr.DataArray:
+        """Sum over rings. See `xgamma.datasets.smooth.radial_profile`."""
+        from xgamma.datasets.smooth import radial_profile
+
+        return radial_profile(self._obj, center, edges, how)
+
+    def profile(self, edges: Any, along: str = "lon", how: str = "sum") -> xr.DataArray:
+        """Sum over strips. See `xgamma.datasets.smooth.profile`."""
+        from xgamma.datasets.smooth import profile
+
+        return profile(self._obj, edges, along, how)
+
+    def upsample(self, factor: int, preserve_counts: bool = True) -> xr.DataArray:
+        """Split pixels. See `xgamma.datasets.interp.upsample`."""
+        from xgamma.datasets.interp import upsample
+
+        return upsample(self._obj, factor, preserve_counts)
+
+    def interp_to(self, template: Any, preserve_counts: bool = False) -> xr.DataArray:
+        """Interpolate onto other pixels. See `xgamma.datasets.interp.interp_to`."""
+        from xgamma.datasets.interp import interp_to
+
+        return interp_to(self._obj, template, preserve_counts)
+
+    def reproject_to(self, template: Any, **kwargs: Any) -> xr.DataArray:
+        """Reproject onto other pixels. See `xgamma.datasets.interp.reproject_to`."""
+        from xgamma.datasets.interp import reproject_to
+
+        return reproject_to(self._obj, template, **kwargs)
 
     # --- io -----------------------------------------------------------------------------
     def to_fits(self, path: Any, **kwargs: Any) -> None:

@@ -1,0 +1,345 @@
+"""Smooth maps, grow and shrink masks, and average maps over rings and strips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.errors import AxisError, XGammaError
+from xgamma.numerics.convolve import disk_kernel, kernel_sum
+from xgamma.units import to_value
+
+__all__ = ["boundary_mask", "convolve", "dilate", "erode", "profile", "radial_profile", "smooth"]
+
+PIXELS = ("y", "x")
+
+
+def _over_pixels(
+    array: xr.DataArray, function: Callable[[np.ndarray], np.ndarray], dtype: Any
+) -> xr.DataArray:
+    """Apply a function of the last two axes to the pixels; dask-backed maps stay lazy."""
+    lazy = hasattr(array.data, "dask")
+    source = array.chunk(dict.fromkeys(PIXELS, -1)) if lazy else array
+    out = xr.apply_ufunc(
+        function,
+        source,
+        input_core_dims=[list(PIXELS)],
+        output_core_dims=[list(PIXELS)],
+        dask="parallelized",
+        output_dtypes=[dtype],
+    )
+    out = out.transpose(*array.dims)
+    out.attrs = dict(array.attrs)
+    return out
+
+
+def _require_pixels(array: xr.DataArray) -> None:
+    missing = [d for d in PIXELS if d not in array.dims]
+    if missing:
+        raise AxisError(f"{array.name or 'The array'} has no pixels along {missing[0]!r}.")
+
+
+def _pixels(array: xr.DataArray, width: Any, name: str) -> tuple[float, float]:
+    """Return an angle in pixels along y and x."""
+    _require_pixels(array)
+    angle = to_value(width, "deg", name)
+    if not 0 < angle < 180:
+        raise XGammaError(f"{name}={width!r} must be an angle between 0 and 180 deg.")
+    dx, dy = sky.pixel_scale(array)
+    return angle / dy, angle / dx
+
+
+def smooth(array: xr.DataArray, width: Any = "0.1 deg", kernel: str = "gauss") -> xr.DataArray:
+    """Smooth a map with a kernel of unit sum.
+
+    Parameters
+    ----------
+    array : DataArray
+        Map; other dimensions are smoothed bin by bin.
+    width : Quantity, str or float
+        Standard deviation of the Gaussian, radius of the disc, or side of the box; plain
+        numbers are degrees.
+    kernel : {"gauss", "disk", "box"}
+        Shape.
+
+    Returns
+    -------
+    array : DataArray
+        Same dims, float64; beyond the edge of the map there is nothing.
+
+    Raises
+    ------
+    XGammaError
+        For an unknown kernel or a width that is no angle.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "2 deg", "0.1 deg")
+    >>> point = ds.gamma.region_mask("icrs;circle(0.05, 0.05, 0.06)").astype(float)
+    >>> float(smooth(point, "0.2 deg").sum().round(6)) == float(point.sum())
+    True
+    """
+    from scipy import ndimage
+
+    size = _pixels(array, width, "width")
+    if kernel == "gauss":
+        return _over_pixels(
+            array,
+            lambda v: ndimage.gaussian_filter(
+                v.astype(float), (*[0.0] * (v.ndim - 2), *size), mode="constant"
+            ),
+            float,
+        )
+    if kernel == "disk":
+        weights = disk_kernel((size[1], size[0]))
+    elif kernel == "box":
+        weights = np.ones([2 * round((s - 1) / 2) + 1 for s in size])
+    else:
+        raise XGammaError(f"kernel={kernel!r} is not known: use 'gauss', 'disk' or 'box'.")
+    return convolve(array, weights / weights.sum())
+
+
+def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
+    """Convolve a map with a kernel of pixels.
+
+    Parameters
+    ----------
+    array : DataArray
+        Map; other dimensions are convolved bin by bin.
+    kernel : array_like
+        Weights, shape (odd, odd), on the pixels of the map.
+
+    Returns
+    -------
+    array : DataArray
+        Same dims, float64, same pixels; nothing beyond the edge.
+
+    Raises
+    ------
+    XGammaError
+        If the kernel has an even side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.1 deg")
+    >>> point = ds.gamma.region_mask("icrs;point(0.05, 0.05)").astype(float)
+    >>> float(convolve(point, np.ones((3, 3))).sum().round(9))
+    9.0
+    """
+    from scipy.signal import fftconvolve
+
+    _require_pixels(array)
+    weights = np.asarray(kernel, dtype=float)
+    if weights.ndim != 2 or any(n % 2 == 0 for n in weights.shape):
+        raise XGammaError(f"The kernel must have odd sides, not the shape {weights.shape}.")
+
+    def apply(values: np.ndarray) -> np.ndarray:
+        shaped = weights.reshape((1,) * (values.ndim - 2) + weights.shape)
+        return fftconvolve(values.astype(float), shaped, mode="same", axes=(-2, -1))
+
+    return _over_pixels(array, apply, float)
+
+
+def _structure(mask: xr.DataArray, width: Any, kernel: str) -> np.ndarray:
+    if mask.dtype != bool:
+        raise XGammaError(f"{mask.name or 'The array'} is not a mask: use .astype(bool).")
+    size = _pixels(mask, width, "width")
+    if kernel == "disk":
+        return disk_kernel((size[1], size[0]))
+    if kernel == "box":
+        return np.ones([2 * round(s) + 1 for s in size])
+    raise XGammaError(f"kernel={kernel!r} is not known: use 'disk' or 'box'.")
+
+
+def dilate(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray:
+    """Grow a mask by a margin.
+
+    Parameters
+    ----------
+    mask : DataArray
+        Map of booleans.
+    width : Quantity, str or float
+        Margin; plain numbers are degrees.
+    kernel : {"disk", "box"}
+        Shape of the margin.
+
+    Returns
+    -------
+    mask : DataArray
+        True within the margin of a True pixel.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.1 deg")
+    >>> point = ds.gamma.region_mask("icrs;point(0.05, 0.05)")
+    >>> int(dilate(point, "0.1 deg").sum())
+    5
+    """
+    structure = _structure(mask, width, kernel)
+    return _over_pixels(mask, lambda v: kernel_sum(v, [structure])[0] > 0, bool)
+
+
+def erode(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray:
+    """Shrink a mask by a margin; the edge of the map counts as outside.
+
+    Parameters
+    ----------
+    mask, width, kernel
+        As in `dilate`.
+
+    Returns
+    -------
+    mask : DataArray
+        True where the whole margin around a pixel is True.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.1 deg")
+    >>> int(erode(ds.gamma.separation((0, 0)) < 10, "0.1 deg").sum())
+    64
+    """
+    structure = _structure(mask, width, kernel)
+    total = int(structure.sum())
+    return _over_pixels(mask, lambda v: kernel_sum(v, [structure])[0] == total, bool)
+
+
+def boundary_mask(obj: Any, width: Any) -> xr.DataArray:
+    """Return which pixels lie farther than a margin from the edge of the map.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Map.
+    width : Quantity, str or float
+        Margin; plain numbers are degrees.
+
+    Returns
+    -------
+    mask : DataArray
+        Dims ``(y, x)``, bool.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> int(boundary_mask(xg.create_map((0, 0), "1 deg", "0.1 deg"), "0.2 deg").sum())
+    36
+    """
+    whole = sky.label_map(obj, np.ones([obj.sizes[d] for d in PIXELS], dtype=bool), False, "", "")
+    return erode(whole, width, kernel="box")
+
+
+def _binned(array: xr.DataArray, position: np.ndarray, edges: np.ndarray, how: str) -> np.ndarray:
+    """Sum or average the pixels of each bin of a position, last axis the bins."""
+    values = np.asarray(array.transpose(..., *PIXELS).values, dtype=float)
+    flat = values.reshape(*values.shape[:-2], -1)
+    number = np.searchsorted(edges, position.ravel(), side="right") - 1
+    good = (number >= 0) & (number < edges.size - 1)
+    sums = np.stack(
+        [flat[..., good & (number == i)].sum(axis=-1) for i in range(edges.size - 1)], -1
+    )
+    if how == "sum":
+        return sums
+    pixels = np.bincount(number[good], minlength=edges.size - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return sums / pixels
+
+
+def _profile(
+    array: xr.DataArray, position: np.ndarray, edges: Any, how: str, dim: str
+) -> xr.DataArray:
+    from xgamma.axes import axis_coords, axis_from_edges
+
+    if how not in {"sum", "mean"}:
+        raise XGammaError(f"how={how!r} is not known: use 'sum' or 'mean'.")
+    limits = np.atleast_1d(to_value(edges, "deg", "edges"))
+    axis = axis_from_edges(limits, dim, "deg")
+    values = _binned(array, position, limits, how)
+    rest = [d for d in array.dims if d not in PIXELS]
+    coords = {k: v for k, v in array.coords.items() if not set(v.dims) & set(PIXELS) and k != "wcs"}
+    return xr.DataArray(
+        values,
+        dims=(*rest, dim),
+        coords={**coords, **axis_coords(axis)},
+        attrs=array.attrs,
+        name=array.name,
+    )
+
+
+def radial_profile(array: xr.DataArray, center: Any, edges: Any, how: str = "sum") -> xr.DataArray:
+    """Sum or average a map over rings around a position.
+
+    Parameters
+    ----------
+    array : DataArray
+        Map; other dimensions stay.
+    center : SkyCoord, str or (lon, lat)
+        Centre of the rings.
+    edges : Quantity, str list or array_like
+        Radii; plain numbers are degrees.
+    how : {"sum", "mean"}
+        What to do with the pixels of a ring.
+
+    Returns
+    -------
+    profile : DataArray
+        Dims of the map without pixels, and ``offset``.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "2 deg", "0.1 deg")
+    >>> one = ds.gamma.separation((0, 0)) >= 0
+    >>> radial_profile(one, (0, 0), [0, 0.3, 0.6]).values
+    array([32., 80.])
+    """
+    distance = np.asarray(sky.separation(array, center).values)
+    return _profile(array, distance, edges, how, "offset")
+
+
+def profile(array: xr.DataArray, edges: Any, along: str = "lon", how: str = "sum") -> xr.DataArray:
+    """Sum or average a map over strips of longitude or latitude.
+
+    Parameters
+    ----------
+    array : DataArray
+        Map; other dimensions stay.
+    edges : Quantity or array_like
+        Edges of the strips in the frame of the map; plain numbers are degrees. Longitudes are
+        taken on the side of the edges, so -2 to 2 works.
+    along : {"lon", "lat"}
+        What the strips follow.
+    how : {"sum", "mean"}
+        What to do with the pixels of a strip.
+
+    Returns
+    -------
+    profile : DataArray
+        Dims of the map without pixels, and ``lon`` or ``lat``.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> ds = xg.create_map((0, 0), "2 deg", "0.1 deg")
+    >>> one = ds.gamma.separation((0, 0)) >= 0
+    >>> profile(one, [-1, 0, 1], "lon").values
+    array([200., 200.])
+    """
+    if along not in {"lon", "lat"}:
+        raise XGammaError(f"along={along!r} is not known: use 'lon' or 'lat'.")
+    lon, lat = sky.lonlat(array)
+    position = lat.values
+    if along == "lon":
+        limits = np.atleast_1d(to_value(edges, "deg", "edges"))
+        middle = 0.5 * (limits[0] + limits[-1])
+        position = (lon.values - middle + 180.0) % 360.0 - 180.0 + middle
+    return _profile(array, position, edges, how, along)
