@@ -20,6 +20,7 @@ __all__ = [
     "mask_image",
     "safe",
     "to_masked",
+    "under_mask",
 ]
 
 RECO = ("energy", "y", "x")
@@ -102,6 +103,15 @@ def mask_image(ds: xr.Dataset) -> xr.DataArray | None:
     return None if joined is None else joined.any("energy").rename("mask_image")
 
 
+def under_mask(ds: xr.Dataset, name: str, used: xr.Variable | None) -> xr.Variable:
+    """Return a variable with zero where a mask is False; chosen, so that NaN do not stay."""
+    variable = ds[name].variable
+    if used is None:
+        return variable
+    kept = variable.where(used, np.zeros((), variable.dtype)[()])
+    return xr.Variable(variable.dims, kept.transpose(*variable.dims).data, variable.attrs)
+
+
 def to_masked(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
     """Set counts, background and acceptances to zero outside the safe mask.
 
@@ -127,14 +137,7 @@ def to_masked(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
     array([0, 4])
     """
     used = safe(ds)
-    new = {}
-    for key in UNDER_MASK if used is not None else ():
-        if key in ds:
-            variable = ds[key].variable
-            kept = variable.where(used, np.zeros((), variable.dtype)[()])
-            new[key] = xr.Variable(
-                variable.dims, kept.transpose(*variable.dims).data, variable.attrs
-            )
+    new = {} if used is None else {k: under_mask(ds, k, used) for k in UNDER_MASK if k in ds}
     out = ds.assign(new)
     out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
     return out

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.datasets import masks
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model import ONOFF, kind, require, variable_attrs
 
@@ -25,11 +26,10 @@ def reco_dims(ds: xr.Dataset) -> tuple[str, ...]:
 
 def safe(ds: xr.Dataset) -> xr.Variable:
     """Return the safe mask, all True where there is none."""
+    used = masks.safe(ds)
+    if used is not None:
+        return used
     dims = reco_dims(ds)
-    if "mask_safe" in ds:
-        mask = ds["mask_safe"].variable
-        missing = {d: ds.sizes[d] for d in dims if d not in mask.dims}
-        return mask.set_dims({**missing, **dict(mask.sizes)}).transpose(*dims)
     return xr.Variable(dims, np.ones([ds.sizes[d] for d in dims], dtype=bool))
 
 

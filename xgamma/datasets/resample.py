@@ -10,7 +10,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import edges, units_of
 from xgamma.datasets.grouping import group_axis, group_edges, group_variable, mean_weighted
-from xgamma.datasets.masks import coarse_mask, safe
+from xgamma.datasets.masks import coarse_mask, safe, under_mask
 from xgamma.errors import AxisError
 from xgamma.schema import ONOFF
 from xgamma.units import to_value
@@ -20,15 +20,6 @@ __all__ = ["downsample", "resample_energy", "to_image"]
 SUMMED = ("counts", "background", "counts_off", "acceptance")
 MASKS = ("mask_safe", "mask_fit")
 PIXELS = ("y", "x")
-
-
-def _masked(ds: xr.Dataset, name: str, mask: xr.Variable | None) -> xr.Variable:
-    """Return a variable with zero where its mask is False; chosen, so that NaN do not stay."""
-    variable = ds[name].variable
-    if mask is None:
-        return variable
-    kept = variable.where(mask, np.zeros((), variable.dtype)[()])
-    return xr.Variable(variable.dims, kept.transpose(*variable.dims).data, variable.attrs)
 
 
 def _off_acceptance(new: dict[str, xr.Variable], alpha_off: xr.Variable | None) -> None:
@@ -61,7 +52,7 @@ def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
     new: dict[str, xr.Variable] = {}
     for name in (*SUMMED, "acceptance_off"):
         if name in ds:
-            new[name] = group_variable(_masked(ds, name, mask), "energy", numbers, "sum")
+            new[name] = group_variable(under_mask(ds, name, mask), "energy", numbers, "sum")
     alpha_off = _background_of_off(ds, mask)
     if alpha_off is not None:
         _off_acceptance(new, group_variable(alpha_off, "energy", numbers, "sum"))
@@ -69,7 +60,7 @@ def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
         if name in ds:
             new[name] = group_variable(ds[name].variable, "energy", numbers, "any")
     if "edisp" in ds and "energy" in ds["edisp"].dims:
-        dispersion = _masked(ds, "edisp", coarse_mask(ds))
+        dispersion = under_mask(ds, "edisp", coarse_mask(ds))
         new["edisp"] = group_variable(dispersion, "energy", numbers, "sum")
     for name in ("counts_sum", "background_sum", "counts_off_sum"):
         if name in ds and "energy" in ds[name].dims:
@@ -194,7 +185,7 @@ def _pixels(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
 
     for key in (*SUMMED, "acceptance_off"):
         if key in ds:
-            new[key] = blocks(_masked(ds, key, mask), "sum")
+            new[key] = blocks(under_mask(ds, key, mask), "sum")
     alpha_off = _background_of_off(ds, mask)
     if alpha_off is not None:
         _off_acceptance(new, blocks(alpha_off, "sum"))
