@@ -287,6 +287,8 @@ class Mosaic:
                 self.dims[name], self.attrs[name] = other.dims[name], other.attrs[name]
             elif values.dtype == bool:
                 self.sums[name] |= values
+            elif np.can_cast(values.dtype, self.sums[name].dtype, "same_kind"):
+                self.sums[name] += values
             else:
                 self.sums[name] = self.sums[name] + values
         self.onoff.merge(other.onoff)

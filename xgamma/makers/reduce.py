@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +19,8 @@ from xgamma.errors import OutsideError, XGammaError, XGammaWarning
 from xgamma.makers.fill import SELECTION, fill
 from xgamma.makers.parallel import default_workers, in_order
 from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
+from xgamma.scale.fold import Job
+from xgamma.scale.run import progress_bar
 from xgamma.units import to_value
 
 __all__ = ["BACKGROUND_METHODS", "background_method", "reduce", "reduce_one"]
@@ -107,18 +109,6 @@ def reduce_one(
     return ds
 
 
-def _progress(runs: Iterable[Any], total: int | None, wanted: bool | None) -> Iterator[Any]:
-    """Wrap the loop in a bar where somebody looks: a terminal or a notebook."""
-    notebook = "ipykernel" in sys.modules
-    if wanted is None:
-        wanted = notebook or sys.stderr.isatty()
-    if not wanted:
-        return iter(runs)
-    from tqdm.auto import tqdm
-
-    return iter(tqdm(runs, total=total, desc="reduce", unit="run"))
-
-
 def _length(runs: Any) -> int | None:
     try:
         return len(runs)
@@ -152,6 +142,8 @@ def reduce(
     progress: bool | None = None,
     name: str | None = None,
     workers: int | None = None,
+    scheduler: Any = None,
+    resume: str | os.PathLike[str] | bool | None = None,
     **fill_options: Any,
 ) -> Any:
     """Reduce observations into one stacked dataset, or one dataset each.
@@ -183,7 +175,16 @@ def reduce(
     name : str, optional
         Name of the result.
     workers : int, optional
-        Threads that work on runs; two (or one, on one processor) when absent.
+        Threads or processes that work on runs; two (or one, on one processor) when absent.
+    scheduler : {None, "threads", "processes"}, Executor or distributed.Client, optional
+        Where runs are reduced: threads of this process when absent, processes of this machine,
+        any `concurrent.futures.Executor`, or a dask cluster. Processes and clusters add up
+        some runs each, then the partial sums, in an order that timing does not change: counts
+        equal those of threads exactly, other maps to the rounding of double precision.
+    resume : path-like or True, optional
+        Folder that keeps the sum of what is done (Zarr, written after each task): a session
+        that starts again with the same template and options goes on from there. With True, a
+        folder in the working directory named after these.
     **fill_options
         Further options of `fill`.
 
@@ -222,13 +223,35 @@ def reduce(
         "background": background,
         "fill_options": fill_options,
     }
-    threads = default_workers() if workers is None else workers
-    datasets = reduce_each(observations, into, options, errors, progress, threads)
+    datasets: Iterable[xr.Dataset]
+    if resume and not stack:
+        raise XGammaError("resume keeps a sum: with stack=False, reduce the missing runs only.")
+    if not resume and (scheduler is None or _is_threads(scheduler)):
+        threads = default_workers() if workers is None else workers
+        datasets = reduce_each(observations, into, options, errors, progress, threads)
+    elif stack:
+        from xgamma.scale.run import reduce_mosaic
+
+        job = Job(into, options, errors)
+        return _result(reduce_mosaic(observations, job, scheduler, workers, resume, progress), name)
+    else:
+        from xgamma.scale.run import reduce_datasets
+
+        job = Job(into, options, errors, stack=False)
+        datasets = reduce_datasets(observations, job, scheduler, workers, progress)
     if not stack:
         return collect(datasets, name)
     mosaic = Mosaic(into)
     for ds in datasets:
         mosaic.add(ds)
+    return _result(mosaic, name)
+
+
+def _is_threads(scheduler: Any) -> bool:
+    return isinstance(scheduler, str) and scheduler == "threads"
+
+
+def _result(mosaic: Mosaic, name: str | None) -> xr.Dataset:
     if not mosaic.count:
         raise XGammaError(
             "No run was reduced: the list is empty, or every run failed or missed the map."
@@ -270,19 +293,38 @@ def reduce_each(
         results = ((run, partial(work, run)) for run in runs)
     else:
         results = in_order(work, runs, workers)
-    for run, result in _progress(results, _length(runs), progress):
-        try:
-            ds = result()
-        except Exception as error:
-            report(run if runs is not observations else observation.obs_id(run), error, errors)
-            continue
-        yield ds
+    with progress_bar(_length(runs), progress) as advance:
+        for run, result in results:
+            try:
+                ds = result()
+            except Exception as error:
+                report(run if runs is not observations else observation.obs_id(run), error, errors)
+                continue
+            finally:
+                advance(1)
+            yield ds
 
 
-def report(obs_id: Any, error: Exception, errors: str) -> None:
+def report(obs_id: Any, error: Exception, errors: str, trace: str = "") -> None:
     """Raise or warn about a run that failed, naming it.
 
     A run whose field misses the map is left out with a warning in either case.
+
+    Parameters
+    ----------
+    obs_id : int or str
+        The run.
+    error : Exception
+        Why.
+    errors : {"raise", "warn"}
+        What to do.
+    trace : str
+        The traceback where the error comes from another process.
+
+    Raises
+    ------
+    XGammaError
+        With "raise"; the traceback of another process is a note on it.
     """
     named = f"Run {obs_id}"
     text = str(error) if str(error).startswith(named) else f"{named}: {error}"
@@ -290,10 +332,11 @@ def report(obs_id: Any, error: Exception, errors: str) -> None:
         warnings.warn(f"{text} It is left out.", XGammaWarning, stacklevel=2)
         return
     if errors == "raise":
-        if isinstance(error, XGammaError):
-            raise type(error)(text) from error
-        raise XGammaError(f"{text} ({type(error).__name__})") from error
-    where = (
-        "" if isinstance(error, XGammaError) else f"\n{''.join(traceback.format_exception(error))}"
-    )
+        known = isinstance(error, XGammaError)
+        raised = type(error)(text) if known else XGammaError(f"{text} ({type(error).__name__})")
+        if trace:
+            raised.add_note(f"In the worker:\n{trace}")
+        raise raised from error
+    where = trace or "".join(traceback.format_exception(error))
+    where = "" if isinstance(error, XGammaError) else f"\n{where}"
     warnings.warn(f"{text} The run is left out.{where}", XGammaWarning, stacklevel=2)

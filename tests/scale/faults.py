@@ -1,0 +1,54 @@
+"""Background methods that fail, to be sent to workers."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Kill the worker that reduces a run, once if there is a marker file to make."""
+
+    run: int
+    marker: Path | None = None
+
+    def __call__(self, ds, obs):
+        if int(ds.attrs["name"]) == self.run and not (self.marker and self.marker.exists()):
+            if self.marker:
+                self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return ds
+
+
+@dataclass(frozen=True)
+class Fail:
+    """Fail on a run, always or only the first time."""
+
+    run: int
+    marker: Path | None = None
+
+    def __call__(self, ds, obs):
+        if int(ds.attrs["name"]) == self.run and not (self.marker and self.marker.exists()):
+            if self.marker:
+                self.marker.touch()
+            raise OSError("the disk is on fire")
+        return ds
+
+
+class Interrupted(BaseException):
+    """What a user who leaves raises."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Leave when a run comes up for the first time, as a session that ends does."""
+
+    run: int
+    marker: Path
+
+    def __call__(self, ds, obs):
+        if int(ds.attrs["name"]) == self.run and not self.marker.exists():
+            self.marker.touch()
+            raise Interrupted
+        return ds

@@ -1,0 +1,1 @@
+"""Reduce many runs: on processes, on clusters, in pieces, larger than memory."""

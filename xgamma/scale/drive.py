@@ -1,0 +1,111 @@
+"""Hand out tasks a few at a time, take their results in order, survive workers that die."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from xgamma.errors import XGammaError
+from xgamma.scale.fold import Failure, Job, Partial
+from xgamma.scale.pools import Pool
+from xgamma.scale.runs import Runs, split
+
+__all__ = ["drive", "settle"]
+
+DIED = (
+    "the worker that reduced it died twice (killed, or out of memory): use fewer workers, "
+    "or more memory"
+)
+
+
+def drive(
+    pool: Pool, job: Job, runs: Runs, positions: list[int], most: int
+) -> Iterator[tuple[Any, Partial]]:
+    """Yield the finished tasks in the order of the runs.
+
+    Twice as many tasks as workers are under way or waiting, whatever the number of runs. When a
+    worker dies, the tasks that were under way run again, one at a time until the guilty one is
+    found, that one run by run, so that the error names the run.
+
+    Parameters
+    ----------
+    pool : Pool
+        Where tasks run.
+    job : Job
+        What to do.
+    runs : Runs
+        All of them.
+    positions : list of int
+        Those to reduce.
+    most : int
+        About the largest number of runs in a task.
+
+    Yields
+    ------
+    handle : object
+        Of the pool.
+    partial : Partial
+        What the task did.
+    """
+    todo = deque(split(positions, pool.workers, most))
+    flying: deque[tuple[list[int], Any]] = deque()
+    suspects, strikes = 0, 0
+    try:
+        while todo or flying:
+            while todo and len(flying) < (1 if suspects else 2 * pool.workers):
+                part = todo.popleft()
+                flying.append((part, _submitted(pool, job, runs, part)))
+            part, handle = flying[0]
+            try:
+                partial = pool.result(handle)
+            except Exception as error:
+                if not pool.died(error):
+                    raise _explained(error) from error
+                lost = [lost_part for lost_part, _ in flying]
+                alone = len(lost) == 1
+                pool.cancel([h for _, h in flying])
+                flying.clear()
+                pool.recover()
+                suspects = max(suspects, len(lost))
+                strikes = strikes + 1 if alone else 0
+                if alone and len(part) > 1:
+                    lost, suspects, strikes = [[p] for p in part], suspects + len(part) - 1, 0
+                elif strikes == 2:
+                    strikes, suspects = 0, suspects - 1
+                    label = runs.label(part[0])
+                    yield None, Partial(failures=[Failure(part[0], label, XGammaError(DIED), "")])
+                    continue
+                todo.extendleft(reversed(lost))
+                continue
+            flying.popleft()
+            suspects, strikes = max(suspects - 1, 0), 0
+            yield handle, partial
+    finally:
+        pool.cancel([handle for _, handle in flying])
+
+
+def _explained(error: Exception) -> Exception:
+    """Return the error of a task itself, with the mend where it could not be sent."""
+    if isinstance(error, pickle.PicklingError) or "pickle" in str(error):
+        return XGammaError(
+            f"The options cannot be sent to another process ({error}): define the functions among them in a module, or use scheduler='threads'."
+        )
+    return error
+
+
+def _submitted(pool: Pool, job: Job, runs: Runs, part: list[int]) -> Any:
+    return pool.submit(job, runs.part(part), part)
+
+
+def settle(
+    partial: Partial, job: Job, report: Callable[[Any, Exception, str, str], None]
+) -> Partial:
+    """Give the warnings of a task here, and report its failures."""
+    for text, category in partial.warnings:
+        warnings.warn(text, category, stacklevel=2)
+    for failure in partial.failures:
+        report(failure.label, failure.error, job.errors, failure.trace)
+    return partial
