@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
 from tests.runs import CRAB, POINTING, responses, simulated, template
@@ -279,3 +279,22 @@ def test_spectrum(run):
     far = ds.gamma.safe_mask(run, methods=["offset-max"], offset_max="0.3 deg")
     assert not far.mask_safe.any()
     assert edges(got, "energy").size == 7
+
+
+def test_thresholds_fold_through_the_dispersion():
+    # 3708: thresholds are true energies and cut reconstructed ones, silently.
+    from xgamma.makers.safe_mask import folded_energy
+
+    def shifted(energy_true, migra, offset):
+        return np.exp(-0.5 * ((migra - 1.5) / 0.05) ** 2)
+
+    obs = simulated(responses(edisp=shifted))
+    assert_allclose(folded_energy(obs, 1.0, 0.5), 1.5, rtol=1e-3)
+    ds = template(energy=xg.energy_axis_from_edges([0.1, 1.0, 1.2, 2.0, 10])).gamma.fill(
+        obs, select=["exposure"]
+    )
+    obs["aeff"].attrs["LO_THRES"] = 1.0
+    plain = ds.gamma.safe_mask(obs, methods=["aeff-default"])
+    folded = ds.gamma.safe_mask(obs, methods=["aeff-default"], fold=True)
+    first = [int(m.mask_safe.any(("y", "x")).values.argmax()) for m in (plain, folded)]
+    assert first == [1, 3]

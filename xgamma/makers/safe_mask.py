@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from xgamma.units import to_value
 
 __all__ = ["METHODS", "safe_mask"]
 
+# From a threshold in true energy to one in reconstructed energy, both in TeV.
+Fold = Callable[[float], float]
 METHODS = ("aeff-default", "aeff-max", "edisp-bias", "offset-max", "bkg-peak")
 TINY = float(np.finfo(np.float32).tiny)
 
@@ -71,7 +74,30 @@ def _radius(offset_max: Any) -> float:
     return float(radius)
 
 
-def _aeff_default(ds: xr.Dataset, obs: xr.DataTree) -> xr.Variable:
+def folded_energy(obs: xr.DataTree, energy_true: float, offset: float) -> float:
+    """Return the mean reconstructed energy of a true energy, through the run's dispersion.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Run.
+    energy_true, offset : float
+        TeV, degrees.
+
+    Returns
+    -------
+    energy : float
+        TeV; the true energy where the response is empty.
+    """
+    edisp = response(obs, "edisp")
+    density = evaluate(edisp, "edisp", energy_true=energy_true, offset=offset)
+    weight = density.values * np.diff(grid_edges(edisp, "migra"))
+    if not weight.sum() > 0:
+        return energy_true
+    return energy_true * float((weight * grid_axis(edisp, "migra").nodes).sum() / weight.sum())
+
+
+def _aeff_default(ds: xr.Dataset, obs: xr.DataTree, fold: Fold) -> xr.Variable:
     attrs = response(obs, "aeff").attrs
     limits: list[float | None] = []
     for key, word in (("LO_THRES", "lower"), ("HI_THRES", "upper")):
@@ -83,7 +109,7 @@ def _aeff_default(ds: xr.Dataset, obs: xr.DataTree) -> xr.Variable:
                 stacklevel=4,
             )
             value = None
-        limits.append(None if value is None else float(value))
+        limits.append(None if value is None else fold(float(value)))
     return _energy_range(ds, *limits)
 
 
@@ -166,21 +192,21 @@ def first_crossing(x: np.ndarray, y: np.ndarray, level: float, rising: bool) -> 
 
 
 def _aeff_max(
-    ds: xr.Dataset, obs: Any, percent: float, where: dict[str, Any], irfs: str
+    ds: xr.Dataset, obs: Any, percent: float, where: dict[str, Any], irfs: str, fold: Fold
 ) -> xr.Variable:
     if irfs == "DL3":
         aeff = response(obs, "aeff")
         energies = grid_edges(aeff, "energy_true")
         area = evaluate(aeff, "aeff", energy_true=energies, offset=_offset_of(obs, **where)).values
         good = energies[area > percent / 100.0 * area.max()]
-        return _energy_range(ds, float(good.min()) if good.size else np.inf)
+        return _energy_range(ds, fold(float(good.min())) if good.size else np.inf)
     area = at_position(ds, "exposure", _position_of(ds, obs, **where))
     if not (area > 0).any():
         return _nothing_safe(ds, "exposure")
     energies = centers_in(ds, "energy_true", "TeV")
     first = int(np.argmax(area > 0))
     threshold = first_crossing(energies[first:], area[first:], percent / 100 * area.max(), True)
-    return _energy_range(ds, energies[first] if np.isnan(threshold) else threshold)
+    return _energy_range(ds, fold(float(energies[first]) if np.isnan(threshold) else threshold))
 
 
 def bias_energy(
@@ -290,6 +316,7 @@ def safe_mask(
     fixed_offset: Any = None,
     offset_max: Any = "3 deg",
     irfs: str = "DL4",
+    fold: bool = False,
 ) -> xr.Dataset:
     """Find the safe data range of a run; several methods combine with AND.
 
@@ -316,6 +343,9 @@ def safe_mask(
         Largest offset; plain numbers are degrees.
     irfs : {"DL4", "DL3"}
         Whether to look at the filled maps or at the run's responses.
+    fold : bool
+        Turn the thresholds of the effective area, which are true energies, into mean
+        reconstructed ones through the run's energy dispersion.
 
     Returns
     -------
@@ -335,6 +365,7 @@ def safe_mask(
     -----
     Thresholds from ``"aeff-default"`` and ``"aeff-max"`` are true energies, and cut
     reconstructed energy, as is the custom: near the threshold the two differ by the bias.
+    ``fold=True`` takes that into account.
 
     Examples
     --------
@@ -353,6 +384,11 @@ def safe_mask(
         else to_value(fixed_offset, "deg", "fixed_offset"),
     }
     names = _check(methods, obs, where, irfs)
+    to_reco: Fold = float
+    if fold:
+        if obs is None:
+            raise MissingDataError("fold=True needs the observation: safe_mask(obs, ...).")
+        to_reco = partial(folded_energy, obs, offset=_offset_of(obs, **where))
     parts: list[xr.Variable | None] = [
         ds["mask_safe"].variable if "mask_safe" in ds else None,
         _background_valid(ds),
@@ -363,9 +399,9 @@ def safe_mask(
             parts.append(_offset_max(ds, obs, _radius(offset_max)))
         elif name == "aeff-default":
             assert obs is not None
-            parts.append(_aeff_default(ds, obs))
+            parts.append(_aeff_default(ds, obs, to_reco))
         elif name == "aeff-max":
-            parts.append(_aeff_max(ds, obs, aeff_percent, where, irfs))
+            parts.append(_aeff_max(ds, obs, aeff_percent, where, irfs, to_reco))
         elif name == "edisp-bias":
             parts.append(_edisp_bias(ds, obs, bias_percent, where, irfs))
         else:
