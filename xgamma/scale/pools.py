@@ -20,6 +20,7 @@ from xgamma.errors import XGammaError
 from xgamma.makers.parallel import default_workers
 from xgamma.scale.fold import Job, Partial, extend, fold, merge, summary
 from xgamma.scale.runs import Runs
+from xgamma.scale.transport import Exchange, fold_to_file
 
 __all__ = ["Cluster", "Pool", "Processes", "pool_for"]
 
@@ -81,23 +82,28 @@ class Processes:
     def __init__(self, workers: int, executor: Executor | None = None):
         self.workers = workers
         self.mine = executor is None
+        self.exchange = Exchange() if self.mine else None
         self.executor = executor or self._started()
 
     def _started(self) -> Executor:
         return ProcessPoolExecutor(self.workers, mp_context=_context())
 
-    def submit(self, job: Job, runs: Runs, positions: list[int]) -> Future[Partial]:
+    def submit(self, job: Job, runs: Runs, positions: list[int]) -> Future[Any]:
         """Start `fold` in a process; a pool that is broken already says so in the result."""
         try:
-            return self.executor.submit(fold, job, runs, positions)
+            if self.exchange is None:
+                return self.executor.submit(fold, job, runs, positions)
+            folder = self.exchange.folder
+            return self.executor.submit(fold_to_file, folder, job, runs, positions)
         except BrokenExecutor as error:
-            future: Future[Partial] = Future()
+            future: Future[Any] = Future()
             future.set_exception(error)
             return future
 
-    def result(self, handle: Future[Partial]) -> Partial:
+    def result(self, handle: Future[Any]) -> Partial:
         """Return the sum, sent here."""
-        return handle.result()
+        value = handle.result()
+        return value if self.exchange is None else self.exchange.read(value)
 
     def died(self, error: BaseException) -> bool:
         """Tell whether a process is gone: all the tasks of its pool are lost."""
@@ -127,8 +133,9 @@ class Processes:
 
     def close(self) -> None:
         """End the processes, unless they are the caller's."""
-        if self.mine:
+        if self.exchange is not None:
             self.executor.shutdown(wait=True, cancel_futures=True)
+            self.exchange.close()
 
 
 def _context() -> Any:
