@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from xgamma import __version__
 from xgamma.errors import XGammaError
 
 __all__ = ["main", "parser"]
+
+EPILOG = """\
+examples:
+  xgamma demo --out demo                   simulate, reduce and draw, to see how it looks
+  xgamma config --example > crab.yaml      start a configuration ...
+  xgamma reduce crab.yaml                  ... and run it
+  xgamma info crab.nc                      what a file or an archive of runs holds
+  xgamma plot crab.nc --out crab.png       draw it
+  xgamma convert crab.nc crab.fits.gz      change the format
+  xgamma stack night-*.nc --out year.nc    add datasets up
+
+exit status: 0 when all is well, 1 after an error in data or files (one sentence says which),
+2 when the command is not understood.
+"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,46 +40,204 @@ def parser() -> argparse.ArgumentParser:
     3
     """
     top = argparse.ArgumentParser(
-        prog="xgamma", description="Gamma-ray astronomy on xarray: DL3 runs in, labelled maps out."
+        prog="xgamma",
+        description="Gamma-ray astronomy on xarray: DL3 runs in, labelled maps out.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"xgamma {__version__}")
+    top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_demo(commands)
-    _add_convert(commands)
+    for add in (_demo, _config, _reduce, _info, _validate, _plot, _convert, _stack):
+        add(commands)
     return top
 
 
-def _add_demo(commands: argparse._SubParsersAction) -> None:
+def _command(
+    commands: Any, name: str, text: str, run: Callable[[argparse.Namespace], int | None], more: str
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=f"{text.capitalize()}. {more}"
+    )
+    # Also understood after the command; absent there, it leaves what was given before.
+    command.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _output(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--out", type=Path, required=True, help=text)
+    command.add_argument("--overwrite", action="store_true", help="replace an existing file")
+
+
+def _demo(commands: Any) -> None:
+    def run(arguments: argparse.Namespace) -> None:
+        from xgamma.demo import run_demo
+
+        run_demo(arguments.out, seed=arguments.seed, quiet=arguments.quiet)
+
     text = "simulate four runs on a Crab-like source, reduce them, draw the excess"
-    command = commands.add_parser("demo", help=text, description=f"{text.capitalize()}.")
+    command = _command(commands, "demo", text, run, "Needs no data and no network.")
     command.add_argument(
         "--out", type=Path, default=Path("xgamma-demo"), help="folder for the results (%(default)s)"
     )
     command.add_argument("--seed", type=int, default=0, help="seed of the simulation (%(default)s)")
     command.add_argument("--quiet", action="store_true", help="print nothing")
-    command.set_defaults(run=_demo)
 
 
-def _demo(arguments: argparse.Namespace) -> None:
-    from xgamma.demo import run_demo
+def _config(commands: Any) -> None:
+    def run(arguments: argparse.Namespace) -> None:
+        from xgamma.config import example, load_config
 
-    run_demo(arguments.out, seed=arguments.seed, quiet=arguments.quiet)
+        if arguments.example:
+            print(example(), end="")
+        else:
+            load_config(arguments.check)
+            print(f"{arguments.check}: all is well")
+
+    text = "print an example of a configuration, or check one"
+    command = _command(commands, "config", text, run, "The file says what xgamma reduce does.")
+    one = command.add_mutually_exclusive_group(required=True)
+    one.add_argument("--example", action="store_true", help="print a commented example")
+    one.add_argument("--check", type=Path, metavar="FILE", help="check a file, and do nothing")
 
 
-def _add_convert(commands: argparse._SubParsersAction) -> None:
+def _reduce(commands: Any) -> None:
+    def run(arguments: argparse.Namespace) -> None:
+        from xgamma.config import load_config, reduce_config
+
+        result = reduce_config(arguments.config, False if arguments.quiet else None)
+        if not arguments.quiet:
+            if hasattr(result, "data_vars") and not hasattr(result, "children"):
+                print(result.gamma.info())
+            for output in load_config(arguments.config).outputs:
+                print(f"Written: {output.path}")
+
+    text = "reduce runs to maps or spectra as a configuration file says"
+    more = "The product records the file, the versions and the checksums of the runs."
+    command = _command(commands, "reduce", text, run, more)
+    command.add_argument("config", type=Path, help="YAML file; xgamma config --example prints one")
+    command.add_argument("--quiet", action="store_true", help="print nothing, show no bar")
+
+
+def _info(commands: Any) -> None:
+    def run(arguments: argparse.Namespace) -> None:
+        data = _opened(arguments.file)
+        if hasattr(data, "obs_ids"):
+            print(repr(data))
+        elif hasattr(data, "children"):
+            for name, node in data.children.items():
+                print(f"{name}: {dict(node.sizes)}")
+        else:
+            print(data.gamma.info())
+
+    text = "say what a dataset, a collection or an archive of runs holds"
+    command = _command(commands, "info", text, run, "Reads what it needs only.")
+    command.add_argument("file", type=Path, help="NetCDF, Zarr, FITS or OGIP; folder of runs")
+
+
+def _validate(commands: Any) -> None:
+    def run(arguments: argparse.Namespace) -> int:
+        from xgamma.model import validate
+
+        data = _opened(arguments.file)
+        parts = {"": data}
+        if hasattr(data, "obs_ids"):
+            raise XGammaError(f"'{arguments.file}' is an archive of runs: validate takes datasets.")
+        if hasattr(data, "children"):
+            parts = {f"{name}: ": node.to_dataset() for name, node in data.children.items()}
+        issues = [
+            f"{name}{issue}" for name, ds in parts.items() for issue in validate(ds, "return")
+        ]
+        print("\n".join(issues) or f"{arguments.file}: all is well")
+        return 1 if issues else 0
+
+    text = "check a dataset against the data model"
+    command = _command(commands, "validate", text, run, "Exits with 1 if anything is wrong.")
+    command.add_argument("file", type=Path, help="NetCDF, Zarr, FITS or OGIP")
+
+
+def _plot(commands: Any) -> None:
+    def run(arguments: argparse.Namespace) -> None:
+        from xgamma.io.atomic import atomic_path
+
+        os.environ.setdefault("MPLBACKEND", "Agg")
+        data = _opened(arguments.file)
+        if not hasattr(data, "data_vars") or hasattr(data, "children"):
+            raise XGammaError(
+                f"'{arguments.file}' holds several datasets: draw a file with one of them."
+            )
+        try:
+            figure = data.gamma.peek()
+        except ImportError:
+            raise XGammaError(
+                "Drawing needs matplotlib: install it with pip install 'xgamma[plot]'."
+            ) from None
+        with atomic_path(arguments.out, arguments.overwrite) as temporary:
+            figure.savefig(temporary, dpi=arguments.dpi)
+
+    text = "draw counts, excess, exposure and spectrum of a dataset"
+    command = _command(commands, "plot", text, run, "The ending of the picture says its format.")
+    command.add_argument("file", type=Path, help="NetCDF, Zarr, FITS or OGIP")
+    _output(command, "picture: .png, .pdf or .svg")
+    command.add_argument("--dpi", type=int, default=120, help="dots per inch (%(default)s)")
+
+
+def _convert(commands: Any) -> None:
+    def run(arguments: argparse.Namespace) -> None:
+        from xgamma.io.convert import convert
+
+        convert(arguments.source, arguments.target, arguments.overwrite, not arguments.quiet)
+
     text = "convert datasets and archives of runs between FITS, NetCDF and Zarr"
-    command = commands.add_parser("convert", help=text, description=f"{text.capitalize()}.")
+    command = _command(commands, "convert", text, run, "Nothing is lost on the way.")
     command.add_argument("source", type=Path, help="file, Zarr store or folder of runs")
     command.add_argument("target", type=Path, help="ends in .nc, .zarr, .fits or .fits.gz")
     command.add_argument("--overwrite", action="store_true", help="replace an existing target")
     command.add_argument("--quiet", action="store_true", help="show no bar")
-    command.set_defaults(run=_convert)
 
 
-def _convert(arguments: argparse.Namespace) -> None:
-    from xgamma.io.convert import convert
+def _stack(commands: Any) -> None:
+    def run(arguments: argparse.Namespace) -> None:
+        from xgamma.scale.files import stack_files
 
-    convert(arguments.source, arguments.target, arguments.overwrite, not arguments.quiet)
+        ds = stack_files(arguments.files, arguments.out, arguments.overwrite)
+        if not arguments.quiet:
+            print(ds.gamma.info())
+
+    text = "add datasets up into one that covers them all"
+    more = "One file is read after the other, so hundreds need the memory of one and the sum."
+    command = _command(commands, "stack", text, run, more)
+    command.add_argument("files", type=Path, nargs="+", help="datasets on one frame and axes")
+    _output(command, "ends in .nc, .zarr, .fits or .fits.gz")
+    command.add_argument("--quiet", action="store_true", help="print nothing")
+
+
+def _opened(path: Path) -> Any:
+    """Return the dataset, collection or store at a path."""
+    from xgamma.io.archive import is_archive
+    from xgamma.io.opening import open as open_any
+    from xgamma.io.storage import is_zarr
+
+    if path.is_dir() and (is_archive(path) or not is_zarr(path)):
+        from xgamma.dl3.store import open_store
+
+        return open_store(path)
+    return open_any(path)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print warnings as sentences: a user of the command line has no use for lines of code."""
+
+    def show(message: Any, *_: Any, **__: Any) -> None:
+        print(f"xgamma: warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,8 +266,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = parser().parse_args(argv)
     try:
-        arguments.run(arguments)
-    except (XGammaError, OSError) as error:
-        print(f"xgamma: {error}", file=sys.stderr)
+        with _plain_warnings():
+            return arguments.run(arguments) or 0
+    except KeyboardInterrupt:
+        print("xgamma: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if arguments.debug:
+            raise
+        known = isinstance(error, (XGammaError, OSError))
+        text = f"{error}" if known else f"{type(error).__name__}: {error} (--debug says where)"
+        print(f"xgamma: {text}", file=sys.stderr)
         return 1
-    return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
 from xgamma.units import conversion, time_value
 
-__all__ = ["Mosaic", "stack", "stack_all"]
+__all__ = ["Mosaic", "covering", "stack", "stack_all"]
 
 FINE = ("y", "x")
 COARSE = ("y_irf", "x_irf")
@@ -493,6 +493,31 @@ def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Da
     return mosaic.to_dataset(name)
 
 
+def covering(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return the smallest template that holds datasets of one frame: labels, no data.
+
+    Parameters
+    ----------
+    parts : sequence of Dataset
+        At least one.
+
+    Returns
+    -------
+    template : Dataset
+        With the axes of the first.
+    """
+    first = parts[0]
+    template = first.drop_vars([v for v in first.data_vars if not str(v).startswith("gti")])
+    for dim in (*_spatial(template, FINE), *_spatial(template, COARSE)):
+        labels = [p.coords[dim].values for p in parts if dim in p.coords]
+        step = sky.label_step(template, dim)
+        low, high = min(v[0] for v in labels), max(v[-1] for v in labels)
+        grid = low + step * np.arange(round((high - low) / step) + 1)
+        if grid.size != template.sizes[dim]:
+            template = template.reindex({dim: grid}, method="nearest", tolerance=1e-3 * step)
+    return template
+
+
 def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dataset:
     """Stack datasets on the smallest grid that holds them all.
 
@@ -516,16 +541,7 @@ def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dat
     parts = list(datasets)
     if not parts:
         raise XGammaError("There is nothing to stack: the list of datasets is empty.")
-    first = parts[0]
-    template = first.drop_vars([v for v in first.data_vars if not str(v).startswith("gti")])
-    for dim in (*_spatial(template, FINE), *_spatial(template, COARSE)):
-        labels = [p.coords[dim].values for p in parts if dim in p.coords]
-        step = sky.label_step(template, dim)
-        low, high = min(v[0] for v in labels), max(v[-1] for v in labels)
-        grid = low + step * np.arange(round((high - low) / step) + 1)
-        if grid.size != template.sizes[dim]:
-            template = template.reindex({dim: grid}, method="nearest", tolerance=1e-3 * step)
-    mosaic = Mosaic(template)
+    mosaic = Mosaic(covering(parts))
     for part in parts:
         mosaic.add(part)
     return mosaic.to_dataset(name)

@@ -13,7 +13,7 @@ from xgamma.io.archive import is_archive, write_archive
 from xgamma.io.opening import open as open_any
 from xgamma.io.storage import is_zarr
 
-__all__ = ["convert"]
+__all__ = ["convert", "write_dataset"]
 
 
 def convert(
@@ -60,7 +60,7 @@ def convert(
         _convert_runs(origin, place, overwrite, progress)
     else:
         with open_any(origin) as data:
-            _write(data, place, overwrite)
+            write_dataset(data, place, overwrite)
     return place
 
 
@@ -90,7 +90,23 @@ def _convert_runs(origin: Path, place: Path, overwrite: bool, progress: bool) ->
         )
 
 
-def _write(data: Any, place: Path, overwrite: bool) -> None:
+def write_dataset(data: Any, place: Path, overwrite: bool = False) -> None:
+    """Write a dataset or collection in the format that the ending of a path names.
+
+    Parameters
+    ----------
+    data : Dataset or DataTree
+        What to write.
+    place : Path
+        Ends in ``.nc``, ``.zarr``, ``.fits`` or ``.fits.gz``.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    XGammaError
+        If the ending names no format, or the file exists.
+    """
     name = place.name.lower()
     if name.endswith((".nc", ".nc4")):
         data.gamma.to_netcdf(place, overwrite=overwrite)

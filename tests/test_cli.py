@@ -1,0 +1,161 @@
+"""The command line: what it prints, its exit statuses, its errors in one sentence."""
+
+import subprocess
+import sys
+
+import pytest
+
+import xgamma as xg
+from tests.runs import template
+from xgamma.cli import main
+from xgamma.dl3 import simulate_store
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli")
+    store = simulate_store(path / "store", n_runs=2, livetime="2 min")
+    options = {"into": template("3 deg", "0.2 deg"), "offset_max": "1 deg"}
+    tree = xg.reduce(xg.open_store(store), stack=False, **options)
+    tree.gamma.to_netcdf(path / "tree.nc")
+    for k, node in enumerate(tree.children.values()):
+        node.to_dataset().gamma.to_netcdf(path / f"run-{k}.nc")
+    xg.reduce(xg.open_store(store), **options).gamma.to_netcdf(path / "sum.nc")
+    return path
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for command in ("demo", "config", "reduce", "info", "validate", "plot", "convert", "stack"):
+        assert f"\n    {command}" in text
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert len(capsys.readouterr().out.splitlines()) > 5
+    assert "exit status" in text
+
+
+@pytest.mark.parametrize("wrong", [[], ["what"], ["info"], ["plot", "a.nc"], ["config"]])
+def test_a_command_that_is_not_understood(wrong, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(wrong)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_info(folder, capsys):
+    assert main(["info", str(folder / "sum.nc")]) == 0
+    assert "Total counts" in capsys.readouterr().out
+    assert main(["info", str(folder / "store")]) == 0
+    assert "2 observations" in capsys.readouterr().out
+    assert main(["info", str(folder / "tree.nc")]) == 0
+    assert capsys.readouterr().out.startswith("1: ")
+
+
+def test_validate(folder, tmp_path, capsys):
+    assert main(["validate", str(folder / "sum.nc")]) == 0
+    assert main(["validate", str(folder / "tree.nc")]) == 0
+    assert "all is well" in capsys.readouterr().out
+    ds = xg.open(folder / "sum.nc")
+    ds.exposure.attrs["units"] = "s"
+    xg.sky.drop_frame(ds).to_netcdf(tmp_path / "bad.nc")
+    assert main(["validate", str(tmp_path / "bad.nc")]) == 1
+    assert "exposure" in "".join(capsys.readouterr())
+    assert main(["validate", str(folder / "store")]) == 1
+
+
+def test_stack_equals_reduce(folder, tmp_path, capsys):
+    files = [str(folder / f"run-{k}.nc") for k in range(2)]
+    assert main(["stack", *files, "--out", str(tmp_path / "all.nc")]) == 0
+    assert "Total counts" in capsys.readouterr().out
+    whole, part = xg.open(folder / "sum.nc"), xg.open(tmp_path / "all.nc")
+    assert int(part.counts.sum()) == int(whole.counts.sum())
+    assert part.obs_id.values.tolist() == [1, 2]
+    assert main(["stack", *files, "--out", str(tmp_path / "all.nc")]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert main(["stack", *files, "--out", str(tmp_path / "all.nc"), "--overwrite", "--quiet"]) == 0
+    assert main(["stack", str(folder / "tree.nc"), "--out", str(tmp_path / "no.nc")]) == 1
+    assert "several datasets" in capsys.readouterr().err
+
+
+def test_plot_and_convert(folder, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    picture = tmp_path / "a.png"
+    assert main(["plot", str(folder / "sum.nc"), "--out", str(picture), "--dpi", "50"]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert main(["plot", str(folder / "tree.nc"), "--out", str(picture)]) == 1
+    assert main(["convert", str(folder / "sum.nc"), str(tmp_path / "a.fits.gz"), "--quiet"]) == 0
+    assert xg.open(tmp_path / "a.fits.gz").counts.equals(xg.open(folder / "sum.nc").counts)
+
+
+def test_reduce_and_config(folder, tmp_path, capsys):
+    pytest.importorskip("pydantic", reason="pydantic is not installed")
+    assert main(["config", "--example"]) == 0
+    text = capsys.readouterr().out
+    changes = {
+        "hess-dl3-dr1 ": f"{folder / 'store'} ",
+        "target:": "# target:",
+        "0.02 deg": "0.2 deg",
+        "nbin: 30": "nbin: 8",
+        "  - path: crab.fits.gz": "# ",
+        "    overwrite: true": "# ",
+    }
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    assert main(["config", "--check", str(file)]) == 0
+    assert main(["reduce", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert f"Written: {tmp_path / 'crab.nc'}" in out
+    assert xg.open(tmp_path / "crab.nc").attrs["config"] == text
+    file.write_text(text.replace("nbin: 12", "nbin: twelve"))
+    assert main(["reduce", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert "line 14: template.energy.nbin: a whole number is needed." in error
+    assert len(error.splitlines()) == 1
+
+
+def test_errors_are_sentences_unless_asked(tmp_path, capsys):
+    absent = str(tmp_path / "absent.nc")
+    assert main(["info", absent]) == 1
+    assert capsys.readouterr().err.startswith("xgamma: There is no file or folder")
+    for place in (["--debug", "info", absent], ["info", absent, "--debug"]):
+        with pytest.raises(xg.MissingDataError):
+            main(place)
+
+
+def test_a_fault_of_ours_and_an_interruption(monkeypatch, capsys):
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr("xgamma.cli._opened", fail)
+    error = KeyError("x")
+    assert main(["info", "a"]) == 1
+    assert "KeyError" in capsys.readouterr().err
+    error = KeyboardInterrupt()
+    assert main(["info", "a"]) == 130
+
+
+def test_warnings_are_sentences(monkeypatch, capsys):
+    import warnings
+
+    monkeypatch.setattr(
+        "xgamma.cli._opened", lambda path: warnings.warn("beware", xg.XGammaWarning, stacklevel=1)
+    )
+    warnings.simplefilter("always")
+    main(["info", "a"])
+    assert "xgamma: warning: beware\n" in capsys.readouterr().err
+
+
+def test_a_command_imports_only_what_it_needs():
+    code = (
+        "import sys; from xgamma.cli import main; main(['config', '--example']);"
+        "heavy = {'matplotlib', 'dask', 'distributed', 'zarr', 'netCDF4', 'scipy.optimize'};"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"

@@ -1,0 +1,213 @@
+"""Run a configuration, write its products, record where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from xgamma.config.loading import load_config
+from xgamma.errors import XGammaError, XGammaWarning
+
+if TYPE_CHECKING:
+    from xgamma.config.schema import Axis, Config, Output, Template
+
+__all__ = ["provenance", "reduce_config"]
+
+RECORDED = ("xgamma", "xarray", "numpy", "astropy", "scipy")
+FORMATS = {".nc": "netcdf", ".zarr": "zarr", ".fits": "fits", ".fits.gz": "fits"}
+
+
+def reduce_config(
+    path: str | os.PathLike[str], progress: bool | None = None, write: bool = True
+) -> Any:
+    """Reduce as a configuration file says, and write its products.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    progress : bool, optional
+        Show a progress bar; on a terminal when absent.
+    write : bool
+        Whether to write the outputs.
+
+    Returns
+    -------
+    result : Dataset or DataTree
+        As `reduce`. Its attributes hold the text of the file (``config``), the versions of
+        the libraries (``versions``, JSON) and the SHA-256 of each file of each run
+        (``inputs``, JSON).
+
+    Raises
+    ------
+    XGammaError
+        If the file is wrong, an output exists already (before anything is computed), or a run
+        fails.
+    """
+    from xgamma.makers.reduce import reduce
+
+    place = Path(path)
+    config = load_config(place)
+    if write:
+        for output in config.outputs:
+            _check_output(output, config)
+    store = _store(config)
+    makers, run = config.makers, config.run
+    result = reduce(
+        store,
+        _template(config.template),
+        cutout_width=makers.cutout_width,
+        offset_max=makers.offset_max,
+        select=tuple(makers.select),
+        safe_mask=makers.safe_mask.model_dump() if makers.safe_mask else None,
+        background=makers.background.model_dump() if makers.background else None,
+        stack=run.stack,
+        errors=run.errors,
+        progress=progress,
+        name=config.template.name,
+        workers=run.workers,
+        scheduler=run.scheduler,
+        resume=run.resume,
+    )
+    result.attrs |= provenance(place.read_text(), store)
+    if write:
+        for output in config.outputs:
+            _write(result, output)
+    return result
+
+
+def _store(config: Config) -> Any:
+    import warnings
+
+    from xgamma.dl3.store import open_store
+
+    wanted = config.observations
+    cone = None
+    if wanted.cone:
+        center: Any = wanted.cone.center
+        cone = (center if isinstance(center, str) else tuple(center), wanted.cone.radius)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XGammaWarning)
+        store = open_store(wanted.store).select(
+            wanted.ids,
+            target=wanted.target,
+            cone=cone,
+            frame=wanted.cone.frame if wanted.cone else "icrs",
+            time=wanted.time,
+        )
+    if not len(store):
+        raise XGammaError(
+            f"No run of {wanted.store} fulfils the conditions under observations: loosen target, cone or time."
+        )
+    return store
+
+
+def _axis(axis: Axis, name: str) -> xr.DataArray:
+    from xgamma.axes import energy_axis
+
+    return energy_axis(axis.min, axis.max, axis.nbin, axis.per_decade, name)
+
+
+def _template(template: Template) -> xr.Dataset:
+    from xgamma.model import create_map, create_spectrum
+
+    energy = _axis(template.energy, "energy")
+    true = _axis(template.energy_true, "energy_true") if template.energy_true else None
+    if template.region is not None:
+        return create_spectrum(template.region, energy, true, name=template.name)
+    center: Any = template.center
+    width: Any = template.width
+    more: dict[str, Any] = {} if template.binsz_irf is None else {"binsz_irf": template.binsz_irf}
+    return create_map(
+        center if isinstance(center, str) else tuple(center),
+        tuple(width) if isinstance(width, list) else width,
+        template.binsz,
+        energy,
+        true,
+        proj=template.proj,
+        frame=template.frame,
+        name=template.name,
+        **more,
+    )
+
+
+def _format(output: Output) -> str:
+    if output.format is not None:
+        return output.format
+    for suffix, name in FORMATS.items():
+        if output.path.name.endswith(suffix):
+            return name
+    raise XGammaError(
+        f"The ending of '{output.path}' names no format: end it in .nc, .zarr, .fits or .fits.gz, or give format."
+    )
+
+
+def _check_output(output: Output, config: Config) -> None:
+    """Raise before hours of work rather than after."""
+    kind = _format(output)
+    if output.path.exists() and not output.overwrite:
+        raise XGammaError(
+            f"The output '{output.path}' exists already: give it overwrite: true, or another path."
+        )
+    if not output.path.parent.is_dir():
+        raise XGammaError(f"The folder '{output.path.parent}' does not exist: create it first.")
+    if kind == "ogip" and config.template.region is None:
+        raise XGammaError(
+            f"The output '{output.path}' is OGIP, which holds spectra: give template a region, or write FITS."
+        )
+    if not config.run.stack and kind not in ("netcdf", "zarr"):
+        raise XGammaError(
+            f"The output '{output.path}' holds one dataset: write a collection (stack: false) to NetCDF or Zarr."
+        )
+
+
+def _write(result: Any, output: Output) -> None:
+    writer = getattr(result.gamma, f"to_{_format(output)}")
+    writer(output.path, overwrite=output.overwrite)
+
+
+def provenance(text: str, store: Any) -> dict[str, str]:
+    """Return where a product comes from, as attributes.
+
+    Parameters
+    ----------
+    text : str
+        Of the configuration file.
+    store : Store
+        The runs.
+
+    Returns
+    -------
+    attrs : dict of str
+        ``config``, ``versions`` and ``inputs``.
+    """
+    from xgamma import __version__
+
+    versions = {"xgamma": __version__}
+    for name in RECORDED[1:]:
+        versions[name] = importlib.metadata.version(name)
+    return {
+        "config": text,
+        "versions": json.dumps(versions, sort_keys=True),
+        "inputs": json.dumps(_checksums(store), sort_keys=True),
+    }
+
+
+def _checksums(store: Any) -> dict[str, str]:
+    """Return the SHA-256 of each file of each run, by its path in the store."""
+    root = Path(store.path)
+    folder = (root if root.is_dir() else root.parent).absolute()
+    files = sorted({Path(file) for groups in store._hdus.values() for file, _ in groups.values()})
+    sums = {}
+    for file in files:
+        if file.is_file():
+            name = file.relative_to(folder) if file.is_relative_to(folder) else file
+            with file.open("rb") as stream:
+                sums[str(name)] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return sums

@@ -1,0 +1,169 @@
+"""What a configuration file may say, as pydantic models."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from xgamma.makers.reduce import BACKGROUND_METHODS
+from xgamma.units import position, to_value
+
+__all__ = ["Config"]
+
+
+def _quantity(unit: str) -> Any:
+    def check(value: Any) -> Any:
+        to_value(value, unit, "the value")
+        return value
+
+    return AfterValidator(check)
+
+
+def _position(value: Any) -> Any:
+    position(value if isinstance(value, str) else tuple(value))
+    return value
+
+
+Angle = Annotated[str | float, _quantity("deg")]
+Energy = Annotated[str | float, _quantity("TeV")]
+Position = Annotated[str | list[float], AfterValidator(_position)]
+Number = str | int
+Selected = Literal["counts", "exposure", "background", "psf", "edisp"]
+
+
+class Section(BaseModel):
+    """A part of the file: unknown fields are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cone(Section):
+    """Runs that point into a circle."""
+
+    center: Position
+    radius: Angle
+    frame: str = "icrs"
+
+
+class Observations(Section):
+    """Which runs: all conditions must hold."""
+
+    store: Path
+    ids: list[Number] | None = None
+    target: str | list[str] | None = None
+    cone: Cone | None = None
+    time: tuple[str, str] | None = None
+
+
+class Axis(Section):
+    """A logarithmic energy axis."""
+
+    min: Energy
+    max: Energy
+    nbin: Annotated[int, Field(gt=0)]
+    per_decade: bool = False
+
+
+class Template(Section):
+    """The grid: a map around a position, or the spectrum of a region."""
+
+    energy: Axis
+    energy_true: Axis | None = None
+    name: str | None = None
+    center: Position | None = None
+    width: Angle | list[Angle] | None = None
+    binsz: Angle | None = None
+    binsz_irf: Angle | None = None
+    proj: str = "CAR"
+    frame: str = "icrs"
+    region: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Template:
+        sky = [n for n in ("center", "width", "binsz") if getattr(self, n) is not None]
+        if self.region is not None and sky:
+            raise ValueError(f"give either region (a spectrum) or {sky[0]} (a map), not both")
+        if self.region is None and len(sky) < 3:
+            missing = next(n for n in ("center", "width", "binsz") if n not in sky)
+            raise ValueError(f"a map needs {missing}, a spectrum needs region")
+        return self
+
+
+def _known(options: dict[str, Any], function: Any, without: tuple[str, ...]) -> None:
+    names = [n for n in inspect.signature(function).parameters if n not in without]
+    unknown = [n for n in options if n not in names]
+    if unknown:
+        raise ValueError(f"there is no option {unknown[0]!r}: choose from {', '.join(names)}")
+
+
+class Background(BaseModel):
+    """A background method and its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    method: str = "fov"
+
+    @model_validator(mode="after")
+    def _options(self) -> Background:
+        if self.method not in BACKGROUND_METHODS:
+            known = ", ".join(BACKGROUND_METHODS)
+            raise ValueError(f"the method {self.method!r} is not known: choose from {known}")
+        module, _, function = BACKGROUND_METHODS[self.method].partition(":")
+        maker = getattr(importlib.import_module(module), function)
+        _known(self.model_extra or {}, maker, ("ds", "obs", "method"))
+        return self
+
+
+class SafeMask(BaseModel):
+    """Methods of the safe mask and their options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    methods: list[str] = ["aeff-default"]
+
+    @model_validator(mode="after")
+    def _options(self) -> SafeMask:
+        from xgamma.makers.safe_mask import safe_mask
+
+        _known(self.model_extra or {}, safe_mask, ("ds", "obs", "methods"))
+        return self
+
+
+class Makers(Section):
+    """What is done with each run."""
+
+    select: list[Selected] = Field(default_factory=lambda: list(get_args(Selected)))
+    cutout_width: Angle | None = None
+    offset_max: Angle | None = None
+    safe_mask: SafeMask | None = None
+    background: Background | None = None
+
+
+class Run(Section):
+    """How the work is done."""
+
+    scheduler: Literal["threads", "processes"] = "threads"
+    workers: Annotated[int, Field(gt=0)] | None = None
+    errors: Literal["raise", "warn"] = "raise"
+    stack: bool = True
+    resume: Path | None = None
+
+
+class Output(Section):
+    """A file to write."""
+
+    path: Path
+    format: Literal["netcdf", "zarr", "fits", "ogip"] | None = None
+    overwrite: bool = False
+
+
+class Config(Section):
+    """The whole file."""
+
+    observations: Observations
+    template: Template
+    makers: Makers = Makers()
+    run: Run = Run()
+    outputs: Annotated[list[Output], Field(min_length=1)]

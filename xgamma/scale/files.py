@@ -1,0 +1,73 @@
+"""Add up datasets that lie in files, one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from xgamma.datasets.stack import Mosaic, covering
+from xgamma.errors import XGammaError
+from xgamma.io.atomic import refuse_existing
+from xgamma.io.convert import write_dataset
+from xgamma.io.opening import open as open_any
+
+__all__ = ["stack_files"]
+
+
+def stack_files(
+    files: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    overwrite: bool = False,
+) -> xr.Dataset:
+    """Stack the datasets of files on the smallest grid that holds them all, and write it.
+
+    The files are gone through twice: for their labels, and one by one for their values.
+
+    Parameters
+    ----------
+    files : sequence of path-like
+        Datasets on one frame and one set of axes.
+    out : path-like
+        Ends in ``.nc``, ``.zarr``, ``.fits`` or ``.fits.gz``.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    ds : Dataset
+        What was written.
+
+    Raises
+    ------
+    XGammaError
+        If a file holds several datasets, or cannot be added; it is named.
+    """
+    place = Path(out)
+    if not overwrite:
+        refuse_existing(place)
+    mosaic = Mosaic(covering([_grid(file) for file in files]))
+    for file in files:
+        with _one(file) as ds:
+            try:
+                mosaic.add(ds.load())
+            except XGammaError as error:
+                raise type(error)(f"'{file}': {error}") from error
+    ds = mosaic.to_dataset(place.name.split(".")[0])
+    write_dataset(ds, place, overwrite)
+    return ds
+
+
+def _grid(file: str | os.PathLike[str]) -> xr.Dataset:
+    """Return the labels and axes of a dataset, without values."""
+    with _one(file) as ds:
+        return ds.drop_vars([n for n in ds.data_vars if not str(n).startswith("gti")]).load()
+
+
+def _one(file: str | os.PathLike[str]) -> xr.Dataset:
+    data = open_any(file)
+    if not isinstance(data, xr.Dataset):
+        raise XGammaError(f"'{file}' holds several datasets: write them one to a file first.")
+    return data
