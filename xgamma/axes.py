@@ -108,7 +108,7 @@ def axis_from_edges(
     Parameters
     ----------
     edge_values : array_like or Quantity
-        Strictly increasing edges, shape (n + 1,).
+        Strictly increasing edges, shape (n + 1,), plain numbers in `units`.
     name : str
         Name of the dimension.
     units : str, optional

@@ -5,28 +5,84 @@ Each message is one sentence that names the thing and the mend.
 
 
 class XGammaError(ValueError):
-    """Base class: something in the input cannot be used as it is."""
+    """Base class: something in the input cannot be used as it is.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.energy_axis("10 TeV", "1 TeV", 5)
+    Traceback (most recent call last):
+    xgamma.errors.AxisError: The axis 'energy' needs 0 < min < max, not 10 TeV to 1 TeV.
+    """
 
 
 class MissingDataError(XGammaError, LookupError):
-    """A file, HDU, column, run or variable that is needed is not there."""
+    """A file, HDU, column, run or variable that is needed is not there.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.open_store("no-such-folder")
+    Traceback (most recent call last):
+    xgamma.errors.MissingDataError: There is no file or folder no-such-folder: check the path of the store.
+    """
 
 
 class UnitError(XGammaError):
-    """A unit is missing, unknown or of the wrong kind."""
+    """A unit is missing, unknown or of the wrong kind.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.energy_axis("1 deg", "10 deg", 5)
+    Traceback (most recent call last):
+    xgamma.errors.UnitError: The unit 'deg' cannot be turned into 'TeV': give a value with a unit of that kind.
+    """
 
 
 class AxisError(XGammaError):
-    """An axis is missing, malformed or does not match another."""
+    """An axis is missing, malformed or does not match another.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.energy_axis_from_edges([1, 3, 2])
+    Traceback (most recent call last):
+    xgamma.errors.AxisError: The edges of the axis 'energy' must be finite and increase from one to the next.
+    """
 
 
 class FrameError(XGammaError):
-    """Two sky frames differ, or a position is not inside the map."""
+    """Two sky frames differ, or a position is not inside the map.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> a = xg.create_map((0, 0), "1 deg", "0.1 deg").gamma.separation((0, 0))
+    >>> a + xg.create_map((0, 0), "1 deg", "0.2 deg").gamma.separation((0, 0))
+    Traceback (most recent call last):
+    xgamma.errors.FrameError: Different sky frames (CDELT1 -0.1 against -0.2, CDELT2 0.1 against 0.2, CRPIX1 5.5 against 3.0): reproject one of the maps first.
+    """
 
 
 class OutsideError(FrameError):
-    """A position or a field of view lies outside the map."""
+    """A position or a field of view lies outside the map.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.create_map((0, 0), "1 deg", "0.1 deg").gamma.cutout((90, 0), "1 deg")
+    Traceback (most recent call last):
+    xgamma.errors.OutsideError: The cutout lies outside the map along 'x': choose a position inside, or a larger width.
+    """
 
 
 class XGammaWarning(UserWarning):
-    """Something a user should know that does not stop the work."""
+    """Something a user should know that does not stop the work.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", XGammaWarning)
+    """

@@ -373,12 +373,25 @@ def wcs_of(obj: Any) -> WCS:
     ------
     FrameError
         If there is no ``wcs``.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> list(wcs_of(example_map()).wcs.ctype)
+    ['RA---CAR', 'DEC--CAR']
     """
     return wcs_from_key(header_key(frame_attrs(obj)))
 
 
 def frame_of(obj: Any) -> str:
-    """Return the name of the celestial frame: ``icrs``, ``fk5`` or ``galactic``."""
+    """Return the name of the celestial frame: ``icrs``, ``fk5`` or ``galactic``.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> frame_of(example_map())
+    'icrs'
+    """
     attrs = frame_attrs(obj)
     if str(attrs["CTYPE1"]).startswith("GLON"):
         return "galactic"

@@ -134,15 +134,15 @@ def create_map(
     binsz : Quantity, str, float or pair
         Pixel size; plain numbers are degrees.
     energy : DataArray, optional
-        Axis of reconstructed energy, from `energy_axis`. Without it the dataset is a frame
+        Axis of reconstructed energy, dim ``energy``, from `energy_axis`. Without it the dataset is a frame
         for images and cannot be filled.
     energy_true : DataArray, optional
-        Axis of true energy; the edges of `energy` when absent.
+        Axis of true energy, dim ``energy_true``; the edges of `energy` when absent.
     rad : DataArray, optional
         Axis of the PSF; 0 to 0.66 deg in 66 bins when absent.
     migra : DataArray, optional
-        With this axis the energy dispersion is kept over migration, without it as a kernel
-        over reconstructed energy.
+        With this axis (dim ``migra``) the energy dispersion is kept over migration, without it
+        as a kernel over reconstructed energy.
     binsz_irf : Quantity, str or float
         Pixel size of the coarse grid of PSF and energy dispersion.
     proj : str
@@ -268,7 +268,7 @@ def create_spectrum(
     region : SkyRegion or str
         On region; a string is DS9 text such as ``"icrs;circle(83.63, 22.01, 0.11)"``.
     energy, energy_true, rad : DataArray, optional
-        Axes, as in `create_map`; without `rad` no PSF axis is kept.
+        Axes with these dims, as in `create_map`; without `rad` no PSF axis is kept.
     binsz : Quantity, str or float
         Pixel size of the tangential frame around the region (used to decide which pixels
         of a map, or which points, lie in it).

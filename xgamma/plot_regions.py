@@ -31,6 +31,12 @@ def off_regions(ds: xr.Dataset) -> dict[Any, list[Any]]:
     ------
     MissingDataError
         If the dataset holds none.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_spectrum
+    >>> {run: len(regions) for run, regions in off_regions(example_spectrum()).items()}
+    {0: 14}
     """
     if "off_regions" not in ds:
         raise MissingDataError(
@@ -59,6 +65,13 @@ def plot_regions(ds: xr.Dataset, ax: Any = None) -> Any:
     ------
     MissingDataError
         If the dataset holds no off regions, or matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_spectrum
+    >>> ax = plot_regions(example_spectrum())
+    >>> len(ax.patches) > 1
+    True
     """
     try:
         import matplotlib.pyplot as plt

@@ -74,6 +74,13 @@ def datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     datasets : dict of str to Dataset
         Children that hold coordinates; what they inherit from the root is in them, and their
         frames are guarded.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> tree = collect([example_map()])
+    >>> list(datasets(tree))
+    ['example']
     """
     return {
         str(name): set_frame(node.to_dataset())
@@ -121,7 +128,15 @@ def dataset(tree: xr.DataTree, which: str | int) -> xr.Dataset:
 
 
 def add(tree: xr.DataTree, *parts: xr.Dataset) -> xr.DataTree:
-    """Return the collection with datasets added at its end."""
+    """Return the collection with datasets added at its end.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> tree = collect([example_map()])
+    >>> list(datasets(add(tree, example_map().assign_attrs(name="other"))))
+    ['example', 'other']
+    """
     return collect([*datasets(tree).values(), *parts], tree.name)
 
 
@@ -132,6 +147,13 @@ def remove(tree: xr.DataTree, *names: str) -> xr.DataTree:
     ------
     MissingDataError
         If there is no such dataset.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> tree = collect([example_map(), example_map().assign_attrs(name="other")])
+    >>> list(datasets(remove(tree, "other")))
+    ['example']
     """
     found = datasets(tree)
     for name in names:
@@ -181,6 +203,13 @@ def slice_energies(tree: xr.DataTree, min: Any = None, max: Any = None) -> xr.Da
     ------
     XGammaError
         If none is left.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> tree = slice_energies(collect([example_map()]), "1.5 TeV", "6 TeV")
+    >>> tree["example"].sizes["energy"]
+    2
     """
     kept = []
     for ds in datasets(tree).values():
@@ -206,6 +235,12 @@ def energy_ranges(tree: xr.DataTree) -> xr.Dataset:
     ranges : Dataset
         ``energy_min`` and ``energy_max`` over ``dataset``, in the unit of the first axis; NaN
         for a dataset of which nothing is used.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> energy_ranges(collect([example_map()])).energy_min.values
+    array([1.])
     """
     from xgamma.units import conversion
 
@@ -238,6 +273,14 @@ def stack_reduce(tree: xr.DataTree, name: str | None = None) -> xr.Dataset:
     -------
     ds : Dataset
         See `xgamma.datasets.stack.stack_all`.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> one = example_map()
+    >>> total = stack_reduce(collect([one, one.assign_attrs(name="again")]))
+    >>> int(total.counts.sum()) == 2 * int(one.counts.sum())
+    True
     """
     from xgamma.datasets.stack import stack_all
 

@@ -109,6 +109,14 @@ def reproject_to(
     ------
     MissingDataError
         If the package reproject is not installed.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> import xgamma as xg
+    >>> ds = example_map()
+    >>> template = xg.create_map("83.63d 22.01d", "2 deg", "0.1 deg", frame="galactic")
+    >>> reproject_to(ds.background, template).gamma.frame  # doctest: +SKIP
     """
     try:
         from reproject import reproject_adaptive, reproject_exact

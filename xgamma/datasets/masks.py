@@ -89,6 +89,16 @@ def mask(ds: xr.Dataset) -> xr.DataArray | None:
     -------
     mask : DataArray or None
         Dims of the counts, bool; none where neither mask is set.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> ds = example_map()
+    >>> mask(ds) is None
+    True
+    >>> ds["mask_fit"] = ds.gamma.energy_mask("2 TeV", None)
+    >>> mask(ds).values
+    array([False, False,  True,  True])
     """
     masks = [ds[name] for name in ("mask_safe", "mask_fit") if name in ds]
     if not masks:
@@ -98,7 +108,17 @@ def mask(ds: xr.Dataset) -> xr.DataArray | None:
 
 
 def mask_image(ds: xr.Dataset) -> xr.DataArray | None:
-    """Return where any energy bin is used, dims ``(y, x)``; none where no mask is set."""
+    """Return where any energy bin is used, dims ``(y, x)``; none where no mask is set.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> ds = example_map()
+    >>> inside = ds.gamma.region_mask("icrs;circle(83.63, 22.01, 0.5)")
+    >>> ds["mask_fit"] = inside & ds.gamma.energy_mask("2 TeV", None)
+    >>> mask_image(ds).dims
+    ('y', 'x')
+    """
     joined = mask(ds)
     return None if joined is None else joined.any("energy").rename("mask_image")
 

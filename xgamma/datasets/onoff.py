@@ -105,6 +105,12 @@ def background(ds: xr.Dataset) -> xr.DataArray:
     ------
     MissingDataError
         If there is no background of either kind.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_spectrum
+    >>> background(example_spectrum()).values.round(2)
+    array([0.79, 0.5 , 0.29, 0.07, 0.07, 0.07])
     """
     return _like(ds, background_values(ds), "background", "background counts")
 
@@ -133,6 +139,12 @@ def excess(ds: xr.Dataset) -> xr.DataArray:
     -------
     excess : DataArray
         Dims of the counts.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_spectrum
+    >>> excess(example_spectrum()).values.round(1)
+    array([41.2, 26.5, 15.7,  7.9,  7.9,  1.9])
     """
     values = variable(ds, "counts") - background_values(ds)
     return _like(ds, values, "excess", "excess counts")
@@ -158,6 +170,13 @@ def to_onoff(ds: xr.Dataset, counts_off: Any, acceptance: Any, acceptance_off: A
     ------
     XGammaError
         If a value is negative or not finite.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> spectrum = example_map().gamma.to_spectrum("icrs;circle(83.63, 22.01, 0.1)")
+    >>> to_onoff(spectrum, counts_off=[9, 5, 2, 1], acceptance=1, acceptance_off=4).gamma.kind
+    'spectrum_onoff'
     """
     variables = onoff_variables(ds, counts_off, acceptance, acceptance_off)
     return with_variables(ds, variables)

@@ -537,6 +537,14 @@ def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dat
     ------
     XGammaError
         If there is none.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> one = example_map()
+    >>> total = stack_all([one, one])
+    >>> int(total.counts.sum()) == 2 * int(one.counts.sum()), total.sizes["obs"]
+    (True, 2)
     """
     parts = list(datasets)
     if not parts:

@@ -157,6 +157,12 @@ def group(obs: xr.DataTree, name: str) -> xr.Dataset:
     ------
     MissingDataError
         If the observation has no such group.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> group(simulate_observation(events=False), "aeff").aeff.dims
+    ('energy_true', 'offset')
     """
     node = obs.children.get(name)
     if node is None:
@@ -167,7 +173,14 @@ def group(obs: xr.DataTree, name: str) -> xr.Dataset:
 
 
 def obs_id(obs: xr.DataTree) -> int | str:
-    """Return OBS_ID, or the name of the tree where there is none."""
+    """Return OBS_ID, or the name of the tree where there is none.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> obs_id(simulate_observation(events=False, obs_id=7))
+    7
+    """
     value = obs.attrs.get("OBS_ID", obs.name)
     return value if isinstance(value, str) else int(value) if value is not None else ""
 
@@ -219,7 +232,14 @@ def gti_bounds(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ontime(obs: xr.DataTree) -> float:
-    """Return the sum of the good time intervals in seconds (0 when there are none)."""
+    """Return the sum of the good time intervals in seconds (0 when there are none).
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> round(ontime(simulate_observation(events=False, livetime="28 min", dead_time=0.06)), 1)
+    1787.2
+    """
     start, stop = gti_bounds(obs)
     return float((stop - start).sum())
 
@@ -247,7 +267,14 @@ def phase_fraction(obs: xr.DataTree) -> float:
 
 
 def livetime(obs: xr.DataTree) -> float:
-    """Return the livetime in seconds: ontime x DEADC x phase fraction."""
+    """Return the livetime in seconds: ontime x DEADC x phase fraction.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> round(livetime(simulate_observation(events=False, livetime="28 min")), 1)
+    1680.0
+    """
     return ontime(obs) * deadtime_correction(obs) * phase_fraction(obs)
 
 
@@ -264,22 +291,52 @@ def _bounds(obs: xr.DataTree) -> tuple[float, float]:
 
 
 def tstart(obs: xr.DataTree) -> Time:
-    """Return the start of the first good time interval, scale TT."""
+    """Return the start of the first good time interval, scale TT.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> obs = simulate_observation(events=False)
+    >>> round(float((tmid(obs) - tstart(obs)).sec), 1)
+    893.6
+    """
     return mission_time(obs).to_time(_bounds(obs)[0])
 
 
 def tstop(obs: xr.DataTree) -> Time:
-    """Return the end of the last good time interval, scale TT."""
+    """Return the end of the last good time interval, scale TT.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> obs = simulate_observation(events=False)
+    >>> round(float((tstop(obs) - tstart(obs)).sec), 1)
+    1787.2
+    """
     return mission_time(obs).to_time(_bounds(obs)[1])
 
 
 def tmid(obs: xr.DataTree) -> Time:
-    """Return the time halfway between first start and last stop, scale TT."""
+    """Return the time halfway between first start and last stop, scale TT.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> tmid(simulate_observation(events=False)).isot[:10]
+    '2020-01-02'
+    """
     return mission_time(obs).to_time(0.5 * sum(_bounds(obs)))
 
 
 def location(obs: xr.DataTree) -> EarthLocation | None:
-    """Return the place of the telescopes (GEOLON, GEOLAT in deg, ALTITUDE in m), or None."""
+    """Return the place of the telescopes (GEOLON, GEOLAT in deg, ALTITUDE in m), or None.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> round(float(location(simulate_observation(events=False)).lat.deg), 1)
+    -23.3
+    """
     from astropy.coordinates import EarthLocation
 
     lon, lat = _number(obs.attrs.get("GEOLON")), _number(obs.attrs.get("GEOLAT"))
@@ -307,6 +364,12 @@ def pointing(obs: xr.DataTree) -> SkyCoord:
     ------
     MissingDataError
         If there is no pointing.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> pointing(simulate_observation("83.63d 22.51d", events=False)).to_string(precision=2)
+    '83.63 22.51'
     """
     from astropy.coordinates import SkyCoord
 
@@ -353,6 +416,12 @@ def pointing_altaz(obs: xr.DataTree) -> SkyCoord:
     ------
     MissingDataError
         If the place of the telescopes is not known.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> round(float(pointing_altaz(simulate_observation(events=False)).alt.deg))
+    38
     """
     place = location(obs)
     if place is None:
@@ -368,7 +437,14 @@ def pointing_altaz(obs: xr.DataTree) -> SkyCoord:
 
 
 def is_pointlike(obs: xr.DataTree) -> bool:
-    """Return whether the responses hold for a cut around the source (HDUCLAS3 POINT-LIKE)."""
+    """Return whether the responses hold for a cut around the source (HDUCLAS3 POINT-LIKE).
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> is_pointlike(simulate_observation(events=False))
+    False
+    """
     return any(
         obs[group].attrs.get("HDUCLAS3") == "POINT-LIKE"
         for group in ("aeff", "edisp", "psf", "rad_max")

@@ -53,6 +53,12 @@ def at_position(
         If there is no such variable.
     FrameError
         If the position lies outside the map.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> at_position(example_map(), "exposure", "83.63d 22.01d").dims
+    ('energy_true',)
     """
     require(ds, name)
     array = ds[name]
@@ -231,6 +237,13 @@ def edisp_kernel(ds: xr.Dataset, position: Any = None) -> xr.DataArray:
     -------
     kernel : DataArray
         Dims ``(energy_true, energy)``: probability to be reconstructed in each bin.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> kernel = edisp_kernel(example_map())
+    >>> kernel.dims, bool(kernel.sum("energy").max() <= 1)
+    (('energy_true', 'energy'), True)
     """
     edisp = at_position(ds, "edisp", position)
     if "migra" not in edisp.dims:
@@ -261,6 +274,13 @@ def edisp_bias_resolution(ds: xr.Dataset, position: Any = None) -> xr.Dataset:
         ``bias`` and ``resolution`` over ``energy_true``: mean and width of
         ``(E_reco - E_true) / E_true``; NaN where nothing is reconstructed. A probability is a
         probability of a bin, not a density, in the mean.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> table = edisp_bias_resolution(example_map())
+    >>> sorted(table.data_vars)
+    ['bias', 'resolution']
     """
     kernel = edisp_kernel(ds, position)
     matrix = np.asarray(kernel.values, dtype=float)

@@ -106,6 +106,13 @@ def exposure_image(ds: xr.Dataset, index: float = 2.0) -> xr.DataArray:
     ------
     MissingDataError
         If there is no exposure.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> image = exposure_image(example_map())
+    >>> image.dims, image.attrs["units"]
+    (('energy', 'y', 'x'), 'm2 s')
     """
     require(ds, "exposure")
     true, reco = edges_in(ds, "energy_true", "TeV"), edges_in(ds, "energy", "TeV")

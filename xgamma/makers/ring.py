@@ -230,6 +230,14 @@ def adaptive_ring_background(
     of the ring uses the sum over the disc. ``acceptance`` stays that of one pixel, so that
     counts, acceptance and off counts of a pixel belong together; the sum over the disc comes
     back in `significance` with ``correlation_radius=theta``.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> options = {"r_in": "0.3 deg", "width": "0.2 deg", "r_out_max": "0.9 deg"}
+    >>> ds = adaptive_ring_background(example_map(), **options, stepsize="0.1 deg", theta="0.1 deg")
+    >>> ds.gamma.kind
+    'map_onoff'
     """
     inner, thick = angle(r_in, "r_in"), angle(width, "width")
     step = angle(stepsize, "stepsize", low=1e-6)

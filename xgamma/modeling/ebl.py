@@ -130,6 +130,11 @@ def read_ebl(path: str | Path, redshift: Any = 0.1, alpha_norm: Any = 1.0) -> EB
     ------
     MissingDataError
         If the file or one of its HDUs is not there.
+
+    Examples
+    --------
+    >>> absorption = read_ebl("ebl_dominguez11.fits.gz", redshift=0.116)  # doctest: +SKIP
+    >>> absorption("1 TeV")  # doctest: +SKIP
     """
     from astropy.io import fits
 

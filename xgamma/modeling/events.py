@@ -65,6 +65,14 @@ def sample_events(
         If the dataset is not a map.
     MissingDataError
         If it has no good time intervals.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> events = sample_events(ds, seed=0)["events"]
+    >>> list(events.data_vars)[:4]
+    ['event_id', 'time', 'ra', 'dec']
     """
     data = Compiled(ds)
     if not data.is_map:

@@ -34,7 +34,7 @@ def light_curve(
     source : str
         Name of the model.
     energy_edges : Quantity, list of str or array_like, optional
-        As for `flux_points`; one band of all energies when absent.
+        As for `flux_points`, plain numbers in TeV; one band of all energies when absent.
     time_intervals : Time of shape (n, 2), optional
         A dataset belongs to the interval that holds the middle of its good time. One
         interval for each dataset when absent.
@@ -53,6 +53,14 @@ def light_curve(
     ------
     MissingDataError
         If a dataset has no good time intervals, or no dataset falls into an interval.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> curve = light_curve([ds], "crab")
+    >>> curve.sizes["time"]
+    1
     """
     datasets = datasets_of(data)
     chosen = chosen_models(data, models)

@@ -78,6 +78,13 @@ def excess_map(
     ------
     XGammaError
         If the dataset is not a map.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> maps = excess_map(example_map(), "0.2 deg")
+    >>> round(float(maps.excess.max()))
+    148
     """
     likelihood = full_likelihood(ds, models, "exact")
     data = likelihood.data
@@ -183,6 +190,14 @@ def ts_map(
     ------
     XGammaError
         If the dataset is not a map with a known background.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> maps = ts_map(example_map(), example_model())
+    >>> bool(maps.sqrt_ts.max() > 20)
+    True
     """
     likelihood = full_likelihood(ds, models, scheme)
     data = likelihood.data

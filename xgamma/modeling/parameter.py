@@ -64,12 +64,50 @@ class Prior:
 
 
 def gaussian_prior(mu: float, sigma: float, weight: float = 1.0) -> Prior:
-    """Return a gaussian prior: ``model.spectral.index.prior = gaussian_prior(2.2, 0.1)``."""
+    """Return a gaussian prior: ``model.spectral.index.prior = gaussian_prior(2.2, 0.1)``.
+
+    Parameters
+    ----------
+    mu, sigma : float
+        Centre and width, in the parameter's unit.
+    weight : float
+        Factor on the term that the prior adds to the statistic.
+
+    Returns
+    -------
+    prior : Prior
+        To assign to a parameter.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> model = xg.PowerLaw(index=2)
+    >>> model.index.prior = gaussian_prior(2.2, 0.1)
+    """
     return Prior("gaussian", mu, sigma, weight)
 
 
 def uniform_prior(min: float, max: float, weight: float = 1.0) -> Prior:
-    """Return a prior that is flat from `min` to `max` and nothing outside."""
+    """Return a prior that is flat from `min` to `max` and nothing outside.
+
+    Parameters
+    ----------
+    min, max : float
+        Range, in the parameter's unit.
+    weight : float
+        Factor on the term that the prior adds to the statistic.
+
+    Returns
+    -------
+    prior : Prior
+        To assign to a parameter.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> model = xg.PowerLaw(index=2)
+    >>> model.index.prior = uniform_prior(1, 4)
+    """
     return Prior("uniform", min, max, weight)
 
 

@@ -93,6 +93,15 @@ def plot_flux_points(ds: xr.Dataset, ax: Any = None, power: int = 2, **kwargs: A
     -------
     ax : `~matplotlib.axes.Axes`
         The axes.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> points = ds.gamma.flux_points("crab", [1, 3, 10])
+    >>> ax = plot_flux_points(points)
+    >>> ax.get_xscale()
+    'log'
     """
     from xgamma.modeling import flux_points as fp
 
@@ -138,6 +147,15 @@ def plot_spectrum(
     -------
     axes : pair of `~matplotlib.axes.Axes`
         The axes.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> points = ds.gamma.flux_points("crab", [1, 3, 10])
+    >>> axes = plot_spectrum(points, example_model())
+    >>> len(axes)
+    2
     """
     from xgamma.modeling import flux_points as fp
     from xgamma.modeling.predict import chosen_models

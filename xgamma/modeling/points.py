@@ -63,7 +63,7 @@ def flux_points(
     n_sigma, n_sigma_ul : float
         Levels of the asymmetric errors and of the upper limits.
     norm_values : array_like, optional
-        Norms at which the likelihood profile is kept; 0.2 to 5 when absent.
+        Norms (dimensionless) at which the likelihood profile is kept; 0.2 to 5 when absent.
     refit : bool
         Whether free norms of other models (backgrounds, other sources) are fitted again in
         each band.

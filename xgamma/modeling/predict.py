@@ -123,6 +123,13 @@ def models_of(obj: Any) -> Models:
     -------
     models : Models
         Fresh copies; none if there are none.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> models_of(ds).names
+    ['crab']
     """
     texts = [str(ds.attrs["models"]) for _, ds in iterate_datasets(obj) if "models" in ds.attrs]
     found: dict[str, Model] = {}
@@ -190,6 +197,13 @@ def npred_signal(
     -----
     XGammaWarning
         If a source lies outside of the map.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> npred_signal(ds).sum(("y", "x")).values.round(0)
+    array([78., 33., 13.,  5.])
     """
     chosen = chosen_models(ds, models)
     if model_names is not None:
@@ -249,6 +263,13 @@ def npred_background(
     -------
     npred : DataArray
         Dims those of the counts, dimensionless; zero if there is no background.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> npred_background(ds).equals(ds.background.astype(float))
+    True
     """
     likelihood = full_likelihood(ds, models, scheme)
     if isinstance(likelihood, WStatLikelihood):
@@ -278,6 +299,13 @@ def npred(
     -------
     npred : DataArray
         Dims those of the counts, dimensionless.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> npred(ds).sum("energy").dims
+    ('y', 'x')
     """
     likelihood = full_likelihood(ds, models, scheme)
     return labelled(likelihood, likelihood.npred(), "npred", "predicted counts")
@@ -321,6 +349,13 @@ def stat_sum(
     -------
     stat : float
         -2 ln L up to a constant of the data. Priors are not part of it.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> stat_sum(ds) < stat_sum(ds, models=[])
+    True
     """
     chosen = chosen_models(obj, models)
     return sum(likelihood_of(ds, chosen, scheme).stat_sum() for ds in datasets_of(obj).values())
@@ -344,6 +379,13 @@ def stat_array(
     -------
     stat : DataArray
         Dims those of the counts.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> stat_array(ds).dims
+    ('energy', 'y', 'x')
     """
     likelihood = likelihood_of(ds, chosen_models(ds, models), scheme)
     return labelled(likelihood, likelihood.stat_array(), "stat", "fit statistic")
@@ -372,6 +414,13 @@ def residuals(
     -------
     residuals : DataArray
         Dims those of the counts; NaN where the model is zero and is divided by.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> residuals(ds, method="diff/sqrt(model)").dims
+    ('energy', 'y', 'x')
     """
     if method not in RESIDUALS:
         raise XGammaError(f"method={method!r} is not known: use one of {', '.join(RESIDUALS)}.")

@@ -49,6 +49,13 @@ def sensitivity(
         If the dataset is a map: make a spectrum of it first.
     MissingDataError
         If it has neither background nor off counts.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_spectrum
+    >>> limits = sensitivity(example_spectrum())
+    >>> sorted(limits.data_vars)
+    ['background', 'criterion', 'dnde', 'e2dnde', 'excess']
     """
     form = PowerLaw(index=2.0) if spectrum is None else spectrum
     source = SkyModel(form.copy(), name="test")

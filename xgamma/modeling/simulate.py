@@ -75,6 +75,13 @@ def asimov(
     -------
     ds : Dataset
         New, with fractional ``counts`` (and ``counts_off``).
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> bool((asimov(ds).counts == ds.gamma.npred()).all())
+    True
     """
     return put_counts(ds, predictions(ds, models, background, scheme))
 

@@ -244,7 +244,13 @@ class Gaussian(Shape):
 
 
 class GeneralizedGaussian(Shape):
-    r"""The shape :math:`e^{-(r/r_0)^{1/\eta}}`: disk, Gaussian (0.5) or Laplacian (1)."""
+    r"""The shape :math:`e^{-(r/r_0)^{1/\eta}}`: disk, Gaussian (0.5) or Laplacian (1).
+
+    Examples
+    --------
+    >>> GeneralizedGaussian(lon=0, lat=0, r_0="0.2 deg", eta=0.5)(0, 0).unit
+    Unit("1 / sr")
+    """
 
     tag, short = "GeneralizedGaussianSpatialModel", "gauss-general"
     specs: ClassVar[dict[str, Spec]] = {
@@ -278,7 +284,13 @@ class GeneralizedGaussian(Shape):
 
 
 class Disk(Shape):
-    """Uniform disk or ellipse of semi-major axis `r_0`; its edge is `edge_width` r_0 wide."""
+    """Uniform disk or ellipse of semi-major axis `r_0`; its edge is `edge_width` r_0 wide.
+
+    Examples
+    --------
+    >>> Disk(lon=0, lat=0, r_0="0.5 deg", frame="galactic").extent
+    0.5555000000000001
+    """
 
     tag, short = "DiskSpatialModel", "disk"
     specs: ClassVar[dict[str, Spec]] = {
@@ -312,7 +324,13 @@ class Disk(Shape):
 
 
 class Shell(Shape):
-    """Projection of a uniformly bright shell of inner `radius` and `width`."""
+    """Projection of a uniformly bright shell of inner `radius` and `width`.
+
+    Examples
+    --------
+    >>> Shell(lon=0, lat=0, radius="0.4 deg", width="0.1 deg").extent
+    0.5
+    """
 
     tag, short = "ShellSpatialModel", "shell"
     specs: ClassVar[dict[str, Spec]] = {
@@ -339,7 +357,13 @@ class Shell(Shape):
 
 
 class Shell2(Shape):
-    """The same shell by its outer radius `r_0` and its relative width `eta`."""
+    """The same shell by its outer radius `r_0` and its relative width `eta`.
+
+    Examples
+    --------
+    >>> Shell2(lon=0, lat=0, r_0="0.5 deg", eta=0.2).extent
+    0.5
+    """
 
     tag, short = "Shell2SpatialModel", "shell2"
     specs: ClassVar[dict[str, Spec]] = {
@@ -366,7 +390,13 @@ class Shell2(Shape):
 
 
 class ConstantSpatial(Shape):
-    """The same brightness everywhere, `value` per sr: it does not integrate to one."""
+    """The same brightness everywhere, `value` per sr: it does not integrate to one.
+
+    Examples
+    --------
+    >>> ConstantSpatial(value="2 sr-1")(83.63, 22.01)
+    <Quantity 2. 1 / sr>
+    """
 
     tag, short = "ConstantSpatialModel", "const"
     specs: ClassVar[dict[str, Spec]] = {"value": Spec(1.0, "sr-1", frozen=True)}

@@ -99,7 +99,13 @@ class PowerLaw2(Spectrum):
 
 
 class PowerLawNorm(Spectrum):
-    r"""A factor, :math:`N (E/E_0)^{-\mathrm{tilt}}`, that corrects another spectrum or a background."""
+    r"""A factor, :math:`N (E/E_0)^{-\mathrm{tilt}}`, that corrects another spectrum or a background.
+
+    Examples
+    --------
+    >>> PowerLawNorm(norm=0.9, tilt=0.1)("10 TeV").round(4)
+    <Quantity 0.7149>
+    """
 
     tag, short = "PowerLawNormSpectralModel", "pl-norm"
     unit = ""
@@ -116,7 +122,13 @@ class PowerLawNorm(Spectrum):
 
 
 class Constant(Spectrum):
-    """A flux that does not depend on energy."""
+    """A flux that does not depend on energy.
+
+    Examples
+    --------
+    >>> Constant(const="1e-12 cm-2 s-1 TeV-1").integral("1 TeV", "3 TeV")
+    <Quantity 2.e-12 1 / (s cm2)>
+    """
 
     tag, short = "ConstantSpectralModel", "const"
     specs: ClassVar[dict[str, Spec]] = {"const": Spec(1e-12, FLUX)}
@@ -136,6 +148,11 @@ class ExpCutoffPowerLaw(Spectrum):
     r"""Power law with an exponential cutoff, :math:`\phi_0 (E/E_0)^{-\Gamma} e^{-(\lambda E)^\alpha}`.
 
     With ``alpha`` above 1 the cutoff is super-exponential.
+
+    Examples
+    --------
+    >>> ExpCutoffPowerLaw(index=2, amplitude="1e-11 cm-2 s-1 TeV-1", lambda_="0.1 TeV-1")("10 TeV")
+    <Quantity 3.67879441e-14 1 / (TeV s cm2)>
     """
 
     tag, short = "ExpCutoffPowerLawSpectralModel", "ecpl"
@@ -150,7 +167,13 @@ class ExpCutoffPowerLaw(Spectrum):
 
 
 class ExpCutoffPowerLawNorm(Spectrum):
-    """A factor with the form of `ExpCutoffPowerLaw`."""
+    """A factor with the form of `ExpCutoffPowerLaw`.
+
+    Examples
+    --------
+    >>> ExpCutoffPowerLawNorm(lambda_="0.1 TeV-1")("10 TeV").round(4)
+    <Quantity 0.3679>
+    """
 
     tag, short = "ExpCutoffPowerLawNormSpectralModel", "ecpl-norm"
     unit = ""
@@ -165,7 +188,13 @@ class ExpCutoffPowerLawNorm(Spectrum):
 
 
 class ExpCutoffPowerLaw3FGL(Spectrum):
-    r"""Cutoff of the 3FGL catalogue, :math:`\phi_0 (E/E_0)^{-\Gamma} e^{(E_0 - E)/E_c}`."""
+    r"""Cutoff of the 3FGL catalogue, :math:`\phi_0 (E/E_0)^{-\Gamma} e^{(E_0 - E)/E_c}`.
+
+    Examples
+    --------
+    >>> ExpCutoffPowerLaw3FGL(index=2, ecut="10 TeV")("10 TeV")
+    <Quantity 4.0656966e-15 1 / (TeV s cm2)>
+    """
 
     tag, short = "ExpCutoffPowerLaw3FGLSpectralModel", "ecpl-3fgl"
     specs: ClassVar[dict[str, Spec]] = {
@@ -184,7 +213,13 @@ class ExpCutoffPowerLaw3FGL(Spectrum):
 
 
 class SuperExpCutoff3FGL(Spectrum):
-    r"""Super-exponential cutoff of 3FGL, with :math:`e^{(E_0/E_c)^{\Gamma_2} - (E/E_c)^{\Gamma_2}}`."""
+    r"""Super-exponential cutoff of 3FGL, with :math:`e^{(E_0/E_c)^{\Gamma_2} - (E/E_c)^{\Gamma_2}}`.
+
+    Examples
+    --------
+    >>> SuperExpCutoff3FGL(index_1=1.5, index_2=1, ecut="10 TeV")("10 TeV")
+    <Quantity 1.28568615e-14 1 / (TeV s cm2)>
+    """
 
     tag, short = "SuperExpCutoffPowerLaw3FGLSpectralModel", "secpl-3fgl"
     specs: ClassVar[dict[str, Spec]] = {
@@ -204,7 +239,13 @@ class SuperExpCutoff3FGL(Spectrum):
 
 
 class SuperExpCutoff4FGL(Spectrum):
-    r"""Super-exponential cutoff of 4FGL, with :math:`e^{a (E_0^{\Gamma_2} - E^{\Gamma_2})}`, E in MeV."""
+    r"""Super-exponential cutoff of 4FGL, with :math:`e^{a (E_0^{\Gamma_2} - E^{\Gamma_2})}`, E in MeV.
+
+    Examples
+    --------
+    >>> SuperExpCutoff4FGL(index_1=1.5, index_2=0.7, expfactor=0.01)("10 TeV")
+    <Quantity 2.28385027e-290 1 / (TeV s cm2)>
+    """
 
     tag, short = "SuperExpCutoffPowerLaw4FGLSpectralModel", "secpl-4fgl"
     specs: ClassVar[dict[str, Spec]] = {
@@ -218,7 +259,13 @@ class SuperExpCutoff4FGL(Spectrum):
 
 
 class SuperExpCutoff4FGLDR3(Spectrum):
-    """Super-exponential cutoff as 4FGL-DR3 writes it, with the local index and curvature at `reference`."""
+    """Super-exponential cutoff as 4FGL-DR3 writes it, with the local index and curvature at `reference`.
+
+    Examples
+    --------
+    >>> SuperExpCutoff4FGLDR3(index_1=1.5, index_2=0.7, expfactor=0.01)("10 TeV")
+    <Quantity 3.01111871e-14 1 / (TeV s cm2)>
+    """
 
     tag, short = "SuperExpCutoffPowerLaw4FGLDR3SpectralModel", "secpl-4fgl-dr3"
     specs: ClassVar[dict[str, Spec]] = {
@@ -232,7 +279,13 @@ class SuperExpCutoff4FGLDR3(Spectrum):
 
 
 class BrokenPowerLaw(Spectrum):
-    """Power law whose index changes at `ebreak`, where the flux is `amplitude`."""
+    """Power law whose index changes at `ebreak`, where the flux is `amplitude`.
+
+    Examples
+    --------
+    >>> BrokenPowerLaw(index1=2, index2=3, ebreak="2 TeV")("4 TeV")
+    <Quantity 1.25e-13 1 / (TeV s cm2)>
+    """
 
     tag, short = "BrokenPowerLawSpectralModel", "bpl"
     specs: ClassVar[dict[str, Spec]] = {
@@ -253,7 +306,13 @@ class BrokenPowerLaw(Spectrum):
 
 
 class SmoothBrokenPowerLaw(Spectrum):
-    r"""Broken power law with a bend of width `beta` (Aharonian et al. 2006, A&A 457, 899)."""
+    r"""Broken power law with a bend of width `beta` (Aharonian et al. 2006, A&A 457, 899).
+
+    Examples
+    --------
+    >>> SmoothBrokenPowerLaw(index1=2, index2=3, ebreak="2 TeV", beta=0.5)("4 TeV")
+    <Quantity 2.79508497e-14 1 / (TeV s cm2)>
+    """
 
     tag, short = "SmoothBrokenPowerLawSpectralModel", "sbpl"
     specs: ClassVar[dict[str, Spec]] = {
@@ -268,7 +327,13 @@ class SmoothBrokenPowerLaw(Spectrum):
 
 
 class LogParabola(Spectrum):
-    r"""Log parabola, :math:`\phi_0 (E/E_0)^{-\alpha - \beta \ln(E/E_0)}`."""
+    r"""Log parabola, :math:`\phi_0 (E/E_0)^{-\alpha - \beta \ln(E/E_0)}`.
+
+    Examples
+    --------
+    >>> LogParabola(alpha=2.3, beta=0.1, reference="1 TeV")("10 TeV")
+    <Quantity 2.94945307e-15 1 / (TeV s cm2)>
+    """
 
     tag, short = "LogParabolaSpectralModel", "lp"
     specs: ClassVar[dict[str, Spec]] = {
@@ -281,7 +346,13 @@ class LogParabola(Spectrum):
 
 
 class LogParabolaNorm(Spectrum):
-    """A factor with the form of `LogParabola`."""
+    """A factor with the form of `LogParabola`.
+
+    Examples
+    --------
+    >>> LogParabolaNorm(norm=0.9, beta=0.1, reference="1 TeV")("10 TeV").round(4)
+    <Quantity 0.5296>
+    """
 
     tag, short = "LogParabolaNormSpectralModel", "lp-norm"
     unit = ""
@@ -295,7 +366,13 @@ class LogParabolaNorm(Spectrum):
 
 
 class LineSpectrum(Spectrum):
-    """A gaussian line of integral flux `amplitude`."""
+    """A gaussian line of integral flux `amplitude`.
+
+    Examples
+    --------
+    >>> LineSpectrum(mean="1 TeV", sigma="0.1 TeV").integral("0.5 TeV", "2 TeV")
+    <Quantity 9.99999713e-13 1 / (s cm2)>
+    """
 
     tag, short = "GaussianSpectralModel", "gauss"
     specs: ClassVar[dict[str, Spec]] = {

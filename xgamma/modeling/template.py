@@ -35,6 +35,13 @@ class TemplateMap(Shape):
     ------
     XGammaError
         If the map has negative values, NaN, or nothing in it.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> grid = xg.create_map((83.63, 22.01), "1 deg", "0.1 deg")
+    >>> TemplateMap(grid.gamma.separation((83.63, 22.01)) < 0.3).position.to_string(precision=2)
+    '83.63 22.01'
     """
 
     tag, short = "TemplateSpatialModel", "template"

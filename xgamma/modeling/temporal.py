@@ -202,6 +202,10 @@ def read_light_curve(path: str | Path) -> LightCurve:
     ------
     MissingDataError
         If the file is not there.
+
+    Examples
+    --------
+    >>> profile = read_light_curve("light_curve.fits")  # doctest: +SKIP
     """
     columns, header = read_columns(path, ("TIME", "NORM"))
     unit = columns["TIME"][1] or str(header.get("TIMEUNIT", "d"))

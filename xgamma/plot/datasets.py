@@ -127,6 +127,12 @@ def plot_edisp(ds: xr.Dataset, position: Any = None, ax: Any = None) -> Any:
     -------
     ax : Axes
         True energy to the right, reconstructed energy upwards.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> plot_edisp(example_map()).get_xlabel()
+    'True energy [TeV]'
     """
     ax = _axes(ax)
     kernel = edisp_kernel(ds, position)

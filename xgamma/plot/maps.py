@@ -261,6 +261,11 @@ def plot_interactive(array: xr.DataArray, **kwargs: Any) -> Any:
     ------
     MissingDataError
         If ipywidgets is not installed.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> plot_interactive(example_map().counts)  # doctest: +SKIP
     """
     try:
         from ipywidgets import SelectionSlider, interactive
