@@ -26,6 +26,7 @@ from xgamma.model import create_map, create_spectrum, validate
 # Loaded at first use: they need more of astropy and scipy than a notebook's first cell should.
 _LAZY: dict[str, str] = {
     "fill": "xgamma.makers.fill",
+    "coarse_mask": "xgamma.datasets.masks",
     "collect": "xgamma.datasets.collection",
     "reduce": "xgamma.makers.reduce",
     "effective_livetime_map": "xgamma.makers.livetime_map",

@@ -405,3 +405,16 @@ def test_real_runs_in_both_orders():
     assert_array_equal(a.counts, b.counts)
     assert float(a.livetime.sum()) == pytest.approx(1200)
     assert a.gti_start.size == 2
+
+
+def test_rows_of_other_files_are_kept():
+    empty = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(1, 10, 1))
+    one = empty.assign(
+        counts=(("energy", "y", "x"), np.ones((1, 2, 2), dtype=int)),
+        obs_id=("obs", [1]),
+        obs_mode=("obs", ["WOBBLE"]),
+    )
+    two = one.assign(obs_id=("obs", [2])).drop_vars("obs_mode")
+    stacked = one.gamma.stack(two)
+    assert stacked.obs_id.values.tolist() == [1, 2]
+    assert stacked.obs_mode.values.tolist() == ["WOBBLE", ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def group_variable(variable: xr.Variable, dim: str, numbers: np.ndarray, how: st
     dtype = _sum_dtype(variable.dtype, how)
 
     def reduce(block: np.ndarray) -> np.ndarray:
-        out = ufunc.reduceat(block, numbers[:-1] - numbers[0], axis=axis, dtype=dtype)
+        out = _accumulate(block, numbers - numbers[0], axis, ufunc, dtype)
         if how == "mean":
             shape = [1] * block.ndim
             shape[axis] = -1
@@ -107,6 +108,27 @@ def group_variable(variable: xr.Variable, dim: str, numbers: np.ndarray, how: st
     chunks[axis] = (sizes.size,)
     out = whole.map_blocks(reduce, chunks=tuple(chunks), dtype=_result_dtype(variable.dtype, how))
     return xr.Variable(variable.dims, out, variable.attrs)
+
+
+def _accumulate(
+    block: np.ndarray, numbers: np.ndarray, axis: int, ufunc: np.ufunc, dtype: Any
+) -> np.ndarray:
+    """Reduce groups along an axis by adding whole slices: ``reduceat`` is slow on short groups."""
+    sizes = np.diff(numbers)
+    front: tuple[slice, ...] = (slice(None),) * axis
+    if (sizes == sizes[0]).all():
+        step = int(sizes[0])
+        out = block[(*front, slice(0, None, step))].astype(dtype)
+        for k in range(1, step):
+            ufunc(out, block[(*front, slice(k, None, step))], out=out)
+        return out
+    groups = []
+    for low, high in itertools.pairwise(numbers):
+        one = block[(*front, slice(int(low), int(low) + 1))].astype(dtype)
+        for k in range(int(low) + 1, int(high)):
+            ufunc(one, block[(*front, slice(k, k + 1))], out=one)
+        groups.append(one)
+    return np.concatenate(groups, axis=axis)
 
 
 def _sum_dtype(dtype: np.dtype, how: str) -> Any:

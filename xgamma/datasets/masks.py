@@ -128,6 +128,11 @@ def under_mask(ds: xr.Dataset, name: str, used: xr.Variable | None) -> xr.Variab
     variable = ds[name].variable
     if used is None:
         return variable
+    both = (variable.data, used.data)
+    if variable.dims == used.dims and all(isinstance(v, np.ndarray) for v in both):
+        # The same, without the detour over missing values.
+        zero = variable.dtype.type(0)
+        return xr.Variable(variable.dims, np.where(both[1], both[0], zero), variable.attrs)
     kept = variable.where(used, np.zeros((), variable.dtype)[()])
     return xr.Variable(variable.dims, kept.transpose(*variable.dims).data, variable.attrs)
 
@@ -197,13 +202,23 @@ def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.
             )
         )
     values = edges(ds, "energy")
-    lo, hi = (xr.DataArray(v, dims="energy") for v in (values[:-1], values[1:]))
-    bare = used.drop_vars([c for c in ("energy", "energy_lo", "energy_hi") if c in used.coords])
-    attrs = {"units": unit}
-    low = bare.where(bare).notnull() if bare.dtype != bool else bare
-    lowest = lo.where(low).min("energy").assign_attrs(attrs | {"long_name": "lowest energy used"})
-    highest = hi.where(low).max("energy").assign_attrs(attrs | {"long_name": "highest energy used"})
-    return lowest.rename("energy_min"), highest.rename("energy_max")
+    flags = used.variable.transpose("energy", ...)
+    # numpy and dask alike; xarray's own argmax makes a detour over missing values.
+    data, dims = flags.data.astype(bool), flags.dims[1:]
+    some = xr.Variable(dims, data.any(axis=0))
+    first = xr.Variable(dims, data.argmax(axis=0))
+    last = xr.Variable(dims, values.size - 1 - data[::-1].argmax(axis=0))
+    kept = {k: v for k, v in used.coords.items() if "energy" not in v.dims}
+    ends = []
+    for name, number, word in (("min", first, "lowest"), ("max", last, "highest")):
+        energy = xr.apply_ufunc(
+            values.__getitem__, number, dask="parallelized", output_dtypes=[float]
+        )
+        attrs = {"units": unit, "long_name": f"{word} energy used"}
+        ends.append(
+            xr.DataArray(energy.where(some), coords=kept, attrs=attrs, name=f"energy_{name}")
+        )
+    return ends[0], ends[1]
 
 
 def corner_pixels(ds: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from xgamma.axes import edges, units_of
 from xgamma.datasets.grouping import group_axis, group_edges, group_variable, mean_weighted
 from xgamma.datasets.masks import coarse_mask, safe, under_mask
 from xgamma.errors import AxisError
+from xgamma.model import assemble
 from xgamma.schema import ONOFF
 from xgamma.units import to_value
 
@@ -86,9 +87,17 @@ def _rebuilt(
         raise AxisError(
             f"The variable {lost[0]!r} has no rule for this operation: drop it first (ds.drop_vars)."
         )
-    out = ds.drop_vars(stale).assign_coords(coords).assign(new)
-    out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
-    return out
+    gone = set(stale) - set(new) - set(coords)
+    labels: dict[str, Any] = {
+        str(k): coords.get(str(k), ds.variables[k])
+        for k in ds.coords
+        if k not in gone and k != "wcs"
+    }
+    data = {str(k): new.get(str(k), ds.variables[k]) for k in ds.data_vars if k not in gone}
+    # Built in one step: dropping and assigning merge and align everything at each.
+    wcs = dict(ds.variables["wcs"].attrs) if "wcs" in ds.variables else None
+    attrs = {str(k): v for k, v in ds.attrs.items()}
+    return assemble(labels, data, wcs, attrs=attrs if name is None else attrs | {"name": name})
 
 
 def resample_energy(ds: xr.Dataset, edges: Any, name: str | None = None) -> xr.Dataset:

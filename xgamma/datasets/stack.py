@@ -252,7 +252,9 @@ class Mosaic:
     def _add_metadata(self, ds: xr.Dataset, any_safe: bool) -> None:
         reference = self._reference()
         row = row_sums(ds)
-        for name in OBS_VARIABLES:
+        # Files bring rows of their own (obs_mode, …) beside those of the data model.
+        extra = [str(v) for v in ds.data_vars if "obs" in ds[v].dims and v not in OBS_VARIABLES]
+        for name in (*OBS_VARIABLES, *extra):
             if name in ds and "obs" in ds[name].dims:
                 attrs = dict(ds[name].attrs)
                 values = np.asarray(ds[name].variable.transpose("obs", ...).values)
@@ -334,7 +336,11 @@ class Mosaic:
             variables["exposure"].attrs["livetime"] = self.livetime
         variables |= _join_rows(self.rows)
         variables |= _join_gtis(self.gtis, self._reference())
-        stale = [v for v in self.template.data_vars if v in VARIABLES]
+        stale = [
+            v
+            for v, array in self.template.data_vars.items()
+            if v in VARIABLES or {"obs", "gti"} & set(array.dims)
+        ]
         ds = self.template.drop_vars(stale).assign(variables)
         if name is not None:
             ds.attrs = {**ds.attrs, "name": name}
@@ -403,7 +409,8 @@ def _join_rows(rows: list[dict[str, tuple[np.ndarray, dict[str, Any]]]]) -> dict
             row[name][0] if name in row else np.full((size, *some.shape[1:]), blank)
             for row, size in zip(rows, sizes, strict=True)
         ]
-        dims = VARIABLES[name].dims[: some.ndim]
+        dims = VARIABLES[name].dims if name in VARIABLES else ("obs",)
+        dims = (*dims, *(f"{name}_{i}" for i in range(len(dims), some.ndim)))[: some.ndim]
         out[name] = xr.Variable(dims, np.concatenate(parts), attrs)
     return out
 
