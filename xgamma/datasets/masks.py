@@ -204,10 +204,10 @@ def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.
     values = edges(ds, "energy")
     flags = used.variable.transpose("energy", ...)
     # numpy and dask alike; xarray's own argmax makes a detour over missing values.
-    data, dims = flags.data.astype(bool), flags.dims[1:]
-    some = xr.Variable(dims, data.any(axis=0))
-    first = xr.Variable(dims, data.argmax(axis=0))
-    last = xr.Variable(dims, values.size - 1 - data[::-1].argmax(axis=0))
+    data, over = flags.data.astype(bool), flags.dims[1:]
+    some = xr.Variable(over, data.any(axis=0))
+    first = xr.Variable(over, data.argmax(axis=0))
+    last = xr.Variable(over, values.size - 1 - data[::-1].argmax(axis=0))
     kept = {k: v for k, v in used.coords.items() if "energy" not in v.dims}
     ends = []
     for name, number, word in (("min", first, "lowest"), ("max", last, "highest")):
