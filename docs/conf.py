@@ -25,6 +25,7 @@ extensions = [
     "sphinx_autosummary_accessors",
     "numpydoc",
     "schema_tables",
+    "accessor_tables",
 ]
 templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
@@ -44,6 +45,7 @@ nb_execution_mode = os.environ.get("XGAMMA_DOCS_EXECUTE", "off")
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 
+default_role = "py:obj"
 autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False

@@ -1,0 +1,67 @@
+"""The reference names everything that is public; pages and README link to what exists."""
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import xgamma as xg
+from xgamma import accessors
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = [
+    *(p for p in (ROOT / "docs").rglob("*.md") if not {"_build", "generated"} & set(p.parts)),
+    *ROOT.glob("*.md"),
+]
+
+
+def listed(page):
+    """The entries of the lists of names on a page."""
+    text = (REFERENCE / page).read_text(encoding="utf8")
+    return set(re.findall(r"^   ([\w.]+)$", text, re.M))
+
+
+def test_public_names():
+    assert set(xg.__all__) <= listed("public.md")
+
+
+def test_accessors():
+    members = {
+        f"{kind}.gamma.{name}"
+        for kind, accessor in (
+            ("Dataset", accessors.GammaDataset),
+            ("DataArray", accessors.GammaDataArray),
+            ("DataTree", accessors.GammaDataTree),
+        )
+        for name, _ in inspect.getmembers(accessor)
+        if not name.startswith("_")
+    }
+    assert members == listed("accessors.md")
+
+
+def test_functions_behind(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs" / "_ext"), *sys.path])
+    pytest.importorskip("docutils", reason="Sphinx is not installed: pip install -e .[docs]")
+    from accessor_tables import functions
+
+    assert {name.removeprefix("xgamma.") for name in functions()} == listed("functions.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf8"), flags=re.S)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path = link.partition("#")[0]
+        if path and "://" not in link and not link.startswith("mailto:"):
+            assert (page.parent / path).exists(), f"{page.name} links to {link}, which is not there"
+
+
+def test_ci_runs_the_command_of_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf8")
+    commands = re.findall(r"^python3 -m venv .*-m pytest$", readme, re.M)
+    assert len(commands) == 1
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf8")
+    assert "grep -E '^python3 -m venv .*-m pytest$' README.md" in script
