@@ -257,6 +257,18 @@ def coarse_mask(ds: xr.Dataset) -> xr.Variable | None:
     mask : Variable or None
         Dims ``(energy, y_irf, x_irf)``: safe where any fine pixel around the centre is. None
         where everything is safe.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> ds = xg.create_map(
+    ...     (0, 0), "0.8 deg", "0.1 deg", xg.energy_axis(1, 10, 1), binsz_irf="0.4 deg"
+    ... )
+    >>> safe_pixels = ds.gamma.separation((0.2, 0.2)) < 0.1
+    >>> ds = ds.assign(mask_safe=safe_pixels.expand_dims(energy=ds.energy))
+    >>> int(coarse_mask(ds).sum())
+    1
     """
     used = safe(ds)
     if used is None or "x_irf" not in ds.dims:
