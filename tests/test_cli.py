@@ -143,9 +143,11 @@ def test_a_fault_of_ours_and_an_interruption(monkeypatch, capsys):
 def test_warnings_are_sentences(monkeypatch, capsys):
     import warnings
 
-    monkeypatch.setattr(
-        "xgamma.cli._opened", lambda path: warnings.warn("beware", xg.XGammaWarning, stacklevel=1)
-    )
+    def beware(path):
+        warnings.warn("beware", xg.XGammaWarning, stacklevel=1)
+        raise xg.XGammaError("and stop")
+
+    monkeypatch.setattr("xgamma.cli._opened", beware)
     warnings.simplefilter("always")
     main(["info", "a"])
     assert "xgamma: warning: beware\n" in capsys.readouterr().err

@@ -124,14 +124,14 @@ def _reduce(commands: Any) -> None:
 
 def _info(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        data = _opened(arguments.file)
-        if hasattr(data, "obs_ids"):
-            print(repr(data))
-        elif hasattr(data, "children"):
-            for name, node in data.children.items():
-                print(f"{name}: {dict(node.sizes)}")
-        else:
-            print(data.gamma.info())
+        with _opened(arguments.file) as data:
+            if hasattr(data, "obs_ids"):
+                print(repr(data))
+            elif hasattr(data, "children"):
+                for name, node in data.children.items():
+                    print(f"{name}: {dict(node.sizes)}")
+            else:
+                print(data.gamma.info())
 
     text = "say what a dataset, a collection or an archive of runs holds"
     command = _command(commands, "info", text, run, "Reads what it needs only.")
@@ -142,15 +142,15 @@ def _validate(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> int:
         from xgamma.model import validate
 
-        data = _opened(arguments.file)
-        parts = {"": data}
-        if hasattr(data, "obs_ids"):
-            raise XGammaError(f"'{arguments.file}' is an archive of runs: validate takes datasets.")
-        if hasattr(data, "children"):
-            parts = {f"{name}: ": node.to_dataset() for name, node in data.children.items()}
-        issues = [
-            f"{name}{issue}" for name, ds in parts.items() for issue in validate(ds, "return")
-        ]
+        with _opened(arguments.file) as data:
+            if hasattr(data, "obs_ids"):
+                raise XGammaError(
+                    f"'{arguments.file}' is an archive of runs: validate takes datasets."
+                )
+            parts = {"": data}
+            if hasattr(data, "children"):
+                parts = {f"{name}: ": node.to_dataset() for name, node in data.children.items()}
+            issues = [f"{name}{i}" for name, ds in parts.items() for i in validate(ds, "return")]
         print("\n".join(issues) or f"{arguments.file}: all is well")
         return 1 if issues else 0
 
@@ -164,19 +164,18 @@ def _plot(commands: Any) -> None:
         from xgamma.io.atomic import atomic_path
 
         os.environ.setdefault("MPLBACKEND", "Agg")
-        data = _opened(arguments.file)
-        if not hasattr(data, "data_vars") or hasattr(data, "children"):
-            raise XGammaError(
-                f"'{arguments.file}' holds several datasets: draw a file with one of them."
-            )
-        try:
-            figure = data.gamma.peek()
-        except ImportError:
-            raise XGammaError(
-                "Drawing needs matplotlib: install it with pip install 'xgamma[plot]'."
-            ) from None
-        with atomic_path(arguments.out, arguments.overwrite) as temporary:
-            figure.savefig(temporary, dpi=arguments.dpi)
+        with _opened(arguments.file) as data, atomic_path(arguments.out, arguments.overwrite) as to:
+            if not hasattr(data, "data_vars") or hasattr(data, "children"):
+                raise XGammaError(
+                    f"'{arguments.file}' holds several datasets: draw a file with one of them."
+                )
+            try:
+                figure = data.gamma.peek()
+            except ImportError:
+                raise XGammaError(
+                    "Drawing needs matplotlib: install it with pip install 'xgamma[plot]'."
+                ) from None
+            figure.savefig(to, dpi=arguments.dpi)
 
     text = "draw counts, excess, exposure and spectrum of a dataset"
     command = _command(commands, "plot", text, run, "The ending of the picture says its format.")
@@ -215,8 +214,9 @@ def _stack(commands: Any) -> None:
     command.add_argument("--quiet", action="store_true", help="print nothing")
 
 
-def _opened(path: Path) -> Any:
-    """Return the dataset, collection or store at a path."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Give the dataset, collection or store at a path, and close its file."""
     from xgamma.io.archive import is_archive
     from xgamma.io.opening import open as open_any
     from xgamma.io.storage import is_zarr
@@ -224,8 +224,10 @@ def _opened(path: Path) -> Any:
     if path.is_dir() and (is_archive(path) or not is_zarr(path)):
         from xgamma.dl3.store import open_store
 
-        return open_store(path)
-    return open_any(path)
+        yield open_store(path)
+        return
+    with open_any(path) as data:
+        yield data
 
 
 @contextmanager

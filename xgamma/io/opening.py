@@ -79,8 +79,11 @@ def _open_groups(place: Path, engine: str, kwargs: dict[str, Any]) -> Any:
     for node in tree.subtree:
         check_version(node.attrs, place)
     if not tree.children:
-        return _checked(restore(tree.to_dataset()))
+        ds = _checked(restore(tree.to_dataset()))
+        ds.set_close(tree.close)
+        return ds
     restored = restore_tree(tree)
+    restored.set_close(tree.close)
     for node in restored.subtree:
         if "model_version" in node.attrs:
             _checked(node.to_dataset())

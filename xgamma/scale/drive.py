@@ -97,7 +97,11 @@ def _explained(error: Exception) -> Exception:
 
 
 def _submitted(pool: Pool, job: Job, runs: Runs, part: list[int]) -> Any:
-    return pool.submit(job, runs.part(part), part)
+    part_runs = runs.part(part)
+    try:
+        return pool.submit(job, part_runs, part)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise _explained(error) from error
 
 
 def settle(

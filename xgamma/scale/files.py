@@ -69,5 +69,6 @@ def _grid(file: str | os.PathLike[str]) -> xr.Dataset:
 def _one(file: str | os.PathLike[str]) -> xr.Dataset:
     data = open_any(file)
     if not isinstance(data, xr.Dataset):
+        data.close()
         raise XGammaError(f"'{file}' holds several datasets: write them one to a file first.")
     return data

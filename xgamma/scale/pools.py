@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import sys
 import threading
 from concurrent.futures import (
@@ -93,8 +94,8 @@ class Processes:
         try:
             if self.exchange is None:
                 return self.executor.submit(fold, job, runs, positions)
-            folder = self.exchange.folder
-            return self.executor.submit(fold_to_file, folder, job, runs, positions)
+            task = pickle.dumps((job, runs, positions), protocol=5)
+            return self.executor.submit(fold_to_file, self.exchange.folder, task)
         except BrokenExecutor as error:
             future: Future[Any] = Future()
             future.set_exception(error)

@@ -10,8 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from xgamma.scale.fold import Job, Partial, fold
-from xgamma.scale.runs import Runs
+from xgamma.scale.fold import fold
 
 __all__ = ["Exchange", "fold_to_file"]
 
@@ -85,7 +84,20 @@ def write(value: Any, folder: Path) -> Path:
     return file
 
 
-def fold_to_file(folder: Path, job: Job, runs: Runs, positions: list[int]) -> Path:
-    """Do `fold` and leave the result in a file."""
-    partial: Partial = fold(job, runs, positions)
-    return write(partial, folder)
+def fold_to_file(folder: Path, task: bytes) -> Path:
+    """Do `fold` and leave the result in a file.
+
+    Parameters
+    ----------
+    folder : Path
+        Of an `Exchange`.
+    task : bytes
+        Pickled arguments of `fold`: made by the caller, since an executor that fails to pickle
+        in its own thread may wait for ever.
+
+    Returns
+    -------
+    file : Path
+        For `Exchange.read`.
+    """
+    return write(fold(*pickle.loads(task)), folder)
