@@ -34,7 +34,9 @@ def normalize_rad(profile: np.ndarray, rad_edges: np.ndarray) -> tuple[np.ndarra
     """
     center = 0.5 * (rad_edges[1:] + rad_edges[:-1])
     ring = 2.0 * np.pi * center * np.diff(rad_edges) * SR_PER_DEG2
-    integral = profile @ ring.astype(profile.dtype, copy=False)
+    # Not a BLAS product: its threads wait for each other, and for those of the makers, longer
+    # than this short sum takes.
+    integral = np.einsum("...r,r->...", profile, ring.astype(profile.dtype, copy=False))
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.where(integral > 0, 1.0 / integral, 0.0).astype(profile.dtype, copy=False)
     return profile * scale[..., np.newaxis], integral
