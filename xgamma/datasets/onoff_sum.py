@@ -21,6 +21,8 @@ class OnOffSum:
         self.acceptance_off: np.ndarray = np.zeros(0)
         self.alpha_off: np.ndarray = np.zeros(0)
         self.used = False
+        # Off counts over alpha x off counts of a larger whole, of which this sum is a part.
+        self.mean_ratio: float | None = None
 
     def add(
         self,
@@ -87,8 +89,10 @@ class OnOffSum:
             Finite everywhere.
         """
         total = float(self.alpha_off.sum())
-        if total > 0:
-            inverse_alpha = float(counts_off.sum()) / total
+        inverse_alpha = self.mean_ratio
+        if inverse_alpha is None:
+            inverse_alpha = float(counts_off.sum()) / total if total > 0 else 0.0
+        if inverse_alpha > 0:
             fallback = self.acceptance * inverse_alpha
         else:
             fallback = self.acceptance_off.copy()

@@ -17,7 +17,7 @@ from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
 from xgamma.units import conversion, time_value
 
-__all__ = ["Mosaic", "covering", "stack", "stack_all"]
+__all__ = ["Mosaic", "covering", "place", "stack", "stack_all"]
 
 FINE = ("y", "x")
 COARSE = ("y_irf", "x_irf")
@@ -32,6 +32,44 @@ def _spatial(obj: Any, dims: tuple[str, str]) -> tuple[str, ...]:
 def _values(ds: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:
     """Return values with the spatial dims first, where the makers leave them contiguous."""
     return np.asarray(ds[name].variable.transpose(*dims).data)
+
+
+def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[slice, ...]:
+    """Return where the labels of a dataset lie in a template.
+
+    Parameters
+    ----------
+    template, ds : Dataset
+        On one frame.
+    dims : tuple of str
+        Spatial dimensions, of one grid.
+
+    Returns
+    -------
+    where : tuple of slice
+        One for each of the dimensions that the dataset has.
+
+    Raises
+    ------
+    FrameError
+        If the pixels do not agree, or the dataset reaches beyond the template.
+    """
+    slices = []
+    for dim in _spatial(ds, dims):
+        step = sky.label_step(template, dim)
+        labels, mine = ds.coords[dim].values, template.coords[dim].values
+        start = (labels[0] - mine[0]) / step
+        first = round(start)
+        if abs(start - first) > 1e-3 or abs(sky.label_step(ds, dim) - step) > 1e-6 * step:
+            raise FrameError(
+                f"The pixels along {dim!r} do not fall on those of the mosaic: cut both from one template, or reproject."
+            )
+        if first < 0 or first + labels.size > mine.size:
+            raise FrameError(
+                f"The dataset {ds.attrs.get('name', '')!r} reaches beyond the mosaic along {dim!r}: cut it out first (ds.gamma.cutout), or use a larger template."
+            )
+        slices.append(slice(first, first + labels.size))
+    return tuple(slices)
 
 
 class Mosaic:
@@ -73,7 +111,7 @@ class Mosaic:
             If axes or frames differ, or the dataset reaches beyond the template.
         """
         self._check(ds)
-        fine, coarse = (self._place(ds, dims) for dims in (FINE, COARSE))
+        fine, coarse = (place(self.template, ds, dims) for dims in (FINE, COARSE))
         mask = self._mask(ds)
         image = np.asarray(mask.any(axis=-1))
         self._add_mask("mask_safe", mask, fine)
@@ -107,25 +145,6 @@ class Mosaic:
                 raise AxisError(
                     f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: make both from one template."
                 )
-
-    def _place(self, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[slice, ...]:
-        """Return where the labels of a dataset lie in the template."""
-        slices = []
-        for dim in _spatial(ds, dims):
-            step = sky.label_step(self.template, dim)
-            labels, mine = ds.coords[dim].values, self.template.coords[dim].values
-            start = (labels[0] - mine[0]) / step
-            first = round(start)
-            if abs(start - first) > 1e-3 or abs(sky.label_step(ds, dim) - step) > 1e-6 * step:
-                raise FrameError(
-                    f"The pixels along {dim!r} do not fall on those of the mosaic: cut both from one template, or reproject."
-                )
-            if first < 0 or first + labels.size > mine.size:
-                raise FrameError(
-                    f"The dataset {ds.attrs.get('name', '')!r} reaches beyond the mosaic along {dim!r}: cut it out first (ds.gamma.cutout), or use a larger template."
-                )
-            slices.append(slice(first, first + labels.size))
-        return tuple(slices)
 
     def _mask(self, ds: xr.Dataset) -> np.ndarray:
         dims = (*_spatial(ds, FINE), "energy")

@@ -144,6 +144,9 @@ def reduce(
     workers: int | None = None,
     scheduler: Any = None,
     resume: str | os.PathLike[str] | bool | None = None,
+    out: str | os.PathLike[str] | None = None,
+    memory: str | float = "2 GB",
+    overwrite: bool = False,
     **fill_options: Any,
 ) -> Any:
     """Reduce observations into one stacked dataset, or one dataset each.
@@ -185,6 +188,13 @@ def reduce(
         Folder that keeps the sum of what is done (Zarr, written after each task): a session
         that starts again with the same template and options goes on from there. With True, a
         folder in the working directory named after these.
+    out : path-like, optional
+        Zarr store to stack into, tile by tile, for a mosaic larger than memory; the result is
+        opened from there, lazily.
+    memory : str or float
+        With `out`: bound on what is held beyond the libraries themselves, ``"2 GB"`` or bytes.
+    overwrite : bool
+        With `out`: whether an existing store may be replaced.
     **fill_options
         Further options of `fill`.
 
@@ -224,6 +234,15 @@ def reduce(
         "fill_options": fill_options,
     }
     datasets: Iterable[xr.Dataset]
+    if out is not None:
+        from xgamma.scale.survey import reduce_survey
+
+        if resume or not stack:
+            raise XGammaError("out= makes one mosaic in one session: leave out resume and stack.")
+        job = Job(into, options, errors)
+        return reduce_survey(
+            observations, job, out, memory, scheduler, workers, progress, name, overwrite
+        )
     if resume and not stack:
         raise XGammaError("resume keeps a sum: with stack=False, reduce the missing runs only.")
     if not resume and (scheduler is None or _is_threads(scheduler)):

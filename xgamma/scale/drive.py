@@ -22,11 +22,16 @@ DIED = (
 
 
 def drive(
-    pool: Pool, job: Job, runs: Runs, positions: list[int], most: int
+    pool: Pool,
+    job: Job,
+    runs: Runs,
+    positions: list[int],
+    most: int,
+    ahead: int | None = None,
 ) -> Iterator[tuple[Any, Partial]]:
     """Yield the finished tasks in the order of the runs.
 
-    Twice as many tasks as workers are under way or waiting, whatever the number of runs. When a
+    A bounded number of tasks is under way or waiting, whatever the number of runs. When a
     worker dies, the tasks that were under way run again, one at a time until the guilty one is
     found, that one run by run, so that the error names the run.
 
@@ -42,6 +47,8 @@ def drive(
         Those to reduce.
     most : int
         About the largest number of runs in a task.
+    ahead : int, optional
+        Tasks under way or waiting; twice the number of workers when absent.
 
     Yields
     ------
@@ -50,12 +57,13 @@ def drive(
     partial : Partial
         What the task did.
     """
+    ahead = 2 * pool.workers if ahead is None else ahead
     todo = deque(split(positions, pool.workers, most))
     flying: deque[tuple[list[int], Any]] = deque()
     suspects, strikes = 0, 0
     try:
         while todo or flying:
-            while todo and len(flying) < (1 if suspects else 2 * pool.workers):
+            while todo and len(flying) < (1 if suspects else ahead):
                 part = todo.popleft()
                 flying.append((part, _submitted(pool, job, runs, part)))
             part, handle = flying[0]

@@ -13,7 +13,7 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.datasets.stack import Mosaic
+from xgamma.datasets.stack import Mosaic, covering
 from xgamma.errors import OutsideError, XGammaError
 from xgamma.scale.runs import Runs
 
@@ -34,6 +34,8 @@ class Job:
         With "raise" a task ends at its first failure.
     stack : bool
         Whether to add runs up, or keep the dataset of each.
+    local : bool
+        Whether the sum is on the smallest grid that holds a run, not on the whole template.
     retries : int
         How often a run is tried again after an error that is not a plain fault of the data.
     """
@@ -42,6 +44,7 @@ class Job:
     options: dict[str, Any]
     errors: str = "raise"
     stack: bool = True
+    local: bool = False
     retries: int = 1
 
 
@@ -109,7 +112,7 @@ def fold(job: Job, runs: Runs, positions: list[int]) -> Partial:
                     break
                 continue
             if job.stack:
-                out.mosaic = out.mosaic or Mosaic(job.into)
+                out.mosaic = out.mosaic or Mosaic(covering([ds]) if job.local else job.into)
                 out.mosaic.add(ds)
             else:
                 out.datasets.append(ds)

@@ -1,0 +1,281 @@
+"""Stack runs into a Zarr mosaic that is larger than memory."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.datasets.stack import Mosaic
+from xgamma.errors import XGammaError
+from xgamma.io.cf import export, text_as
+from xgamma.io.storage import atomic_folder
+from xgamma.scale.drive import drive, settle
+from xgamma.scale.fold import Job
+from xgamma.scale.pools import pool_for
+from xgamma.scale.run import progress_bar
+from xgamma.scale.runs import Runs
+from xgamma.scale.tiles import ONOFF_SUMS, TILE, TiledSums, all_sums
+
+__all__ = ["memory_bytes", "reduce_survey"]
+
+UNITS = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
+UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+# What the makers hold while they work on a run, in units of its sums (measured: 1.5 to 2.5).
+WORK = 3.0
+
+
+def memory_bytes(memory: str | float) -> float:
+    """Return a number of bytes from a text such as ``"2 GB"``.
+
+    Parameters
+    ----------
+    memory : str or float
+        Text with a unit (kB, MB, GB, TB, KiB, MiB, GiB, TiB), or bytes.
+
+    Returns
+    -------
+    bytes : float
+        Positive.
+
+    Raises
+    ------
+    XGammaError
+        If the text cannot be understood.
+
+    Examples
+    --------
+    >>> memory_bytes("1.5 GB")
+    1500000000.0
+    """
+    match = re.fullmatch(r"\s*([0-9.eE+-]+?)\s*([a-zA-Z]*)\s*", str(memory))
+    try:
+        assert match is not None
+        value = float(match[1]) * UNITS[match[2].lower()]
+        assert value > 0
+    except (AssertionError, KeyError, ValueError):
+        raise XGammaError(f"memory={memory!r} is no size: write it as '2 GB'.") from None
+    return value
+
+
+def reduce_survey(
+    observations: Any,
+    job: Job,
+    out: str | os.PathLike[str],
+    memory: str | float = "2 GB",
+    scheduler: Any = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+    name: str | None = None,
+    overwrite: bool = False,
+    side: int | None = None,
+) -> xr.Dataset:
+    """Reduce runs and add them up in a Zarr store, tile by tile.
+
+    Each run is reduced once, in the order of the sky, and added to the tiles that it touches.
+    Tiles that are not in use wait in a store of sums in double precision beside the output;
+    at the end each becomes a region of the output.
+
+    Parameters
+    ----------
+    observations : Store or iterable of DataTree
+        Runs.
+    job : Job
+        What to do with each; its template is the whole mosaic.
+    out : path-like
+        Zarr store to make; it appears when it is complete.
+    memory : str or float
+        Bound on what is held beyond the libraries: tiles, runs at work and waiting.
+    scheduler, workers, progress, name
+        As in `reduce`.
+    overwrite : bool
+        Whether an existing store may be replaced.
+    side : int, optional
+        About the pixels along the side of a tile; 128 when absent.
+
+    Returns
+    -------
+    ds : Dataset
+        The mosaic, opened lazily with dask.
+
+    Raises
+    ------
+    XGammaError
+        If `memory` does not suffice, if the template is no map, or if a run fails.
+    """
+    if "x" not in job.into.dims:
+        raise XGammaError("out= makes a mosaic: give a template with a sky, from create_map.")
+    if job.options.get("cutout_width") is None:
+        raise XGammaError("out= adds cutouts of runs: give offset_max or cutout_width.")
+    limit = memory_bytes(memory)
+    place = Path(out)
+    runs = Runs(observations)
+    with atomic_folder(place, overwrite) as temporary:
+        scratch = Path(tempfile.mkdtemp(prefix=".xgamma-sums-", dir=temporary.parent))
+        try:
+            rows = Mosaic(job.into)
+            side = side or TILE
+            sums = _added(runs, job, rows, scratch, limit, side, scheduler, workers, progress)
+            if sums is None:
+                raise XGammaError(
+                    "No run was reduced: the list is empty, or every run failed or missed the map."
+                )
+            _write(sums, rows, temporary, name)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    from xgamma.io.opening import open as open_any
+
+    return open_any(place, chunks={})
+
+
+def _added(
+    runs: Runs,
+    job: Job,
+    rows: Mosaic,
+    scratch: Path,
+    limit: float,
+    side: int,
+    scheduler: Any,
+    workers: int | None,
+    progress: bool | None,
+) -> TiledSums | None:
+    """Reduce all runs; put what belongs to runs in `rows`, and return the sums of the sky."""
+    sums: TiledSums | None = None
+    order: list[int] = []
+    pool = pool_for(scheduler, workers, gather=True)
+    try:
+        with progress_bar(len(runs), progress) as bar:
+            for partial in _parts(pool, replace(job, local=True), runs):
+                bar(1)
+                if partial.mosaic is None:
+                    continue
+                if sums is None:
+                    used = _working_set(partial.mosaic, pool.workers)
+                    left = limit - used
+                    if left <= 0:
+                        raise XGammaError(
+                            f"memory={limit / 1e6:.0f} MB is too small: {pool.workers} workers hold {used / 1e6:.0f} MB of runs, tiles come on top; allow more, use fewer workers or a smaller offset_max."
+                        )
+                    sums = TiledSums(job.into, scratch / "sums.zarr", left, side)
+                sums.add(partial.mosaic)
+                _take_rows(rows, partial.mosaic)
+                order += partial.done
+    finally:
+        pool.close()
+    rows.rows = [rows.rows[k] for k in np.argsort(order, kind="stable")] if rows.rows else []
+    return sums
+
+
+def _parts(pool: Any, job: Job, runs: Runs) -> Iterator[Any]:
+    from xgamma.makers.reduce import report
+
+    for _, partial in drive(pool, job, runs, _along_the_sky(runs, job.into), 1, pool.workers):
+        yield settle(partial, job, report)
+
+
+def _working_set(part: Mosaic, workers: int) -> float:
+    """Return the bytes of runs at work, waiting, and being added."""
+    size = sum(values.nbytes for values in all_sums(part).values())
+    return size * ((1.0 + WORK) * workers + 1.0)
+
+
+def _along_the_sky(runs: Runs, into: xr.Dataset) -> list[int]:
+    """Return the runs in an order in which neighbours follow each other.
+
+    Columns as wide as a tile are gone through one after the other, so that few tiles are in use
+    at a time.
+    """
+    from astropy.coordinates import SkyCoord
+
+    table = runs.store.table if runs.store is not None else {}
+    if "ra_pnt" not in table or "dec_pnt" not in table:
+        return list(range(len(runs)))
+    pointings = SkyCoord(table["ra_pnt"].values, table["dec_pnt"].values, unit="deg")
+    x, y = (np.nan_to_num(v) for v in sky.world_to_pix(into, pointings))
+    if into.sizes["y"] > into.sizes["x"]:
+        x, y = y, x
+    return [int(k) for k in np.lexsort((y, np.floor(x / TILE)))]
+
+
+def _take_rows(rows: Mosaic, part: Mosaic) -> None:
+    """Keep what a run says of itself: its row, its good time."""
+    rows.rows += part.rows
+    rows.gtis += part.gtis
+    rows.livetime += part.livetime
+    rows.count += part.count
+
+
+def _write(sums: TiledSums, rows: Mosaic, folder: Path, name: str | None) -> None:
+    """Write the mosaic: labels and rows first, then a region for each tile."""
+    import zarr
+
+    onoff = "onoff_acceptance" in sums.dims
+    ratio = _mean_ratio(sums) if onoff else None
+    header = rows.to_dataset(name)
+    made = False
+    for key in sums.touched():
+        part = _tile_dataset(sums, key, ratio)
+        if not made:
+            _create(header, part, rows, sums, folder)
+            made = True
+        for variable, array in part.data_vars.items():
+            target = zarr.open_array(folder, path=str(variable), mode="r+")
+            tile = sums.tiles.at(key)._asdict()
+            where = tuple(tile.get(str(d), slice(None)) for d in array.dims)
+            target[where] = array.values.astype(target.dtype)
+
+
+def _tile_dataset(sums: TiledSums, key: tuple[int, int], ratio: float | None) -> xr.Dataset:
+    """Return the maps of a tile."""
+    tile = sums.tiles.at(key)._asdict()
+    template = sums.template.isel({d: w for d, w in tile.items() if d in sums.template.dims})
+    mosaic = Mosaic(template)
+    arrays = sums.take(key)
+    mosaic.sums = {n: v for n, v in arrays.items() if not n.startswith("onoff_")}
+    mosaic.dims, mosaic.attrs = sums.dims, sums.attrs
+    if ratio is not None:
+        mosaic.onoff.used, mosaic.onoff.mean_ratio = True, ratio
+        for part in ONOFF_SUMS:
+            setattr(mosaic.onoff, part, arrays[f"onoff_{part}"])
+    ds = mosaic.to_dataset()
+    return ds[[v for v in ds.data_vars if set(ds[v].dims) & {"y", "y_irf"}]]
+
+
+def _mean_ratio(sums: TiledSums) -> float | None:
+    """Return the mean of off to on acceptance over the whole mosaic; see `OnOffSum`."""
+    total = sums.total("onoff_alpha_off")
+    counts = sums.total("counts_off") if "counts_off" in sums.dims else 0.0
+    return counts / total if total > 0 else 0.0
+
+
+def _create(
+    header: xr.Dataset, part: xr.Dataset, rows: Mosaic, sums: TiledSums, folder: Path
+) -> None:
+    """Make the store with all its arrays, the maps still empty."""
+    import dask.array
+
+    maps: dict[Any, Any] = {}
+    encoding: dict[str, dict[str, Any]] = {}
+    for variable, array in part.data_vars.items():
+        shape = tuple(sums.template.sizes.get(str(d), array.sizes[d]) for d in array.dims)
+        tile = {d: sums.tiles.chunks(d) for d in ("y", "x", "y_irf", "x_irf")}
+        chunks = tuple(tile.get(str(d), array.sizes[d]) for d in array.dims)
+        attrs = dict(array.attrs)
+        if variable == "exposure":
+            attrs["livetime"] = rows.livetime
+        data = dask.array.zeros(shape, dtype=array.dtype, chunks=chunks)
+        maps[variable] = (array.dims, data, attrs)
+        encoding[str(variable)] = {"chunks": chunks}
+        if array.dtype.kind == "f":
+            encoding[str(variable)]["_FillValue"] = None
+    ds = text_as(export(header.assign(maps)), "U", object)
+    ds.to_zarr(folder, compute=False, zarr_format=3, consolidated=False, encoding=encoding)
