@@ -571,6 +571,13 @@ class GammaDataArray(_Shared):
         write_map(self._obj, path, **kwargs)
 
     # --- plot ---------------------------------------------------------------------------
+    @property
+    def image_wcs(self) -> Any:
+        """WCS of the array's own pixels, to draw with. See `xgamma.plot.maps.image_wcs`."""
+        from xgamma.plot.maps import image_wcs
+
+        return image_wcs(self._obj)
+
     def plot(self, ax: Any = None, **kwargs: Any) -> Any:
         """Draw one image on the sky. See `xgamma.plot.maps.plot_map`."""
         from xgamma.plot.maps import plot_map

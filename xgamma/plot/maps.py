@@ -14,7 +14,7 @@ from xgamma.frame import frame_of, header_key, wcs_from_key
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["band_title", "plot_grid", "plot_interactive", "plot_map"]
+__all__ = ["band_title", "image_wcs", "plot_grid", "plot_interactive", "plot_map"]
 
 LABELS = {
     "galactic": ("Galactic longitude", "Galactic latitude"),
@@ -34,7 +34,26 @@ def _spatial(array: xr.DataArray) -> tuple[str, str]:
 
 
 def image_wcs(array: xr.DataArray) -> Any:
-    """Return the WCS of the image that the labels of a map describe."""
+    """Return the WCS of the image that the labels of a map describe.
+
+    Parameters
+    ----------
+    array : DataArray
+        Map with pixels, dims ``y, x`` or ``y_irf, x_irf`` among others.
+
+    Returns
+    -------
+    wcs : `~astropy.wcs.WCS`
+        Pixel 0 is the first of the array, also of a cutout or a coarse map: the projection of
+        an axes that shows it.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> part = example_map().counts.gamma.cutout("83.63d 22.01d", "1 deg")
+    >>> part.gamma.wcs.wcs.crpix, image_wcs(part).wcs.crpix
+    (array([10.5, 10.5]), array([5.5, 5.5]))
+    """
     from xgamma.io.fits_frame import image_keywords
 
     return wcs_from_key(header_key(image_keywords(array, irf="x_irf" in array.dims)))
