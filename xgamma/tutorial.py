@@ -1,7 +1,8 @@
 """Data to learn with: real where you have it, simulated where not.
 
 The notebooks and the examples in docstrings use these functions. Real data are looked for in
-the folder that the environment variable ``XGAMMA_DATA`` names; nothing is downloaded.
+the folder that the environment variable ``XGAMMA_DATA`` names; only `fetch` and `open_dataset`
+download.
 """
 
 from __future__ import annotations
@@ -14,13 +15,18 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.tutorial_data import datasets, fetch, open_dataset
+
 __all__ = [
     "CRAB",
     "crab_runs",
+    "datasets",
     "example_map",
     "example_model",
     "example_spectrum",
+    "fetch",
     "galactic_centre",
+    "open_dataset",
     "real_data",
 ]
 
