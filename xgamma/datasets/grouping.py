@@ -67,7 +67,14 @@ def group_axis(obj: Any, dim: str, numbers: np.ndarray) -> dict[str, Any]:
     )
 
 
-def group_variable(variable: xr.Variable, dim: str, numbers: np.ndarray, how: str) -> xr.Variable:
+def group_variable(
+    variable: xr.Variable,
+    dim: str,
+    numbers: np.ndarray,
+    how: str,
+    used: xr.Variable | None = None,
+    dtype: Any = None,
+) -> xr.Variable:
     """Reduce groups of bins along one dimension.
 
     Parameters
@@ -80,55 +87,79 @@ def group_variable(variable: xr.Variable, dim: str, numbers: np.ndarray, how: st
         Edges of the groups, shape (groups + 1,).
     how : {"sum", "mean", "any"}
         What to do with a group.
+    used : Variable, optional
+        Mask over some of the dimensions: bins where it is False are left out, whatever they
+        hold.
+    dtype : dtype, optional
+        Of the result; as `variable` when absent, but integers for sums of integers.
 
     Returns
     -------
     variable : Variable
         Same dims and attributes; sums are made in double precision (integers stay integers).
     """
-    ufunc = UFUNCS[how]
     axis = variable.get_axis_num(dim)
     assert isinstance(axis, int)
     sizes = np.diff(numbers)
-    kept = variable.isel({dim: slice(int(numbers[0]), int(numbers[-1]))})
-    dtype = _sum_dtype(variable.dtype, how)
+    within = {dim: slice(int(numbers[0]), int(numbers[-1]))}
+    arrays = [variable.isel(within)]
+    if used is not None:
+        missing = {d: n for d, n in variable.sizes.items() if d not in used.dims}
+        wide = used.set_dims({**missing, **used.sizes}) if missing else used
+        arrays.append(wide.transpose(*variable.dims).isel(within))
+    inner = _sum_dtype(variable.dtype, how)
+    result = _result_dtype(variable.dtype, how) if dtype is None else np.dtype(dtype)
 
-    def reduce(block: np.ndarray) -> np.ndarray:
-        out = _accumulate(block, numbers - numbers[0], axis, ufunc, dtype)
+    def reduce(block: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        out = _accumulate(block, mask, numbers - numbers[0], axis, UFUNCS[how], inner)
         if how == "mean":
             shape = [1] * block.ndim
             shape[axis] = -1
             out = out / sizes.reshape(shape)
-        return out.astype(_result_dtype(variable.dtype, how), copy=False)
+        return out.astype(result, copy=False)
 
-    if not hasattr(kept.data, "dask"):
-        return xr.Variable(variable.dims, reduce(np.asarray(kept.data)), variable.attrs)
-    whole = kept.chunk({dim: -1}).data
-    chunks = list(whole.chunks)
+    if not any(hasattr(a.data, "dask") for a in arrays):
+        return xr.Variable(
+            variable.dims, reduce(*(np.asarray(a.data) for a in arrays)), variable.attrs
+        )
+    import dask.array
+
+    blocks = dask.array.broadcast_arrays(*(a.chunk({dim: -1}).data for a in arrays))
+    chunks = list(blocks[0].chunks)
     chunks[axis] = (sizes.size,)
-    out = whole.map_blocks(reduce, chunks=tuple(chunks), dtype=_result_dtype(variable.dtype, how))
+    out = dask.array.map_blocks(reduce, *blocks, chunks=tuple(chunks), dtype=result)
     return xr.Variable(variable.dims, out, variable.attrs)
 
 
 def _accumulate(
-    block: np.ndarray, numbers: np.ndarray, axis: int, ufunc: np.ufunc, dtype: Any
+    block: np.ndarray,
+    mask: np.ndarray | None,
+    numbers: np.ndarray,
+    axis: int,
+    ufunc: np.ufunc,
+    dtype: Any,
 ) -> np.ndarray:
     """Reduce groups along an axis by adding whole slices: ``reduceat`` is slow on short groups."""
     sizes = np.diff(numbers)
     front: tuple[slice, ...] = (slice(None),) * axis
+    shape = list(block.shape)
+    shape[axis] = sizes.size
+    out = np.zeros(shape, dtype)
+
+    def include(into: np.ndarray, bins: slice) -> None:
+        # Chosen, not multiplied: NaN times False is NaN.
+        at = (*front, bins)
+        ufunc(into, block[at], out=into, where=True if mask is None else mask[at])
+
     if (sizes == sizes[0]).all():
         step = int(sizes[0])
-        out = block[(*front, slice(0, None, step))].astype(dtype)
-        for k in range(1, step):
-            ufunc(out, block[(*front, slice(k, None, step))], out=out)
+        for k in range(step):
+            include(out, slice(k, None, step))
         return out
-    groups = []
-    for low, high in itertools.pairwise(numbers):
-        one = block[(*front, slice(int(low), int(low) + 1))].astype(dtype)
-        for k in range(int(low) + 1, int(high)):
-            ufunc(one, block[(*front, slice(k, k + 1))], out=one)
-        groups.append(one)
-    return np.concatenate(groups, axis=axis)
+    for group, (low, high) in enumerate(itertools.pairwise(numbers)):
+        for k in range(int(low), int(high)):
+            include(out[(*front, slice(group, group + 1))], slice(k, k + 1))
+    return out
 
 
 def _sum_dtype(dtype: np.dtype, how: str) -> Any:

@@ -203,22 +203,31 @@ def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.
         )
     values = edges(ds, "energy")
     flags = used.variable.transpose("energy", ...)
-    # numpy and dask alike; xarray's own argmax makes a detour over missing values.
-    data, over = flags.data.astype(bool), flags.dims[1:]
-    some = xr.Variable(over, data.any(axis=0))
-    first = xr.Variable(over, data.argmax(axis=0))
-    last = xr.Variable(over, values.size - 1 - data[::-1].argmax(axis=0))
-    kept = {k: v for k, v in used.coords.items() if "energy" not in v.dims}
+    if hasattr(flags.data, "dask"):
+        data = flags.chunk({"energy": -1}).data
+        limits = [
+            data.map_blocks(_first_energy, *bounds, drop_axis=0, dtype=float)
+            for bounds in ((values[:-1], 1), (values[1:], -1))
+        ]
+    else:
+        data = np.asarray(flags.data, dtype=bool)
+        limits = [_first_energy(data, values[:-1], 1), _first_energy(data, values[1:], -1)]
+    image = used.isel(energy=0, drop=True)
     ends = []
-    for name, number, word in (("min", first, "lowest"), ("max", last, "highest")):
-        energy = xr.apply_ufunc(
-            values.__getitem__, number, dask="parallelized", output_dtypes=[float]
-        )
-        attrs = {"units": unit, "long_name": f"{word} energy used"}
-        ends.append(
-            xr.DataArray(energy.where(some), coords=kept, attrs=attrs, name=f"energy_{name}")
-        )
+    for name, limit, word in (("min", limits[0], "lowest"), ("max", limits[1], "highest")):
+        variable = xr.Variable(flags.dims[1:], limit).transpose(*image.dims)
+        one = image.copy(data=variable.data).rename(f"energy_{name}")
+        one.attrs = {"units": unit, "long_name": f"{word} energy used"}
+        ends.append(one)
     return ends[0], ends[1]
+
+
+def _first_energy(flags: np.ndarray, values: np.ndarray, step: int) -> np.ndarray:
+    """Return the value at the first True along the first axis, from either end; NaN without."""
+    out = np.full(flags.shape[1:], np.nan)
+    for number in range(flags.shape[0])[::-step]:
+        np.copyto(out, values[number], where=flags[number])
+    return out
 
 
 def corner_pixels(ds: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:
@@ -274,7 +283,8 @@ def coarse_mask(ds: xr.Dataset) -> xr.Variable | None:
     if used is None or "x_irf" not in ds.dims:
         return used
     (y0, y1), (x0, x1) = (corner_pixels(ds, dim) for dim in ("y", "x"))
-    out = used.isel(y=y0, x=x0)
-    for y, x in ((y0, x1), (y1, x0), (y1, x1)):
-        out = out | used.isel(y=y, x=x)
-    return xr.Variable(("energy", "y_irf", "x_irf"), out.transpose("energy", "y", "x").data)
+    flags = used.transpose("energy", "y", "x").data
+    corners = [flags[:, y][:, :, x] for y in (y0, y1) for x in (x0, x1)]
+    return xr.Variable(
+        ("energy", "y_irf", "x_irf"), corners[0] | corners[1] | corners[2] | corners[3]
+    )

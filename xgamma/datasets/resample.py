@@ -10,7 +10,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import edges, units_of
 from xgamma.datasets.grouping import group_axis, group_edges, group_variable, mean_weighted
-from xgamma.datasets.masks import coarse_mask, safe, under_mask
+from xgamma.datasets.masks import coarse_mask, safe
 from xgamma.errors import AxisError
 from xgamma.model import assemble
 from xgamma.schema import ONOFF
@@ -19,6 +19,7 @@ from xgamma.units import to_value
 __all__ = ["downsample", "resample_energy", "to_image"]
 
 SUMMED = ("counts", "background", "counts_off", "acceptance")
+COUNTS = ("counts", "counts_off")
 MASKS = ("mask_safe", "mask_fit")
 PIXELS = ("y", "x")
 
@@ -47,13 +48,22 @@ def _background_of_off(ds: xr.Dataset, mask: xr.Variable | None) -> xr.Variable 
     return background if mask is None else background.where(mask, 0.0)
 
 
+def _summed(
+    ds: xr.Dataset, name: str, mask: xr.Variable | None, dim: str, numbers: np.ndarray
+) -> xr.Variable:
+    """Return sums of a variable under the safe mask; counts never in single precision."""
+    variable = ds[name].variable
+    single = name in COUNTS and variable.dtype.kind == "f"
+    return group_variable(variable, dim, numbers, "sum", mask, float if single else None)
+
+
 def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
     """Return the variables over reconstructed energy, grouped along it."""
     mask = safe(ds)
     new: dict[str, xr.Variable] = {}
     for name in (*SUMMED, "acceptance_off"):
         if name in ds:
-            new[name] = group_variable(under_mask(ds, name, mask), "energy", numbers, "sum")
+            new[name] = _summed(ds, name, mask, "energy", numbers)
     alpha_off = _background_of_off(ds, mask)
     if alpha_off is not None:
         _off_acceptance(new, group_variable(alpha_off, "energy", numbers, "sum"))
@@ -61,8 +71,8 @@ def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
         if name in ds:
             new[name] = group_variable(ds[name].variable, "energy", numbers, "any")
     if "edisp" in ds and "energy" in ds["edisp"].dims:
-        dispersion = under_mask(ds, "edisp", coarse_mask(ds))
-        new["edisp"] = group_variable(dispersion, "energy", numbers, "sum")
+        variable, used = ds["edisp"].variable, coarse_mask(ds)
+        new["edisp"] = group_variable(variable, "energy", numbers, "sum", used)
     for name in ("counts_sum", "background_sum", "counts_off_sum"):
         if name in ds and "energy" in ds[name].dims:
             new[name] = group_variable(ds[name].variable, "energy", numbers, "sum")
@@ -186,15 +196,17 @@ def _pixels(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
     mask = safe(ds)
     new: dict[str, xr.Variable] = {}
 
+    numbers = {dim: np.arange(0, ds.sizes[dim] + 1, factor) for dim in PIXELS}
+
     def blocks(variable: xr.Variable, how: str) -> xr.Variable:
         for dim in PIXELS:
-            numbers = np.arange(0, ds.sizes[dim] + 1, factor)
-            variable = group_variable(variable, dim, numbers, how)
+            variable = group_variable(variable, dim, numbers[dim], how)
         return variable
 
     for key in (*SUMMED, "acceptance_off"):
         if key in ds:
-            new[key] = blocks(under_mask(ds, key, mask), "sum")
+            rows = _summed(ds, key, mask, "y", numbers["y"])
+            new[key] = group_variable(rows, "x", numbers["x"], "sum")
     alpha_off = _background_of_off(ds, mask)
     if alpha_off is not None:
         _off_acceptance(new, blocks(alpha_off, "sum"))

@@ -22,6 +22,7 @@ __all__ = ["Mosaic", "covering", "place", "stack", "stack_all"]
 FINE = ("y", "x")
 COARSE = ("y_irf", "x_irf")
 SUMMED = ("counts", "background")
+COUNTS = ("counts", "counts_off")
 OBS_VARIABLES = tuple(v.name for v in VARIABLES.values() if v.dims[:1] == ("obs",))
 
 
@@ -153,19 +154,24 @@ class Mosaic:
         return np.ones([ds.sizes[d] for d in dims], dtype=bool)
 
     def _sum(
-        self, name: str, dims: tuple[str, ...], dtype: Any, attrs: dict[str, Any]
+        self,
+        name: str,
+        dims: tuple[str, ...],
+        dtype: Any,
+        attrs: dict[str, Any],
+        like: np.ndarray,
     ) -> np.ndarray:
-        """Return the running sum of a variable, made at first use."""
+        """Return the running sum of a variable, made at first use in the memory order of `like`."""
         if name not in self.sums:
-            shape = [self.template.sizes[d] for d in dims]
-            self.sums[name] = np.zeros(shape, dtype=dtype)
+            shape = tuple(self.template.sizes[d] for d in dims)
+            self.sums[name] = np.zeros_like(like, dtype=dtype, shape=shape, subok=False)
             self.dims[name] = dims
             self.attrs[name] = {**variable_attrs(name), **attrs}
         return self.sums[name]
 
     def _add_mask(self, name: str, mask: np.ndarray, where: tuple[slice, ...]) -> None:
         dims = (*_spatial(self.template, FINE), "energy")
-        self._sum(name, dims, bool, {})[where] |= mask
+        self._sum(name, dims, bool, {}, mask)[where] |= mask
 
     def _add_fit_mask(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
         dims = (*_spatial(ds, FINE), "energy")
@@ -180,7 +186,7 @@ class Mosaic:
         dims = (*_spatial(ds, FINE), "energy")
         values = _values(ds, name, dims)
         whole = values.dtype.kind in "iu"
-        total = self._sum(name, dims, np.int64 if whole else np.float64, ds[name].attrs)
+        total = self._sum(name, dims, np.int64 if whole else np.float64, ds[name].attrs, values)
         if not whole and total.dtype.kind == "i":
             total = self.sums[name] = total.astype(np.float64)
         # Chosen, not multiplied: NaN times False is NaN.
@@ -200,7 +206,7 @@ class Mosaic:
         values = _values(ds, "exposure", dims)
         factor = conversion(str(ds["exposure"].attrs.get("units", "")), "m2 s")
         attrs = {k: v for k, v in ds["exposure"].attrs.items() if k != "livetime"}
-        total = self._sum("exposure", dims, np.float64, attrs | {"units": "m2 s"})
+        total = self._sum("exposure", dims, np.float64, attrs | {"units": "m2 s"}, values)
         if not np.isfinite(values).all():
             values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
         if factor != 1.0:
@@ -245,8 +251,8 @@ class Mosaic:
         product = values * weight[..., np.newaxis]
         if columns is not None:
             product *= columns
-        self._sum(name, dims, np.float64, ds[name].attrs)[where] += product
-        self._sum(weight_name, dims[:-1], np.float64, {})[where] += weight
+        self._sum(name, dims, np.float64, ds[name].attrs, product)[where] += product
+        self._sum(weight_name, dims[:-1], np.float64, {}, weight)[where] += weight
 
     def _add_responses(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
         """Add PSF and dispersion under the mask of the coarse grid."""
@@ -341,7 +347,8 @@ class Mosaic:
                 with np.errstate(divide="ignore", invalid="ignore"):
                     scale = np.where(weight > 0, 1.0 / weight, 0.0)
                 values = values * scale[..., np.newaxis]
-            if values.dtype == np.float64 and _spatial(self.template, FINE):
+            single = key not in COUNTS and values.dtype == np.float64
+            if single and _spatial(self.template, FINE):
                 values = values.astype(np.float32)
             order = VARIABLES[key].dims
             dims_out = tuple(d for d in (*order[:1], *dims[-1:], *order) if d in dims)
