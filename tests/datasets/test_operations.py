@@ -262,3 +262,15 @@ def test_migra_dispersion_gives_a_kernel():
     assert kernel.dims == ("energy_true", "energy")
     # Rows that lie inside the axis sum to one.
     assert_allclose(kernel.isel(energy_true=[1, 2]).sum("energy"), 1, atol=1e-6)
+
+
+def test_rebinning_keeps_how_the_background_was_scaled():
+    from xgamma.tutorial import example_map
+
+    one = example_map().gamma.fov_background("icrs;circle(83.63, 22.01, 0.3)")
+    image = one.gamma.to_image()
+    assert image.background_norm.item() == one.background_norm[0, 0]
+    each = example_map().gamma.fov_background(energy_groups="each", min_counts=1)
+    pairs = each.gamma.downsample(energy=2)
+    assert np.isnan(pairs.background_norm).all()
+    assert pairs.background.sum() == pytest.approx(float(each.background.sum()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ SUMMED = ("counts", "background", "counts_off", "acceptance")
 COUNTS = ("counts", "counts_off")
 MASKS = ("mask_safe", "mask_fit")
 PIXELS = ("y", "x")
+# How the background was scaled, bin by bin.
+RECORDS = ("background_norm", "background_tilt")
 
 
 def _off_acceptance(new: dict[str, xr.Variable], alpha_off: xr.Variable | None) -> None:
@@ -76,7 +79,19 @@ def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
     for name in ("counts_sum", "background_sum", "counts_off_sum"):
         if name in ds and "energy" in ds[name].dims:
             new[name] = group_variable(ds[name].variable, "energy", numbers, "sum")
+    for name in ds.data_vars:
+        if str(name).startswith(RECORDS) and "energy" in ds[name].dims:
+            new[str(name)] = _agreed(ds[name].variable, numbers)
     return new
+
+
+def _agreed(variable: xr.Variable, numbers: np.ndarray) -> xr.Variable:
+    """Return what all joined bins say (how their background was scaled), NaN where they differ."""
+    values = np.asarray(variable.transpose(..., "energy").values, dtype=float)
+    groups = [values[..., low:high] for low, high in itertools.pairwise(numbers)]
+    joined = [np.where((g == g[..., :1]).all(-1), g[..., 0], np.nan) for g in groups]
+    dims = [d for d in variable.dims if d != "energy"] + ["energy"]
+    return xr.Variable(dims, np.stack(joined, axis=-1), variable.attrs).transpose(*variable.dims)
 
 
 def _rebuilt(
