@@ -79,9 +79,9 @@ def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
     for name in ("counts_sum", "background_sum", "counts_off_sum"):
         if name in ds and "energy" in ds[name].dims:
             new[name] = group_variable(ds[name].variable, "energy", numbers, "sum")
-    for name in ds.data_vars:
-        if str(name).startswith(RECORDS) and "energy" in ds[name].dims:
-            new[str(name)] = _agreed(ds[name].variable, numbers)
+    for record in map(str, ds.data_vars):
+        if record.startswith(RECORDS) and "energy" in ds[record].dims:
+            new[record] = _agreed(ds[record].variable, numbers)
     return new
 
 
