@@ -340,6 +340,12 @@ class GammaDataset(_Shared):
 
         return psf_containment_radius(self._obj, energy_true, **kwargs)
 
+    def psf_kernel(self, position: Any = None, **kwargs: Any) -> xr.DataArray:
+        """PSF as a kernel of pixels. See `xgamma.irf.kernels.psf_kernel`."""
+        from xgamma.irf.kernels import psf_kernel
+
+        return psf_kernel(self._obj, position, **kwargs)
+
     def edisp_kernel(self, position: Any = None) -> xr.DataArray:
         """Dispersion kernel at a position. See `xgamma.irf.queries.edisp_kernel`."""
         from xgamma.irf.queries import edisp_kernel

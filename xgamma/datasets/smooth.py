@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.axes import require_same_axis
 from xgamma.errors import AxisError, XGammaError
 from xgamma.numerics.convolve import disk_kernel, kernel_sum
 from xgamma.units import to_value
@@ -16,10 +17,11 @@ from xgamma.units import to_value
 __all__ = ["boundary_mask", "convolve", "dilate", "erode", "profile", "radial_profile", "smooth"]
 
 PIXELS = ("y", "x")
+KERNEL = ("y_kernel", "x_kernel")
 
 
 def _over_pixels(
-    array: xr.DataArray, function: Callable[[np.ndarray], np.ndarray], dtype: Any
+    array: xr.DataArray, function: Callable[..., np.ndarray], dtype: Any, *kernel: xr.DataArray
 ) -> xr.DataArray:
     """Apply a function of the last two axes to the pixels; dask-backed maps stay lazy."""
     lazy = hasattr(array.data, "dask")
@@ -27,7 +29,8 @@ def _over_pixels(
     out = xr.apply_ufunc(
         function,
         source,
-        input_core_dims=[list(PIXELS)],
+        *kernel,
+        input_core_dims=[list(PIXELS), *([*KERNEL] for _ in kernel)],
         output_core_dims=[list(PIXELS)],
         dask="parallelized",
         output_dtypes=[dtype],
@@ -112,8 +115,10 @@ def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
     ----------
     array : DataArray
         Map; other dimensions are convolved bin by bin.
-    kernel : array_like
-        Weights, shape (odd, odd), on the pixels of the map.
+    kernel : array_like or DataArray
+        Weights, shape (odd, odd), on the pixels of the map. A labelled kernel may have other
+        dimensions of the map too, such as those of `xgamma.irf.kernels.psf_kernel`: each bin
+        is convolved with its own.
 
     Returns
     -------
@@ -124,6 +129,8 @@ def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
     ------
     XGammaError
         If the kernel has an even side.
+    AxisError
+        If the kernel has a dimension that the map has not, or bins that differ from its bins.
 
     Examples
     --------
@@ -137,15 +144,31 @@ def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
     from scipy.signal import fftconvolve
 
     _require_pixels(array)
-    weights = np.asarray(kernel, dtype=float)
-    if weights.ndim != 2 or any(n % 2 == 0 for n in weights.shape):
-        raise XGammaError(f"The kernel must have odd sides, not the shape {weights.shape}.")
+    weights = _weights(array, kernel)
 
-    def apply(values: np.ndarray) -> np.ndarray:
-        shaped = weights.reshape((1,) * (values.ndim - 2) + weights.shape)
+    def apply(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        shaped = weights.reshape((1,) * (values.ndim - weights.ndim) + weights.shape)
         return fftconvolve(values.astype(float), shaped, mode="same", axes=(-2, -1))
 
-    return _over_pixels(array, apply, float)
+    return _over_pixels(array, apply, float, weights)
+
+
+def _weights(array: xr.DataArray, kernel: Any) -> xr.DataArray:
+    """Return a kernel with dimensions of its own for the pixels, checked against a map."""
+    labelled = isinstance(kernel, xr.DataArray) and set(PIXELS) <= set(kernel.dims)
+    weights = kernel if labelled else xr.DataArray(np.asarray(kernel, dtype=float))
+    sides = weights.transpose(..., *PIXELS).shape[-2:] if labelled else weights.shape
+    if len(sides) != 2 or any(n % 2 == 0 for n in sides):
+        raise XGammaError(f"The kernel must have odd sides, not the shape {sides}.")
+    names = PIXELS if labelled else weights.dims
+    rest = [str(d) for d in weights.dims if d not in names]
+    for dim in rest:
+        if dim not in array.dims:
+            raise AxisError(f"The kernel has the dimension {dim!r}, which the map has not.")
+        require_same_axis(array, weights, dim)
+    # Only numbers go on: the axes agree, to a tolerance that xarray's alignment has not.
+    values = np.asarray(weights.transpose(*rest, *names).values, dtype=float)
+    return xr.DataArray(values, dims=(*rest, *KERNEL))
 
 
 def _structure(mask: xr.DataArray, width: Any, kernel: str) -> np.ndarray:

@@ -10,7 +10,8 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import axis_coords, centers, centers_in, edges, edges_in
 from xgamma.errors import FrameError
-from xgamma.numerics.convolution import bilinear, containment_radius
+from xgamma.numerics.convolution import bilinear
+from xgamma.numerics.radial import containment_radius
 from xgamma.numerics.responses import SR_PER_DEG2, cumulative_at, kernel_from_cumulative
 from xgamma.schema import require, variable_attrs
 from xgamma.units import to_value
@@ -40,7 +41,8 @@ def at_position(
         Where; the middle of the map when absent. Without meaning for a spectrum.
     method : {"nearest", "linear"}
         The pixel that holds the position (of two equally near the one of lower label), or
-        bilinear between pixel centres, held at the border.
+        bilinear between pixel centres, held at the border. Between those of a response that
+        have no exposure there is nothing to interpolate: they get no weight.
 
     Returns
     -------
@@ -79,16 +81,27 @@ def at_position(
         j, i = (_nearest(v, label) for v, label in zip((y, x), labels, strict=True))
         part = array.variable.isel({dims[0]: j, dims[1]: i})
         return _without_pixels(array, part, dims)
-    iy, ix, weights = bilinear(y, x, labels[0], labels[1], None)
+    iy, ix, weights = bilinear(y, x, labels[0], labels[1], _exposed(ds, name, dims))
     parts = [
         array.variable.isel({dims[0]: int(j), dims[1]: int(i)}) * float(w)
         for j, i, w in zip(iy, ix, weights, strict=True)
         if w > 0
     ]
+    if not parts:
+        return _without_pixels(array, array.variable.isel(dict.fromkeys(dims, 0)) * 0.0, dims)
     total = parts[0]
     for part in parts[1:]:
         total = total + part
     return _without_pixels(array, total, dims)
+
+
+def _exposed(ds: xr.Dataset, name: str, dims: tuple[str, str]) -> np.ndarray | None:
+    """Return which nodes of a response hold exposure; None for all."""
+    weight = ds.variables.get(f"{name}_exposure")
+    if weight is None or not set(dims) <= set(weight.dims):
+        return None
+    rest = [d for d in weight.dims if d not in dims]
+    return np.asarray((weight > 0).any(rest).transpose(*dims).values)
 
 
 def _nearest(value: float, labels: np.ndarray) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,16 +11,11 @@ from xgamma import sky
 from xgamma.axes import centers_in, edges_in
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model import kind
-from xgamma.numerics import convolution
+from xgamma.numerics import convolution, radial
 from xgamma.units import conversion
 
 __all__ = ["Compiled"]
 
-# The kernel ends where it holds this fraction of the PSF, and is scaled to one.
-CONTAINMENT = 0.999
-# The points of an oversampled kernel lie at most this fraction of the 68 % radius apart.
-POINTS_PER_RADIUS = 6
-MAX_OVERSAMPLING = 10
 M2_TO_CM2 = 1e4
 
 
@@ -233,8 +227,8 @@ class Compiled:
         return irf[..., iy, ix] @ weights
 
     @cached_property
-    def _kernel_plan(self) -> tuple[int, list[tuple[np.ndarray, int, Any, int]], np.ndarray]:
-        """Return half width, groups of energies with one oversampling, and each energy's half."""
+    def _kernel_plan(self) -> radial.KernelPlan:
+        """How fine and how far the kernel of each energy is sampled."""
         psf = self.psf
         assert psf is not None
         valid = self._valid["psf"]
@@ -242,46 +236,24 @@ class Compiled:
         if valid is not None and valid.any():
             profiles = profiles[..., valid.ravel()]
         profiles = np.moveaxis(profiles, 1, -1)
-        centers = 0.5 * (self.rad_edges[1:] + self.rad_edges[:-1])
         # The widest and the narrowest PSF of the map: one plan serves every position.
-        wide = convolution.containment_radius(profiles, self.rad_edges, CONTAINMENT).max(axis=1)
-        core = convolution.containment_radius(profiles, self.rad_edges, 0.68)
+        wide = radial.containment_radius(profiles, self.rad_edges, radial.CONTAINMENT).max(axis=1)
+        core = radial.containment_radius(profiles, self.rad_edges, 0.68)
         core = np.where(core > 0, core, np.inf).min(axis=1)
-        pixel = max(self.scale)
-        halves = np.maximum(np.ceil(wide / min(self.scale) - 0.5), 0).astype(int)
-        factors = np.clip(np.ceil(POINTS_PER_RADIUS * pixel / core), 1, MAX_OVERSAMPLING).astype(
-            int
-        )
-        groups = []
-        for factor in np.unique(factors):
-            which = np.flatnonzero(factors == factor)
-            half = int(halves[which].max())
-            weights = convolution.kernel_weights(
-                half, int(factor), self.scale, centers, float(self.rad_edges[-1])
-            )
-            groups.append((which, half, weights, int(factor)))
-        return int(halves.max()), groups, halves
+        return radial.KernelPlan(wide, core, self.scale, self.rad_edges)
 
     @property
     def kernel_half(self) -> int:
         """Half width of the PSF kernel in pixels."""
-        return self._kernel_plan[0] if self.psf is not None and self.is_map else 0
+        return self._kernel_plan.half if self.psf is not None and self.is_map else 0
 
     def psf_kernels(self, y: float, x: float) -> np.ndarray:
         """Return PSF kernels at a pixel, shape (energy_true, k, k), each summing to one."""
         n = self.true_energy.size
         if self.psf is None:
             return np.ones((n, 1, 1))
-        largest, groups, halves = self._kernel_plan
         profile = np.maximum(self.at_position(self.psf, "psf", y, x), 0.0)
-        side = 2 * largest + 1
-        kernels = np.zeros((n, side, side))
-        for which, half, weights, _ in groups:
-            images = (weights @ profile[which].T).T.reshape(which.size, 2 * half + 1, -1)
-            gap = largest - half
-            inner = slice(gap, side - gap)
-            kernels[which, inner, inner] = images
-        return trim(kernels, largest - halves)
+        return self._kernel_plan.kernels(profile)
 
     def point_image(self, y: float, x: float) -> np.ndarray:
         """Return the PSF of a source at a pixel averaged over the pixels around it.
@@ -290,14 +262,8 @@ class Compiled:
         `kernel_half` before the one that the position is in or just behind.
         """
         assert self.psf is not None
-        half, groups, halves = self._kernel_plan
         profile = np.maximum(self.at_position(self.psf, "psf", y, x), 0.0)
-        factor = max(group[3] for group in groups)
-        centers = 0.5 * (self.rad_edges[1:] + self.rad_edges[:-1])
-        image = convolution.sampled_point(
-            profile, centers, float(self.rad_edges[-1]), self.scale, half, factor, y % 1.0, x % 1.0
-        )
-        return trim(image, half - halves)
+        return self._kernel_plan.point_image(profile, y % 1.0, x % 1.0)
 
     def containment(self, radius: float) -> np.ndarray:
         """Return the fraction of the PSF within a radius (radians) of the centre, per energy."""
@@ -356,14 +322,3 @@ class Compiled:
             f"{np.count_nonzero(~np.isfinite(npred))} bins (energy bins {bad.min()} to {bad.max()}): "
             "look at the model's parameters and the exposure there."
         )
-
-
-def trim(images: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    """Clear a border of each image, of its own width, and scale the rest to sum to one."""
-    side = images.shape[1]
-    for image, gap in zip(images, gaps, strict=True):
-        if gap:
-            image[:gap], image[side - gap :] = 0.0, 0.0
-            image[:, :gap], image[:, side - gap :] = 0.0, 0.0
-    total = images.sum(axis=(1, 2), keepdims=True)
-    return images / np.where(total > 0, total, 1.0)

@@ -1,150 +1,15 @@
-"""PSF kernels on a pixel grid and convolution with them: NumPy in, NumPy out."""
+"""Convolution with PSF kernels, and their place between pixels: NumPy in, NumPy out."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft, sparse
+from scipy import fft
 
 __all__ = [
     "bilinear",
-    "containment_radius",
     "convolve_full",
-    "kernel_weights",
-    "sampled_point",
     "split_point",
 ]
-
-
-def containment_radius(profile: np.ndarray, rad_edges: np.ndarray, fraction: float) -> np.ndarray:
-    """Return the radius that holds a fraction of a radial profile.
-
-    Parameters
-    ----------
-    profile : ndarray
-        Surface brightness in rings, shape (..., rad).
-    rad_edges : ndarray
-        Edges of the rings, shape (rad + 1,).
-    fraction : float
-        Of the total inside the last edge.
-
-    Returns
-    -------
-    radius : ndarray
-        Shape (...), in the unit of the edges; zero for an empty profile.
-    """
-    rings = np.maximum(profile, 0.0) * np.diff(rad_edges**2)
-    inside = np.concatenate([np.zeros((*rings.shape[:-1], 1)), np.cumsum(rings, -1)], axis=-1)
-    target = fraction * inside[..., -1:]
-    i = np.clip(np.sum(inside < target, axis=-1) - 1, 0, rad_edges.size - 2)[..., None]
-    low, high = np.take_along_axis(inside, i, -1), np.take_along_axis(inside, i + 1, -1)
-    step = np.where(high > low, high - low, 1.0)
-    t = np.clip((target - low) / step, 0.0, 1.0)[..., 0]
-    i = i[..., 0]
-    area = rad_edges[i] ** 2 + t * (rad_edges[i + 1] ** 2 - rad_edges[i] ** 2)
-    return np.where(inside[..., -1] > 0, np.sqrt(area), 0.0)
-
-
-def kernel_weights(
-    half: int, factor: int, scale: tuple[float, float], rad_centers: np.ndarray, rad_max: float
-) -> sparse.csr_array:
-    """Return the matrix that turns a radial profile into a kernel of pixels.
-
-    A kernel is linear in its profile: each pixel is the mean over ``factor**2`` points of
-    the profile, interpolated linearly between the ring centres.
-
-    Parameters
-    ----------
-    half : int
-        The kernel has ``2 half + 1`` pixels a side.
-    factor : int
-        Points a side of each pixel.
-    scale : (sy, sx)
-        Size of a pixel, in the unit of the radii.
-    rad_centers : ndarray
-        Centres of the rings.
-    rad_max : float
-        Outer edge of the last ring; the profile is zero beyond.
-
-    Returns
-    -------
-    weights : sparse array
-        Shape ((2 half + 1)**2, rad).
-    """
-    side = 2 * half + 1
-    offsets = (np.arange(side * factor) + 0.5) / factor - 0.5 - half
-    radius = np.hypot(offsets[:, None] * scale[0], offsets[None, :] * scale[1])
-    inside = radius <= rad_max
-    pixel = np.arange(side * factor) // factor
-    row = (pixel[:, None] * side + pixel[None, :])[inside]
-    i, t = ring_of(radius[inside], rad_centers)
-    values = np.concatenate([1 - t, t]) / factor**2
-    shape = (side * side, rad_centers.size)
-    return sparse.coo_array(
-        (values, (np.concatenate([row, row]), np.concatenate([i, i + 1]))), shape=shape
-    ).tocsr()
-
-
-def sampled_point(
-    profile: np.ndarray,
-    rad_centers: np.ndarray,
-    rad_max: float,
-    scale: tuple[float, float],
-    half: int,
-    factor: int,
-    ty: float,
-    tx: float,
-) -> np.ndarray:
-    """Average radial profiles over pixels, the source anywhere between two of them.
-
-    Parameters
-    ----------
-    profile : ndarray
-        Shape (n, rad).
-    rad_centers, rad_max
-        Centres of the rings and the edge of the last.
-    scale : (sy, sx)
-        Size of a pixel, in the unit of the radii.
-    half : int
-        Pixels before the one that the source is in.
-    factor : int
-        Points a side of each pixel.
-    ty, tx : float
-        Position beyond the centre of that pixel, from 0 to 1.
-
-    Returns
-    -------
-    image : ndarray
-        Shape (n, 2 half + 2, 2 half + 2).
-    """
-    side = 2 * half + 2
-    steps = (np.arange(side * factor) + 0.5) / factor - 0.5 - half
-    radius = np.hypot((steps[:, None] - ty) * scale[0], (steps[None, :] - tx) * scale[1])
-    inside = radius <= rad_max
-    pixel = np.arange(side * factor) // factor
-    row = (pixel[:, None] * side + pixel[None, :])[inside]
-    low, t = ring_of(radius[inside], rad_centers)
-    # Every pixel is a weighted sum of rings: one small matrix serves all profiles.
-    size = rad_centers.size
-    at = row * size + low
-    weights = np.bincount(at, 1 - t, side * side * size) + np.bincount(
-        at + 1, t, side * side * size
-    )
-    image = profile @ weights.reshape(side * side, size).T
-    return np.maximum(image.reshape(-1, side, side), 0.0) / factor**2
-
-
-def ring_of(radius: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ring centre before each radius, and the share of the one after it.
-
-    Before the first centre the profile goes on straight; after the last it is level.
-    """
-    steps = np.diff(centers)
-    if steps.max() - steps.min() < 1e-9 * steps[0]:
-        at = (radius - centers[0]) / steps[0]
-        low = np.clip(at.astype(np.intp), 0, centers.size - 2)
-        return low, np.minimum(at - low, 1.0)
-    low = np.clip(np.searchsorted(centers, radius) - 1, 0, centers.size - 2)
-    return low, np.minimum((radius - centers[low]) / steps[low], 1.0)
 
 
 def split_point(kernels: np.ndarray, ty: float, tx: float) -> np.ndarray:
