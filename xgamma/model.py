@@ -73,6 +73,10 @@ def _gti_variables(gti: Any, reference_time: Any) -> dict[str, xr.Variable]:
     attrs = {"reference_time": reference}
     start, stop = np.empty(0), np.empty(0)
     if gti is not None:
+        if not isinstance(gti, str) and len(gti) != 2:
+            raise XGammaError(
+                f"gti holds {len(gti)} entries: give a pair, all starts and all stops."
+            )
         start, stop = (np.atleast_1d(to_value(v, "s", "gti")) for v in gti)
         if start.shape != stop.shape or np.any(stop < start):
             raise XGammaError("gti= must be (start, stop) with stop >= start for each interval.")
