@@ -202,3 +202,12 @@ def test_ts_map_of_nothing_follows_its_law():
         # Pixels further apart than the kernel are independent.
         values.append(maps.ts.values[5:26:9, 5:26:9].ravel())
     assert kstest(np.concatenate(values), chi2(1).cdf).pvalue > 1e-3
+
+
+def test_an_excess_map_keeps_its_pixels():
+    from xgamma.tutorial import example_map
+
+    ds = example_map()
+    maps = ds.gamma.excess_map("0.2 deg")
+    assert maps.indexes["x"].equals(ds.indexes["x"])
+    assert maps.x.attrs == ds.x.attrs

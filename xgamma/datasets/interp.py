@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.frame import FrameIndex, frame_attrs, header_key, wcs_from_key
 
@@ -29,6 +30,18 @@ def _on_template(array: xr.DataArray, values: np.ndarray, template: Any) -> xr.D
         {"wcs": xr.Variable((), 0, keywords)}, indexes={"wcs": FrameIndex(keywords)}
     )
     return out.assign_coords(index)
+
+
+def _pixels_of(template: Any) -> xr.Dataset:
+    """Return the pixels and the frame of a template, without its maps."""
+    return xr.Dataset(coords=template.coords)
+
+
+def _hollow(array: xr.DataArray, template: Any) -> xr.DataArray:
+    """Return what a map will look like on the pixels of a template."""
+    shape = [array.sizes[d] for d in array.dims if d not in PIXELS]
+    shape += [template.sizes[d] for d in PIXELS]
+    return _on_template(array, hollow(shape, bool if array.dtype == bool else float), template)
 
 
 def interp_to(array: xr.DataArray, template: Any, preserve_counts: bool = False) -> xr.DataArray:
@@ -57,6 +70,9 @@ def interp_to(array: xr.DataArray, template: Any, preserve_counts: bool = False)
     >>> interp_to(ds.gamma.separation((0, 0)), other).shape
     (10, 10)
     """
+    if is_lazy(array):
+        like = _hollow(array, template)
+        return postponed(like, interp_to, array, _pixels_of(template), preserve_counts)
     from scipy.ndimage import map_coordinates
 
     vectors = sky.pixel_vectors(template)
@@ -129,6 +145,9 @@ def reproject_to(
     methods = {"exact": reproject_exact, "adaptive": reproject_adaptive}
     if method not in methods:
         raise XGammaError(f"method={method!r} is not known: use 'exact' or 'adaptive'.")
+    if is_lazy(array):
+        like = _hollow(array, template)
+        return postponed(like, reproject_to, array, _pixels_of(template), preserve_counts, method)
     source = array / sky.solid_angle(array) if preserve_counts else array
     wcs, goal = (wcs_from_key(header_key(image_keywords(o))) for o in (array, template))
     shape = tuple(template.sizes[d] for d in PIXELS)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.datasets import masks
+from xgamma.deferred import is_lazy
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model import ONOFF, kind, require, variable_attrs
 
@@ -35,6 +36,10 @@ def safe(ds: xr.Dataset) -> xr.Variable:
 
 def ratio(numerator: Any, denominator: Any) -> np.ndarray:
     """Return a quotient in double precision, zero where the denominator is not positive."""
+    if is_lazy(numerator, denominator):
+        from dask.array import map_blocks
+
+        return map_blocks(ratio, numerator, denominator, dtype=float)
     numerator, denominator = np.broadcast_arrays(
         np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     )
@@ -55,7 +60,8 @@ def _like(ds: xr.Dataset, values: np.ndarray, name: str, long_name: str) -> xr.D
 def variable(ds: xr.Dataset, name: str) -> np.ndarray:
     """Return a variable in the canonical order of its dims, in double precision."""
     require(ds, name)
-    return np.asarray(ds.variables[name].transpose(*reco_dims(ds)).data, dtype=float)
+    values = ds.variables[name].transpose(*reco_dims(ds)).data
+    return values.astype(float) if is_lazy(values) else np.asarray(values, dtype=float)
 
 
 def alpha(ds: xr.Dataset) -> xr.DataArray:
@@ -169,7 +175,7 @@ def to_onoff(ds: xr.Dataset, counts_off: Any, acceptance: Any, acceptance_off: A
     Raises
     ------
     XGammaError
-        If a value is negative or not finite.
+        If a value is negative or not finite (those of dask arrays are not looked at).
 
     Examples
     --------
@@ -205,6 +211,10 @@ def onoff_variables(
                 .transpose(*dims)
                 .data
             )
+        if is_lazy(value):
+            # Values that are not known yet cannot be checked.
+            variables[name] = xr.Variable(dims, value, variable_attrs(name))
+            continue
         array = np.broadcast_to(np.asarray(value), shape).copy()
         if not np.isfinite(array).all() or (array < 0).any():
             raise XGammaError(f"{name} must be finite and not negative: mask such bins first.")
@@ -236,5 +246,5 @@ def from_onoff(ds: xr.Dataset) -> xr.Dataset:
     values = background(ds)
     plain = ds.drop_vars([name for name in ONOFF if name in ds])
     return plain.assign(
-        background=xr.Variable(values.dims, values.values, variable_attrs("background"))
+        background=xr.Variable(values.dims, values.data, variable_attrs("background"))
     )

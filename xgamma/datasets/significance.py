@@ -16,6 +16,7 @@ from xgamma.datasets.onoff import (
     safe,
     variable,
 )
+from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import XGammaError
 from xgamma.model import require
 from xgamma.numerics.convolve import disk_kernel, kernel_sum
@@ -149,6 +150,17 @@ def significance(
     >>> float(maps.counts[0, 5, 5]), round(float(maps.significance[0, 5, 5]), 3)
     (18.0, 2.637)
     """
+    attrs: dict[str, Any] = {}
+    if correlation_radius is not None:
+        if "x" not in ds.dims:
+            raise XGammaError(
+                "A spectrum has no pixels to correlate: leave correlation_radius out."
+            )
+        radius = float(to_value(correlation_radius, "deg", "correlation_radius"))
+        attrs = {"correlation_radius": radius}
+    if is_lazy(ds, mask):
+        like = _labelled(ds, _hollow(ds, sum_over_energy), sum_over_energy, attrs)
+        return postponed(like, significance, ds, correlation_radius, mask, sum_over_energy)
     data = _Inputs(ds, mask)
     if sum_over_energy:
         data.sum_energy()
@@ -158,17 +170,20 @@ def significance(
             found |= {"counts_off": data.off}
             per_bin = ratio(data.acceptance, data.acceptance_off)
             found["alpha"] = np.where(data.off > 0, ratio(data.background, data.off), per_bin)
-        attrs: dict[str, Any] = {}
     else:
-        if "x" not in ds.dims:
-            raise XGammaError(
-                "A spectrum has no pixels to correlate: leave correlation_radius out."
-            )
-        radius = float(to_value(correlation_radius, "deg", "correlation_radius"))
         scale = sky.pixel_scale(ds)
         found = _disc_sums(data, disk_kernel((radius / scale[0], radius / scale[1])))
-        attrs = {"correlation_radius": radius}
     return _labelled(ds, _significance(found, data.use), sum_over_energy, attrs)
+
+
+def _hollow(ds: xr.Dataset, summed: bool, n_rings: int | None = None) -> dict[str, np.ndarray]:
+    """Return what a result will look like, in the order of its variables."""
+    require(ds, "counts")
+    names = ["counts", "background"]
+    names += ["counts_off", "alpha"] if is_onoff(ds) else []
+    first, *rest = (ds.sizes[d] for d in reco_dims(ds))
+    shape = [1 if summed else first, *(rest if n_rings is None else [n_rings])]
+    return dict.fromkeys([*names, "excess", "significance"], hollow(shape))
 
 
 def _labelled(
@@ -236,13 +251,16 @@ def significance_profile(
     >>> significance_profile(ds, (0, 0), [0, 0.2, 0.4]).counts.values
     array([[24., 80.]])
     """
-    from xgamma.axes import axis_coords, axis_from_edges
-
     if "x" not in ds.dims:
         raise XGammaError("A profile needs a map: a spectrum has no pixels.")
     edges = np.atleast_1d(to_value(radii, "deg", "radii"))
     if edges.size < 2 or (np.diff(edges) <= 0).any():
         raise XGammaError("radii must be at least two increasing angles.")
+    if is_lazy(ds):
+        found = _hollow(ds, sum_over_energy, edges.size - 1)
+        found["solid_angle"] = found["counts"]
+        like = _profile(found, edges)
+        return postponed(like, significance_profile, ds, center, radii, sum_over_energy)
     data = _Inputs(ds, None)
     if sum_over_energy:
         data.sum_energy()
@@ -266,6 +284,12 @@ def significance_profile(
         found |= {"counts_off": off, "alpha": alpha}
     found = _significance(found, total(data.use.astype(float)) > 0)
     found["solid_angle"] = total(data.use * area)
+    return _profile(found, edges)
+
+
+def _profile(found: dict[str, np.ndarray], edges: np.ndarray) -> xr.Dataset:
+    from xgamma.axes import axis_coords, axis_from_edges
+
     variables = {
         name: xr.Variable(
             ("energy", "rad"),

@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.axes import require_same_axis
+from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import AxisError, XGammaError
 from xgamma.numerics.convolve import disk_kernel, kernel_sum
 from xgamma.units import to_value
@@ -286,16 +287,23 @@ def _profile(
         raise XGammaError(f"how={how!r} is not known: use 'sum' or 'mean'.")
     limits = np.atleast_1d(to_value(edges, "deg", "edges"))
     axis = axis_from_edges(limits, dim, "deg")
-    values = _binned(array, position, limits, how)
     rest = [d for d in array.dims if d not in PIXELS]
+    if is_lazy(array):
+        shape = [*(array.sizes[d] for d in rest), limits.size - 1]
+        values = hollow(shape)
+    else:
+        values = _binned(array, position, limits, how)
     coords = {k: v for k, v in array.coords.items() if not set(v.dims) & set(PIXELS) and k != "wcs"}
-    return xr.DataArray(
+    out = xr.DataArray(
         values,
         dims=(*rest, dim),
         coords={**coords, **axis_coords(axis)},
         attrs=array.attrs,
         name=array.name,
     )
+    if is_lazy(array):
+        return postponed(out, _profile, array, position, edges, how, dim)
+    return out
 
 
 def radial_profile(array: xr.DataArray, center: Any, edges: Any, how: str = "sum") -> xr.DataArray:

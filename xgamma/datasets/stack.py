@@ -13,6 +13,7 @@ from xgamma.axes import centers_in, edges_in, require_same_axis
 from xgamma.datasets.masks import corner_pixels
 from xgamma.datasets.onoff import background_values, is_onoff, safe
 from xgamma.datasets.onoff_sum import OnOffSum
+from xgamma.deferred import is_lazy
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
 from xgamma.units import conversion, time_value
@@ -497,7 +498,8 @@ def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Da
         exposure a sum under the image of each mask, PSF and energy dispersion means weighted
         by their exposures (the dispersion also under the mask: it carries the energy
         threshold), masks joined with OR, good time intervals their union, one row along
-        ``obs`` for each run. The order of the datasets does not matter.
+        ``obs`` for each run. The order of the datasets does not matter. Dask-backed datasets
+        give a dask-backed sum, which is one task.
 
     Raises
     ------
@@ -520,10 +522,10 @@ def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Da
     >>> int(stack(empty, one, one).counts.sum())
     8
     """
-    mosaic = Mosaic(ds)
-    for part in (ds, *others) if _holds_data(ds) else others:
-        mosaic.add(part)
-    return mosaic.to_dataset(name)
+    from xgamma.datasets.stack_lazy import added_up, stack_lazily
+
+    parts = (ds, *others) if _holds_data(ds) else others
+    return (stack_lazily if is_lazy(*parts) else added_up)(ds, parts, name)
 
 
 def covering(parts: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -582,7 +584,6 @@ def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dat
     parts = list(datasets)
     if not parts:
         raise XGammaError("There is nothing to stack: the list of datasets is empty.")
-    mosaic = Mosaic(covering(parts))
-    for part in parts:
-        mosaic.add(part)
-    return mosaic.to_dataset(name)
+    from xgamma.datasets.stack_lazy import added_up, stack_lazily
+
+    return (stack_lazily if is_lazy(*parts) else added_up)(covering(parts), parts, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.axes import axis_coords, centers, centers_in, edges, edges_in
+from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import FrameError
 from xgamma.numerics.convolution import bilinear
 from xgamma.numerics.radial import containment_radius
@@ -165,6 +167,20 @@ def _over_energy(
     return xr.DataArray(values, dims="energy_true", coords=coords, attrs=attrs)
 
 
+def _hollow(array: xr.DataArray, energy_true: Any, **attrs: Any) -> xr.DataArray:
+    """Return what a curve over true energies will look like."""
+    if energy_true is None:
+        return _over_energy(array, hollow([array.sizes["energy_true"]]), None, **attrs)
+    wanted = np.asarray(to_value(energy_true, "TeV", "energy_true"))
+    return _over_energy(array, hollow(np.atleast_1d(wanted).shape), wanted, **attrs)
+
+
+def _on_profile(
+    function: Callable[..., xr.DataArray], psf: xr.DataArray, *options: Any
+) -> xr.DataArray:
+    return function(psf.to_dataset(name="psf"), *options)
+
+
 def psf_containment_radius(
     ds: xr.Dataset, energy_true: Any = None, fraction: float = 0.68, position: Any = None
 ) -> xr.DataArray:
@@ -197,6 +213,11 @@ def psf_containment_radius(
     True
     """
     psf = psf_profile(ds, position)
+    if is_lazy(psf):
+        like = _hollow(
+            psf, energy_true, units="deg", long_name=f"{100 * fraction:g} % containment radius"
+        )
+        return postponed(like, _on_profile, psf_containment_radius, psf, energy_true, fraction)
     values, energy = _at_energy(psf, energy_true)
     radius = containment_radius(values, edges_in(psf, "rad", "deg"), fraction)
     return _over_energy(
@@ -224,6 +245,9 @@ def psf_containment(
         Dims ``(energy_true,)`` or none; 1 beyond the ``rad`` axis.
     """
     psf = psf_profile(ds, position)
+    if is_lazy(psf):
+        like = _hollow(psf, energy_true, units="", long_name="containment")
+        return postponed(like, _on_profile, psf_containment, psf, radius, energy_true)
     values, energy = _at_energy(psf, energy_true)
     rad = edges_in(psf, "rad", "deg")
     rings = values * np.diff(rad**2) * np.pi * SR_PER_DEG2
@@ -261,11 +285,20 @@ def edisp_kernel(ds: xr.Dataset, position: Any = None) -> xr.DataArray:
     edisp = at_position(ds, "edisp", position)
     if "migra" not in edisp.dims:
         return edisp.transpose("energy_true", "energy")
+    if is_lazy(edisp):
+        local = edisp.to_dataset(name="edisp").assign_coords(axis_coords(ds, "energy"))
+        return postponed(
+            _matrix(ds, hollow([ds.sizes["energy_true"], ds.sizes["energy"]])), edisp_kernel, local
+        )
     density = np.asarray(edisp.transpose("energy_true", "migra").values, dtype=float)
     true = centers_in(ds, "energy_true", "TeV")
     at = edges_in(ds, "energy", "TeV") / true[:, np.newaxis]
     cumulative = cumulative_at(density[..., np.newaxis], edges(ds, "migra"), at)[..., 0]
     values = kernel_from_cumulative(cumulative, axis=1)
+    return _matrix(ds, values)
+
+
+def _matrix(ds: xr.Dataset, values: np.ndarray) -> xr.DataArray:
     coords = {**axis_coords(ds, "energy_true"), **axis_coords(ds, "energy")}
     attrs = variable_attrs("edisp")
     return xr.DataArray(values, dims=("energy_true", "energy"), coords=coords, attrs=attrs)
@@ -296,6 +329,10 @@ def edisp_bias_resolution(ds: xr.Dataset, position: Any = None) -> xr.Dataset:
     ['bias', 'resolution']
     """
     kernel = edisp_kernel(ds, position)
+    if is_lazy(kernel):
+        flat = hollow([ds.sizes["energy_true"]])
+        local = kernel.to_dataset(name="edisp")
+        return postponed(_bias_dataset(ds, flat, flat), edisp_bias_resolution, local)
     matrix = np.asarray(kernel.values, dtype=float)
     true = centers_in(ds, "energy_true", "TeV")[:, np.newaxis]
     relative = centers(ds, "energy") * (
@@ -306,13 +343,17 @@ def edisp_bias_resolution(ds: xr.Dataset, position: Any = None) -> xr.Dataset:
         norm = matrix.sum(axis=1)
         bias = (matrix * relative).sum(axis=1) / norm
         variance = (matrix * (relative - bias[:, np.newaxis]) ** 2).sum(axis=1) / norm
+    return _bias_dataset(ds, bias, np.sqrt(variance))
+
+
+def _bias_dataset(ds: xr.Dataset, bias: np.ndarray, resolution: np.ndarray) -> xr.Dataset:
     coords = axis_coords(ds, "energy_true")
     return xr.Dataset(
         {
             "bias": ("energy_true", bias, {"units": "", "long_name": "energy bias"}),
             "resolution": (
                 "energy_true",
-                np.sqrt(variance),
+                resolution,
                 {"units": "", "long_name": "energy resolution"},
             ),
         },

@@ -120,8 +120,8 @@ def exposure_image(ds: xr.Dataset, index: float = 2.0) -> xr.DataArray:
     integral = np.diff(np.log(true)) if power == 0 else np.diff(true**power) / power
     share = _migration_shares(ds, true, reco)
     weights = integral[:, np.newaxis] * share
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weights = np.nan_to_num(weights / weights.sum(axis=0))
+    total = weights.sum(axis=0)
+    weights = np.where(total > 0, weights / np.where(total > 0, total, 1.0), 0.0)
     matrix = xr.DataArray(weights, dims=("energy_true", "energy"))
     coords = axis_coords(ds, "energy")
     image = ds["exposure"].drop_vars(["energy_true", "energy_true_lo", "energy_true_hi"]) @ matrix
@@ -134,7 +134,7 @@ def _migration_shares(ds: xr.Dataset, true: np.ndarray, reco: np.ndarray) -> np.
     """Return how much of each true bin goes to each reconstructed bin, shape (n_true, n)."""
     if "edisp" in ds and "migra" not in ds["edisp"].dims:
         rest = [d for d in ds["edisp"].dims if d not in ("energy_true", "energy")]
-        return np.asarray(ds["edisp"].mean(rest).transpose("energy_true", "energy").values)
+        return ds["edisp"].mean(rest).transpose("energy_true", "energy").data
     low = np.maximum(true[:-1, np.newaxis], reco[np.newaxis, :-1])
     high = np.minimum(true[1:, np.newaxis], reco[np.newaxis, 1:])
     overlap = np.log(np.maximum(high, low)) - np.log(low)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgamma.axes import centers_in, edges_in
 from xgamma.datasets.onoff import is_onoff, reco_dims, safe
+from xgamma.deferred import is_lazy, postponed
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers.exclusion import keep_on
 from xgamma.makers.ring import run_name
@@ -211,6 +212,10 @@ def fov_background(
     """
     _check(ds, method, spectral_model)
     groups = energy_group_numbers(ds, energy_groups)
+    if is_lazy(ds, exclusion):
+        options = {"exclusion": exclusion, "method": method, "spectral_model": spectral_model}
+        options |= {"min_counts": min_counts, "min_npred_background": min_npred_background}
+        return _postponed(ds, groups, {**options, "energy_groups": energy_groups})
     data = _Data(ds, exclusion)
     counts, background, signal = data.sums()
     n = ds.sizes["energy"]
@@ -271,6 +276,23 @@ def _apply(
         mask = mask.transpose(*reco_dims(ds))
         variables["mask_safe"] = xr.Variable(mask.dims, mask.data, variable_attrs("mask_safe"))
     return ds.assign(variables)
+
+
+def _postponed(ds: xr.Dataset, groups: np.ndarray, options: dict[str, Any]) -> xr.Dataset:
+    """Return the dataset of lazy maps; its mask is always there, as a group may fail."""
+    flat = np.ones(groups.size)
+    record = dict.fromkeys(("norm", "error", "tilt", "tilt_error"), flat)
+    used = {"counts": flat, "npred": flat}
+    method, model = options["method"], options["spectral_model"]
+    like = _apply(ds, record, used, groups, flat.astype(bool), method, model)
+    names = [n for n in like.data_vars if n not in ds or like[n].variable is not ds[n].variable]
+    names = [n for n in names if str(n).startswith("background") or n == "mask_safe"]
+    return postponed(like, _with_mask, ds, options, names=[str(n) for n in names])
+
+
+def _with_mask(ds: xr.Dataset, options: dict[str, Any]) -> xr.Dataset:
+    out = fov_background(ds, **options)
+    return out if "mask_safe" in out else out.assign(mask_safe=safe(out))
 
 
 def _recorded(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
+from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers.exclusion import keep_on
 from xgamma.model import require, variable_attrs
@@ -19,6 +21,7 @@ from xgamma.units import to_value
 __all__ = ["adaptive_ring_background", "ring_background"]
 
 MAX_ANGLE = 30.0
+REGION_ATTRS = {"long_name": "acceptance of the on region", "units": ""}
 
 
 def angle(value: Any, name: str, low: float = 0.0) -> float:
@@ -97,6 +100,27 @@ def _result(
     return with_variables(ds, variables)
 
 
+def _postponed(
+    function: Callable[..., xr.Dataset], ds: xr.Dataset, method: str, options: dict[str, Any]
+) -> xr.Dataset:
+    """Return the on-off dataset of lazy maps, whose sums are whole numbers where counts are."""
+    require(ds, "counts", "background")
+    dims = reco_dims(ds)
+    whole = ds["counts"].dtype.kind in "iub"
+    names = {"counts_off": int if whole else float, "acceptance": float, "acceptance_off": float}
+    names |= {"mask_safe": bool}
+    variables = {
+        n: xr.Variable(dims, hollow((ds.sizes[d] for d in dims), dtype), variable_attrs(n))
+        for n, dtype in names.items()
+    }
+    variables["counts_off"].attrs.update(method=method, correlated=1)
+    if method == "adaptive_ring":
+        variables["acceptance_region"] = variables["acceptance"].copy()
+        variables["acceptance_region"].attrs = dict(REGION_ATTRS)
+    like = with_variables(ds, variables)
+    return postponed(like, function, ds, names=variables, **options)
+
+
 def run_name(ds: xr.Dataset) -> str:
     """Return what to call a dataset in a message: its run, else its name."""
     if "obs_id" in ds and ds["obs_id"].size == 1:
@@ -157,6 +181,9 @@ def ring_background(
     kernel = ring_kernel(_pixels(ds, inner), _pixels(ds, outer))
     if not kernel.any():
         raise XGammaError(f"The ring of width={width!r} holds no pixel: use a wider ring.")
+    if is_lazy(ds, exclusion):
+        options = {"r_in": r_in, "width": width, "exclusion": exclusion}
+        return _postponed(ring_background, ds, "ring", options)
     counts, acceptance, off = _inputs(ds, exclusion)
     off_counts, off_acceptance = _off_images(counts, acceptance, off)
     counts_off = kernel_sum(off_counts, [kernel])[0]
@@ -247,18 +274,22 @@ def adaptive_ring_background(
             f"No ring of width={width!r} fits between r_in={r_in!r} and r_out_max={r_out_max!r}: use a larger r_out_max."
         )
     kernels = [ring_kernel(_pixels(ds, a), _pixels(ds, b)) for a, b in radii]
+    if is_lazy(ds, exclusion):
+        options = {"r_in": r_in, "width": width, "r_out_max": r_out_max, "stepsize": stepsize}
+        options |= {"threshold_alpha": threshold_alpha, "theta": theta, "method": method}
+        options |= {"exclusion": exclusion}
+        return _postponed(adaptive_ring_background, ds, "adaptive_ring", options)
     counts, acceptance, off = _inputs(ds, exclusion)
     off_counts, off_acceptance = _off_images(counts, acceptance, off)
     disk = disk_kernel(_pixels(ds, angle(theta, "theta")))
     on_region = kernel_sum(acceptance, [disk])[0]
-    counts_off = np.zeros(counts.shape, dtype=off_counts.dtype)
+    all_counts, all_acceptance = (kernel_sum(v, kernels) for v in (off_counts, off_acceptance))
+    counts_off = np.zeros(counts.shape, dtype=all_counts[0].dtype)
     acceptance_off = np.zeros(counts.shape)
     undone = np.ones(counts.shape, dtype=bool)
-    all_counts, all_acceptance = (kernel_sum(v, kernels) for v in (off_counts, off_acceptance))
     for ring_counts, ring_acceptance in zip(all_counts, all_acceptance, strict=True):
         enough = undone & (ring_acceptance > 0) & (on_region <= threshold_alpha * ring_acceptance)
         counts_off[enough], acceptance_off[enough] = ring_counts[enough], ring_acceptance[enough]
         undone &= ~enough
     out = _result(ds, counts_off, acceptance, acceptance_off, "adaptive_ring")
-    attrs = {"long_name": "acceptance of the on region", "units": ""}
-    return out.assign(acceptance_region=xr.Variable(reco_dims(ds), on_region, attrs))
+    return out.assign(acceptance_region=xr.Variable(reco_dims(ds), on_region, REGION_ATTRS))

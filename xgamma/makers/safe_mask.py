@@ -12,6 +12,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in
+from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.irf.response import evaluate, grid_axis, grid_edges, response, values_of
@@ -389,6 +390,10 @@ def safe_mask(
         if obs is None:
             raise MissingDataError("fold=True needs the observation: safe_mask(obs, ...).")
         to_reco = partial(folded_energy, obs, offset=_offset_of(obs, **where))
+    if is_lazy(ds) and irfs == "DL4" and {"aeff-max", "edisp-bias", "bkg-peak"} & set(names):
+        options = {"aeff_percent": aeff_percent, "bias_percent": bias_percent, "irfs": irfs}
+        options |= {"position": position, "fixed_offset": fixed_offset, "fold": fold}
+        return _postponed(ds, obs, names, offset_max, options)
     parts: list[xr.Variable | None] = [
         ds["mask_safe"].variable if "mask_safe" in ds else None,
         _background_valid(ds),
@@ -407,6 +412,18 @@ def safe_mask(
         else:
             parts.append(_bkg_peak(ds, obs, irfs))
     return ds.assign(mask_safe=_combine(ds, [p for p in parts if p is not None]))
+
+
+def _postponed(
+    ds: xr.Dataset, obs: Any, names: tuple[str, ...], offset_max: Any, options: dict[str, Any]
+) -> xr.Dataset:
+    """Return the dataset of lazy maps, the mask found when it is computed."""
+    require(ds, *{"aeff-max": ["exposure"], "edisp-bias": ["edisp"]}.get(names[0], []))
+    dims = tuple(d for d in ("energy", "y", "x") if d in ds.dims)
+    mask = xr.Variable(dims, hollow((ds.sizes[d] for d in dims), bool), variable_attrs("mask_safe"))
+    like = ds.assign(mask_safe=mask)
+    options = {**options, "methods": names, "offset_max": offset_max}
+    return postponed(like, safe_mask, ds, obs, names=["mask_safe"], **options)
 
 
 def _combine(ds: xr.Dataset, parts: list[xr.Variable]) -> xr.Variable:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xgamma.deferred import is_lazy, labels_of, postponed
 from xgamma.errors import XGammaError
 from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.evaluator import SourceTerm
 from xgamma.modeling.likelihood import WStatLikelihood
-from xgamma.modeling.predict import full_likelihood, labelled
+from xgamma.modeling.predict import chosen_models, full_likelihood, labelled, result_attrs
 from xgamma.modeling.sky_model import Model, SkyModel
 from xgamma.numerics import statistics as stats
 from xgamma.numerics.ts_map import source_sums
@@ -86,6 +88,10 @@ def excess_map(
     >>> round(float(maps.excess.max()))
     148
     """
+    if is_lazy(ds):
+        options = {"correlation_radius": correlation_radius, "n_sigma": n_sigma}
+        options |= {"n_sigma_ul": n_sigma_ul, "errors": errors, "sum_energy": sum_energy}
+        return _postponed(ds, models, options)
     likelihood = full_likelihood(ds, models, "exact")
     data = likelihood.data
     if not data.is_map:
@@ -132,6 +138,19 @@ def excess_map(
     return as_dataset(likelihood, {k: np.where(covered, v, np.nan) for k, v in out.items()})
 
 
+def _postponed(ds: xr.Dataset, models: Any, options: dict[str, Any]) -> xr.Dataset:
+    """Return the excess maps of lazy maps."""
+    names = ["counts", "npred", "excess", "ts", "sqrt_ts"]
+    names += ["excess_errn", "excess_errp", "excess_ul"] if options["errors"] else []
+    whole = labels_of(ds, "map", {})
+    if options["sum_energy"] and ds.sizes["energy"] > 1:
+        whole = whole.isel(energy=0, drop=True)
+    made = {n: whole.assign_attrs(result_attrs(n.replace("_", " "))) for n in names}
+    like = xr.Dataset(made, attrs={"name": ds.attrs.get("name", "")})
+    chosen = deepcopy(chosen_models(ds, models))
+    return postponed(like, excess_map, ds, models=chosen, **options)
+
+
 def is_whole(values: np.ndarray) -> bool:
     """Tell whether all counts are whole numbers, as those of data are."""
     return bool(np.all(values == np.rint(values)))
@@ -140,7 +159,7 @@ def is_whole(values: np.ndarray) -> bool:
 def as_dataset(likelihood: Any, maps: dict[str, np.ndarray]) -> xr.Dataset:
     """Label maps (energy or 1, y, x) of a likelihood's dataset."""
     ds = likelihood.data.ds
-    whole = labelled(likelihood, np.zeros(likelihood.data.shape), "x", "")
+    whole = labelled(likelihood, np.zeros(likelihood.data.shape), "map", "")
     image = whole.isel(energy=0, drop=True)
     made = {}
     for name, values in maps.items():

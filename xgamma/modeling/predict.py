@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xgamma.deferred import is_lazy, labels_of, postponed
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.modeling.likelihood import Likelihood, WStatLikelihood, likelihood_of
-from xgamma.modeling.sky_model import Model, Models
+from xgamma.modeling.sky_model import FoVBackground, Model, Models
 
 __all__ = [
     "models_of",
@@ -150,9 +152,19 @@ def labelled(likelihood: Likelihood, values: np.ndarray, name: str, long_name: s
     """Give an array (energy, y, x) the labels of its dataset."""
     ds = likelihood.data.ds
     dims = likelihood.data.dims
-    attrs = {"units": "", "long_name": long_name}
+    attrs = result_attrs(long_name)
     variable = xr.Variable(dims, values.reshape([ds.sizes[d] for d in dims]), attrs)
     return ds.drop_vars(list(ds.data_vars)).assign({name: variable})[name]
+
+
+def result_attrs(long_name: str) -> dict[str, str]:
+    """Return the attributes of a predicted array."""
+    return {"units": "", "long_name": long_name}
+
+
+def is_source(model: Model) -> bool:
+    """Tell whether a model predicts a signal, rather than background."""
+    return not isinstance(model, FoVBackground)
 
 
 def npred_signal(
@@ -209,6 +221,13 @@ def npred_signal(
     if model_names is not None:
         names = [model_names] if isinstance(model_names, str) else list(model_names)
         chosen = Models(chosen[name] for name in names)
+    if is_lazy(ds):
+        like = labels_of(ds, "npred_signal", result_attrs("predicted signal"))
+        if not stack:
+            sources = [m.name for m in chosen.select(ds.attrs.get("name")) if is_source(m)]
+            model = xr.Variable("model", np.array(sources, dtype=np.str_))
+            like = like.expand_dims(model=len(sources)).assign_coords(model=model)
+        return postponed(like, npred_signal, ds, deepcopy(chosen), None, stack, scheme)
     likelihood = signal_likelihood(ds, chosen, scheme)
     for term in likelihood.terms:
         if not term.contributes:
@@ -271,6 +290,10 @@ def npred_background(
     >>> npred_background(ds).equals(ds.background.astype(float))
     True
     """
+    if is_lazy(ds):
+        return later(
+            npred_background, ds, models, scheme, "npred_background", "predicted background"
+        )
     likelihood = full_likelihood(ds, models, scheme)
     if isinstance(likelihood, WStatLikelihood):
         values = likelihood.npred_background()
@@ -307,8 +330,23 @@ def npred(
     >>> npred(ds).sum("energy").dims
     ('y', 'x')
     """
+    if is_lazy(ds):
+        return later(npred, ds, models, scheme, "npred", "predicted counts")
     likelihood = full_likelihood(ds, models, scheme)
     return labelled(likelihood, likelihood.npred(), "npred", "predicted counts")
+
+
+def later(
+    function: Callable[..., xr.DataArray],
+    ds: xr.Dataset,
+    models: Any,
+    scheme: str,
+    name: str,
+    long_name: str,
+) -> xr.DataArray:
+    """Postpone a prediction for lazy maps; models that change later change nothing here."""
+    like = labels_of(ds, name, result_attrs(long_name))
+    return postponed(like, function, ds, deepcopy(chosen_models(ds, models)), scheme)
 
 
 def full_likelihood(
@@ -387,6 +425,8 @@ def stat_array(
     >>> stat_array(ds).dims
     ('energy', 'y', 'x')
     """
+    if is_lazy(ds):
+        return later(stat_array, ds, models, scheme, "stat", "fit statistic")
     likelihood = likelihood_of(ds, chosen_models(ds, models), scheme)
     return labelled(likelihood, likelihood.stat_array(), "stat", "fit statistic")
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import XGammaError
 from xgamma.model import kind
 from xgamma.modeling.likelihood import alpha_of
-from xgamma.modeling.predict import full_likelihood, npred_signal
+from xgamma.modeling.predict import chosen_models, full_likelihood, npred_signal
 from xgamma.modeling.sky_model import Model
 
 __all__ = ["asimov", "fake"]
@@ -53,6 +55,10 @@ def fake(
     >>> int(fake(ds, 0, models=[]).counts.sum()) in range(3700, 4300)
     True
     """
+    if is_lazy(ds, background) and not isinstance(seed, np.random.Generator):
+        # Drawn once and for all: what is computed twice must be the same.
+        fixed = np.random.SeedSequence().entropy if seed is None else seed
+        return later(fake, ds, int, fixed, models=models, background=background, scheme=scheme)
     rng = np.random.default_rng(seed)
     predicted = predictions(ds, models, background, scheme)
     return put_counts(ds, {name: rng.poisson(values) for name, values in predicted.items()})
@@ -83,7 +89,25 @@ def asimov(
     >>> bool((asimov(ds).counts == ds.gamma.npred()).all())
     True
     """
+    if is_lazy(ds, background):
+        return later(asimov, ds, float, models=models, background=background, scheme=scheme)
     return put_counts(ds, predictions(ds, models, background, scheme))
+
+
+def later(
+    function: Callable[..., xr.Dataset],
+    ds: xr.Dataset,
+    dtype: Any,
+    *args: Any,
+    models: Any,
+    **options: Any,
+) -> xr.Dataset:
+    """Postpone the counts of lazy maps."""
+    names = ["counts", "counts_off"] if kind(ds).endswith("onoff") else ["counts"]
+    shape = [ds.sizes[d] for d in ("energy", "y", "x") if d in ds.dims]
+    like = put_counts(ds, dict.fromkeys(names, hollow(shape, dtype)))
+    options["models"] = deepcopy(chosen_models(ds, models))
+    return postponed(like, function, ds, *args, names=names, **options)
 
 
 def predictions(
