@@ -11,7 +11,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma import axes as axes_module
-from xgamma import model, regions, sky, units
+from xgamma import gate, model, regions, sky, units
 from xgamma.datasets import cutout as cutout_module
 from xgamma.datasets import masks
 from xgamma.dl3 import observation
@@ -22,58 +22,64 @@ __all__ = ["GammaDataArray", "GammaDataTree", "GammaDataset"]
 class _Shared:
     """What maps and datasets have in common: the sky and the axes."""
 
+    _raw: Any
+
     def __init__(self, obj: Any):
-        self._obj = obj
+        self._raw = obj
+
+    @property
+    def _obj(self) -> Any:
+        return self._raw
 
     # --- sky and axes -------------------------------------------------------------------
     @property
     def frame(self) -> str:
         """Name of the celestial frame. See `xgamma.sky.frame_of`."""
-        return sky.frame_of(self._obj)
+        return sky.frame_of(self._raw)
 
     @property
     def wcs(self) -> Any:
         """Parent WCS. See `xgamma.sky.wcs_of`."""
-        return sky.wcs_of(self._obj)
+        return sky.wcs_of(self._raw)
 
     @property
     def center(self) -> Any:
         """Position of the middle of the map. See `xgamma.sky.center`."""
-        return sky.center(self._obj)
+        return sky.center(self._raw)
 
     @property
     def lonlat(self) -> tuple[xr.DataArray, xr.DataArray]:
         """Longitude and latitude of each pixel. See `xgamma.sky.lonlat`."""
-        return sky.lonlat(self._obj)
+        return sky.lonlat(self._raw)
 
     @property
     def solid_angle(self) -> xr.DataArray:
         """Solid angle of each pixel. See `xgamma.sky.solid_angle`."""
-        return sky.solid_angle(self._obj)
+        return sky.solid_angle(self._raw)
 
     def separation(self, position: Any) -> xr.DataArray:
         """Angle to a position. See `xgamma.sky.separation`."""
-        return sky.separation(self._obj, position)
+        return sky.separation(self._raw, position)
 
     def edges(self, dim: str) -> Any:
         """Return the edges of an axis as a quantity. See `xgamma.axes.edges`."""
         from astropy.units import Quantity
 
-        return Quantity(axes_module.edges(self._obj, dim), axes_module.units_of(self._obj, dim))
+        return Quantity(axes_module.edges(self._raw, dim), axes_module.units_of(self._raw, dim))
 
     def region_mask(self, regions_: Any, inside: bool = True) -> xr.DataArray:
         """Pixels in regions. See `xgamma.regions.region_mask`."""
-        return regions.region_mask(self._obj, regions_, inside)
+        return regions.region_mask(self._raw, regions_, inside)
 
     def boundary_mask(self, width: Any) -> xr.DataArray:
         """Pixels farther than a margin from the edge. See `xgamma.datasets.smooth.boundary_mask`."""
         from xgamma.datasets.smooth import boundary_mask
 
-        return boundary_mask(self._obj, width)
+        return boundary_mask(self._raw, width)
 
     def energy_mask(self, min: Any = None, max: Any = None, **kwargs: Any) -> xr.DataArray:
         """Energy bins in a range. See `xgamma.datasets.masks.energy_mask`."""
-        return masks.energy_mask(self._obj, min, max, **kwargs)
+        return masks.energy_mask(self._raw, min, max, **kwargs)
 
     def cutout(self, position: Any, width: Any, mode: str = "trim", name: str | None = None) -> Any:
         """Part of the map. See `xgamma.datasets.cutout.cutout`."""
@@ -84,19 +90,24 @@ class _Shared:
 class GammaDataset(_Shared):
     """``ds.gamma``: what a dataset can do."""
 
+    @property
+    def _obj(self) -> Any:
+        """The dataset, if plain xarray left it fit for operations."""
+        return gate.require_usable(self._raw)
+
     # --- model --------------------------------------------------------------------------
     @property
     def kind(self) -> str:
         """Kind of dataset. See `xgamma.model.kind`."""
-        return model.kind(self._obj)
+        return model.kind(self._raw)
 
     def validate(self, errors: str = "raise") -> list[str]:
         """Check against the data model. See `xgamma.model.validate`."""
-        return model.validate(self._obj, errors)
+        return model.validate(self._raw, errors)
 
     def quantity(self, name: str) -> Any:
         """Return the values of a variable with their unit. See `xgamma.units.quantity`."""
-        return units.quantity(self._obj[name])
+        return units.quantity(self._raw[name])
 
     # --- makers -------------------------------------------------------------------------
     def fill(self, obs: xr.DataTree, *args: Any, **kwargs: Any) -> xr.Dataset:
@@ -504,6 +515,12 @@ class GammaDataset(_Shared):
 @xr.register_dataarray_accessor("gamma")
 class GammaDataArray(_Shared):
     """``da.gamma``: what a labelled array can do."""
+
+    @property
+    def _obj(self) -> Any:
+        """The array, if its pixels are a map."""
+        gate.require_even_pixels(self._raw)
+        return self._raw
 
     @property
     def quantity(self) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import edges
+from xgamma.axes import coord_variable, edges
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.units import parse_unit
 
@@ -94,7 +94,8 @@ VARIABLES: dict[str, Variable] = {
         Variable("background_tilt_error", ROW, "", "number", "error of the tilt"),
     )
 }
-SPATIAL = {"y", "x", "y_irf", "x_irf"}
+SPATIAL = ("y", "x", "y_irf", "x_irf")
+MASKS = ("mask_safe", "mask_fit")
 AXES = ("energy", "energy_true", "rad", "migra")
 ONOFF = ("counts_off", "acceptance", "acceptance_off")
 
@@ -151,17 +152,41 @@ def _issues_of_axes(ds: xr.Dataset) -> list[str]:
     return found
 
 
-def _issues_of_variable(name: str, variable: xr.Variable) -> list[str]:
+def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
+    """Return what is wrong with the dimensions or the kind of a canonical variable, if anything."""
+    variable = ds.variables[name]
     spec = VARIABLES[name]
-    found = []
-    allowed = set(spec.dims) | set(spec.optional_dims)
-    extra = [str(d) for d in variable.dims if d not in allowed]
-    if extra:
-        found.append(
-            f"{name} has the dimension {extra[0]!r}, but is defined over {', '.join(spec.dims)}: reduce or rename it."
-        )
+    for dim in variable.dims:
+        if dim not in spec.dims and dim not in spec.optional_dims:
+            return f"{name} has the dimension {str(dim)!r}, but is defined over {', '.join(spec.dims)}: choose one with isel, reduce it, or keep several datasets in a DataTree (xg.collect)."
+    if spec.dims == RECO and name not in MASKS:
+        # Without any energy it is an image; with a scalar one, the dimension was dropped.
+        lost = ["energy"] if "energy" in ds.variables and "energy" not in variable.dims else []
+        if ("y" in variable.dims) != ("x" in variable.dims):
+            lost.append("x" if "y" in variable.dims else "y")
+        if lost:
+            return f"{name} has lost its dimension {lost[0]!r}: choose with isel({lost[0]}=[0]), or with a slice, which keep it."
     if spec.dtype == "bool" and variable.dtype != bool:
-        found.append(f"{name} has dtype {variable.dtype}, but is a mask: use .astype(bool).")
+        return f"{name} has dtype {variable.dtype}, but is a mask: use .astype(bool)."
+    return None
+
+
+def issue_of_pixels(obj: xr.Dataset | xr.DataArray, dim: str) -> str | None:
+    """Return what is wrong with the pixel labels of a dimension, if anything."""
+    if dim not in obj.dims or dim not in obj.coords or obj.sizes[dim] < 2:
+        return None
+    steps = np.diff(coord_variable(obj, dim).values)
+    if steps[0] < 0:
+        return f"The pixels run backwards along {dim!r}: use .sortby({dim!r})."
+    if steps[0] == 0 or np.abs(steps - steps[0]).max() > 1e-6 * steps[0]:
+        return f"The pixel labels {dim!r} are not evenly spaced: choose pixels with a slice, or fill the gaps with .reindex({dim}=...)."
+    return None
+
+
+def _issues_of_variable(ds: xr.Dataset, name: str) -> list[str]:
+    spec, variable = VARIABLES[name], ds.variables[name]
+    issue = issue_of_dims(ds, name)
+    found = [] if issue is None else [issue]
     if spec.dtype == "number" and variable.dtype.kind not in "iuf":
         found.append(f"{name} has dtype {variable.dtype}, but holds numbers: convert it.")
     if spec.units:
@@ -177,7 +202,7 @@ def _issues_of_variable(name: str, variable: xr.Variable) -> list[str]:
 
 
 def _issues_of_frame(ds: xr.Dataset) -> list[str]:
-    spatial = [d for d in ("y", "x", "y_irf", "x_irf") if d in ds.dims]
+    spatial = [d for d in SPATIAL if d in ds.dims]
     if not spatial:
         return []
     if "wcs" not in ds.coords:
@@ -191,12 +216,8 @@ def _issues_of_frame(ds: xr.Dataset) -> list[str]:
         for d in spatial
         if d not in ds.coords
     ]
-    for d in spatial:
-        if d in ds.coords and ds.sizes[d] > 1:
-            steps = np.diff(ds[d].values)
-            if not np.allclose(steps, steps[0], rtol=1e-6):
-                found.append(f"The pixel labels {d!r} are not evenly spaced: reindex the map.")
-    return found
+    issues = (issue_of_pixels(ds, d) for d in spatial)
+    return found + [issue for issue in issues if issue is not None]
 
 
 def validate(ds: xr.Dataset, errors: str = "raise") -> list[str]:
@@ -229,7 +250,7 @@ def validate(ds: xr.Dataset, errors: str = "raise") -> list[str]:
     found = _issues_of_frame(ds) + _issues_of_axes(ds)
     for name in ds.variables:
         if name in VARIABLES:
-            found += _issues_of_variable(str(name), ds.variables[name])
+            found += _issues_of_variable(ds, str(name))
     version = ds.attrs.get("model_version", MODEL_VERSION)
     if int(version) > MODEL_VERSION:
         found.append(

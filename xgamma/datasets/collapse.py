@@ -11,12 +11,11 @@ from xgamma.datasets.masks import safe
 from xgamma.errors import FrameError, XGammaError
 from xgamma.irf.queries import at_position, edisp_kernel, psf_containment
 from xgamma.regions import parse_regions, region_center, region_mask, region_text
-from xgamma.schema import ONOFF
+from xgamma.schema import ONOFF, SPATIAL
 
 __all__ = ["to_region", "to_spectrum"]
 
 SUMMED = ("counts", "background", "counts_off", "acceptance", "acceptance_off")
-SPATIAL = ("y", "x", "y_irf", "x_irf")
 
 
 def _inside(ds: xr.Dataset, region: Any) -> xr.Variable:
