@@ -1,5 +1,6 @@
 """Sphinx configuration. Nothing here needs the network unless asked: see XGAMMA_INTERSPHINX."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,10 @@ extensions = [
 ]
 templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+# Formulas without a network, where sphinx-mathjax-offline is installed.
+if importlib.util.find_spec("sphinx-mathjax-offline"):
+    extensions.append("sphinx-mathjax-offline")
+
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
@@ -37,9 +42,16 @@ html_title = "xgamma"
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
+    "show_nav_level": 1,
+    "navbar_align": "left",
     "header_links_before_dropdown": 7,
 }
 html_show_sourcelink = False
+# Pages that stand by themselves have no neighbours to list.
+ALONE = ("get-started", "data-model", "design", "performance", "changelog")
+html_sidebars = {page: [] for page in ALONE}
+# Pages that stand by themselves have no neighbours to list.
+html_sidebars = {page: [] for page in ("get-started", "data-model", "design", "performance", "changelog")}
 
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3

@@ -36,6 +36,8 @@ class SchemaTable(Directive):
             lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
         parent = nodes.container()
         self.state.nested_parse(StringList(lines, "schema"), self.content_offset, parent)
+        if not list(parent.findall(nodes.table)):
+            raise self.error("schema-table is reStructuredText: put it into eval-rst.")
         return parent.children
 
 
