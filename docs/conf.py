@@ -50,8 +50,6 @@ html_show_sourcelink = False
 # Pages that stand by themselves have no neighbours to list.
 ALONE = ("get-started", "data-model", "design", "performance", "changelog")
 html_sidebars = {page: [] for page in ALONE}
-# Pages that stand by themselves have no neighbours to list.
-html_sidebars = {page: [] for page in ("get-started", "data-model", "design", "performance", "changelog")}
 
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
