@@ -280,18 +280,45 @@ class GammaDataset(_Shared):
 
     @property
     def energy_range(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Energies used at each pixel. See `xgamma.datasets.masks.energy_range`."""
-        return masks.energy_range(self._obj)
+        """Energies used at each pixel. See `xgamma.datasets.energy_range.energy_range`."""
+        from xgamma.datasets.energy_range import energy_range
+
+        return energy_range(self._obj)
 
     @property
     def energy_range_safe(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Safe energies at each pixel. See `xgamma.datasets.masks.energy_range`."""
-        return masks.energy_range(self._obj, "mask_safe")
+        """Safe energies at each pixel. See `xgamma.datasets.energy_range.energy_range`."""
+        from xgamma.datasets.energy_range import energy_range
+
+        return energy_range(self._obj, "mask_safe")
 
     @property
     def energy_range_fit(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Energies of the fit mask at each pixel. See `xgamma.datasets.masks.energy_range`."""
-        return masks.energy_range(self._obj, "mask_fit")
+        """Energies of the fit mask at each pixel. See `xgamma.datasets.energy_range.energy_range`."""
+        from xgamma.datasets.energy_range import energy_range
+
+        return energy_range(self._obj, "mask_fit")
+
+    @property
+    def energy_range_total(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Energies used anywhere. See `xgamma.datasets.energy_range.energy_range_total`."""
+        from xgamma.datasets.energy_range import energy_range_total
+
+        return energy_range_total(self._obj)
+
+    @property
+    def energy_range_total_safe(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Safe energies anywhere. See `xgamma.datasets.energy_range.energy_range_total`."""
+        from xgamma.datasets.energy_range import energy_range_total
+
+        return energy_range_total(self._obj, "mask_safe")
+
+    @property
+    def energy_range_total_fit(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Energies of the fit mask anywhere. See `xgamma.datasets.energy_range.energy_range_total`."""
+        from xgamma.datasets.energy_range import energy_range_total
+
+        return energy_range_total(self._obj, "mask_fit")
 
     def to_masked(self, name: str | None = None) -> xr.Dataset:
         """Zero outside the safe mask. See `xgamma.datasets.masks.to_masked`."""
@@ -314,6 +341,24 @@ class GammaDataset(_Shared):
         from xgamma.datasets.resample import downsample
 
         return downsample(self._obj, factor, **factors)
+
+    def upsample(self, factor: int | None = None, **factors: Any) -> xr.Dataset:
+        """Split bins. See `xgamma.datasets.upsample.upsample`."""
+        from xgamma.datasets.upsample import upsample
+
+        return upsample(self._obj, factor, **factors)
+
+    def interp_to(self, template: Any, name: str | None = None) -> xr.Dataset:
+        """Interpolate onto other pixels. See `xgamma.datasets.regrid.interp_to`."""
+        from xgamma.datasets.regrid import interp_to
+
+        return interp_to(self._obj, template, name)
+
+    def reproject_to(self, template: Any, **kwargs: Any) -> xr.Dataset:
+        """Reproject onto other pixels. See `xgamma.datasets.regrid.reproject_to`."""
+        from xgamma.datasets.regrid import reproject_to
+
+        return reproject_to(self._obj, template, **kwargs)
 
     def resample_energy(self, edges: Any, name: str | None = None) -> xr.Dataset:
         """Join energy bins. See `xgamma.datasets.resample.resample_energy`."""

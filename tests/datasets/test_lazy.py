@@ -158,6 +158,9 @@ LAZY = {
     "energy_range": [each(lambda ds, obs: ds.gamma.energy_range)],
     "energy_range_safe": [each(lambda ds, obs: ds.gamma.energy_range_safe)],
     "energy_range_fit": [each(lambda ds, obs: ds.gamma.energy_range_fit)],
+    "energy_range_total": [each(lambda ds, obs: ds.gamma.energy_range_total)],
+    "energy_range_total_safe": [each(lambda ds, obs: ds.gamma.energy_range_total_safe)],
+    "energy_range_total_fit": [each(lambda ds, obs: ds.gamma.energy_range_total_fit)],
     "to_masked": [each(lambda ds, obs: ds.gamma.to_masked())],
     "slice_energy": [each(lambda ds, obs: ds.gamma.slice_energy("1.5 TeV", None))],
     "pad": [each(lambda ds, obs: ds.gamma.pad(2), MAPS)],
@@ -165,6 +168,12 @@ LAZY = {
         each(lambda ds, obs: ds.gamma.downsample(2), MAPS),
         each(lambda ds, obs: ds.gamma.downsample(energy=2)),
     ],
+    "upsample": [
+        each(lambda ds, obs: ds.gamma.upsample(2), MAPS),
+        each(lambda ds, obs: ds.gamma.upsample(energy=2)),
+    ],
+    "interp_to": [each(lambda ds, obs: ds.gamma.interp_to(SMALL), MAPS)],
+    "reproject_to": [each(lambda ds, obs: ds.gamma.reproject_to(SMALL), MAPS)],
     "resample_energy": [
         each(lambda ds, obs: ds.gamma.resample_energy(ds.gamma.edges("energy")[::2]))
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma.axes import units_of
-from xgamma.datasets.masks import energy_range
+from xgamma.datasets.energy_range import energy_range_total
 from xgamma.datasets.select import slice_energy
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.frame import set_frame
@@ -249,9 +249,9 @@ def energy_ranges(tree: xr.DataTree) -> xr.Dataset:
     low, high = [], []
     for ds in found.values():
         factor = conversion(units_of(ds, "energy"), unit)
-        first, last = energy_range(ds)
-        low.append(float(first.min()) * factor)
-        high.append(float(last.max()) * factor)
+        first, last = energy_range_total(ds)
+        low.append(float(first) * factor)
+        high.append(float(last) * factor)
     attrs = {"units": unit}
     return xr.Dataset(
         {"energy_min": ("dataset", low, attrs), "energy_max": ("dataset", high, attrs)},

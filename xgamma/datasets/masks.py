@@ -15,7 +15,6 @@ __all__ = [
     "coarse_mask",
     "corner_pixels",
     "energy_mask",
-    "energy_range",
     "mask",
     "mask_image",
     "safe",
@@ -165,68 +164,6 @@ def to_masked(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
     new = {} if used is None else {k: under_mask(ds, k, used) for k in UNDER_MASK if k in ds}
     out = ds.assign(new)
     out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
-    return out
-
-
-def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the lowest and highest energy used at each pixel.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Map or spectrum.
-    which : {"mask", "mask_safe", "mask_fit"}
-        Which mask counts; ``"mask"`` is both.
-
-    Returns
-    -------
-    low, high : DataArray
-        Dims ``(y, x)`` (none for a spectrum), in the unit of the axis; NaN where nothing is
-        used. Without a mask, the range of the axis.
-
-    Examples
-    --------
-    >>> import xgamma as xg
-    >>> ds = xg.create_spectrum("icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 100, 2))
-    >>> ds = ds.assign(mask_safe=("energy", [False, True]))
-    >>> [float(e) for e in energy_range(ds)]
-    [10.0, 100.0]
-    """
-    used = mask(ds) if which == "mask" else ds.get(which)
-    unit = units_of(ds, "energy")
-    if used is None:
-        dims = {d: ds.sizes[d] for d in RECO[1:] if d in ds.dims}
-        used = xr.DataArray(
-            xr.Variable("energy", np.ones(ds.sizes["energy"], dtype=bool)).set_dims(
-                {"energy": ds.sizes["energy"], **dims}
-            )
-        )
-    values = edges(ds, "energy")
-    flags = used.variable.transpose("energy", ...)
-    if hasattr(flags.data, "dask"):
-        data = flags.chunk({"energy": -1}).data
-        limits = [
-            data.map_blocks(_first_energy, *bounds, drop_axis=0, dtype=float)
-            for bounds in ((values[:-1], 1), (values[1:], -1))
-        ]
-    else:
-        data = np.asarray(flags.data, dtype=bool)
-        limits = [_first_energy(data, values[:-1], 1), _first_energy(data, values[1:], -1)]
-    image = used.isel(energy=0, drop=True)
-    ends = []
-    for name, limit, word in (("min", limits[0], "lowest"), ("max", limits[1], "highest")):
-        variable = xr.Variable(flags.dims[1:], limit).transpose(*image.dims)
-        one = image.copy(data=variable.data).rename(f"energy_{name}")
-        one.attrs = {"units": unit, "long_name": f"{word} energy used"}
-        ends.append(one)
-    return ends[0], ends[1]
-
-
-def _first_energy(flags: np.ndarray, values: np.ndarray, step: int) -> np.ndarray:
-    """Return the value at the first True along the first axis, from either end; NaN without."""
-    out = np.full(flags.shape[1:], np.nan)
-    for number in range(flags.shape[0])[::-step]:
-        np.copyto(out, values[number], where=flags[number])
     return out
 
 

@@ -12,43 +12,21 @@ from xgamma import sky
 from xgamma.axes import edges, units_of
 from xgamma.datasets.grouping import group_axis, group_edges, group_variable, mean_weighted
 from xgamma.datasets.masks import coarse_mask, safe
+from xgamma.datasets.rules import (
+    COUNTS,
+    MASKS,
+    PIXELS,
+    RECORDS,
+    ROW_SUMS,
+    SUMMED,
+    background_of_off,
+    rebuilt,
+    set_off_acceptance,
+)
 from xgamma.errors import AxisError
-from xgamma.model import assemble
-from xgamma.schema import ONOFF
 from xgamma.units import to_value
 
 __all__ = ["downsample", "resample_energy", "to_image"]
-
-SUMMED = ("counts", "background", "counts_off", "acceptance")
-COUNTS = ("counts", "counts_off")
-MASKS = ("mask_safe", "mask_fit")
-PIXELS = ("y", "x")
-# How the background was scaled, bin by bin.
-RECORDS = ("background_norm", "background_tilt")
-
-
-def _off_acceptance(new: dict[str, xr.Variable], alpha_off: xr.Variable | None) -> None:
-    """Set acceptance_off so that the background of a group is the sum of its bins'."""
-    if alpha_off is None or "counts_off" not in new or "acceptance" not in new:
-        return
-    off = new["counts_off"].astype(float)
-    positive = alpha_off > 0
-    ratio = (off / alpha_off.where(positive, 1.0)).where(positive, 0.0)
-    scaled = new["acceptance"] * ratio
-    fallback = new.get("acceptance_off", scaled)
-    values = scaled.where(positive, fallback).transpose(*new["acceptance"].dims)
-    new["acceptance_off"] = xr.Variable(
-        values.dims, values.data, {"units": "", "long_name": "off acceptance"}
-    )
-
-
-def _background_of_off(ds: xr.Dataset, mask: xr.Variable | None) -> xr.Variable | None:
-    if not all(name in ds for name in ONOFF):
-        return None
-    acceptance, off = (ds[n].variable.astype(float) for n in ("acceptance", "acceptance_off"))
-    alpha = (acceptance / off.where(off > 0, 1.0)).where(off > 0, 0.0)
-    background = alpha * ds["counts_off"].variable
-    return background if mask is None else background.where(mask, 0.0)
 
 
 def _summed(
@@ -67,16 +45,16 @@ def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
     for name in (*SUMMED, "acceptance_off"):
         if name in ds:
             new[name] = _summed(ds, name, mask, "energy", numbers)
-    alpha_off = _background_of_off(ds, mask)
+    alpha_off = background_of_off(ds, mask)
     if alpha_off is not None:
-        _off_acceptance(new, group_variable(alpha_off, "energy", numbers, "sum"))
+        set_off_acceptance(new, group_variable(alpha_off, "energy", numbers, "sum"))
     for name in MASKS:
         if name in ds:
             new[name] = group_variable(ds[name].variable, "energy", numbers, "any")
     if "edisp" in ds and "energy" in ds["edisp"].dims:
         variable, used = ds["edisp"].variable, coarse_mask(ds)
         new["edisp"] = group_variable(variable, "energy", numbers, "sum", used)
-    for name in ("counts_sum", "background_sum", "counts_off_sum"):
+    for name in ROW_SUMS:
         if name in ds and "energy" in ds[name].dims:
             new[name] = group_variable(ds[name].variable, "energy", numbers, "sum")
     for record in map(str, ds.data_vars):
@@ -92,37 +70,6 @@ def _agreed(variable: xr.Variable, numbers: np.ndarray) -> xr.Variable:
     joined = [np.where((g == g[..., :1]).all(-1), g[..., 0], np.nan) for g in groups]
     dims = [d for d in variable.dims if d != "energy"] + ["energy"]
     return xr.Variable(dims, np.stack(joined, axis=-1), variable.attrs).transpose(*variable.dims)
-
-
-def _rebuilt(
-    ds: xr.Dataset,
-    dims: set[str],
-    new: dict[str, xr.Variable],
-    coords: dict[str, Any],
-    name: str | None,
-) -> xr.Dataset:
-    """Replace the variables over some dims, and their coordinates."""
-    stale = [
-        v
-        for v in ds.variables
-        if dims & set(ds.variables[v].dims) and (v in new or v in coords or v in ds.data_vars)
-    ]
-    lost = [v for v in stale if v in ds.data_vars and v not in new]
-    if lost:
-        raise AxisError(
-            f"The variable {lost[0]!r} has no rule for this operation: drop it first (ds.drop_vars)."
-        )
-    gone = set(stale) - set(new) - set(coords)
-    labels: dict[str, Any] = {
-        str(k): coords.get(str(k), ds.variables[k])
-        for k in ds.coords
-        if k not in gone and k != "wcs"
-    }
-    data = {str(k): new.get(str(k), ds.variables[k]) for k in ds.data_vars if k not in gone}
-    # Built in one step: dropping and assigning merge and align everything at each.
-    wcs = dict(ds.variables["wcs"].attrs) if "wcs" in ds.variables else None
-    attrs = {str(k): v for k, v in ds.attrs.items()}
-    return assemble(labels, data, wcs, attrs=attrs if name is None else attrs | {"name": name})
 
 
 def resample_energy(ds: xr.Dataset, edges: Any, name: str | None = None) -> xr.Dataset:
@@ -164,7 +111,7 @@ def resample_energy(ds: xr.Dataset, edges: Any, name: str | None = None) -> xr.D
         wanted = np.atleast_1d(to_value(edges, units_of(ds, "energy"), "edges"))
     numbers = group_edges(ds, "energy", wanted)
     coords = group_axis(ds, "energy", numbers)
-    return _rebuilt(ds, {"energy"}, _group_reco(ds, numbers), coords, name)
+    return rebuilt(ds, {"energy"}, _group_reco(ds, numbers), coords, name)
 
 
 def to_image(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
@@ -222,9 +169,9 @@ def _pixels(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
         if key in ds:
             rows = _summed(ds, key, mask, "y", numbers["y"])
             new[key] = group_variable(rows, "x", numbers["x"], "sum")
-    alpha_off = _background_of_off(ds, mask)
+    alpha_off = background_of_off(ds, mask)
     if alpha_off is not None:
-        _off_acceptance(new, blocks(alpha_off, "sum"))
+        set_off_acceptance(new, blocks(alpha_off, "sum"))
     for key in MASKS:
         if key in ds:
             new[key] = blocks(ds[key].variable, "any")
@@ -235,7 +182,7 @@ def _pixels(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
         labels = ds.coords[dim].values.reshape(-1, factor).mean(axis=1)
         attrs = {**ds.coords[dim].attrs, "step": sky.label_step(ds, dim) * factor}
         coords[dim] = (dim, labels, attrs)
-    return _rebuilt(ds, set(PIXELS), new, coords, name)
+    return rebuilt(ds, set(PIXELS), new, coords, name)
 
 
 def _true_energy(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
@@ -249,7 +196,7 @@ def _true_energy(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
         if key in ds:
             weight = f"{key}_exposure" if f"{key}_exposure" in ds else "exposure"
             new[key] = mean_weighted(ds[key].variable, ds[weight].variable, "energy_true", numbers)
-    return _rebuilt(ds, {"energy_true"}, new, group_axis(ds, "energy_true", numbers), name)
+    return rebuilt(ds, {"energy_true"}, new, group_axis(ds, "energy_true", numbers), name)
 
 
 def _rad(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
@@ -259,7 +206,7 @@ def _rad(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
     new = {}
     if "psf" in ds:
         new["psf"] = mean_weighted(ds["psf"].variable, ring, "rad", numbers)
-    return _rebuilt(ds, {"rad"}, new, group_axis(ds, "rad", numbers), name)
+    return rebuilt(ds, {"rad"}, new, group_axis(ds, "rad", numbers), name)
 
 
 def downsample(

@@ -49,7 +49,8 @@ def at_position(
     Returns
     -------
     values : DataArray
-        Without the spatial dims. A dask-backed map stays lazy.
+        Without the spatial dims. A dask-backed map stays lazy (the exposure of a response is read
+        to interpolate it).
 
     Raises
     ------
