@@ -52,7 +52,8 @@ def plot_counts(ds: xr.Dataset, ax: Any = None) -> Any:
     Returns
     -------
     ax : Axes
-        The axes: energy logarithmic, errors of the counts their square roots.
+        The axes, both logarithmic (counts linear if there are none); errors of the counts are
+        their square roots.
 
     Raises
     ------
@@ -74,10 +75,17 @@ def plot_counts(ds: xr.Dataset, ax: Any = None) -> Any:
     counts = _over_energy(ds["counts"])
     ax.errorbar(center, counts, yerr=np.sqrt(counts), xerr=bars, fmt="none", label="counts")
     background = _background(ds)
+    drawn = counts
     if background is not None:
-        used = np.append(_over_energy(background), np.nan)
-        ax.step(values, used, where="post", color="black", label="background")
+        steps = _over_energy(background)
+        ax.stairs(steps, values, baseline=None, color="black", label="background")
+        drawn = np.append(counts, steps)
     ax.set(xscale="log", xlabel=f"Energy [{unit}]", ylabel="Counts")
+    if (counts > 0).any():
+        # Spectra fall over decades; bars that reach zero are cut at the frame.
+        ax.set_yscale("log", nonpositive="clip")
+        lowest = max(float(drawn[drawn > 0].min()), 1e-3 * float(counts.max()))
+        ax.set_ylim(bottom=0.5 * lowest)
     ax.legend()
     return ax
 
@@ -105,6 +113,8 @@ def plot_exposure(ds: xr.Dataset, ax: Any = None) -> Any:
     ax.set(
         xscale="log",
         yscale="log",
+        # From edge to edge, or the labels between two powers of ten run into each other.
+        xlim=edges(ds, "energy_true")[[0, -1]],
         xlabel=f"True energy [{units_of(ds, 'energy_true')}]",
         ylabel=f"Exposure [{array.attrs.get('units', '')}]",
     )
@@ -152,9 +162,11 @@ def _peek_map(ds: xr.Dataset) -> Figure:
         images["Counts"] = ds["counts"].sum("energy")
     background = _background(ds)
     if "counts" in ds and background is not None:
-        images["Excess counts"] = ds["counts"].sum("energy") - background.sum("energy")
+        excess = ds["counts"].sum("energy") - background.sum("energy")
+        images["Excess counts"] = excess.rename("excess").assign_attrs(long_name="excess counts")
     if "exposure" in ds:
-        images["Exposure"] = ds["exposure"].mean("energy_true").assign_attrs(ds["exposure"].attrs)
+        mean = ds["exposure"].mean("energy_true").assign_attrs(ds["exposure"].attrs)
+        images["Mean exposure"] = mean
     if background is not None:
         images["Background"] = background.sum("energy")
     if not images:
@@ -165,11 +177,8 @@ def _peek_map(ds: xr.Dataset) -> Figure:
     for number, (title, image) in enumerate(images.items(), start=1):
         wcs = image_wcs(image)
         ax = figure.add_subplot(-(-len(images) // 2), 2, number, projection=wcs)
-        if title == "Excess counts":
-            limit = float(np.nanmax(np.abs(image.values))) or 1.0
-            plot_map(image, ax=ax, title=title, cmap="coolwarm", vmin=-limit, vmax=limit)
-        else:
-            plot_map(image, ax=ax, title=title, stretch="sqrt" if title == "Counts" else "linear")
+        stretch = "sqrt" if title == "Counts" else "linear"
+        plot_map(image, ax=ax, title=title, stretch=stretch)
     return figure
 
 

@@ -22,6 +22,8 @@ LABELS = {
     "fk5": ("Right ascension", "Declination"),
 }
 STRETCHES = ("linear", "sqrt", "log")
+# Maps of these may fall below zero, which the colours then show.
+SIGNED = ("excess", "residuals", "sqrt_ts", "significance")
 
 
 def _spatial(array: xr.DataArray) -> tuple[str, str]:
@@ -86,6 +88,17 @@ def _norm(stretch: str, values: np.ndarray, vmin: Any, vmax: Any) -> Any:
     return Normalize(low, high) if stretch == "linear" else PowerNorm(0.5, low, high)
 
 
+def _diverging(array: xr.DataArray) -> bool:
+    name = str(array.name or "")
+    return name.startswith(SIGNED) or str(array.attrs.get("long_name", "")).startswith(SIGNED)
+
+
+def _signed_limit(values: np.ndarray) -> float:
+    """Return a symmetric limit that one bright pixel does not set alone."""
+    finite = np.abs(values[np.isfinite(values)])
+    return float(np.quantile(finite, 0.999)) or float(finite.max()) or 1.0 if finite.size else 1.0
+
+
 def plot_map(
     array: xr.DataArray,
     ax: Any = None,
@@ -110,9 +123,11 @@ def plot_map(
     stretch : {"linear", "sqrt", "log"}
         How values become colours.
     cmap : str or Colormap, optional
-        Colours; grey for masks, inferno otherwise.
+        Colours; when absent grey for masks, blue to red around zero for excess, residuals and
+        significance, inferno otherwise.
     vmin, vmax : float, optional
-        Range of the colours.
+        Range of the colours; all values when absent, but for maps around zero the range that
+        holds 99.9 % of the pixels, on both sides alike.
     add_cbar : bool
         Whether to draw a colour bar, labelled with name and unit.
     regions : Region, str or list, optional
@@ -151,9 +166,19 @@ def plot_map(
         import matplotlib.pyplot as plt
 
         ax = plt.figure(figsize=(7, 5.5), layout="constrained").add_subplot(projection=wcs)
-    norm = _norm(stretch, values.astype(float), 0 if flag and vmin is None else vmin, vmax)
-    colours = cmap or ("gray" if flag else "inferno")
-    shown = ax.imshow(values.astype(float), origin="lower", cmap=colours, norm=norm, **kwargs)
+    values = values.astype(float)
+    if flag:
+        vmin, vmax = 0.0 if vmin is None else vmin, 1.0 if vmax is None else vmax
+    around_zero = _diverging(array) and stretch == "linear" and vmin is None and vmax is None
+    if around_zero:
+        vmax = _signed_limit(values)
+        vmin = -vmax
+    norm = _norm(stretch, values, vmin, vmax)
+    if stretch == "log":
+        # A pixel without counts is dark; a pixel without a value stays blank.
+        values = np.where(values < norm.vmin, norm.vmin, values)
+    colours = cmap or ("gray" if flag else "coolwarm" if around_zero else "inferno")
+    shown = ax.imshow(values, origin="lower", cmap=colours, norm=norm, **kwargs)
     if add_cbar and not flag:
         unit = str(array.attrs.get("units", ""))
         name = str(array.attrs.get("long_name", array.name or ""))
@@ -258,7 +283,16 @@ def plot_grid(array: xr.DataArray, ncols: int = 3, add_cbar: bool = False, **kwa
             title=band_title(array, dim, number),
             **kwargs,
         )
+        inner_labels(ax, left=number % ncols == 0, bottom=number + ncols >= total)
     return figure
+
+
+def inner_labels(ax: Any, left: bool, bottom: bool) -> None:
+    """Keep the labels of panels at the left and the bottom of a grid only."""
+    for coord, kept in zip(ax.coords, (bottom, left), strict=False):
+        if not kept:
+            coord.set_axislabel("")
+            coord.set_ticklabel_visible(False)
 
 
 def plot_interactive(array: xr.DataArray, **kwargs: Any) -> Any:
