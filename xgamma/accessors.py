@@ -390,11 +390,13 @@ class GammaDataset(_Shared):
 
         return at_position(self._obj, name, position, **kwargs)
 
-    def psf_containment_radius(self, energy_true: Any = None, **kwargs: Any) -> xr.DataArray:
+    def psf_containment_radius(
+        self, energy_true: Any = None, fraction: float = 0.68, position: Any = None
+    ) -> xr.DataArray:
         """Radius of a containment. See `xgamma.irf.queries.psf_containment_radius`."""
         from xgamma.irf.queries import psf_containment_radius
 
-        return psf_containment_radius(self._obj, energy_true, **kwargs)
+        return psf_containment_radius(self._obj, energy_true, fraction, position)
 
     def psf_kernel(self, position: Any = None, **kwargs: Any) -> xr.DataArray:
         """PSF as a kernel of pixels. See `xgamma.irf.kernels.psf_kernel`."""

@@ -44,3 +44,12 @@ def test_accessor_and_true_energy():
 def test_wrong_unit():
     with pytest.raises(xg.UnitError, match="min"):
         energy_mask(AXIS, "2 deg")
+
+
+def test_energy_range_without_a_mask_has_a_sky():
+    ds = xg.create_map((0, 0), "1 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    low, high = ds.gamma.energy_range
+    assert low.gamma.frame == "icrs"
+    assert_array_equal(low, 1.0)
+    assert_array_equal(high, 10.0)
+    assert low.gamma.wcs is ds.gamma.wcs

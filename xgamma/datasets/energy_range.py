@@ -38,12 +38,10 @@ def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.
     used = mask(ds) if which == "mask" else ds.get(which)
     unit = units_of(ds, "energy")
     if used is None:
-        dims = {d: ds.sizes[d] for d in RECO[1:] if d in ds.dims}
-        used = xr.DataArray(
-            xr.Variable("energy", np.ones(ds.sizes["energy"], dtype=bool)).set_dims(
-                {"energy": ds.sizes["energy"], **dims}
-            )
-        )
+        dims = [d for d in RECO if d in ds.dims]
+        shape = [ds.sizes[d] for d in dims]
+        # With the labels of the dataset, or there would be no sky to draw it on.
+        used = ds.assign(used=(dims, np.ones(shape, dtype=bool)))["used"]
     values = edges(ds, "energy")
     flags = used.variable.transpose("energy", ...)
     if hasattr(flags.data, "dask"):
