@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,4 +52,19 @@ class Leave:
         if int(ds.attrs["name"]) == self.run and not self.marker.exists():
             self.marker.touch()
             raise Interrupted
+        return ds
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Wait at a run until a file is there, a minute at most."""
+
+    run: int
+    marker: Path
+
+    def __call__(self, ds, obs):
+        deadline = time.monotonic() + 60
+        while int(ds.attrs["name"]) == self.run and not self.marker.exists():
+            time.sleep(0.05)
+            assert time.monotonic() < deadline
         return ds

@@ -1,6 +1,7 @@
 """A reduction goes on where it stopped; no run counts twice."""
 
 import json
+import shutil
 from functools import partial
 
 import numpy as np
@@ -128,6 +129,9 @@ def test_damaged_state_is_named(store, job, tmp_path):
     xg.reduce(one, resume=tmp_path / "kept", **job)
     manifest = tmp_path / "kept" / MANIFEST
     whole = json.loads(manifest.read_text())
+    shutil.rmtree(tmp_path / "kept" / whole["state"] / "sums" / "exposure")
+    with pytest.raises(xg.MissingDataError, match="not whole"):
+        xg.reduce(one, resume=tmp_path / "kept", **job)
     manifest.write_text(json.dumps({**whole, "state": "state-lost.zarr"}))
     with pytest.raises(xg.MissingDataError, match="not whole"):
         xg.reduce(one, resume=tmp_path / "kept", **job)

@@ -1,10 +1,20 @@
 """A dask cluster gives what one thread gives, whatever happens to its workers."""
 
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 import xgamma as xg
-from tests.scale.faults import Fail, Kill
+from tests.scale.faults import Fail, Kill, Wait
 from xgamma.scale import run as run_module
+from xgamma.scale.checkpoint import MANIFEST
 
 distributed = pytest.importorskip(
     "distributed", reason="distributed is not installed: pip install xgamma[dask]"
@@ -39,8 +49,10 @@ def test_a_collection_from_a_cluster(store, job, client):
     assert list(tree.children) == [str(i) for i in store.obs_ids]
 
 
-def test_a_worker_killed_in_the_middle(store, job, serial, same, client, tmp_path):
-    kill = Kill(store.obs_ids[3], tmp_path / "killed")
+@pytest.mark.parametrize("position", [0, 3, -1])
+def test_a_worker_killed_in_the_middle(store, job, serial, same, client, tmp_path, position):
+    """Also at the last run, when the worker holds the sums of others."""
+    kill = Kill(store.obs_ids[position], tmp_path / "killed")
     same(xg.reduce(store, scheduler=client, background=kill, **job), serial)
     assert kill.marker.exists()
 
@@ -73,3 +85,86 @@ def test_a_client_that_goes_away_and_resumes(
             xg.reduce(store, **options)
     assert saved == [1, 2, 3]
     same(xg.reduce(store, **options), serial)
+
+
+def test_a_run_that_kills_its_workers_is_named(store, job, client):
+    def patience(dask_scheduler, deaths):
+        dask_scheduler.allowed_failures = deaths
+
+    bad = store.obs_ids[2]
+    client.run_on_scheduler(patience, deaths=0)
+    try:
+        with pytest.raises(xg.XGammaError, match=f"Run {bad}: the worker that reduced it died"):
+            xg.reduce(store, scheduler=client, background=Kill(bad), **job)
+    finally:
+        client.run_on_scheduler(patience, deaths=3)
+
+
+def test_a_truncated_file_in_the_middle(store, job, client, tmp_path):
+    shutil.copytree(store.path, tmp_path / "store")
+    bad = store.obs_ids[3]
+    (file,) = {place[0] for place in store._hdus[bad].values()}
+    broken = tmp_path / "store" / Path(file).relative_to(store.path)
+    broken.write_bytes(broken.read_bytes()[:20000])
+    damaged = xg.open_store(tmp_path / "store")
+    with pytest.raises(xg.XGammaError, match=f"Run {bad}"):
+        xg.reduce(damaged, scheduler=client, **job)
+    with pytest.warns(xg.XGammaWarning, match=f"Run {bad}"):
+        ds = xg.reduce(damaged, scheduler=client, errors="warn", **job)
+    rest = [i for i in store.obs_ids if i != bad]
+    assert ds.obs_id.values.tolist() == rest
+    whole = xg.reduce(store.select(obs_id=rest), **job)
+    assert ds.counts.equals(whole.counts)
+
+
+SESSION = """
+import sys
+from pathlib import Path
+from distributed import Client
+import xgamma as xg
+from tests.runs import template
+from tests.scale.faults import Wait
+from xgamma.scale import run
+run.TASK = 1
+address, folder, store, last = sys.argv[1:]
+xg.reduce(
+    xg.open_store(store), into=template("4 deg", "0.1 deg"), offset_max="1.5 deg",
+    safe_mask=["aeff-default"], progress=False, scheduler=Client(address), resume=folder,
+    background=Wait(int(last), Path(folder).with_name("go")),
+)
+"""
+
+
+def kept_runs(folder):
+    """The runs in the partial results, while another process writes them."""
+    try:
+        state = json.loads((folder / MANIFEST).read_text())["state"]
+        attrs = json.loads((folder / state / "zarr.json").read_text())["attributes"]
+        return json.loads(attrs["state"])["done"]
+    except (OSError, KeyError):
+        return []
+
+
+def test_a_client_that_is_killed_and_another_that_resumes(
+    store, job, serial, same, client, tmp_path
+):
+    """A session dies (SIGKILL) while the cluster works for it; the next one goes on."""
+    folder, go = tmp_path / "kept", tmp_path / "go"
+    address = client.scheduler.address
+    command = [sys.executable, "-c", SESSION, address, folder, store.path, str(store.obs_ids[4])]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    session = subprocess.Popen([str(c) for c in command], env=environment)
+    try:
+        done = []
+        deadline = time.monotonic() + 60
+        while len(done) < 4 and time.monotonic() < deadline:
+            time.sleep(0.05)
+            done = kept_runs(folder)
+    finally:
+        session.send_signal(signal.SIGKILL)
+        session.wait()
+        go.touch()
+    assert done == [f"{i}#1" for i in store.obs_ids[:4]]
+    background = Wait(store.obs_ids[4], go)
+    ds = xg.reduce(store, scheduler=client, resume=folder, background=background, **job)
+    same(ds, serial)

@@ -197,6 +197,7 @@ def read_mosaic(path: Path, template: xr.Dataset) -> tuple[Mosaic, list[str]]:
     try:
         group = zarr.open_group(path, mode="r")
         state = json.loads(str(group.attrs["state"]))
+        sums = {name: _array(path, f"sums/{name}") for name in state["dims"]}
     except (FileNotFoundError, KeyError, ValueError):
         raise MissingDataError(
             f"The partial results '{path}' are not whole: remove their folder and start again."
@@ -204,7 +205,7 @@ def read_mosaic(path: Path, template: xr.Dataset) -> tuple[Mosaic, list[str]]:
     mosaic = Mosaic(template)
     mosaic.dims = {k: tuple(v) for k, v in state["dims"].items()}
     mosaic.attrs = state["attrs"]
-    mosaic.sums = {name: _array(path, f"sums/{name}") for name in mosaic.dims}
+    mosaic.sums = sums
     if "onoff" in group:
         mosaic.onoff.used = True
         for name in _ONOFF:
