@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +64,7 @@ __all__ = [
 
 # Parent grids up to this many pixels have their geometry computed once and sliced.
 PARENT_CACHE_PIXELS = 2_000_000
+BLOCK_PIXELS = 200_000
 # WCS objects are shared between threads, and wcslib keeps its state in them.
 _WCS_LOCK = threading.Lock()
 
@@ -92,20 +94,38 @@ def label_step(obj: Any, dim: str) -> float:
 def _grid_vectors(key: tuple[tuple[str, Any], ...], grid: Grid) -> np.ndarray:
     """Return read-only unit vectors (3, ny, nx) of a regular grid of labels; NaN off the sky."""
     (x0, dx, nx), (y0, dy, ny) = grid
-    x, y = np.meshgrid(x0 + dx * np.arange(nx), y0 + dy * np.arange(ny))
-    lon, lat = _pix_to_world(wcs_from_key(key), x, y)
-    vectors = sphere.lonlat_to_vector(lon, lat)
+    vectors = np.empty((3, ny, nx))
+    for rows in _row_blocks(nx, ny):
+        x, y = np.meshgrid(x0 + dx * np.arange(nx), y0 + dy * np.arange(rows.start, rows.stop))
+        lon, lat = _pix_to_world(wcs_from_key(key), x, y)
+        vectors[:, rows] = sphere.lonlat_to_vector(lon, lat)
     vectors.setflags(write=False)
     return vectors
+
+
+def _row_blocks(nx: int, ny: int) -> Iterator[slice]:
+    """Cut the rows of a grid into blocks: what is held on the way is many times the result."""
+    height = max(1, BLOCK_PIXELS // max(nx, 1))
+    for start in range(0, ny, height):
+        yield slice(start, min(start + height, ny))
 
 
 @functools.lru_cache(maxsize=8)
 def _grid_solid_angle(key: tuple[tuple[str, Any], ...], grid: Grid) -> np.ndarray:
     (x0, dx, nx), (y0, dy, ny) = grid
-    corners = _grid_vectors(key, ((x0 - dx / 2, dx, nx + 1), (y0 - dy / 2, dy, ny + 1)))
-    omega = sphere.quad_solid_angle(corners)
+    omega = np.empty((ny, nx))
+    for rows in _row_blocks(nx, ny):
+        y = (y0 - dy / 2 + dy * rows.start, dy, rows.stop - rows.start + 1)
+        corners = _grid_vectors.__wrapped__(key, ((x0 - dx / 2, dx, nx + 1), y))
+        omega[rows] = sphere.quad_solid_angle(corners)
     omega.setflags(write=False)
     return omega
+
+
+def geometry_bytes(obj: Any) -> int:
+    """Return what the cached vectors and solid angles of a map and its cutouts take."""
+    pixels = int(obj.sizes.get("x", 0) * obj.sizes.get("y", 0))
+    return 4 * 8 * pixels if pixels <= PARENT_CACHE_PIXELS else 0
 
 
 def _pix_to_world(wcs: WCS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,10 @@
 """A mosaic in tiles equals the one in memory, and stays within its bound."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -50,7 +55,7 @@ def test_tiles_give_the_mosaic(strip, job, tmp_path, monkeypatch, scheduler):
     monkeypatch.setattr("xgamma.scale.survey.TILE", 20)
     job = {**job, "scheduler": scheduler}
     options = {**job, "background": {"method": "fov"}}
-    ds = xg.reduce(strip, out=tmp_path / "m.zarr", memory="40 MB", **options)
+    ds = xg.reduce(strip, out=tmp_path / "m.zarr", memory="75 MB", **options)
     assert ds.counts.chunks is not None
     equal(ds.load(), xg.reduce(strip, **options))
     assert [p.name for p in tmp_path.iterdir()] == ["m.zarr"]
@@ -58,7 +63,7 @@ def test_tiles_give_the_mosaic(strip, job, tmp_path, monkeypatch, scheduler):
 
 def test_on_off_tiles(strip, job, tmp_path):
     options = {**job, "background": {"method": "ring", "r_in": "0.3 deg", "width": "0.2 deg"}}
-    ds = xg.reduce(strip, out=tmp_path / "m.zarr", memory="60 MB", **options)
+    ds = xg.reduce(strip, out=tmp_path / "m.zarr", memory="95 MB", **options)
     equal(ds.load(), xg.reduce(strip, **options))
 
 
@@ -155,3 +160,51 @@ def test_runs_that_all_miss(strip, job, tmp_path):
     ):
         xg.reduce(strip, out=tmp_path / "m.zarr", **far)
     assert reduce_survey.__doc__
+
+
+SURVEY = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+import xgamma as xg
+from astropy.coordinates import SkyCoord
+from xgamma.dl3 import simulate_store
+
+folder = Path(sys.argv[1])
+at = SkyCoord(np.linspace(-28, 28, 6), [-3, 2, 0, 1, -2, 3], unit="deg", frame="galactic")
+pointings = [(p.ra.deg, p.dec.deg) for p in at.icrs]
+options = {"livetime": "1 min", "source": None, "compress": False}
+store = xg.open_store(simulate_store(folder / "store", pointings=pointings, **options))
+axes = [xg.energy_axis("0.1 TeV", "100 TeV", 20, name=n) for n in ("energy", "energy_true")]
+
+
+def into(width):
+    return xg.create_map((0, 0), width, "0.02 deg", *axes, frame="galactic")
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+near = xg.create_map((at[0].l.deg, at[0].b.deg), "1 deg", "0.1 deg", axes[0], frame="galactic")
+first = store.select(obs_id=store.obs_ids[:1])
+xg.reduce(first, into=near, cutout_width="1 deg", out=folder / "first.zarr", progress=False)
+before = peak()
+survey = into(("60 deg", "10 deg"))
+options = {"offset_max": "1 deg", "workers": 1, "progress": False}
+ds = xg.reduce(store, into=survey, out=folder / "m.zarr", memory="200 MB", **options)
+assert dict(ds.counts.sizes) == {"energy": 20, "y": 500, "x": 3000}
+assert ds.nbytes > 6e8
+print(int(ds.counts_sum.sum()), (peak() - before) / 1e6)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is measured as Linux counts it")
+def test_a_survey_of_60_by_10_degrees_within_200_mb(tmp_path):
+    command = [sys.executable, "-c", SURVEY, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    counts, grown = done.stdout.split()
+    assert int(counts) > 0
+    assert float(grown) < 200

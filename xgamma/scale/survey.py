@@ -32,6 +32,8 @@ UNITS = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
 UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 # What the makers hold while they work on a run, in units of its sums (measured: 1.5 to 2.5).
 WORK = 3.0
+# Buffers of reading and compressing, and what modules imported on the way take (measured: 20 MB).
+OVERHEAD = 32e6
 
 
 def memory_bytes(memory: str | float) -> float:
@@ -159,7 +161,7 @@ def _added(
                 if partial.mosaic is None:
                     continue
                 if sums is None:
-                    used = _working_set(partial.mosaic, pool.workers)
+                    used = _working_set(partial.mosaic, pool.workers, job.into)
                     left = limit - used
                     if left <= 0:
                         raise XGammaError(
@@ -182,10 +184,11 @@ def _parts(pool: Any, job: Job, runs: Runs) -> Iterator[Any]:
         yield settle(partial, job, report)
 
 
-def _working_set(part: Mosaic, workers: int) -> float:
-    """Return the bytes of runs at work, waiting, and being added."""
+def _working_set(part: Mosaic, workers: int, into: xr.Dataset) -> float:
+    """Return the bytes of runs at work, waiting, and being added, and of the sky's geometry."""
     size = sum(values.nbytes for values in all_sums(part).values())
-    return size * ((1.0 + WORK) * workers + 1.0)
+    runs = size * ((1.0 + WORK) * workers + 1.0)
+    return OVERHEAD + runs + sky.geometry_bytes(into) * workers
 
 
 def _along_the_sky(runs: Runs, into: xr.Dataset) -> list[int]:

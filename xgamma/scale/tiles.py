@@ -115,6 +115,7 @@ class TiledSums:
         self.attrs: dict[str, dict[str, Any]] = {}
         self.held: OrderedDict[tuple[int, int], dict[str, np.ndarray]] = OrderedDict()
         self.stored: set[tuple[int, int]] = set()
+        self.spare: list[dict[str, np.ndarray]] = []
         self.bytes, self.peak, self.spilled = 0, 0, 0
 
     def add(self, part: Mosaic) -> None:
@@ -204,15 +205,17 @@ class TiledSums:
             self.held[key] = {}
             missing = list(self.dims)
         arrays = self.held[key]
+        if len(self.held) > 1 and missing:
+            self._shed(key, self.bytes_of_a_tile())
+        spare = self.spare.pop() if self.spare and not arrays else {}
         for name in missing:
             where = self._where(key, name)
-            if key in self.stored:
-                arrays[name] = np.array(self.arrays[name][where])
-            else:
-                rest = self.arrays[name].shape[2:]
-                shape = tuple(s.stop - s.start for s in where) + rest
-                arrays[name] = np.zeros(shape, self.dtypes[name])
-            self.bytes += arrays[name].nbytes
+            whole = spare.get(name)
+            if whole is None:
+                whole = np.empty(self.arrays[name].chunks, self.dtypes[name])
+            arrays[name] = whole[tuple(slice(s.stop - s.start) for s in where)]
+            arrays[name][...] = self.arrays[name][where] if key in self.stored else 0
+            self.bytes += whole.nbytes
         self.peak = max(self.peak, self.bytes)
         self._shed(key)
         return arrays
@@ -221,14 +224,29 @@ class TiledSums:
         tile = self.tiles.at(key)._asdict()
         return tuple(tile[d] for d in self.dims[name][:2])
 
-    def _shed(self, wanted: tuple[int, int]) -> None:
-        """Write the tiles that were not used for longest, until the rest fits."""
-        while self.bytes > self.limit and len(self.held) > 1:
+    def bytes_of_a_tile(self) -> int:
+        """Return what the sums of one tile take."""
+        return sum(
+            int(np.prod(a.chunks)) * np.dtype(self.dtypes[n]).itemsize
+            for n, a in self.arrays.items()
+        )
+
+    def _shed(self, wanted: tuple[int, int], room: int = 0) -> None:
+        """Write the tiles that were not used for longest, until the rest and `room` fit.
+
+        Their memory is used again for the next tiles: given back and asked for again, it
+        would leave gaps.
+        """
+        while self.bytes + room > self.limit and len(self.held) > 1:
             key = next(k for k in self.held if k != wanted)
-            arrays = self.held.pop(key)
-            for name, values in arrays.items():
+            spare: dict[str, np.ndarray] = {}
+            for name, values in self.held.pop(key).items():
                 self.arrays[name][self._where(key, name)] = values
-                self.bytes -= values.nbytes
+                whole = values.base
+                assert whole is not None
+                spare[name] = whole
+                self.bytes -= whole.nbytes
+            self.spare = [spare]
             self.stored.add(key)
             self.spilled += 1
         if self.bytes > self.limit:
