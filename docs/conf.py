@@ -7,6 +7,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
+# The kernels of the notebooks are processes of their own.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
 sys.path.insert(0, str(HERE / "_ext"))
 
 import sphinx_autosummary_accessors  # noqa: E402
@@ -55,6 +57,7 @@ myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = os.environ.get("XGAMMA_DOCS_EXECUTE", "off")
 nb_execution_timeout = 300
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 
 default_role = "py:obj"
