@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xgamma as xg
+from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.onoff import alpha, background, excess, from_onoff, to_onoff
-from xgamma.datasets.stack import Mosaic
 from xgamma.errors import MissingDataError, XGammaError
 
 CIRCLE = "icrs;circle(0, 0, 0.1)"

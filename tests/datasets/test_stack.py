@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import xgamma as xg
 from tests.runs import simulated, template
 from xgamma import sky
-from xgamma.datasets.stack import Mosaic, union_of_intervals
+from xgamma.datasets.mosaic import Mosaic
+from xgamma.datasets.rows import union_of_intervals
 
 RECO = ("energy", "y", "x")
 ENERGY = xg.energy_axis_from_edges([1.0, 2.0, 4.0])

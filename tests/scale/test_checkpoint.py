@@ -10,7 +10,7 @@ import pytest
 import xgamma as xg
 from tests.runs import template
 from tests.scale.faults import Fail, Interrupted, Leave
-from xgamma.datasets.stack import Mosaic
+from xgamma.datasets.mosaic import Mosaic
 from xgamma.scale import run as run_module
 from xgamma.scale.checkpoint import MANIFEST, read_mosaic, signature, write_mosaic
 from xgamma.scale.fold import Job

@@ -70,7 +70,8 @@ def test_on_off_tiles(strip, job, tmp_path):
 def test_tiles_are_written_and_read_back(strip, job, tmp_path):
     tree = xg.reduce(strip, stack=False, **job)
     whole = xg.stack([node.to_dataset() for node in tree.children.values()])
-    from xgamma.datasets.stack import Mosaic, covering
+    from xgamma.datasets.mosaic import Mosaic
+    from xgamma.datasets.stack import covering
 
     limit = 1.2e6
     sums = TiledSums(job["into"], tmp_path / "sums.zarr", limit, side=20)
@@ -91,7 +92,7 @@ def test_the_bound_is_too_small(strip, job, tmp_path):
             xg.reduce(strip, out=tmp_path / "m.zarr", memory=memory, **job)
     assert not list(tmp_path.iterdir())
     sums = TiledSums(job["into"], tmp_path / "sums.zarr", 1e3)
-    from xgamma.datasets.stack import Mosaic
+    from xgamma.datasets.mosaic import Mosaic
 
     part = Mosaic(job["into"])
     part.add(xg.reduce(strip, **job))

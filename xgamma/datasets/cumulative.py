@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.datasets.onoff import is_onoff, ratio
-from xgamma.datasets.stack import row_sums
+from xgamma.datasets.rows import row_sums
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.numerics.statistics import cash_significance, li_ma
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.datasets.stack import COARSE, FINE, Mosaic, place
+from xgamma.datasets.mosaic import COARSE, FINE, Mosaic, place
 from xgamma.deferred import hollow, postponed
 
 __all__ = ["added_up", "stack_lazily"]

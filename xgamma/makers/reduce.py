@@ -13,7 +13,7 @@ import xarray as xr
 
 from xgamma.datasets.collection import collect
 from xgamma.datasets.cutout import cutout
-from xgamma.datasets.stack import Mosaic
+from xgamma.datasets.mosaic import Mosaic
 from xgamma.dl3 import observation
 from xgamma.errors import OutsideError, XGammaError, XGammaWarning
 from xgamma.makers.fill import SELECTION, fill

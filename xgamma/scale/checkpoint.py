@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.datasets.stack import Mosaic
+from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.atomic import atomic_path
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import xarray as xr
 
-from xgamma.datasets.stack import Mosaic, covering
+from xgamma.datasets.mosaic import Mosaic
+from xgamma.datasets.stack import covering
 from xgamma.errors import XGammaError
 from xgamma.io.atomic import refuse_existing
 from xgamma.io.convert import write_dataset

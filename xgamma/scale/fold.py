@@ -13,7 +13,8 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.datasets.stack import Mosaic, covering
+from xgamma.datasets.mosaic import Mosaic
+from xgamma.datasets.stack import covering
 from xgamma.errors import OutsideError, XGammaError
 from xgamma.scale.runs import Runs
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.datasets.stack import Mosaic
+from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
 from xgamma.scale.drive import drive, settle
 from xgamma.scale.fold import Job, Partial

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
-from xgamma.datasets.stack import Mosaic
+from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
 from xgamma.io.cf import export, text_as
 from xgamma.io.storage import atomic_folder

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
-from xgamma.datasets.stack import COARSE, FINE, Mosaic, place
+from xgamma.datasets.mosaic import COARSE, FINE, Mosaic, place
 from xgamma.errors import XGammaError
 
 __all__ = ["TILE", "Tile", "TiledSums", "Tiles"]

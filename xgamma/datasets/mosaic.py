@@ -1,0 +1,373 @@
+"""Running sums on a grid: masked counts, exposure-weighted responses, metadata side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.axes import centers_in, edges_in, require_same_axis
+from xgamma.datasets.masks import corner_pixels
+from xgamma.datasets.onoff import is_onoff
+from xgamma.datasets.onoff_sum import OnOffSum
+from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_between
+from xgamma.errors import AxisError, FrameError, XGammaError
+from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
+from xgamma.units import conversion
+
+__all__ = ["COARSE", "FINE", "Mosaic", "place"]
+
+FINE = ("y", "x")
+COARSE = ("y_irf", "x_irf")
+SUMMED = ("counts", "background")
+COUNTS = ("counts", "counts_off")
+
+
+def _spatial(obj: Any, dims: tuple[str, str]) -> tuple[str, ...]:
+    return tuple(d for d in dims if d in obj.dims)
+
+
+def _values(ds: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:
+    """Return values with the spatial dims first, where the makers leave them contiguous."""
+    return np.asarray(ds[name].variable.transpose(*dims).data)
+
+
+def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[slice, ...]:
+    """Return where the labels of a dataset lie in a template.
+
+    Parameters
+    ----------
+    template, ds : Dataset
+        On one frame.
+    dims : tuple of str
+        Spatial dimensions, of one grid.
+
+    Returns
+    -------
+    where : tuple of slice
+        One for each of the dimensions that the dataset has.
+
+    Raises
+    ------
+    FrameError
+        If the pixels do not agree, or the dataset reaches beyond the template.
+    """
+    slices = []
+    for dim in _spatial(ds, dims):
+        step = sky.label_step(template, dim)
+        labels, mine = ds.coords[dim].values, template.coords[dim].values
+        start = (labels[0] - mine[0]) / step
+        first = round(start)
+        if abs(start - first) > 1e-3 or abs(sky.label_step(ds, dim) - step) > 1e-6 * step:
+            raise FrameError(
+                f"The pixels along {dim!r} do not fall on those of the mosaic: cut both from one template, or reproject."
+            )
+        if first < 0 or first + labels.size > mine.size:
+            raise FrameError(
+                f"The dataset {ds.attrs.get('name', '')!r} reaches beyond the mosaic along {dim!r}: cut it out first (ds.gamma.cutout), or use a larger template."
+            )
+        slices.append(slice(first, first + labels.size))
+    return tuple(slices)
+
+
+class Mosaic:
+    """A running sum of datasets on one template; memory does not grow with their number.
+
+    Arrays are kept with the spatial dimensions first and in double precision (integers for
+    counts), and become a dataset only in `to_dataset`.
+
+    Parameters
+    ----------
+    template : Dataset
+        Gives axes, frame and labels; its data variables are not looked at.
+    """
+
+    def __init__(self, template: xr.Dataset):
+        self.template = template
+        self.sums: dict[str, np.ndarray] = {}
+        self.dims: dict[str, tuple[str, ...]] = {}
+        self.attrs: dict[str, dict[str, Any]] = {}
+        self.rows: list[Row] = []
+        self.gtis: list[tuple[np.ndarray, np.ndarray]] = []
+        self.onoff = OnOffSum()
+        self.livetime = 0.0
+        self.count = 0
+
+    # --- adding -----------------------------------------------------------------------
+
+    def add(self, ds: xr.Dataset) -> None:
+        """Add one dataset under its safe mask.
+
+        Parameters
+        ----------
+        ds : Dataset
+            On the template's axes and frame; its labels say where it lies.
+
+        Raises
+        ------
+        AxisError, FrameError
+            If axes or frames differ, or the dataset reaches beyond the template.
+        """
+        self._check(ds)
+        fine, coarse = (place(self.template, ds, dims) for dims in (FINE, COARSE))
+        mask = self._mask(ds)
+        image = np.asarray(mask.any(axis=-1))
+        self._add_mask("mask_safe", mask, fine)
+        for name in SUMMED:
+            if name in ds:
+                self._add_sum(ds, name, mask, fine)
+        if is_onoff(ds):
+            self._add_onoff(ds, mask, fine)
+        if "exposure" in ds:
+            self._add_exposure(ds, image, fine)
+        if "psf" in ds or "edisp" in ds:
+            self._add_responses(ds, self._irf_mask(ds, mask), coarse)
+        if "mask_fit" in ds or "mask_fit" in self.sums:
+            self._add_fit_mask(ds, mask, fine)
+        self._add_metadata(ds, bool(image.any()))
+        self.count += 1
+
+    def _check(self, ds: xr.Dataset) -> None:
+        if "wcs" in ds.coords and "wcs" in self.template.coords:
+            sky.FrameIndex(self.template.coords["wcs"].attrs).join(
+                sky.FrameIndex(ds.coords["wcs"].attrs)
+            )
+        if set(_spatial(ds, FINE)) != set(_spatial(self.template, FINE)):
+            raise FrameError(
+                "A map and a spectrum cannot be stacked: collapse the map first with to_spectrum."
+            )
+        for dim in AXES:
+            if (dim in ds.dims) and (dim in self.template.dims):
+                require_same_axis(self.template, ds, dim)
+            elif dim in ds.dims and dim != "rad":
+                raise AxisError(
+                    f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: make both from one template."
+                )
+
+    def _mask(self, ds: xr.Dataset) -> np.ndarray:
+        dims = (*_spatial(ds, FINE), "energy")
+        if "mask_safe" in ds:
+            return _values(ds, "mask_safe", dims)
+        return np.ones([ds.sizes[d] for d in dims], dtype=bool)
+
+    def _sum(
+        self,
+        name: str,
+        dims: tuple[str, ...],
+        dtype: Any,
+        attrs: dict[str, Any],
+        like: np.ndarray,
+    ) -> np.ndarray:
+        """Return the running sum of a variable, made at first use in the memory order of `like`."""
+        if name not in self.sums:
+            shape = tuple(self.template.sizes[d] for d in dims)
+            self.sums[name] = np.zeros_like(like, dtype=dtype, shape=shape, subok=False)
+            self.dims[name] = dims
+            self.attrs[name] = {**variable_attrs(name), **attrs}
+        return self.sums[name]
+
+    def _add_mask(self, name: str, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+        dims = (*_spatial(self.template, FINE), "energy")
+        self._sum(name, dims, bool, {}, mask)[where] |= mask
+
+    def _add_fit_mask(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+        dims = (*_spatial(ds, FINE), "energy")
+        fit = _values(ds, "mask_fit", dims) if "mask_fit" in ds else np.ones_like(mask)
+        if "mask_fit" not in self.sums and self.count:
+            self._add_mask("mask_fit", self.sums["mask_safe"], (slice(None),) * len(where))
+        self._add_mask("mask_fit", fit, where)
+
+    def _add_sum(
+        self, ds: xr.Dataset, name: str, mask: np.ndarray, where: tuple[slice, ...]
+    ) -> None:
+        dims = (*_spatial(ds, FINE), "energy")
+        values = _values(ds, name, dims)
+        whole = values.dtype.kind in "iu"
+        total = self._sum(name, dims, np.int64 if whole else np.float64, ds[name].attrs, values)
+        if not whole and total.dtype.kind == "i":
+            total = self.sums[name] = total.astype(np.float64)
+        # Chosen, not multiplied: NaN times False is NaN.
+        good = mask if whole else mask & np.isfinite(values)
+        np.add(total[where], values, out=total[where], where=good)
+
+    def _add_onoff(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+        if "counts_off" in ds:
+            self._add_sum(ds, "counts_off", mask, where)
+        dims = (*_spatial(ds, FINE), "energy")
+        shape = tuple(self.template.sizes[d] for d in dims)
+        parts = {n: _values(ds, n, dims) if n in ds else None for n in ONOFF}
+        self.onoff.add(parts, mask, where, shape)
+
+    def _add_exposure(self, ds: xr.Dataset, image: np.ndarray, where: tuple[slice, ...]) -> None:
+        dims = (*_spatial(ds, FINE), "energy_true")
+        values = _values(ds, "exposure", dims)
+        factor = conversion(str(ds["exposure"].attrs.get("units", "")), "m2 s")
+        attrs = {k: v for k, v in ds["exposure"].attrs.items() if k != "livetime"}
+        total = self._sum("exposure", dims, np.float64, attrs | {"units": "m2 s"}, values)
+        if not np.isfinite(values).all():
+            values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+        if factor != 1.0:
+            values = values * factor
+        np.add(total[where], values, out=total[where], where=image[..., np.newaxis])
+
+    def _irf_mask(self, ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
+        """Return the mask on the coarse grid; see `xgamma.datasets.masks.coarse_mask`."""
+        if not _spatial(ds, COARSE):
+            return mask
+        (y0, y1), (x0, x1) = (corner_pixels(ds, dim) for dim in FINE)
+        out = mask[np.ix_(y0, x0)]
+        for y, x in ((y0, x1), (y1, x0), (y1, x1)):
+            out = out | mask[np.ix_(y, x)]
+        return out
+
+    def _add_response(
+        self,
+        ds: xr.Dataset,
+        name: str,
+        image: np.ndarray,
+        columns: np.ndarray | None,
+        where: tuple[slice, ...],
+    ) -> None:
+        """Add a response times its exposure; `columns` masks its second axis (threshold)."""
+        spatial = _spatial(ds, COARSE)
+        second = next(d for d in ds[name].dims if d not in (*spatial, "energy_true"))
+        dims = (*spatial, "energy_true", str(second))
+        weight_name = f"{name}_exposure"
+        if weight_name in ds:
+            exposure = _values(ds, weight_name, dims[:-1])
+        elif not spatial and "exposure" in ds:
+            exposure = _values(ds, "exposure", dims[:-1])
+        else:
+            raise XGammaError(
+                f"The dataset {ds.attrs.get('name', '')!r} has {name} but no {weight_name}, the weight it is stacked with: fill it again."
+            )
+        weight = np.where(image[..., np.newaxis], np.nan_to_num(exposure), exposure.dtype.type(0))
+        values = _values(ds, name, dims)
+        if not np.isfinite(values).all():
+            values = np.nan_to_num(values)
+        product = values * weight[..., np.newaxis]
+        if columns is not None:
+            product *= columns
+        self._sum(name, dims, np.float64, ds[name].attrs, product)[where] += product
+        self._sum(weight_name, dims[:-1], np.float64, {}, weight)[where] += weight
+
+    def _add_responses(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+        """Add PSF and dispersion under the mask of the coarse grid."""
+        image = np.asarray(mask.any(axis=-1))
+        if "psf" in ds:
+            self._add_response(ds, "psf", image, None, where)
+        if "edisp" not in ds:
+            return
+        columns = mask[..., np.newaxis, :]
+        if "migra" in ds["edisp"].dims:
+            columns = self._migration_mask(ds, mask)
+        self._add_response(ds, "edisp", image, columns, where)
+
+    def _migration_mask(self, ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
+        """Return the mask over true energy and migration: reconstructed energy is their product."""
+        energy = np.multiply.outer(centers_in(ds, "energy_true", "TeV"), ds["migra"].values)
+        edges = edges_in(ds, "energy", "TeV")
+        bins = np.clip(np.searchsorted(edges, energy, side="right") - 1, 0, edges.size - 2)
+        outside = (energy < edges[0]) | (energy >= edges[-1])
+        return mask[..., bins] | outside
+
+    def _add_metadata(self, ds: xr.Dataset, any_safe: bool) -> None:
+        reference = self._reference()
+        row = row_of(ds, reference)
+        if row:
+            self.rows.append(row)
+        if "gti_start" in ds:
+            shift = seconds_between(ds["gti_start"].attrs.get("reference_time"), reference)
+            self.gtis.append((ds["gti_start"].values + shift, ds["gti_stop"].values + shift))
+        if any_safe and "exposure" in ds:
+            self.livetime += float(ds["exposure"].attrs.get("livetime", 0.0))
+
+    def _reference(self) -> str:
+        if "gti_start" in self.template:
+            return str(self.template["gti_start"].attrs.get("reference_time", "2000-01-01"))
+        return "2000-01-01"
+
+    def merge(self, other: Mosaic) -> None:
+        """Add another running sum of the same template (as a parallel reduction does).
+
+        Parameters
+        ----------
+        other : Mosaic
+            On an equal template; it is left as it was.
+        """
+        for name, values in other.sums.items():
+            if name not in self.sums:
+                self.sums[name] = values.copy()
+                self.dims[name], self.attrs[name] = other.dims[name], other.attrs[name]
+            elif values.dtype == bool:
+                self.sums[name] |= values
+            elif np.can_cast(values.dtype, self.sums[name].dtype, "same_kind"):
+                self.sums[name] += values
+            else:
+                self.sums[name] = self.sums[name] + values
+        self.onoff.merge(other.onoff)
+        self.rows += other.rows
+        self.gtis += other.gtis
+        self.livetime += other.livetime
+        self.count += other.count
+
+    # --- result -----------------------------------------------------------------------
+
+    def to_dataset(self, name: str | None = None) -> xr.Dataset:
+        """Return the stacked dataset.
+
+        Parameters
+        ----------
+        name : str, optional
+            Its name; that of the template when absent.
+
+        Returns
+        -------
+        ds : Dataset
+            Maps in single precision (counts as integers), one row along ``obs`` per input.
+        """
+        variables: dict[str, xr.Variable] = {}
+        for key, values in self.sums.items():
+            dims = self.dims[key]
+            weight = self.sums.get(f"{key}_exposure") if key in {"psf", "edisp"} else None
+            if weight is not None:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    scale = np.where(weight > 0, 1.0 / weight, 0.0)
+                values = values * scale[..., np.newaxis]
+            single = key not in COUNTS and values.dtype == np.float64
+            if single and _spatial(self.template, FINE):
+                values = values.astype(np.float32)
+            order = VARIABLES[key].dims
+            dims_out = tuple(d for d in (*order[:1], *dims[-1:], *order) if d in dims)
+            variable = xr.Variable(dims, values, self.attrs[key]).transpose(
+                *dict.fromkeys(dims_out)
+            )
+            variables[key] = variable.copy(data=np.ascontiguousarray(variable.data))
+        if self.onoff.used:
+            variables |= self._onoff_variables()
+        if "exposure" in variables:
+            variables["exposure"].attrs["livetime"] = self.livetime
+        variables |= join_rows(self.rows)
+        variables |= join_gtis(self.gtis, self._reference())
+        stale = [
+            v
+            for v, array in self.template.data_vars.items()
+            if v in VARIABLES or {"obs", "gti"} & set(array.dims)
+        ]
+        ds = self.template.drop_vars(stale).assign(variables)
+        if name is not None:
+            ds.attrs = {**ds.attrs, "name": name}
+        return ds
+
+    def _onoff_variables(self) -> dict[str, xr.Variable]:
+        dims = (*_spatial(self.template, FINE), "energy")
+        total_off = self.sums.get("counts_off")
+        if total_off is None:
+            total_off = np.zeros(self.onoff.acceptance.shape)
+        values = dict(zip(ONOFF[1:], self.onoff.acceptances(total_off), strict=True))
+        return {
+            name: xr.Variable(dims, array, variable_attrs(name)).transpose("energy", ...)
+            for name, array in values.items()
+        }

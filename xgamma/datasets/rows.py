@@ -1,0 +1,143 @@
+"""The rows of stacked runs and the union of their good time intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.datasets.onoff import background_values, is_onoff, safe
+from xgamma.schema import ONOFF, VARIABLES, variable_attrs
+from xgamma.units import time_value
+
+__all__ = ["join_gtis", "join_rows", "row_of", "row_sums", "seconds_between", "union_of_intervals"]
+
+OBS_VARIABLES = tuple(v.name for v in VARIABLES.values() if v.dims[:1] == ("obs",))
+Row = dict[str, tuple[np.ndarray, dict[str, Any]]]
+
+
+def row_of(ds: xr.Dataset, reference: str) -> Row:
+    """Return what a dataset says of its runs, times since one reference, and its sums.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum.
+    reference : str
+        Reference time, ISO, TT.
+
+    Returns
+    -------
+    row : dict of str to (ndarray, dict)
+        Values, dims ``(obs, ...)``, and attributes; empty for a dataset without runs.
+    """
+    row = row_sums(ds)
+    # Files bring rows of their own (obs_mode, …) beside those of the data model.
+    extra = [str(v) for v in ds.data_vars if "obs" in ds[v].dims and v not in OBS_VARIABLES]
+    for name in (*OBS_VARIABLES, *extra):
+        if name in ds and "obs" in ds[name].dims:
+            attrs = dict(ds[name].attrs)
+            values = np.asarray(ds[name].variable.transpose("obs", ...).values)
+            if name.startswith("time"):
+                values = values + seconds_between(attrs.get("reference_time"), reference)
+                attrs["reference_time"] = reference
+            row[name] = (values, attrs)
+    return row
+
+
+def row_sums(ds: xr.Dataset) -> Row:
+    """Return counts and background of one run, summed over its safe pixels, as a row of `obs`."""
+    if ds.sizes.get("obs") != 1 or "counts" not in ds or "counts_sum" in ds:
+        return {}
+    names = {"counts_sum": "counts"}
+    if not is_onoff(ds):
+        names["background_sum"] = "background"
+    elif "counts_off" in ds:
+        names["counts_off_sum"] = "counts_off"
+    # Spatial dims first, where the makers leave them contiguous.
+    dims = (*(d for d in ("y", "x") if d in ds.dims), "energy")
+    mask = np.asarray(safe(ds).transpose(*dims).data)
+    arrays = {
+        key: np.asarray(ds[name].variable.transpose(*dims).data)
+        for key, name in names.items()
+        if name in ds
+    }
+    if all(name in ds for name in ONOFF):
+        arrays["background_sum"] = np.moveaxis(background_values(ds), 0, -1)
+    return {
+        key: (_sum_under(values, mask)[np.newaxis], variable_attrs(key))
+        for key, values in arrays.items()
+    }
+
+
+def _sum_under(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the sum of values under a mask over all axes but the last, float64."""
+    finite = values.dtype.kind in "iub" or np.isfinite(values).all()
+    masked = values * mask if finite else np.where(mask & np.isfinite(values), values, 0)
+    # One axis after the other: numpy sums long rows several times faster than short ones.
+    while masked.ndim > 1:
+        masked = (
+            masked.reshape(masked.shape[0], -1).sum(axis=0, dtype=float).reshape(masked.shape[1:])
+        )
+    return masked.astype(float, copy=False)
+
+
+def seconds_between(source: Any, target: str) -> float:
+    """Return what to add to seconds since one reference to have them since another."""
+    if source is None or str(source) == target:
+        return 0.0
+    return float((time_value(str(source)).tt - time_value(target).tt).sec)
+
+
+def join_rows(rows: list[Row]) -> dict[str, xr.Variable]:
+    """Return the rows of all inputs one after the other; what some lack is blank or NaN."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    sizes = [next(iter(row.values()))[0].shape[0] for row in rows]
+    out = {}
+    for name in names:
+        attrs = next(row[name][1] for row in rows if name in row)
+        some = next(row[name][0] for row in rows if name in row)
+        blank: Any = "" if some.dtype.kind in "UO" else np.nan
+        parts = [
+            row[name][0] if name in row else np.full((size, *some.shape[1:]), blank)
+            for row, size in zip(rows, sizes, strict=True)
+        ]
+        dims = VARIABLES[name].dims if name in VARIABLES else ("obs",)
+        dims = (*dims, *(f"{name}_{i}" for i in range(len(dims), some.ndim)))[: some.ndim]
+        out[name] = xr.Variable(dims, np.concatenate(parts), attrs)
+    return out
+
+
+def union_of_intervals(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the union of time intervals, sorted, those that overlap or touch joined.
+
+    Parameters
+    ----------
+    start, stop : ndarray
+        Shape (n,).
+
+    Returns
+    -------
+    start, stop : ndarray
+        Of the union.
+    """
+    if start.size == 0:
+        return start, stop
+    order = np.argsort(start, kind="stable")
+    start, stop = start[order], np.maximum.accumulate(stop[order])
+    new = np.append(True, start[1:] > stop[:-1])
+    last = np.append(np.flatnonzero(new)[1:] - 1, start.size - 1)
+    return start[new], stop[last]
+
+
+def join_gtis(gtis: list[tuple[np.ndarray, np.ndarray]], reference: str) -> dict[str, xr.Variable]:
+    """Return the union of all good time intervals as variables."""
+    start = np.concatenate([g[0] for g in gtis]) if gtis else np.empty(0)
+    stop = np.concatenate([g[1] for g in gtis]) if gtis else np.empty(0)
+    start, stop = union_of_intervals(start, stop)
+    attrs = {"reference_time": reference}
+    return {
+        "gti_start": xr.Variable("gti", start, variable_attrs("gti_start", **attrs)),
+        "gti_stop": xr.Variable("gti", stop, variable_attrs("gti_stop", **attrs)),
+    }
