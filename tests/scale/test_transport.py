@@ -1,5 +1,7 @@
 """Arrays go through files whole, can be changed there, and leave nothing behind."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,12 @@ def test_arrays_survive(monkeypatch, memory, tmp_path):
     if not memory:
         monkeypatch.setattr(transport, "SHARED", tmp_path / "absent")
     exchange = transport.Exchange()
-    value = {"a": np.arange(7.0), "b": np.ones((3, 5), dtype=bool), "c": np.zeros(0), "d": "text"}
+    value = {
+        "a": np.arange(70000.0),
+        "b": np.ones((300, 500), dtype=bool),
+        "c": np.zeros(0),
+        "d": "text",
+    }
     file = transport.write(value, exchange.folder)
     back = exchange.read(file)
     assert not file.exists()
@@ -27,4 +34,20 @@ def test_arrays_survive(monkeypatch, memory, tmp_path):
 def test_without_arrays(tmp_path):
     exchange = transport.Exchange()
     assert exchange.read(transport.write(3, exchange.folder)) == 3
+    exchange.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="maps are listed on Linux only")
+def test_small_arrays_do_not_keep_the_file_in_memory():
+    def mapped():
+        return str(exchange.folder) in Path("/proc/self/maps").read_text()
+
+    exchange = transport.Exchange()
+    value = {"sum": np.zeros(2**20), "row": np.arange(5)}
+    back = exchange.read(transport.write(value, exchange.folder))
+    assert mapped()
+    row = back.pop("row")
+    del back
+    assert not mapped()
+    assert row.tolist() == [0, 1, 2, 3, 4]
     exchange.close()

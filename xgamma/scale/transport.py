@@ -16,6 +16,9 @@ __all__ = ["Exchange", "fold_to_file"]
 
 SHARED = Path("/dev/shm")
 ALIGNMENT = 64
+# Arrays below this travel with the rest: the tables of runs are kept, and must not keep the
+# whole file mapped.
+SMALL = 2**16
 
 
 class Exchange:
@@ -71,7 +74,14 @@ def write(value: Any, folder: Path) -> Path:
         For `Exchange.read`.
     """
     buffers: list[pickle.PickleBuffer] = []
-    head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+
+    def small(buffer: pickle.PickleBuffer) -> bool:
+        if buffer.raw().nbytes < SMALL:
+            return True
+        buffers.append(buffer)
+        return False
+
+    head = pickle.dumps(value, protocol=5, buffer_callback=small)
     raw = [buffer.raw() for buffer in buffers]
     file = folder / secrets.token_hex(8)
     with file.open("wb") as stream:

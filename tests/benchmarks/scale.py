@@ -1,0 +1,235 @@
+"""What two processes bring, and what a thousand runs take: 21 runs on PKS 2155-304, repeated.
+
+Run as ``python -m tests.benchmarks.scale [all | quick | NUMBER ...]``. ``quick`` leaves out the
+peer and the long lists; numbers are those of runs to measure. Each measurement is a process
+of its own; start-up of its workers is part of its time. Workers are processes, and their peak
+memory is that of the largest. Repeated runs have new ids and files of their own (links, in
+the page cache after the first pass), so that nothing is shared between them.
+"""
+
+import json
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.reduce import IMPORTS, POSITION
+from tests.conftest import find_data
+
+RUNS = 21
+LONG = (21, 105, 210, 1000)
+CTAO_RUNS = 20_000
+
+
+def template():
+    """The map of the main benchmark: 300 x 300 pixels, 20 and 40 energies."""
+    import xgamma as xg
+
+    return xg.create_map(
+        POSITION,
+        "6 deg",
+        "0.02 deg",
+        energy=xg.energy_axis("0.5 TeV", "50 TeV", 20),
+        energy_true=xg.energy_axis("0.3 TeV", "100 TeV", 40, name="energy_true"),
+    )
+
+
+def options():
+    """How runs are reduced."""
+    return {
+        "cutout_width": "5 deg",
+        "safe_mask": {"methods": ["aeff-default", "offset-max"], "offset_max": "2.5 deg"},
+        "progress": False,
+    }
+
+
+def runs_of(data: Path, number: int, folder: Path):
+    """The runs, repeated where more are asked for."""
+    import xgamma as xg
+    from tests.benchmarks.repeated import repeated
+
+    store = xg.open_store(data / "hess-dl3-dr1").select(target="PKS 2155-304")
+    assert len(store) == RUNS
+    return repeated(store, number, folder)
+
+
+def peak(who: int = resource.RUSAGE_SELF) -> float:
+    """Peak memory in MB."""
+    return resource.getrusage(who).ru_maxrss / 1024
+
+
+def run_xgamma(data: Path, number: int, scheduler: str, workers: int) -> dict[str, float]:
+    """Reduce runs, and return the figures."""
+    import xgamma as xg
+
+    with TemporaryDirectory() as folder:
+        runs = runs_of(data, number, Path(folder))
+        start = time.perf_counter()
+        ds = xg.reduce(runs, into=template(), workers=workers, scheduler=scheduler, **options())
+        seconds = time.perf_counter() - start
+    assert ds.sizes["obs"] == number
+    return {"seconds": seconds, "counts": int(ds.counts.sum())}
+
+
+def run_gammapy(data: Path, number: int, backend: str, workers: int) -> dict[str, float]:
+    """Do the same with the peer's own parallel maker."""
+    import logging
+    import warnings
+
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from gammapy.data import DataStore
+    from gammapy.datasets import MapDataset
+    from gammapy.makers import DatasetsMaker, MapDatasetMaker, SafeMaskMaker
+    from gammapy.maps import MapAxis, WcsGeom
+
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    start = time.perf_counter()
+    store = DataStore.from_dir(data / "hess-dl3-dr1")
+    table = store.obs_table
+    ids = table["OBS_ID"][table["OBJECT"] == "PKS 2155-304"][:number]
+    energy = MapAxis.from_energy_bounds("0.5 TeV", "50 TeV", nbin=20)
+    true = MapAxis.from_energy_bounds("0.3 TeV", "100 TeV", nbin=40, name="energy_true")
+    geom = WcsGeom.create(
+        skydir=SkyCoord(*POSITION, unit="deg"), axes=[energy], width=6, binsz=0.02
+    )
+    maker = DatasetsMaker(
+        [
+            MapDatasetMaker(),
+            SafeMaskMaker(methods=["aeff-default", "offset-max"], offset_max=2.5 * u.deg),
+        ],
+        stack_datasets=True,
+        cutout_mode="trim",
+        cutout_width=5 * u.deg,
+        n_jobs=workers,
+        parallel_backend="multiprocessing",
+    )
+    stacked = MapDataset.create(geom, energy_axis_true=true)
+    (ds,) = maker.run(stacked, store.get_observations(ids))
+    return {"seconds": time.perf_counter() - start, "counts": int(ds.counts.data.sum())}
+
+
+def child(library: str, number: int, scheduler: str, workers: int) -> None:
+    """Measure here, and print a line of JSON."""
+    import importlib
+
+    data = find_data()
+    for module in IMPORTS[library]:
+        importlib.import_module(module)
+    run = {"xgamma": run_xgamma, "gammapy": run_gammapy}[library]
+    figures = run(data, number, scheduler, workers)
+    figures |= {"peak": peak(), "worker": peak(resource.RUSAGE_CHILDREN)}
+    print(json.dumps(figures))
+
+
+def measure(library: str, number: int, scheduler: str, workers: int) -> dict[str, float]:
+    """Run a measurement in a new process."""
+    arguments = [library, str(number), scheduler, str(workers)]
+    command = [sys.executable, "-m", "tests.benchmarks.scale", "--child", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
+    if done.returncode:
+        raise SystemExit(done.stderr[-3000:])
+    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    name = f"{library} {scheduler} x {workers}"
+    print(
+        f"{name:30s} {number:5d} runs {figures['seconds']:8.2f} s "
+        f"{1000 * figures['seconds'] / number:8.1f} ms a run   worker "
+        f"{figures['worker']:6.0f} MB   client {figures['peak']:6.0f} MB",
+        flush=True,
+    )
+    return figures
+
+
+def speedup(library: str, number: int, repetitions: int, scheduler: str) -> float:
+    """Measure one and two workers in turn, and return the ratio of the fastest."""
+    times: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(repetitions):
+        for workers, seconds in times.items():
+            seconds.append(measure(library, number, scheduler, workers)["seconds"])
+    ratio = min(times[1]) / min(times[2])
+    print(f"{library}: {ratio:.2f} times faster with two processes ({number} runs)", flush=True)
+    return ratio
+
+
+def graph(data: Path) -> None:
+    """Print what is handed out for a number of runs, and how large each piece is."""
+    from xgamma.scale.fold import Job
+    from xgamma.scale.runs import TASK, Runs, split
+
+    with TemporaryDirectory() as folder:
+        for number in LONG:
+            runs = Runs(runs_of(data, number, Path(folder)))
+            parts = list(split(list(range(number)), 2, TASK))
+            size = len(pickle.dumps((Job(template(), options()), runs.part(parts[0]), parts[0])))
+            print(
+                f"{number:5d} runs: {len(parts):3d} tasks of {len(parts[0]):2d} runs, "
+                f"{3 * len(parts) - 1:3d} nodes on a cluster, {size / 1000:.0f} kB a task"
+            )
+
+
+def opening(data: Path) -> None:
+    """Print how long it takes to open an archive of a thousand runs in Zarr."""
+    import shutil
+
+    import xgamma as xg
+    from xgamma.io.archive import _write_index
+
+    store = xg.open_store(data / "hess-dl3-dr1").select(target="PKS 2155-304")
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / "a.zarr"
+        xg.write_archive(store, place)
+        shutil.rmtree(place / "index")
+        many = runs_of(data, 1000, Path(folder))
+        _write_index(many.table, place / "index")
+        for new in many.obs_ids:
+            old = store.obs_ids[(new - many.obs_ids[0]) % RUNS]
+            (place / "runs" / str(new)).symlink_to(place / "runs" / str(old))
+        command = (
+            "import sys, time, xgamma as xg, zarr; start = time.perf_counter();"
+            "store = xg.open_store(sys.argv[1]); first = time.perf_counter() - start;"
+            "store[store.obs_ids[500]];"
+            "print(len(store), first, time.perf_counter() - start - first)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", command, str(place)], capture_output=True, text=True, check=True
+        )
+        number, seconds, one = map(float, done.stdout.split())
+        print(f"Zarr archive of {number:.0f} runs: open {seconds:.2f} s, one run of it {one:.2f} s")
+
+
+def main(*arguments: str) -> None:
+    """Print a table of all."""
+    data = find_data()
+    if data is None:
+        raise SystemExit("no real data: set $XGAMMA_DATA")
+    quick = arguments == ("quick",)
+    numbers = [int(a) for a in arguments if a.isdigit()]
+    opening(data)
+    graph(data)
+    if numbers:
+        for number in numbers:
+            measure("xgamma", number, "processes", 2)
+        return
+    speedup("xgamma", RUNS, 3, "processes")
+    ratio = speedup("xgamma", 5 * RUNS, 1 if quick else 2, "processes")
+    figures = {n: measure("xgamma", n, "processes", 2) for n in LONG[: 2 if quick else None]}
+    first, last = figures[LONG[0]], figures[max(figures)]
+    print(f"peak memory of a worker: {last['worker'] / first['worker']:.2f} times that at 21 runs")
+    hours = CTAO_RUNS * last["seconds"] / max(figures) / 3600
+    print(f"extrapolated: {CTAO_RUNS} runs of this size in {hours:.2f} h on these processors")
+    if not quick:
+        speedup("gammapy", RUNS, 1, "multiprocessing")
+    if ratio < 1.7:
+        raise SystemExit(f"two processes are only {ratio:.2f} times as fast as one")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
+    else:
+        main(*sys.argv[1:])
