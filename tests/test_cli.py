@@ -1,7 +1,9 @@
 """The command line: what it prints, its exit statuses, its errors in one sentence."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +80,37 @@ def test_stack_equals_reduce(folder, tmp_path, capsys):
     assert main(["stack", *files, "--out", str(tmp_path / "all.nc"), "--overwrite", "--quiet"]) == 0
     assert main(["stack", str(folder / "tree.nc"), "--out", str(tmp_path / "no.nc")]) == 1
     assert "several datasets" in capsys.readouterr().err
+
+
+def test_bars_on_a_terminal(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    files = [str(folder / f"run-{k}.nc") for k in range(2)]
+    assert main(["stack", *files, "--out", str(tmp_path / "a.nc")]) == 0
+    assert "2/2" in capsys.readouterr().err
+    assert main(["stack", *files, "--out", str(tmp_path / "b.nc"), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    archive = str(tmp_path / "a.zarr")
+    assert main(["convert", str(folder / "store"), archive]) == 0
+    assert "2/2" in capsys.readouterr().err
+
+
+def test_as_a_program(folder):
+    """What a shell sees: output, sentences on standard error, exit status, no traceback."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(xg.__file__).parents[1])}
+
+    def run(*arguments):
+        whole = [sys.executable, "-m", "xgamma", *map(str, arguments)]
+        return subprocess.run(whole, capture_output=True, text=True, env=environment)
+
+    done = run("info", folder / "sum.nc")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Total counts" in done.stdout
+    done = run("info", folder / "absent.nc")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("xgamma: There is no file")
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in run("--debug", "info", folder / "absent.nc").stderr
+    assert run("what").returncode == 2
 
 
 def test_plot_and_convert(folder, tmp_path, capsys):

@@ -119,6 +119,8 @@ def test_a_collection(write):
         ("offset_max", "background: {method: rng}\n  offset_max", "line 9: .*'rng' is not known"),
         ("offset_max", "background: {rin: 1}\n  offset_max", "line 9: .*no option 'rin'"),
         ("outputs:", "run: {workers: 0}\noutputs:", "line 11: run.workers: "),
+        ("outputs:", "run: {memory: much}\noutputs:", "line 11: run.memory: .*'2 GB'"),
+        ("outputs:", "run: {scheduler: fast}\noutputs:", "line 11: run.scheduler: use threads"),
         ("makers:", "template:", "line 8: the field 'template' is given twice."),
         ("  binsz", " binsz", "line 6: "),
         ("  - path: out.nc", "  []", "line 11: outputs: at least one"),
@@ -155,6 +157,11 @@ def test_files_that_hold_no_fields(write, tmp_path):
         ([("path: out.nc", "path: absent/out.nc")], "does not exist"),
         ([("path: out.nc", "path: out.fits\n    format: ogip")], "holds spectra"),
         ([("out.nc", "out.fits"), ("outputs:", "run: {stack: false}\noutputs:")], "one dataset"),
+        ([("outputs:", "run: {memory: 1 GB}\noutputs:")], "one output, ending in .zarr"),
+        (
+            [("outputs:", "run: {memory: 1 GB, stack: false}\noutputs:"), ("out.nc", "out.zarr")],
+            "neither resume nor stack",
+        ),
         ([("store: store", "store: store\n  target: Vela")], "loosen target"),
         ([("store: store", "store: store\n  ids: [99]")], "no run 99"),
         ([("store: store", "store: lost")], "check the path"),
@@ -172,3 +179,44 @@ def test_existing_outputs_are_refused_first(write, monkeypatch):
     monkeypatch.setattr("xgamma.makers.reduce.reduce_one", None)
     with pytest.raises(xg.XGammaError, match="exists already: give it overwrite: true"):
         reduce_config(file)
+
+
+def test_a_mosaic_larger_than_memory(write):
+    plain = reduce_config(write(GOOD), write=False)
+    tiled = write(GOOD, ("outputs:", "run: {memory: 100 MB}\noutputs:"), ("out.nc", "out.zarr"))
+    ds = reduce_config(tiled)
+    assert ds.counts.chunks is not None
+    assert ds.counts.equals(plain.counts)
+    stored = xg.open(tiled.parent / "out.zarr")
+    assert stored.attrs["config"] == tiled.read_text()
+    assert json.loads(stored.attrs["inputs"]) == json.loads(plain.attrs["inputs"])
+
+
+def test_runs_of_a_zarr_archive_have_checksums(write, folder, tmp_path):
+    pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
+    xg.write_archive(xg.open_store(folder / "store"), tmp_path / "a.zarr")
+    file = write(GOOD, ("store: store", "store: a.zarr"))
+    inputs = json.loads(reduce_config(file, write=False).attrs["inputs"])
+    assert sorted(inputs) == ["runs/1", "runs/2"]
+    assert json.loads(reduce_config(file, write=False).attrs["inputs"]) == inputs
+    with (tmp_path / "a.zarr" / "runs" / "1" / "zarr.json").open("a") as stream:
+        stream.write("\n")
+    changed = json.loads(reduce_config(file, write=False).attrs["inputs"])
+    assert [name for name in inputs if inputs[name] != changed[name]] == ["runs/1"]
+
+
+def test_the_address_of_a_cluster(write, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(processes=False, **options) as cluster:
+        address = f"run: {{scheduler: '{cluster.scheduler_address}'}}\noutputs:"
+        ds = reduce_config(write(GOOD, ("outputs:", address)), write=False)
+    assert ds.counts.equals(reduce_config(write(GOOD), write=False).counts)
+
+    def refuse(*arguments, **options):
+        raise OSError("refused")
+
+    monkeypatch.setattr(distributed, "Client", refuse)
+    file = write(GOOD, ("outputs:", "run: {scheduler: 'tcp://127.0.0.1:9'}\noutputs:"))
+    with pytest.raises(xg.XGammaError, match="no dask scheduler at tcp://127"):
+        reduce_config(file, write=False)

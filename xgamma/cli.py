@@ -202,7 +202,9 @@ def _stack(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> None:
         from xgamma.scale.files import stack_files
 
-        ds = stack_files(arguments.files, arguments.out, arguments.overwrite)
+        ds = stack_files(
+            arguments.files, arguments.out, arguments.overwrite, False if arguments.quiet else None
+        )
         if not arguments.quiet:
             print(ds.gamma.info())
 
@@ -211,7 +213,7 @@ def _stack(commands: Any) -> None:
     command = _command(commands, "stack", text, run, more)
     command.add_argument("files", type=Path, nargs="+", help="datasets on one frame and axes")
     _output(command, "ends in .nc, .zarr, .fits or .fits.gz")
-    command.add_argument("--quiet", action="store_true", help="print nothing")
+    command.add_argument("--quiet", action="store_true", help="print nothing, show no bar")
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import hashlib
 import importlib.metadata
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +43,8 @@ def reduce_config(
     -------
     result : Dataset or DataTree
         As `reduce`. Its attributes hold the text of the file (``config``), the versions of
-        the libraries (``versions``, JSON) and the SHA-256 of each file of each run
-        (``inputs``, JSON).
+        the libraries (``versions``, JSON) and the SHA-256 of each file of each run (of a Zarr
+        archive, of each run: that of the list of its files' digests; ``inputs``, JSON).
 
     Raises
     ------
@@ -59,27 +61,59 @@ def reduce_config(
             _check_output(output, config)
     store = _store(config)
     makers, run = config.makers, config.run
-    result = reduce(
-        store,
-        _template(config.template),
-        cutout_width=makers.cutout_width,
-        offset_max=makers.offset_max,
-        select=tuple(makers.select),
-        safe_mask=makers.safe_mask.model_dump() if makers.safe_mask else None,
-        background=makers.background.model_dump() if makers.background else None,
-        stack=run.stack,
-        errors=run.errors,
-        progress=progress,
-        name=config.template.name,
-        workers=run.workers,
-        scheduler=run.scheduler,
-        resume=run.resume,
-    )
-    result.attrs |= provenance(place.read_text(), store)
-    if write:
+    tiled = write and run.memory is not None
+    options: dict[str, Any] = {"stack": run.stack, "resume": run.resume}
+    if tiled:
+        (output,) = config.outputs
+        options = {"out": output.path, "memory": run.memory, "overwrite": output.overwrite}
+    with _scheduler(run.scheduler) as scheduler:
+        result = reduce(
+            store,
+            _template(config.template),
+            cutout_width=makers.cutout_width,
+            offset_max=makers.offset_max,
+            select=tuple(makers.select),
+            safe_mask=makers.safe_mask.model_dump() if makers.safe_mask else None,
+            background=makers.background.model_dump() if makers.background else None,
+            errors=run.errors,
+            progress=progress,
+            name=config.template.name,
+            workers=run.workers,
+            scheduler=scheduler,
+            **options,
+        )
+    source = provenance(place.read_text(), store)
+    result.attrs |= source
+    if tiled:
+        import zarr
+
+        zarr.open_group(config.outputs[0].path, mode="r+").attrs.update(source)
+    elif write:
         for output in config.outputs:
             _write(result, output)
     return result
+
+
+@contextmanager
+def _scheduler(name: str) -> Iterator[Any]:
+    """Give what `reduce` takes: the name, or a client of the cluster at an address."""
+    if "://" not in name:
+        yield name
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise XGammaError(
+            "A dask cluster needs distributed: install it with pip install 'xgamma[dask]'."
+        ) from None
+    try:
+        client = Client(name, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise XGammaError(
+            f"There is no dask scheduler at {name} ({type(error).__name__}): check run.scheduler."
+        ) from None
+    with client:
+        yield client
 
 
 def _store(config: Config) -> Any:
@@ -161,6 +195,12 @@ def _check_output(output: Output, config: Config) -> None:
         raise XGammaError(
             f"The output '{output.path}' is OGIP, which holds spectra: give template a region, or write FITS."
         )
+    if config.run.memory is not None and (kind != "zarr" or len(config.outputs) > 1):
+        raise XGammaError(
+            "With run.memory the sum goes straight into a store: give one output, ending in .zarr."
+        )
+    if config.run.memory is not None and (config.run.resume or not config.run.stack):
+        raise XGammaError("run.memory goes with neither resume nor stack: false: leave one out.")
     if not config.run.stack and kind not in ("netcdf", "zarr"):
         raise XGammaError(
             f"The output '{output.path}' holds one dataset: write a collection (stack: false) to NetCDF or Zarr."
@@ -206,8 +246,20 @@ def _checksums(store: Any) -> dict[str, str]:
     files = sorted({Path(file) for groups in store._hdus.values() for file, _ in groups.values()})
     sums = {}
     for file in files:
+        name = file.relative_to(folder) if file.is_relative_to(folder) else file
         if file.is_file():
-            name = file.relative_to(folder) if file.is_relative_to(folder) else file
-            with file.open("rb") as stream:
-                sums[str(name)] = hashlib.file_digest(stream, "sha256").hexdigest()
+            sums[str(name)] = _digest(file)
+        elif file.is_dir():
+            # A run in a Zarr archive: the digest of those of its files.
+            lines = [
+                f"{_digest(f)} {f.relative_to(file)}"
+                for f in sorted(file.rglob("*"))
+                if f.is_file()
+            ]
+            sums[str(name)] = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return sums
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

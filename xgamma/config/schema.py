@@ -141,14 +141,28 @@ class Makers(Section):
     background: Background | None = None
 
 
+def _scheduler(value: str) -> str:
+    if value not in {"threads", "processes"} and "://" not in value:
+        raise ValueError("use threads, processes, or the address of a dask scheduler: tcp://…")
+    return value
+
+
+def _memory(value: str) -> str:
+    from xgamma.scale.survey import memory_bytes
+
+    memory_bytes(value)
+    return value
+
+
 class Run(Section):
     """How the work is done."""
 
-    scheduler: Literal["threads", "processes"] = "threads"
+    scheduler: Annotated[str, AfterValidator(_scheduler)] = "threads"
     workers: Annotated[int, Field(gt=0)] | None = None
     errors: Literal["raise", "warn"] = "raise"
     stack: bool = True
     resume: Path | None = None
+    memory: Annotated[str, AfterValidator(_memory)] | None = None
 
 
 class Output(Section):

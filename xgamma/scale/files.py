@@ -14,6 +14,7 @@ from xgamma.errors import XGammaError
 from xgamma.io.atomic import refuse_existing
 from xgamma.io.convert import write_dataset
 from xgamma.io.opening import open as open_any
+from xgamma.scale.run import progress_bar
 
 __all__ = ["stack_files"]
 
@@ -22,6 +23,7 @@ def stack_files(
     files: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     overwrite: bool = False,
+    progress: bool | None = False,
 ) -> xr.Dataset:
     """Stack the datasets of files on the smallest grid that holds them all, and write it.
 
@@ -35,6 +37,8 @@ def stack_files(
         Ends in ``.nc``, ``.zarr``, ``.fits`` or ``.fits.gz``.
     overwrite : bool
         Whether an existing file may be replaced.
+    progress : bool, optional
+        Show a progress bar; on a terminal when None.
 
     Returns
     -------
@@ -50,12 +54,14 @@ def stack_files(
     if not overwrite:
         refuse_existing(place)
     mosaic = Mosaic(covering([_grid(file) for file in files]))
-    for file in files:
-        with _one(file) as ds:
-            try:
-                mosaic.add(ds.load())
-            except XGammaError as error:
-                raise type(error)(f"'{file}': {error}") from error
+    with progress_bar(len(files), progress, desc="stack", unit="file") as bar:
+        for file in files:
+            with _one(file) as ds:
+                try:
+                    mosaic.add(ds.load())
+                except XGammaError as error:
+                    raise type(error)(f"'{file}': {error}") from error
+            bar(1)
     ds = mosaic.to_dataset(place.name.split(".")[0])
     write_dataset(ds, place, overwrite)
     return ds

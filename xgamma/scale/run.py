@@ -127,7 +127,13 @@ class _Kept:
 
 
 @contextlib.contextmanager
-def progress_bar(total: int | None, wanted: bool | None, done: int = 0) -> Iterator[Any]:
+def progress_bar(
+    total: int | None,
+    wanted: bool | None,
+    done: int = 0,
+    desc: str = "reduce",
+    unit: str = "run",
+) -> Iterator[Any]:
     """Give a function that moves a bar on, shown where somebody looks.
 
     Parameters
@@ -138,6 +144,8 @@ def progress_bar(total: int | None, wanted: bool | None, done: int = 0) -> Itera
         Whether to show it; on a terminal or in a notebook when absent.
     done : int
         Where it starts.
+    desc, unit : str
+        What is done to what.
 
     Yields
     ------
@@ -151,5 +159,5 @@ def progress_bar(total: int | None, wanted: bool | None, done: int = 0) -> Itera
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, initial=done, desc="reduce", unit="run") as bar:
+    with tqdm(total=total, initial=done, desc=desc, unit=unit) as bar:
         yield bar.update
