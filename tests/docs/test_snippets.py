@@ -56,6 +56,8 @@ def simulated(folder: Path) -> None:
         simulate_observation(at, tutorial.CRAB, obs_id=run, number=i)
         for i, (run, at) in enumerate(zip(RUNS, wobble_pointings(), strict=True))
     ]
+    for run in runs:
+        run.attrs["OBJECT"] = "Crab Nebula"
     write_store(runs, folder / "hess-dl3-dr1")
     cta = tutorial.galactic_centre().gamma.cutout((0, 0), "4.8 deg")
     cta.gamma.to_fits(folder / "cta-1dc-gc.fits.gz")
