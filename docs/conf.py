@@ -30,6 +30,7 @@ extensions = [
     "numpydoc",
     "schema_tables",
     "accessor_tables",
+    "short_names",
 ]
 templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
@@ -60,6 +61,7 @@ nb_execution_timeout = 300
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 
+nitpicky = True
 default_role = "py:obj"
 autosummary_generate = True
 autodoc_typehints = "none"

@@ -4,6 +4,7 @@ import inspect
 import re
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = [
     *(p for p in (ROOT / "docs").rglob("*.md") if not {"_build", "generated"} & set(p.parts)),
+    *(ROOT / "notebooks").glob("*.md"),
     *ROOT.glob("*.md"),
 ]
 
@@ -50,13 +52,39 @@ def test_functions_behind(monkeypatch):
     assert {name.removeprefix("xgamma.") for name in functions()} == listed("functions.md")
 
 
+def links(page):
+    """The targets of the links of a page; parentheses inside of a target are balanced."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf8"), flags=re.S)
+    return re.findall(r"\]\(((?:[^()\s]|\([^()\s]*\))+)\)", text)
+
+
+def anchors(page):
+    """What the headings of a page are called in links."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf8"), flags=re.S)
+    for heading in re.findall(r"^#+ (.*)$", text, re.M):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links(page):
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf8"), flags=re.S)
-    for link in re.findall(r"\]\(([^)\s]+)\)", text):
-        path = link.partition("#")[0]
-        if path and "://" not in link and not link.startswith("mailto:"):
-            assert (page.parent / path).exists(), f"{page.name} links to {link}, which is not there"
+    for link in links(page):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.name} links to {link}, which is not there"
+        if anchor:
+            assert anchor in list(anchors(target)), f"{page.name} links to {link}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_addresses(page):
+    """External links cannot be followed here; they are at least addresses."""
+    for link in links(page):
+        if "://" in link:
+            parts = urlsplit(link)
+            assert parts.scheme == "https", f"{page.name}: {link}"
+            assert re.fullmatch(r"[\w-]+(\.[\w-]+)+", parts.netloc), f"{page.name}: {link}"
 
 
 def test_ci_runs_the_command_of_the_readme():

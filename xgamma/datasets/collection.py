@@ -272,7 +272,7 @@ def stack_reduce(tree: xr.DataTree, name: str | None = None) -> xr.Dataset:
     Returns
     -------
     ds : Dataset
-        See `xgamma.datasets.stack.stack_all`.
+        See ``xgamma.datasets.stack.stack_all``.
 
     Examples
     --------

@@ -191,7 +191,7 @@ def npred_signal(
         Whether to add the sources up; else they lie along a dimension ``model``.
     scheme : {"exact", "gammapy"}
         "gammapy" predicts as gammapy 2.1 does, to compare with it; see
-        `xgamma.modeling.compiled.Compiled`.
+        ``xgamma.modeling.compiled.Compiled``.
 
     Returns
     -------
