@@ -207,14 +207,16 @@ def lonlat(obj: Any, irf: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
 
 def label_map(obj: Any, values: np.ndarray, irf: bool, long_name: str, units: str) -> xr.DataArray:
     dims = ("y_irf", "x_irf") if irf else ("y", "x")
-    coords = {d: obj.coords[d].variable for d in dims}
-    array = xr.DataArray(
-        values, dims=dims, coords=coords, attrs={"units": units, "long_name": long_name}
-    )
-    return array.assign_coords(
-        xr.Coordinates(
-            {"wcs": obj.coords["wcs"].variable}, indexes={"wcs": FrameIndex(frame_attrs(obj))}
-        )
+    labels = {d: obj.coords[d].variable for d in (*dims, "wcs")}
+    # Indexes that are there already are taken over, for finding them again takes longer than
+    # most of what is labelled.
+    indexes = {d: obj.xindexes[d] for d in dims}
+    indexes["wcs"] = FrameIndex(frame_attrs(obj))
+    return xr.DataArray(
+        values,
+        dims=dims,
+        coords=xr.Coordinates(labels, indexes=indexes),
+        attrs={"units": units, "long_name": long_name},
     )
 
 
@@ -240,7 +242,12 @@ def solid_angle(obj: Any, irf: bool = False) -> xr.DataArray:
     >>> float(omega.sum().round(7))
     0.0003046
     """
-    return label_map(obj, _geometry(obj, irf, _grid_solid_angle), irf, "solid angle", "sr")
+    return label_map(obj, pixel_solid_angle(obj, irf), irf, "solid angle", "sr")
+
+
+def pixel_solid_angle(obj: Any, irf: bool = False) -> np.ndarray:
+    """Return the solid angle of each pixel as a bare array, shape (ny, nx), sr, read-only."""
+    return _geometry(obj, irf, _grid_solid_angle)
 
 
 def position_vector(obj: Any, position: Any) -> np.ndarray:

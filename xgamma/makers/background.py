@@ -15,7 +15,7 @@ from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import variable_attrs
 from xgamma.numerics.interpolation import Axis, Weights, apply_weights, sparse_weights
-from xgamma.numerics.loglog import fill_gaps_log, integrate_loglog, safe_log
+from xgamma.numerics.loglog import LogLogIntegral, fill_gaps_log, safe_log
 from xgamma.units import conversion
 
 __all__ = ["background", "rotation_times"]
@@ -192,6 +192,9 @@ class _Rate:
         outer = inside & ~functools.reduce(np.logical_and, [w.inside for w in weights])
         nodes = np.ascontiguousarray(self.logs.reshape(self.logs.shape[0], -1).T)
         nodes[:, ~self.valid] = 0.0
+        # The weights of a point add up to one, so energy times rate is interpolated alike.
+        nodes += self.log_energy
+        integral = LogLogIntegral(self.log_energy, min(BLOCK, inside.size))
         out = np.empty((inside.size, self.log_energy.size - 1), dtype=np.float32)
         for start in range(0, inside.size, BLOCK):
             part = slice(start, start + BLOCK)
@@ -201,7 +204,7 @@ class _Rate:
                 clamped = [_clamped(w.take(rows + start)) for w in weights]
                 limit = sparse_weights(*clamped) @ nodes + MAX_RISE
                 logs[rows] = np.minimum(logs[rows], limit)
-            out[part] = integrate_loglog(logs, self.log_energy)
+            integral(logs, out[part])
         out[~inside] = 0.0
         out[:, ~(self.valid[1:] & self.valid[:-1])] = 0.0
         return out

@@ -106,7 +106,7 @@ class Field:
     @functools.cached_property
     def solid_angle(self) -> np.ndarray:
         """Solid angle of each pixel, sr, shape (n,)."""
-        return sky.solid_angle(self.ds).values.ravel()
+        return sky.pixel_solid_angle(self.ds).ravel()
 
     @functools.cached_property
     def energy_true(self) -> np.ndarray:

@@ -7,6 +7,7 @@ constant on request; beyond the edges they are zero.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,22 +134,23 @@ def sparse_weights(*weights: Weights, dtype: type = np.float64) -> sparse.csr_ar
         Shape (points, product of the axis sizes); rows of invalid points are empty of weight.
     """
     points = weights[0].index.size
-    columns = np.zeros((points, 1), dtype=np.int32)
-    values = np.ones((points, 1))
+    # One row for each corner of a cell, so that all arithmetic runs along the points.
+    columns = np.zeros((1, points), dtype=np.int32)
+    values = np.ones((1, points))
     for one in weights:
-        index = one.index.reshape(points, 1).astype(np.int32)
-        upper = one.weight.reshape(points, 1)
+        index = one.index.reshape(1, points).astype(np.int32)
+        values = values if one.valid.all() else values * one.valid.reshape(1, points)
         if one.size == 1:
-            columns, values = columns + index, values * one.valid.reshape(points, 1)
+            columns = columns + index
             continue
-        ok = one.valid.reshape(points, 1)
-        columns = np.concatenate(
-            [columns * one.size + index, columns * one.size + index + 1], axis=1
-        )
-        values = np.concatenate([values * ((1.0 - upper) * ok), values * (upper * ok)], axis=1)
-    width = columns.shape[1]
+        upper = one.weight.reshape(1, points)
+        columns = columns * np.int32(one.size) + index
+        columns = np.concatenate([columns, columns + np.int32(1)])
+        high = values * upper
+        values = np.concatenate([values - high, high])
+    width = columns.shape[0]
+    columns = np.ascontiguousarray(columns.T)
+    values = np.ascontiguousarray(values.T, dtype=dtype)
     indptr = np.arange(0, points * width + 1, width, dtype=np.int32)
-    size = int(np.prod([one.size for one in weights]))
-    return sparse.csr_array(
-        (values.astype(dtype, copy=False).ravel(), columns.ravel(), indptr), shape=(points, size)
-    )
+    size = math.prod(one.size for one in weights)
+    return sparse.csr_array((values.ravel(), columns.ravel(), indptr), shape=(points, size))
