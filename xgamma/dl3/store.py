@@ -293,7 +293,7 @@ def open_store(
         gzipped or not, at its top or somewhere below), an index file, a folder of
         FITS files without index, one FITS file or a list of them. Without an index
         the headers of the files tell what they hold. Also an archive in Zarr
-        (`xgamma.write_archive`).
+        (`xgamma.write_archive`), which may have a URL that fsspec knows.
     hdu_index, obs_index : str or Path, optional
         Index files with other names, relative to `path`.
     caldb : str or Path, optional
@@ -323,6 +323,10 @@ def open_store(
         common = Path(os.path.commonpath([f.parent for f in files])) if files else Path()
         table, hdus = index_.from_files(files, root)
         return Store(table, hdus, common)
+    if isinstance(path, str) and "://" in path:
+        from xgamma.io.archive import open_archive
+
+        return open_archive(path)
     path = Path(os.path.expandvars(path)).expanduser()
     if not path.exists():
         raise MissingDataError(f"There is no file or folder {path}: check the path of the store.")

@@ -6,7 +6,6 @@ Layout: ``index`` holds the table of runs (dim ``obs``), ``runs/<OBS_ID>`` an ob
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
 from xgamma.io.opening import check_version
-from xgamma.io.storage import atomic_folder, restore_tree, write_tree
+from xgamma.io.remote import is_remote, joined, store_at, zarr_attrs
+from xgamma.io.storage import new_store, restore_tree, write_tree
 from xgamma.model import MODEL_VERSION
 
 __all__ = ["ZarrStore", "open_archive", "write_archive"]
@@ -43,7 +43,7 @@ class ZarrStore(Store):
             raise MissingDataError(
                 f"There is no group {unknown[0]!r}: groups are {', '.join(GROUPS)}."
             )
-        folder = self.path / "runs" / str(obs_id)
+        folder = store_at(joined(self.path, "runs", str(obs_id)))
         tree = restore_tree(xr.open_datatree(folder, engine="zarr", consolidated=False))
         if groups is None:
             return tree
@@ -68,12 +68,12 @@ def _attrs(path: Path) -> dict[str, Any]:
     return dict(found.get("attributes", {}))
 
 
-def open_archive(path: str | os.PathLike[str]) -> ZarrStore:
+def open_archive(path: Any) -> ZarrStore:
     """Open an archive; `xgamma.open_store` calls this for Zarr folders.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or URL
         Folder that `write_archive` made.
 
     Returns
@@ -86,19 +86,21 @@ def open_archive(path: str | os.PathLike[str]) -> ZarrStore:
     XGammaError
         If the folder is another kind of Zarr store, or follows a later data model.
     """
-    place = Path(path).absolute()
-    if not is_archive(place):
+    place = path if is_remote(path) else Path(path).absolute()
+    attrs = zarr_attrs(place) if is_remote(place) else _attrs(place)
+    if attrs.get("xgamma_format") != FORMAT:
         raise XGammaError(
             f"The Zarr store '{place}' holds no runs: open datasets and collections with xg.open."
         )
-    attrs = _attrs(place)
     check_version(attrs, place)
-    with xr.open_dataset(place / "index", engine="zarr", consolidated=False) as stored:
+    with xr.open_dataset(
+        store_at(joined(place, "index")), engine="zarr", consolidated=False
+    ) as stored:
         table = restore(stored.load())
     table = table.set_coords("obs_id")
     groups = [str(g) for g in attrs.get("groups", [])]
     hdus: Any = {
-        one: {g: (place / "runs" / str(one), g) for g in groups}
+        one: {g: (joined(place, "runs", str(one)), g) for g in groups}
         for one in table["obs_id"].values.tolist()
     }
     return ZarrStore(table, hdus, place)
@@ -106,7 +108,7 @@ def open_archive(path: str | os.PathLike[str]) -> ZarrStore:
 
 def write_archive(
     observations: Store | Iterable[xr.DataTree],
-    path: str | os.PathLike[str],
+    path: Any,
     overwrite: bool = False,
     progress: bool = False,
 ) -> None:
@@ -116,8 +118,9 @@ def write_archive(
     ----------
     observations : Store or iterable of DataTree
         Taken one by one: thousands need the memory of one. A store's table becomes the index.
-    path : path-like
-        Folder. It appears when it is complete.
+    path : path-like or URL
+        Folder, which appears when it is complete; or a URL that fsspec knows, written in
+        place.
     overwrite : bool
         Whether an existing archive may be replaced.
     progress : bool
@@ -146,21 +149,23 @@ def write_archive(
 
         total = len(observations) if isinstance(observations, Store) else None
         runs = tqdm(observations, total=total, desc="runs")
-    with atomic_folder(path, overwrite) as temporary:
-        root = zarr.open_group(temporary, mode="w", zarr_format=3)
+    with new_store(path, overwrite) as store:
+        place = path if is_remote(path) else store
+        root = zarr.open_group(store, mode="a", zarr_format=3)
         root.create_group("runs")
         rows: list[dict[str, Any]] = []
         groups: dict[str, None] = {}
+        known: set[Any] = set()
         for obs in runs:
             obs_id = obs.gamma.obs_id
-            folder = temporary / "runs" / str(obs_id)
-            if folder.exists():
+            if obs_id in known:
                 raise XGammaError(f"Two runs have the OBS_ID {obs_id}: an archive holds one each.")
-            write_tree(obs, folder)
+            known.add(obs_id)
+            write_tree(obs, store_at(joined(place, "runs", str(obs_id))))
             groups |= dict.fromkeys(map(str, obs.children))
             rows.append(_row(obs, obs_id))
         table = observations.table if isinstance(observations, Store) else _index(rows)
-        _write_index(table, temporary / "index")
+        _write_index(table, store_at(joined(place, "index")))
         root.attrs.update(
             {"xgamma_format": FORMAT, "model_version": MODEL_VERSION, "groups": list(groups)}
         )
@@ -177,5 +182,5 @@ def _index(rows: list[dict[str, Any]]) -> xr.Dataset:
     return xr.Dataset(data).set_coords("obs_id")
 
 
-def _write_index(table: xr.Dataset, folder: Path) -> None:
-    write_tree(xr.DataTree(table.reset_coords("obs_id")), folder)
+def _write_index(table: xr.Dataset, store: Any) -> None:
+    write_tree(xr.DataTree(table.reset_coords("obs_id")), store)

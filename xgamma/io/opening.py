@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,21 @@ import xarray as xr
 
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
+from xgamma.io.remote import is_remote, store_at
 from xgamma.io.storage import is_zarr, restore_tree
 from xgamma.model import MODEL_VERSION, validate
 
 __all__ = ["check_version", "open"]
 
 
-def open(path: str | os.PathLike[str], **kwargs: Any) -> Any:
+def open(path: Any, **kwargs: Any) -> Any:
     """Open a dataset or a collection from NetCDF, Zarr or FITS, lazily.
 
     Parameters
     ----------
-    path : path-like
-        NetCDF file, Zarr store, or FITS file (a dataset, or OGIP spectrum).
+    path : path-like, URL or zarr store
+        NetCDF file, Zarr store, or FITS file (a dataset, or OGIP spectrum); a Zarr store also
+        by a URL that fsspec knows (``"s3://…"``), or as an object.
     **kwargs
         Further arguments of `xarray.open_dataset` (``chunks={}`` for dask, say).
 
@@ -49,6 +50,8 @@ def open(path: str | os.PathLike[str], **kwargs: Any) -> Any:
     ...     xg.open(Path(folder) / "bare.nc").load().identical(ds)
     True
     """
+    if is_remote(path):
+        return _open_groups(path, "zarr", {"consolidated": False, **kwargs})
     place = Path(path)
     if not place.exists():
         raise MissingDataError(f"There is no file or folder '{place}': check the path.")
@@ -69,9 +72,11 @@ def open(path: str | os.PathLike[str], **kwargs: Any) -> Any:
     )
 
 
-def _open_groups(place: Path, engine: str, kwargs: dict[str, Any]) -> Any:
+def _open_groups(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
     try:
-        tree = xr.open_datatree(place, engine=engine, **kwargs)
+        tree = xr.open_datatree(store_at(place), engine=engine, **kwargs)
+    except FileNotFoundError:
+        raise MissingDataError(f"There is no store '{place}': check the path.") from None
     except (OSError, RuntimeError, KeyError, EOFError) as error:
         raise XGammaError(
             f"'{place}' cannot be read ({type(error).__name__}: {error}): it is truncated or damaged."
@@ -103,7 +108,7 @@ def _open_fits(place: Path, kwargs: dict[str, Any]) -> xr.Dataset:
     return ds.chunk(kwargs["chunks"]) if kwargs.get("chunks") is not None else ds
 
 
-def check_version(attrs: Any, place: Path) -> None:
+def check_version(attrs: Any, place: Any) -> None:
     """Raise if a file follows a later data model than this one."""
     version = attrs.get("model_version", MODEL_VERSION)
     if int(version) > MODEL_VERSION:

@@ -14,8 +14,10 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.io import remote
 from xgamma.io.atomic import atomic_path, refuse_existing
 from xgamma.io.cf import encoding_of, export, rechunked, restore, text_as
+from xgamma.io.remote import is_remote, store_at
 
 __all__ = ["restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
 
@@ -66,8 +68,9 @@ def to_zarr(
     ----------
     ds : Dataset
         The dataset; also dask-backed.
-    path : path-like
-        Folder. It appears when it is complete.
+    path : path-like, URL or zarr store
+        Folder, which appears when it is complete. A URL (``"s3://…"``, ``"memory://…"``, any
+        that fsspec knows) or a store of zarr is written in place.
     overwrite : bool
         Whether an existing store may be replaced.
     **kwargs
@@ -91,8 +94,24 @@ def to_zarr(
     encoding = encoding_of(out, True)
     out = rechunked(out, encoding)
     options = {"zarr_format": 3, "consolidated": False, "encoding": encoding}
-    with atomic_folder(path, overwrite) as temporary:
-        out.to_zarr(temporary, **{**options, **kwargs})
+    with new_store(path, overwrite) as store:
+        out.to_zarr(store, **{"mode": "a" if is_remote(store) else "w-", **options, **kwargs})
+
+
+@contextmanager
+def new_store(path: Any, overwrite: bool) -> Iterator[Any]:
+    """Give an empty store to write: a temporary folder, or the place itself if it is remote."""
+    if not is_remote(path):
+        with atomic_folder(path, overwrite) as temporary:
+            yield temporary
+        return
+    import zarr
+
+    if not overwrite:
+        remote.refuse_existing(path)
+    store = store_at(path)
+    zarr.open_group(store, mode="w", zarr_format=3)
+    yield store
 
 
 @contextmanager
@@ -224,19 +243,19 @@ def tree_to_zarr(
     ...     list(xg.open(Path(folder) / "a.zarr").load().children)
     ['b', 'a']
     """
-    with atomic_folder(path, overwrite) as temporary:
-        write_tree(tree, temporary, **kwargs)
+    with new_store(path, overwrite) as store:
+        write_tree(tree, store, **kwargs)
 
 
-def write_tree(tree: xr.DataTree, folder: Path, **kwargs: Any) -> None:
-    """Write a tree into a folder that does not exist yet."""
+def write_tree(tree: xr.DataTree, store: Any, **kwargs: Any) -> None:
+    """Write a tree into a folder that does not exist yet, or into an empty store."""
     out = _mapped(_named(tree), lambda ds: text_as(ds, "U", object))
     encoding = {n.path: encoding_of(n.to_dataset(inherit=False), True) for n in out.subtree}
     out = xr.DataTree.from_dict(
         {n.path: rechunked(n.to_dataset(inherit=False), encoding[n.path]) for n in out.subtree}
     )
     options = {"zarr_format": 3, "consolidated": False, "encoding": encoding}
-    out.to_zarr(folder, **{**options, **kwargs})
+    out.to_zarr(store, **{"mode": "a" if is_remote(store) else "w-", **options, **kwargs})
 
 
 def restore_tree(tree: xr.DataTree) -> xr.DataTree:

@@ -1,0 +1,75 @@
+"""Zarr on file systems of fsspec and on store objects: memory, and local by URL."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xgamma as xg
+from tests.io.samples import filled
+from tests.runs import template
+from xgamma.dl3.simulate import simulate_observation
+
+zarr = pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
+fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: pip install fsspec")
+
+
+@pytest.fixture(params=["memory", "file"])
+def url(request, tmp_path):
+    """The address of an empty place."""
+    if request.param == "file":
+        yield tmp_path.as_uri() + "/deep"
+        return
+    yield "memory://xgamma-test"
+    memory = fsspec.filesystem("memory")
+    if memory.exists("/xgamma-test"):
+        memory.rm("/xgamma-test", recursive=True)
+
+
+def test_datasets_and_collections(url):
+    ds = filled("map")
+    ds.gamma.to_zarr(f"{url}/a.zarr")
+    xr.testing.assert_identical(xg.open(f"{url}/a.zarr").load(), ds)
+    lazy = xg.open(f"{url}/a.zarr", chunks={})
+    assert lazy.counts.chunks is not None
+    with pytest.raises(xg.XGammaError, match="exists already"):
+        ds.gamma.to_zarr(f"{url}/a.zarr")
+    ds.gamma.slice_energy(2, None).gamma.to_zarr(f"{url}/a.zarr", overwrite=True)
+    assert xg.open(f"{url}/a.zarr").sizes["energy"] < ds.sizes["energy"]
+    tree = xr.DataTree.from_dict({"/b": ds, "/a": ds})
+    tree.gamma.to_zarr(f"{url}/t.zarr")
+    back = xg.open(f"{url}/t.zarr")
+    assert list(back.children) == ["b", "a"]
+    xr.testing.assert_identical(back["a"].to_dataset().load(), ds)
+
+
+def test_a_store_object():
+    ds = filled("map")
+    store = zarr.storage.MemoryStore()
+    ds.gamma.to_zarr(store)
+    xr.testing.assert_identical(xg.open(store).load(), ds)
+    with pytest.raises(xg.XGammaError, match="exists already"):
+        ds.gamma.to_zarr(store)
+
+
+def test_an_archive_of_runs(url):
+    runs = [
+        simulate_observation("83.63d 22.51d", obs_id=i, seed=i, livetime="60 s") for i in (3, 1)
+    ]
+    xg.write_archive(runs, f"{url}/runs.zarr")
+    store = xg.open_store(f"{url}/runs.zarr")
+    assert store.obs_ids == [3, 1]
+    xr.testing.assert_identical(store[1].load(), runs[1])
+    into = template()
+    one, two = (xg.reduce(r, into=into, offset_max="1 deg") for r in (runs, store))
+    np.testing.assert_array_equal(one.counts, two.counts)
+    with pytest.raises(xg.XGammaError, match="exists already"):
+        xg.write_archive(runs, f"{url}/runs.zarr")
+
+
+def test_what_is_not_there(url):
+    with pytest.raises(xg.MissingDataError, match="no store"):
+        xg.open(f"{url}/absent.zarr")
+    with pytest.raises(xg.XGammaError, match="holds no runs"):
+        xg.open_store(f"{url}/absent.zarr")
+    with pytest.raises(xg.MissingDataError, match="cannot be opened"):
+        xg.open("nowhere://a.zarr")
