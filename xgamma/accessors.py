@@ -15,11 +15,12 @@ from xgamma import gate, model, regions, sky, units
 from xgamma.datasets import cutout as cutout_module
 from xgamma.datasets import masks
 from xgamma.dl3 import observation
+from xgamma.hints import Hints
 
 __all__ = ["GammaDataArray", "GammaDataTree", "GammaDataset"]
 
 
-class _Shared:
+class _Shared(Hints):
     """What maps and datasets have in common: the sky and the axes."""
 
     _raw: Any
@@ -563,6 +564,8 @@ class GammaDataset(_Shared):
 class GammaDataArray(_Shared):
     """``da.gamma``: what a labelled array can do."""
 
+    _written = "da"
+
     @property
     def _obj(self) -> Any:
         """The array, if its pixels are a map."""
@@ -668,8 +671,10 @@ class GammaDataArray(_Shared):
 
 
 @xr.register_datatree_accessor("gamma")
-class GammaDataTree:
+class GammaDataTree(Hints):
     """``tree.gamma``: what an observation, or a collection of datasets, can do."""
+
+    _written = "tree"
 
     def __init__(self, obj: xr.DataTree):
         self._obj = obj

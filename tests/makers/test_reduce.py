@@ -154,6 +154,8 @@ def test_run_at_the_edge_of_the_map(three):
     [
         ({"errors": "ignore"}, "errors='ignore' is not known"),
         ({"background": {"method": "guess"}}, "'guess' is not known"),
+        ({"background": "guess"}, "'guess' is not known"),
+        ({"background": 3}, "background=3 is not understood"),
         ({"safe_mask": ["guess"]}, "'guess' is not known"),
         ({"select": ["count"]}, "select='count'"),
         ({"workers": 0}, "workers=0"),
@@ -162,6 +164,14 @@ def test_run_at_the_edge_of_the_map(three):
 def test_bad_options(three, options, message):
     with pytest.raises(xg.XGammaError, match=message):
         xg.reduce(three[:1], into=template(), **options)
+
+
+def test_background_by_name(three):
+    named, written = (
+        xg.reduce(three[:1], into=template(), background=b, name="sum")
+        for b in ("fov", {"method": "fov"})
+    )
+    xr.testing.assert_identical(named, written)
 
 
 def test_nothing_to_reduce():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -68,7 +68,7 @@ def reduce_one(
     cutout_width: Any = None,
     select: Iterable[str] = SELECTION,
     safe_mask: dict[str, Any] | None = None,
-    background: dict[str, Any] | Callable[..., xr.Dataset] | None = None,
+    background: dict[str, Any] | str | Callable[..., xr.Dataset] | None = None,
     fill_options: dict[str, Any] | None = None,
 ) -> xr.Dataset:
     """Reduce one observation: the body of the loop of `reduce`.
@@ -104,9 +104,20 @@ def reduce_one(
     if callable(background):
         ds = background(ds, obs)
     elif background is not None:
-        wanted = dict(background)
+        wanted = _background_options(background)
         ds = background_method(wanted.pop("method", "fov"))(ds, obs, **wanted)
     return ds
+
+
+def _background_options(background: Any) -> dict[str, Any]:
+    """Return the method and its options; a name is a method without options."""
+    if isinstance(background, str):
+        return {"method": background}
+    if isinstance(background, Mapping):
+        return dict(background)
+    raise XGammaError(
+        f"background={background!r} is not understood: give a method's name, a dict such as {{'method': 'fov', 'exclusion': ...}}, or a function."
+    )
 
 
 def _length(runs: Any) -> int | None:
@@ -136,7 +147,7 @@ def reduce(
     offset_max: Any = None,
     select: Iterable[str] = SELECTION,
     safe_mask: Any = None,
-    background: dict[str, Any] | Callable[..., xr.Dataset] | None = None,
+    background: dict[str, Any] | str | Callable[..., xr.Dataset] | None = None,
     stack: bool = True,
     errors: str = "raise",
     progress: bool | None = None,
@@ -166,8 +177,9 @@ def reduce(
         What to fill.
     safe_mask : dict, str or list of str, optional
         Options of `safe_mask`, or its methods.
-    background : dict or callable, optional
-        ``{"method": "fov", ...}`` with the options of that method, or ``f(ds, obs)``.
+    background : dict, str or callable, optional
+        ``{"method": "fov", ...}`` with the options of that method, its name alone, or
+        ``f(ds, obs)``.
     stack : bool
         True for one stacked dataset, False for a `DataTree` with a child for each run.
     errors : {"raise", "warn"}

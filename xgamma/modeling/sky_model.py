@@ -241,6 +241,10 @@ class Models(list[Model]):
     """
 
     def __init__(self, models: Model | Iterable[Model] = ()) -> None:
+        if not isinstance(models, (Model, Iterable)):
+            raise XGammaError(
+                f"{models!r} is not a model: give a spectrum its place with xg.SkyModel(spectrum, shape, name=)."
+            )
         super().__init__([models] if isinstance(models, Model) else models)
         seen: set[str] = set()
         for model in self:

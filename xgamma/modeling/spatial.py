@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from xgamma.errors import FrameError
+from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.parameter import Component, Spec, set_parameter
 from xgamma.numerics import shapes as kernels
 from xgamma.units import position, to_value
@@ -66,6 +66,10 @@ class Shape(Component):
     energy_dependent: ClassVar[bool] = False
 
     def __init__(self, frame: str = "icrs", position: Any = None, **values: Any) -> None:
+        if not isinstance(frame, str):
+            raise XGammaError(
+                f"{type(self).__name__}({frame!r}, ...): give numbers by name, as lon='83.63 deg', lat='22.01 deg'."
+            )
         if frame not in FRAMES:
             raise FrameError(f"The frame {frame!r} is not known: use one of {', '.join(FRAMES)}.")
         object.__setattr__(self, "frame", frame)
