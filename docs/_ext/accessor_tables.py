@@ -42,8 +42,9 @@ def rows(accessor: type, title: str) -> list[tuple[str, str, str]]:
 
 def functions() -> list[str]:
     """Return the names of all functions that accessors delegate to."""
-    text = inspect.getsource(accessors)
-    return sorted(set(re.findall(r"See `([\w.]+)`", text)))
+    classes = {base for cls in ACCESSORS.values() for base in cls.__mro__[:-1]}
+    texts = [inspect.getsource(cls) for cls in classes]
+    return sorted({name for text in texts for name in re.findall(r"See `([\w.]+)`", text)})
 
 
 def behind(name: str):

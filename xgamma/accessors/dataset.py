@@ -1,0 +1,37 @@
+"""``ds.gamma``: what a dataset can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from xgamma import gate, model, units
+from xgamma.accessors.makers import MakerMethods
+from xgamma.accessors.modeling import ModelMethods
+from xgamma.accessors.operations import OperationMethods
+
+__all__ = ["GammaDataset"]
+
+
+@xr.register_dataset_accessor("gamma")
+class GammaDataset(ModelMethods, OperationMethods, MakerMethods):
+    """``ds.gamma``: what a dataset can do."""
+
+    @property
+    def _obj(self) -> Any:
+        """The dataset, if plain xarray left it fit for operations."""
+        return gate.require_usable(self._raw)
+
+    @property
+    def kind(self) -> str:
+        """Kind of dataset. See `xgamma.model.kind`."""
+        return model.kind(self._raw)
+
+    def validate(self, errors: str = "raise") -> list[str]:
+        """Check against the data model. See `xgamma.model.validate`."""
+        return model.validate(self._raw, errors)
+
+    def quantity(self, name: str) -> Any:
+        """Return the values of a variable with their unit. See `xgamma.units.quantity`."""
+        return units.quantity(self._raw[name])

@@ -1,0 +1,203 @@
+"""``ds.gamma``: predict, compare, fit and draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from xgamma.accessors.shared import Shared
+
+__all__ = ["ModelMethods"]
+
+
+class ModelMethods(Shared):
+    """Models on a dataset, estimates and pictures."""
+
+    # --- modeling -----------------------------------------------------------------------
+    @property
+    def models(self) -> Any:
+        """Models on the dataset. See `xgamma.modeling.predict.models_of`."""
+        from xgamma.modeling.predict import models_of
+
+        return models_of(self._obj)
+
+    def with_models(self, models: Any) -> xr.Dataset:
+        """Put models on the dataset. See `xgamma.modeling.predict.with_models`."""
+        from xgamma.modeling.predict import with_models
+
+        return with_models(self._obj, models)
+
+    def npred(self, models: Any = None, scheme: str = "exact") -> xr.DataArray:
+        """Predict counts. See `xgamma.modeling.predict.npred`."""
+        from xgamma.modeling.predict import npred
+
+        return npred(self._obj, models, scheme=scheme)
+
+    def npred_signal(
+        self, models: Any = None, model_names: Any = None, stack: bool = True, scheme: str = "exact"
+    ) -> xr.DataArray:
+        """Predict counts of sources. See `xgamma.modeling.predict.npred_signal`."""
+        from xgamma.modeling.predict import npred_signal
+
+        return npred_signal(self._obj, models, model_names=model_names, stack=stack, scheme=scheme)
+
+    def npred_background(self, models: Any = None, scheme: str = "exact") -> xr.DataArray:
+        """Predict background counts. See `xgamma.modeling.predict.npred_background`."""
+        from xgamma.modeling.predict import npred_background
+
+        return npred_background(self._obj, models, scheme=scheme)
+
+    def stat_sum(self, models: Any = None, scheme: str = "exact") -> float:
+        """Sum of the fit statistic. See `xgamma.modeling.predict.stat_sum`."""
+        from xgamma.modeling.predict import stat_sum
+
+        return stat_sum(self._obj, models, scheme=scheme)
+
+    def stat_array(self, models: Any = None, scheme: str = "exact") -> xr.DataArray:
+        """Fit statistic of each bin. See `xgamma.modeling.predict.stat_array`."""
+        from xgamma.modeling.predict import stat_array
+
+        return stat_array(self._obj, models, scheme=scheme)
+
+    def fake(
+        self,
+        seed: Any,
+        models: Any = None,
+        background: xr.DataArray | None = None,
+        scheme: str = "exact",
+    ) -> xr.Dataset:
+        """Draw counts from the prediction. See `xgamma.modeling.simulate.fake`."""
+        from xgamma.modeling.simulate import fake
+
+        return fake(self._obj, seed, models, background=background, scheme=scheme)
+
+    def asimov(
+        self, models: Any = None, background: xr.DataArray | None = None, scheme: str = "exact"
+    ) -> xr.Dataset:
+        """Counts equal to the prediction. See `xgamma.modeling.simulate.asimov`."""
+        from xgamma.modeling.simulate import asimov
+
+        return asimov(self._obj, models, background=background, scheme=scheme)
+
+    def flux_points(
+        self,
+        source: str,
+        energy_edges: Any = None,
+        models: Any = None,
+        n_sigma: float = 1.0,
+        n_sigma_ul: float = 2.0,
+        norm_values: Any = None,
+        refit: bool = False,
+        scheme: str = "exact",
+        progress: bool = False,
+    ) -> xr.Dataset:
+        """Fit the norm of a source in bands of energy. See `xgamma.modeling.points.flux_points`."""
+        from xgamma.modeling.points import flux_points
+
+        return flux_points(
+            self._obj,
+            source,
+            energy_edges,
+            models=models,
+            n_sigma=n_sigma,
+            n_sigma_ul=n_sigma_ul,
+            norm_values=norm_values,
+            refit=refit,
+            scheme=scheme,
+            progress=progress,
+        )
+
+    def sensitivity(
+        self,
+        spectrum: Any = None,
+        n_sigma: float = 5.0,
+        min_counts: float = 10.0,
+        background_fraction: float = 0.05,
+    ) -> xr.Dataset:
+        """Smallest flux that would be seen. See `xgamma.modeling.sensitivity.sensitivity`."""
+        from xgamma.modeling.sensitivity import sensitivity
+
+        return sensitivity(
+            self._obj,
+            spectrum=spectrum,
+            n_sigma=n_sigma,
+            min_counts=min_counts,
+            background_fraction=background_fraction,
+        )
+
+    def excess_map(
+        self,
+        correlation_radius: Any = "0.1 deg",
+        models: Any = None,
+        n_sigma: float = 1.0,
+        n_sigma_ul: float = 2.0,
+        errors: bool = False,
+        sum_energy: bool = True,
+    ) -> xr.Dataset:
+        """Excess and significance in a disk around each pixel. See `xgamma.modeling.maps.excess_map`."""
+        from xgamma.modeling.maps import excess_map
+
+        return excess_map(
+            self._obj,
+            correlation_radius,
+            models=models,
+            n_sigma=n_sigma,
+            n_sigma_ul=n_sigma_ul,
+            errors=errors,
+            sum_energy=sum_energy,
+        )
+
+    def ts_map(
+        self,
+        model: Any,
+        models: Any = None,
+        kernel_width: Any = None,
+        mask: xr.DataArray | None = None,
+        scheme: str = "exact",
+    ) -> xr.Dataset:
+        """Fit a test source at every pixel. See `xgamma.modeling.maps.ts_map`."""
+        from xgamma.modeling.maps import ts_map
+
+        return ts_map(
+            self._obj, model, models=models, kernel_width=kernel_width, mask=mask, scheme=scheme
+        )
+
+    def plot_spectrum(self, models: Any = None, **kwargs: Any) -> Any:
+        """Plot flux points, model and residuals. See `xgamma.modeling.plot.plot_spectrum`."""
+        from xgamma.modeling.plot import plot_spectrum
+
+        return plot_spectrum(self._obj, models, **kwargs)
+
+    def sample_events(self, seed: Any, models: Any = None, obs_id: int = 1) -> xr.DataTree:
+        """Draw events from models and background. See `xgamma.modeling.events.sample_events`."""
+        from xgamma.modeling.events import sample_events
+
+        return sample_events(self._obj, seed, models, obs_id=obs_id)
+
+    def residuals(
+        self, models: Any = None, method: str = "diff", scheme: str = "exact"
+    ) -> xr.DataArray:
+        """Counts minus prediction. See `xgamma.modeling.predict.residuals`."""
+        from xgamma.modeling.predict import residuals
+
+        return residuals(self._obj, models, method, scheme=scheme)
+
+    # --- plot ---------------------------------------------------------------------------
+    def peek(self) -> Any:
+        """Draw what the dataset holds. See `xgamma.plot.datasets.peek`."""
+        from xgamma.plot.datasets import peek
+
+        return peek(self._obj)
+
+    def plot_counts(self, ax: Any = None) -> Any:
+        """Draw the counts spectrum. See `xgamma.plot.datasets.plot_counts`."""
+        from xgamma.plot.datasets import plot_counts
+
+        return plot_counts(self._obj, ax)
+
+    def plot_edisp(self, position: Any = None, ax: Any = None) -> Any:
+        """Draw the dispersion matrix. See `xgamma.plot.datasets.plot_edisp`."""
+        from xgamma.plot.datasets import plot_edisp
+
+        return plot_edisp(self._obj, position, ax)
