@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -219,6 +220,7 @@ def assemble(
     wcs: dict[str, Any] | None,
     name: str | None = None,
     attrs: dict[str, Any] | None = None,
+    indexes: Mapping[Any, Any] | None = None,
 ) -> xr.Dataset:
     """Put coordinates, variables and frame together into a dataset of this model.
 
@@ -232,18 +234,23 @@ def assemble(
         Name; a random one when absent.
     attrs : dict, optional
         Further attributes.
+    indexes : mapping, optional
+        Indexes that some of the coordinates have already.
 
     Returns
     -------
     ds : Dataset
         With the frame index attached.
     """
-    labels = xr.Coordinates(coords)
-    if wcs is not None:
-        frame = {"wcs": sky.FrameIndex(dict(wcs))}
-        variables = {**labels.variables, "wcs": xr.Variable((), 0, wcs)}
+    known = dict(indexes or {})
+    labels = xr.Coordinates({k: v for k, v in coords.items() if k not in known})
+    if known or wcs is not None:
+        variables = {k: v for k, v in coords.items() if k in known} | dict(labels.variables)
         # In one step: a coordinate added later would merge and align everything again.
-        labels = xr.Coordinates(variables, indexes={**labels.xindexes, **frame})
+        if wcs is not None:
+            variables["wcs"] = xr.Variable((), 0, wcs)
+            known["wcs"] = sky.FrameIndex(dict(wcs))
+        labels = xr.Coordinates(variables, indexes={**known, **labels.xindexes})
     ds = xr.Dataset(data, coords=labels)
     ds.attrs = {
         "name": name or uuid.uuid4().hex[:8],

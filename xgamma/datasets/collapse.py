@@ -43,36 +43,36 @@ def _sums(ds: xr.Dataset, inside: xr.Variable) -> dict[str, xr.Variable]:
 
     for name in SUMMED:
         if name in ds:
-            summed = total(ds[name].variable)
-            new[name] = xr.Variable(summed.dims, summed.data, ds[name].attrs)
+            summed = total(ds.variables[name])
+            new[name] = xr.Variable(summed.dims, summed.data, ds.variables[name].attrs)
     if all(name in ds for name in ONOFF):
         new["acceptance_off"] = _off_acceptance(ds, new, total)
     for name in ("mask_safe", "mask_fit"):
         if name in ds:
-            new[name] = (ds[name].variable & inside).any(("y", "x"))
-            new[name].attrs = ds[name].attrs
+            new[name] = (ds.variables[name] & inside).any(("y", "x"))
+            new[name].attrs = ds.variables[name].attrs
     return new
 
 
 def _off_acceptance(ds: xr.Dataset, new: dict[str, xr.Variable], total: Any) -> xr.Variable:
     """Return the off acceptance with which the background of the region is its pixels' sum."""
-    acceptance, off = (ds[n].variable.astype(float) for n in ("acceptance", "acceptance_off"))
+    acceptance, off = (ds.variables[n].astype(float) for n in ("acceptance", "acceptance_off"))
     alpha = (acceptance / off.where(off > 0, 1.0)).where(off > 0, 0.0)
-    background = total(alpha * ds["counts_off"].variable)
+    background = total(alpha * ds.variables["counts_off"])
     positive = background > 0
     scaled = new["acceptance"] * new["counts_off"] / background.where(positive, 1.0)
     return xr.Variable(
         background.dims,
         scaled.where(positive, new["acceptance_off"]).data,
-        ds["acceptance_off"].attrs,
+        ds.variables["acceptance_off"].attrs,
     )
 
 
 def _mean_exposure(ds: xr.Dataset, inside: xr.Variable) -> xr.Variable:
-    variable = ds["exposure"].variable.astype(float)
+    variable = ds.variables["exposure"].astype(float)
     count = float(inside.values.sum())
     mean = variable.where(inside, 0.0).sum(("y", "x")) / count
-    return xr.Variable(mean.dims, mean.data, ds["exposure"].attrs)
+    return xr.Variable(mean.dims, mean.data, ds.variables["exposure"].attrs)
 
 
 def _assemble(
@@ -149,14 +149,16 @@ def to_spectrum(
     if "exposure" in ds:
         new["exposure"] = _mean_exposure(ds, inside)
         if containment_correction:
-            if ds["exposure"].attrs.get("pointlike"):
+            if ds.variables["exposure"].attrs.get("pointlike"):
                 raise XGammaError(
                     "Point-like responses hold the containment of their cut already: pass containment_correction=False."
                 )
             share = psf_containment(ds, _radius(region), position=center).variable
             corrected = new["exposure"] * share
             new["exposure"] = xr.Variable(
-                corrected.dims, corrected.data, {**ds["exposure"].attrs, "containment_corrected": 1}
+                corrected.dims,
+                corrected.data,
+                {**ds.variables["exposure"].attrs, "containment_corrected": 1},
             )
     if "edisp" in ds:
         kernel = edisp_kernel(ds, center)

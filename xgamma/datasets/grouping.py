@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgamma.axes import axis_coords, coords_from_edges, edges, units_of
 from xgamma.errors import AxisError
+from xgamma.numerics.masked import under
 
 __all__ = ["group_axis", "group_edges", "group_variable", "mean_weighted"]
 
@@ -140,25 +141,22 @@ def _accumulate(
     dtype: Any,
 ) -> np.ndarray:
     """Reduce groups along an axis by adding whole slices: ``reduceat`` is slow on short groups."""
+    if mask is not None:
+        block = under(block, mask)
     sizes = np.diff(numbers)
     front: tuple[slice, ...] = (slice(None),) * axis
-    shape = list(block.shape)
-    shape[axis] = sizes.size
-    out = np.zeros(shape, dtype)
-
-    def include(into: np.ndarray, bins: slice) -> None:
-        # Chosen, not multiplied: NaN times False is NaN.
-        at = (*front, bins)
-        ufunc(into, block[at], out=into, where=True if mask is None else mask[at])
-
-    if (sizes == sizes[0]).all():
+    if axis and (sizes == sizes[0]).all():
         step = int(sizes[0])
-        for k in range(step):
-            include(out, slice(k, None, step))
+        out = block[(*front, slice(0, None, step))].astype(dtype)
+        for k in range(1, step):
+            ufunc(out, block[(*front, slice(k, None, step))], out=out)
         return out
+    out = np.empty((*block.shape[:axis], sizes.size, *block.shape[axis + 1 :]), dtype)
     for group, (low, high) in enumerate(itertools.pairwise(numbers)):
-        for k in range(int(low), int(high)):
-            include(out[(*front, slice(group, group + 1))], slice(k, k + 1))
+        into = out[(*front, slice(group, group + 1))]
+        into[...] = block[(*front, slice(int(low), int(low) + 1))]
+        for k in range(int(low) + 1, int(high)):
+            ufunc(into, block[(*front, slice(k, k + 1))], out=into)
     return out
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.axes import axis_coords, edges, units_of
+from xgamma.numerics.masked import under
 from xgamma.sky import label_step
 from xgamma.units import to_value
 
@@ -69,7 +70,7 @@ def safe(ds: xr.Dataset, name: str = "mask_safe") -> xr.Variable | None:
     """Return a mask over the dims of the counts, or none where everything is safe."""
     if name not in ds:
         return None
-    variable = ds[name].variable
+    variable = ds.variables[name]
     missing = {d: ds.sizes[d] for d in RECO if d in ds.dims and d not in variable.dims}
     if missing:
         variable = variable.set_dims({**missing, **dict(variable.sizes)})
@@ -124,14 +125,13 @@ def mask_image(ds: xr.Dataset) -> xr.DataArray | None:
 
 def under_mask(ds: xr.Dataset, name: str, used: xr.Variable | None) -> xr.Variable:
     """Return a variable with zero where a mask is False; chosen, so that NaN do not stay."""
-    variable = ds[name].variable
+    variable = ds.variables[name]
     if used is None:
         return variable
     both = (variable.data, used.data)
     if variable.dims == used.dims and all(isinstance(v, np.ndarray) for v in both):
         # The same, without the detour over missing values.
-        zero = variable.dtype.type(0)
-        return xr.Variable(variable.dims, np.where(both[1], both[0], zero), variable.attrs)
+        return xr.Variable(variable.dims, under(*both), variable.attrs)
     kept = variable.where(used, np.zeros((), variable.dtype)[()])
     return xr.Variable(variable.dims, kept.transpose(*variable.dims).data, variable.attrs)
 

@@ -15,6 +15,7 @@ from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_between
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
+from xgamma.numerics.masked import under
 from xgamma.units import conversion
 
 __all__ = ["COARSE", "FINE", "Mosaic", "place"]
@@ -31,7 +32,7 @@ def _spatial(obj: Any, dims: tuple[str, str]) -> tuple[str, ...]:
 
 def _values(ds: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:
     """Return values with the spatial dims first, where the makers leave them contiguous."""
-    return np.asarray(ds[name].variable.transpose(*dims).data)
+    return np.asarray(ds.variables[name].transpose(*dims).data)
 
 
 def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[slice, ...]:
@@ -185,12 +186,15 @@ class Mosaic:
         dims = (*_spatial(ds, FINE), "energy")
         values = _values(ds, name, dims)
         whole = values.dtype.kind in "iu"
-        total = self._sum(name, dims, np.int64 if whole else np.float64, ds[name].attrs, values)
+        total = self._sum(
+            name, dims, np.int64 if whole else np.float64, ds.variables[name].attrs, values
+        )
         if not whole and total.dtype.kind == "i":
             total = self.sums[name] = total.astype(np.float64)
-        # Chosen, not multiplied: NaN times False is NaN.
-        good = mask if whole else mask & np.isfinite(values)
-        np.add(total[where], values, out=total[where], where=good)
+        kept = under(values, mask)
+        if not whole and not np.isfinite(kept.sum()):
+            kept = np.where(np.isfinite(kept), kept, 0)
+        total[where] += kept
 
     def _add_onoff(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
         if "counts_off" in ds:
@@ -203,14 +207,14 @@ class Mosaic:
     def _add_exposure(self, ds: xr.Dataset, image: np.ndarray, where: tuple[slice, ...]) -> None:
         dims = (*_spatial(ds, FINE), "energy_true")
         values = _values(ds, "exposure", dims)
-        factor = conversion(str(ds["exposure"].attrs.get("units", "")), "m2 s")
-        attrs = {k: v for k, v in ds["exposure"].attrs.items() if k != "livetime"}
+        factor = conversion(str(ds.variables["exposure"].attrs.get("units", "")), "m2 s")
+        attrs = {k: v for k, v in ds.variables["exposure"].attrs.items() if k != "livetime"}
         total = self._sum("exposure", dims, np.float64, attrs | {"units": "m2 s"}, values)
         if not np.isfinite(values).all():
             values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
         if factor != 1.0:
             values = values * factor
-        np.add(total[where], values, out=total[where], where=image[..., np.newaxis])
+        total[where] += values if image.all() else values * image[..., np.newaxis]
 
     def _irf_mask(self, ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
         """Return the mask on the coarse grid; see `xgamma.datasets.masks.coarse_mask`."""
@@ -232,7 +236,7 @@ class Mosaic:
     ) -> None:
         """Add a response times its exposure; `columns` masks its second axis (threshold)."""
         spatial = _spatial(ds, COARSE)
-        second = next(d for d in ds[name].dims if d not in (*spatial, "energy_true"))
+        second = next(d for d in ds.variables[name].dims if d not in (*spatial, "energy_true"))
         dims = (*spatial, "energy_true", str(second))
         weight_name = f"{name}_exposure"
         if weight_name in ds:
@@ -250,7 +254,7 @@ class Mosaic:
         product = values * weight[..., np.newaxis]
         if columns is not None:
             product *= columns
-        self._sum(name, dims, np.float64, ds[name].attrs, product)[where] += product
+        self._sum(name, dims, np.float64, ds.variables[name].attrs, product)[where] += product
         self._sum(weight_name, dims[:-1], np.float64, {}, weight)[where] += weight
 
     def _add_responses(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
@@ -261,7 +265,7 @@ class Mosaic:
         if "edisp" not in ds:
             return
         columns = mask[..., np.newaxis, :]
-        if "migra" in ds["edisp"].dims:
+        if "migra" in ds.variables["edisp"].dims:
             columns = self._migration_mask(ds, mask)
         self._add_response(ds, "edisp", image, columns, where)
 
@@ -279,10 +283,12 @@ class Mosaic:
         if row:
             self.rows.append(row)
         if "gti_start" in ds:
-            shift = seconds_between(ds["gti_start"].attrs.get("reference_time"), reference)
+            shift = seconds_between(
+                ds.variables["gti_start"].attrs.get("reference_time"), reference
+            )
             self.gtis.append((ds["gti_start"].values + shift, ds["gti_stop"].values + shift))
         if any_safe and "exposure" in ds:
-            self.livetime += float(ds["exposure"].attrs.get("livetime", 0.0))
+            self.livetime += float(ds.variables["exposure"].attrs.get("livetime", 0.0))
 
     def _reference(self) -> str:
         if "gti_start" in self.template:

@@ -184,14 +184,14 @@ def _regrid(
         out = density * after
         return xr.Variable(out.dims, out.data, variable.attrs).transpose(*variable.dims)
 
-    new = {key: shared(ds[key].variable) for key in SUMMED if key in ds}
+    new = {key: shared(ds.variables[key]) for key in SUMMED if key in ds}
     if "acceptance_off" in ds:
-        new["acceptance_off"] = shared(ds["acceptance_off"].variable)
+        new["acceptance_off"] = shared(ds.variables["acceptance_off"])
     alpha_off = background_of_off(ds)
     if alpha_off is not None:
         set_off_acceptance(new, shared(alpha_off))
     if "exposure" in ds:
-        variable = ds["exposure"].variable
+        variable = ds.variables["exposure"]
         dtype = variable.dtype if variable.dtype.kind == "f" else np.dtype(float)
         new["exposure"] = over_pixels(variable, grid.mean, grid, dtype)
     new |= _masks(ds, grid)
@@ -213,7 +213,7 @@ def _masks(ds: xr.Dataset, grid: Interpolation | Reprojection) -> dict[str, xr.V
         mask = safe(ds, key)
         if mask is not None:
             moved = over_pixels(mask, grid.flag, grid, bool)
-            new[key] = xr.Variable(moved.dims, moved.data, ds[key].attrs)
+            new[key] = xr.Variable(moved.dims, moved.data, ds.variables[key].attrs)
     if "mask_safe" not in new:
         covered = grid.flag(np.ones([ds.sizes[d] for d in PIXELS], dtype=bool))
         if not covered.all():
@@ -226,7 +226,7 @@ def _masks(ds: xr.Dataset, grid: Interpolation | Reprojection) -> dict[str, xr.V
 
 def _responses(ds: xr.Dataset, coarse: xr.Dataset) -> dict[str, xr.Variable]:
     """Interpolate responses onto another coarse grid, weighted with their exposures."""
-    keys = [str(v) for v in ds.data_vars if set(COARSE) <= set(ds[v].dims)]
+    keys = [str(v) for v in ds.data_vars if set(COARSE) <= set(ds.variables[v].dims)]
     grid = Interpolation(ds, coarse, irf=True)
 
     def mean(variable: xr.Variable) -> xr.Variable:
@@ -234,7 +234,7 @@ def _responses(ds: xr.Dataset, coarse: xr.Dataset) -> dict[str, xr.Variable]:
 
     new = {}
     for key in keys:
-        variable, weight = ds[key].variable, ds.variables.get(f"{key}_exposure")
+        variable, weight = ds.variables[key], ds.variables.get(f"{key}_exposure")
         if weight is None:
             moved = mean(variable)
         else:

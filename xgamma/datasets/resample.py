@@ -33,7 +33,7 @@ def _summed(
     ds: xr.Dataset, name: str, mask: xr.Variable | None, dim: str, numbers: np.ndarray
 ) -> xr.Variable:
     """Return sums of a variable under the safe mask; counts never in single precision."""
-    variable = ds[name].variable
+    variable = ds.variables[name]
     single = name in COUNTS and variable.dtype.kind == "f"
     return group_variable(variable, dim, numbers, "sum", mask, float if single else None)
 
@@ -50,16 +50,16 @@ def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
         set_off_acceptance(new, group_variable(alpha_off, "energy", numbers, "sum"))
     for name in MASKS:
         if name in ds:
-            new[name] = group_variable(ds[name].variable, "energy", numbers, "any")
-    if "edisp" in ds and "energy" in ds["edisp"].dims:
-        variable, used = ds["edisp"].variable, coarse_mask(ds)
+            new[name] = group_variable(ds.variables[name], "energy", numbers, "any")
+    if "edisp" in ds and "energy" in ds.variables["edisp"].dims:
+        variable, used = ds.variables["edisp"], coarse_mask(ds)
         new["edisp"] = group_variable(variable, "energy", numbers, "sum", used)
     for name in ROW_SUMS:
-        if name in ds and "energy" in ds[name].dims:
-            new[name] = group_variable(ds[name].variable, "energy", numbers, "sum")
+        if name in ds and "energy" in ds.variables[name].dims:
+            new[name] = group_variable(ds.variables[name], "energy", numbers, "sum")
     for record in map(str, ds.data_vars):
-        if record.startswith(RECORDS) and "energy" in ds[record].dims:
-            new[record] = _agreed(ds[record].variable, numbers)
+        if record.startswith(RECORDS) and "energy" in ds.variables[record].dims:
+            new[record] = _agreed(ds.variables[record], numbers)
     return new
 
 
@@ -174,9 +174,9 @@ def _pixels(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
         set_off_acceptance(new, blocks(alpha_off, "sum"))
     for key in MASKS:
         if key in ds:
-            new[key] = blocks(ds[key].variable, "any")
+            new[key] = blocks(ds.variables[key], "any")
     if "exposure" in ds:
-        new["exposure"] = blocks(ds["exposure"].variable, "mean")
+        new["exposure"] = blocks(ds.variables["exposure"], "mean")
     coords = {}
     for dim in PIXELS:
         labels = ds.coords[dim].values.reshape(-1, factor).mean(axis=1)
@@ -191,11 +191,13 @@ def _true_energy(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
     new: dict[str, xr.Variable] = {}
     for key in ("exposure", "psf_exposure", "edisp_exposure"):
         if key in ds:
-            new[key] = group_variable(ds[key].variable, "energy_true", numbers, "mean")
+            new[key] = group_variable(ds.variables[key], "energy_true", numbers, "mean")
     for key in ("psf", "edisp"):
         if key in ds:
             weight = f"{key}_exposure" if f"{key}_exposure" in ds else "exposure"
-            new[key] = mean_weighted(ds[key].variable, ds[weight].variable, "energy_true", numbers)
+            new[key] = mean_weighted(
+                ds.variables[key], ds.variables[weight], "energy_true", numbers
+            )
     return rebuilt(ds, {"energy_true"}, new, group_axis(ds, "energy_true", numbers), name)
 
 
@@ -205,7 +207,7 @@ def _rad(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
     ring = xr.Variable("rad", np.diff(edges(ds, "rad") ** 2))
     new = {}
     if "psf" in ds:
-        new["psf"] = mean_weighted(ds["psf"].variable, ring, "rad", numbers)
+        new["psf"] = mean_weighted(ds.variables["psf"], ring, "rad", numbers)
     return rebuilt(ds, {"rad"}, new, group_axis(ds, "rad", numbers), name)
 
 

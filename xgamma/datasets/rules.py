@@ -42,9 +42,9 @@ def background_of_off(ds: xr.Dataset, mask: xr.Variable | None = None) -> xr.Var
     """Return the background that off counts give in each bin, under a mask; None without them."""
     if not all(name in ds for name in ONOFF):
         return None
-    acceptance, off = (ds[n].variable.astype(float) for n in ("acceptance", "acceptance_off"))
+    acceptance, off = (ds.variables[n].astype(float) for n in ("acceptance", "acceptance_off"))
     alpha = (acceptance / off.where(off > 0, 1.0)).where(off > 0, 0.0)
-    background = alpha * ds["counts_off"].variable
+    background = alpha * ds.variables["counts_off"]
     return background if mask is None else background.where(mask, 0.0)
 
 
@@ -105,4 +105,7 @@ def rebuilt(
     if wcs is None and "wcs" in ds.variables:
         wcs = dict(ds.variables["wcs"].attrs)
     attrs = {str(k): v for k, v in ds.attrs.items()}
-    return assemble(labels, data, wcs, attrs=attrs if name is None else attrs | {"name": name})
+    # Indexes of what stays are taken over: making them again is half of the work.
+    same = {k: ds.xindexes[k] for k in labels if k in ds.xindexes and k not in coords}
+    attrs |= {} if name is None else {"name": name}
+    return assemble(labels, data, wcs, attrs=attrs, indexes=same)

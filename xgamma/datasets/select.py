@@ -10,11 +10,10 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import edges, units_of
 from xgamma.datasets.masks import energy_mask
+from xgamma.datasets.rules import PIXELS, rebuilt
 from xgamma.errors import AxisError
 
 __all__ = ["pad", "slice_energy"]
-
-PIXELS = ("y", "x")
 
 
 def slice_energy(
@@ -95,17 +94,29 @@ def pad(ds: xr.Dataset, width: int, name: str | None = None) -> xr.Dataset:
         ones = np.ones(tuple(shape.values()), dtype=bool)
         # What is added is not safe, so the mask that says so must be there.
         ds = ds.assign(mask_safe=(tuple(shape), ones, {"long_name": "safe data range"}))
-    new = {}
-    for key, array in ds.data_vars.items():
-        around = {d: (width, width) for d in PIXELS if d in array.dims}
-        if around:
-            fill: Any = False if array.dtype == bool else 0
-            new[key] = array.variable.pad(around, mode="constant", constant_values=fill)
+    sizes = dict.fromkeys(PIXELS, (width, width))
+    new = {
+        str(key): _padded(variable, {d: sizes[d] for d in PIXELS if d in variable.dims})
+        for key, variable in ds.variables.items()
+        if key in ds.data_vars and set(PIXELS) & set(variable.dims)
+    }
     coords = {}
     for dim in PIXELS:
-        labels, step = ds.coords[dim].values, sky.label_step(ds, dim)
+        labels, step = ds.variables[dim].values, sky.label_step(ds, dim)
         grid = labels[0] + step * np.arange(-width, labels.size + width)
-        coords[dim] = (dim, grid, ds.coords[dim].attrs)
-    out = ds.drop_vars([*new, *PIXELS]).assign_coords(coords).assign(new)
-    out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
-    return out
+        coords[dim] = xr.Variable(dim, grid, ds.variables[dim].attrs)
+    return rebuilt(ds, set(PIXELS), new, coords, name)
+
+
+def _padded(variable: xr.Variable, around: dict[str, tuple[int, int]]) -> xr.Variable:
+    """Return a variable with zeros around it; dask arrays stay lazy."""
+    if not isinstance(variable.data, np.ndarray):
+        fill: Any = False if variable.dtype == bool else 0
+        return variable.pad(around, mode="constant", constant_values=fill)
+    pairs = [around.get(str(d), (0, 0)) for d in variable.dims]
+    shape = [n + sum(pair) for n, pair in zip(variable.shape, pairs, strict=True)]
+    out = np.zeros(shape, variable.dtype)
+    out[tuple(slice(low, n - high) for n, (low, high) in zip(shape, pairs, strict=True))] = (
+        variable.data
+    )
+    return xr.Variable(variable.dims, out, variable.attrs)

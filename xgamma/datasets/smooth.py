@@ -12,7 +12,7 @@ from xgamma import sky
 from xgamma.axes import require_same_axis
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import AxisError, XGammaError
-from xgamma.numerics.convolve import disk_kernel, kernel_sum
+from xgamma.numerics.convolve import convolve_same, convolve_separable, disk_kernel, kernel_sum
 from xgamma.units import to_value
 
 __all__ = ["boundary_mask", "convolve", "dilate", "erode", "profile", "radial_profile", "smooth"]
@@ -89,17 +89,10 @@ def smooth(array: xr.DataArray, width: Any = "0.1 deg", kernel: str = "gauss") -
     >>> float(smooth(point, "0.2 deg").sum().round(6)) == float(point.sum())
     True
     """
-    from scipy import ndimage
-
     size = _pixels(array, width, "width")
     if kernel == "gauss":
-        return _over_pixels(
-            array,
-            lambda v: ndimage.gaussian_filter(
-                v.astype(float), (*[0.0] * (v.ndim - 2), *size), mode="constant"
-            ),
-            float,
-        )
+        along_y, along_x = (_gaussian(s) for s in size)
+        return _over_pixels(array, lambda v: convolve_separable(v, along_y, along_x), float)
     if kernel == "disk":
         weights = disk_kernel((size[1], size[0]))
     elif kernel == "box":
@@ -107,6 +100,13 @@ def smooth(array: xr.DataArray, width: Any = "0.1 deg", kernel: str = "gauss") -
     else:
         raise XGammaError(f"kernel={kernel!r} is not known: use 'gauss', 'disk' or 'box'.")
     return convolve(array, weights / weights.sum())
+
+
+def _gaussian(sigma: float) -> np.ndarray:
+    """Return a Gaussian on pixels, four standard deviations to each side."""
+    half = int(4.0 * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    return weights / weights.sum()
 
 
 def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
@@ -142,16 +142,9 @@ def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
     >>> float(convolve(point, np.ones((3, 3))).sum().round(9))
     9.0
     """
-    from scipy.signal import fftconvolve
-
     _require_pixels(array)
     weights = _weights(array, kernel)
-
-    def apply(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        shaped = weights.reshape((1,) * (values.ndim - weights.ndim) + weights.shape)
-        return fftconvolve(values.astype(float), shaped, mode="same", axes=(-2, -1))
-
-    return _over_pixels(array, apply, float, weights)
+    return _over_pixels(array, convolve_same, float, weights)
 
 
 def _weights(array: xr.DataArray, kernel: Any) -> xr.DataArray:
@@ -258,8 +251,15 @@ def boundary_mask(obj: Any, width: Any) -> xr.DataArray:
     >>> int(boundary_mask(xg.create_map((0, 0), "1 deg", "0.1 deg"), "0.2 deg").sum())
     36
     """
-    whole = sky.label_map(obj, np.ones([obj.sizes[d] for d in PIXELS], dtype=bool), False, "", "")
-    return erode(whole, width, kernel="box")
+    sizes = [obj.sizes[d] for d in PIXELS]
+    margin = [round(n) for n in _pixels(obj, width, "width")]
+    rows, columns = (
+        (np.arange(n) >= m) & (np.arange(n) < n - m) for n, m in zip(sizes, margin, strict=True)
+    )
+    inside = rows[:, np.newaxis] & columns
+    mask = sky.label_map(obj, inside, False, "", "")
+    mask.attrs = {}
+    return mask
 
 
 def _binned(array: xr.DataArray, position: np.ndarray, edges: np.ndarray, how: str) -> np.ndarray:
@@ -268,12 +268,14 @@ def _binned(array: xr.DataArray, position: np.ndarray, edges: np.ndarray, how: s
     flat = values.reshape(*values.shape[:-2], -1)
     number = np.searchsorted(edges, position.ravel(), side="right") - 1
     good = (number >= 0) & (number < edges.size - 1)
-    sums = np.stack(
-        [flat[..., good & (number == i)].sum(axis=-1) for i in range(edges.size - 1)], -1
-    )
+    number, flat = number[good], flat[..., good]
+    bins = edges.size - 1
+    rest = flat.shape[:-1]
+    rows = flat.reshape(int(np.prod(rest)), number.size)
+    sums = np.array([np.bincount(number, row, bins) for row in rows]).reshape(*rest, bins)
     if how == "sum":
         return sums
-    pixels = np.bincount(number[good], minlength=edges.size - 1)
+    pixels = np.bincount(number, minlength=bins)
     with np.errstate(divide="ignore", invalid="ignore"):
         return sums / pixels
 
@@ -367,10 +369,12 @@ def profile(array: xr.DataArray, edges: Any, along: str = "lon", how: str = "sum
     """
     if along not in {"lon", "lat"}:
         raise XGammaError(f"along={along!r} is not known: use 'lon' or 'lat'.")
-    lon, lat = sky.lonlat(array)
-    position = lat.values
-    if along == "lon":
+    vectors = sky.pixel_vectors(array)
+    if along == "lat":
+        position = sky.sphere.vector_to_lonlat(vectors)[1]
+    else:
         limits = np.atleast_1d(to_value(edges, "deg", "edges"))
         middle = 0.5 * (limits[0] + limits[-1])
-        position = (lon.values - middle + 180.0) % 360.0 - 180.0 + middle
+        lon = np.degrees(np.arctan2(vectors[1], vectors[0]))
+        position = (lon - middle + 180.0) % 360.0 - 180.0 + middle
     return _profile(array, position, edges, how, along)

@@ -80,7 +80,7 @@ def _split(ds: xr.Dataset, factors: dict[str, int], name: str | None) -> xr.Data
             raise AxisError(f"The dataset has no dimension {dim!r} to upsample.")
     new = {}
     for key in map(str, ds.data_vars):
-        variable = ds[key].variable
+        variable = ds.variables[key]
         mine = {d: n for d, n in factors.items() if d in variable.dims}
         if not mine or not (key in VARIABLES or key.startswith(RECORDS)):
             continue

@@ -13,8 +13,8 @@ from xgamma.axes import axis_coords, centers, centers_in, edges, edges_in
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import FrameError
 from xgamma.numerics.convolution import bilinear
-from xgamma.numerics.radial import containment_radius
-from xgamma.numerics.responses import SR_PER_DEG2, cumulative_at, kernel_from_cumulative
+from xgamma.numerics.radial import containment, containment_radius
+from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
 from xgamma.schema import require, variable_attrs
 from xgamma.units import to_value
 
@@ -201,8 +201,9 @@ def psf_containment_radius(
     Returns
     -------
     radius : DataArray
-        Degrees, dims ``(energy_true,)`` or none. Between the edges of the rings the profile
-        is taken as flat, so the radius does not jump from ring to ring.
+        Degrees, dims ``(energy_true,)`` or none. Inside a ring the PSF is taken to fall like a
+        Gaussian, so the radius does not jump from ring to ring, and that of a Gaussian is
+        exact however wide the rings are.
 
     Examples
     --------
@@ -251,13 +252,7 @@ def psf_containment(
         return postponed(like, _on_profile, psf_containment, psf, radius, energy_true)
     values, energy = _at_energy(psf, energy_true)
     rad = edges_in(psf, "rad", "deg")
-    rings = values * np.diff(rad**2) * np.pi * SR_PER_DEG2
-    inside = np.concatenate([np.zeros((rings.shape[0], 1)), rings.cumsum(axis=1)], axis=1)
-    # Flat within a ring: the part of a ring grows with the area.
-    square = min(to_value(radius, "deg", "radius"), rad[-1]) ** 2
-    part = np.array([np.interp(square, rad**2, row) for row in inside])
-    total = inside[:, -1]
-    values = np.divide(part, total, out=np.zeros_like(part), where=total > 0)
+    values = containment(values, rad, to_value(radius, "deg", "radius"))
     return _over_energy(psf, values, energy, units="", long_name="containment")
 
 

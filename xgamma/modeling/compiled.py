@@ -87,13 +87,13 @@ class Compiled:
         values = self.required("exposure", self.true_name)
         unit = self.ds["exposure"].attrs.get("units", "m2 s")
         factor = conversion(unit, "m2 s") * M2_TO_CM2
-        return np.nan_to_num(values.astype(float)) * factor
+        return finite(values) * factor
 
     @cached_property
     def background(self) -> np.ndarray | None:
         """Background counts (energy, y, x)."""
         values = self.array("background")
-        return None if values is None else np.nan_to_num(values.astype(float))
+        return None if values is None else finite(values)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -322,3 +322,9 @@ class Compiled:
             f"{np.count_nonzero(~np.isfinite(npred))} bins (energy bins {bad.min()} to {bad.max()}): "
             "look at the model's parameters and the exposure there."
         )
+
+
+def finite(values: np.ndarray) -> np.ndarray:
+    """Return a copy in double precision with zero for NaN, as `numpy.nan_to_num`, but faster."""
+    out = values.astype(float)
+    return out if np.isfinite(out.sum()) else np.nan_to_num(out)

@@ -266,7 +266,7 @@ class BackgroundTerm:
     @property
     def npred(self) -> np.ndarray:
         """Background counts (energy, y, x)."""
-        return self.base * self.factor[:, None, None]
+        return self.base if self.model is None else self.base * self.factor[:, None, None]
 
 
 class TemplateTerm:

@@ -93,6 +93,12 @@ class CashLikelihood(Likelihood):
             raise XGammaError(
                 f"The dataset {data.name!r} has neither a background nor models: nothing to predict."
             )
+        self._boxes: tuple[Any, ...] | None = None
+        self._prepared = False
+
+    def _prepare(self) -> None:
+        """Find the bins with counts: a statistic needs them, a prediction does not."""
+        data = self.data
         counts = np.where(data.mask, data.counts, 0.0)
         self._full_mask = bool(data.mask.all())
         self._counts = counts
@@ -101,8 +107,8 @@ class CashLikelihood(Likelihood):
         self._n = counts[where]
         self._index[where] = np.arange(self._n.size, dtype=np.int32)
         self._energy_of = where[0]
-        self._boxes: tuple[Any, ...] | None = None
         self._prepare_background()
+        self._prepared = True
 
     def _prepare_background(self) -> None:
         """Take out of the background what never changes: its sums and its logarithms."""
@@ -154,6 +160,8 @@ class CashLikelihood(Likelihood):
     def stat_sum(self) -> float:
         """See `Likelihood.stat_sum`."""
         self.update()
+        if not self._prepared:
+            self._prepare()
         if self.background is not None and self.background.reshaped:
             self._prepare_background()
             self.background.reshaped = False

@@ -465,9 +465,28 @@ def residuals(
     if method not in RESIDUALS:
         raise XGammaError(f"method={method!r} is not known: use one of {', '.join(RESIDUALS)}.")
     predicted = npred(ds, models, scheme)
-    difference = ds["counts"] - predicted
-    if method == "diff/model":
-        difference = difference / predicted.where(predicted > 0)
-    elif method == "diff/sqrt(model)":
-        difference = difference / np.sqrt(predicted.where(predicted > 0))
-    return difference.rename("residuals").assign_attrs(units="", long_name=f"residuals, {method}")
+    counts = ds.variables["counts"].transpose(*predicted.dims)
+    difference = xr.apply_ufunc(
+        _residuals,
+        counts,
+        predicted.variable,
+        kwargs={"method": method},
+        dask="parallelized",
+        output_dtypes=[float],
+    )
+    found = predicted.copy(data=difference.data).rename("residuals")
+    found = found.transpose(*ds.variables["counts"].dims)
+    return found.assign_attrs(units="", long_name=f"residuals, {method}")
+
+
+def _residuals(counts: np.ndarray, predicted: np.ndarray, method: str) -> np.ndarray:
+    """Return what `residuals` says, of plain arrays."""
+    difference = counts - predicted
+    if method == "diff":
+        return difference
+    positive = predicted > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference /= predicted if method == "diff/model" else np.sqrt(predicted)
+    if not positive.all():
+        difference[~positive] = np.nan
+    return difference

@@ -1,10 +1,12 @@
-"""Sums over a neighbourhood of each pixel: discs and rings, by FFT."""
+"""Convolution, and sums over a neighbourhood of each pixel: discs and rings, by FFT."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-__all__ = ["disk_kernel", "kernel_sum", "ring_kernel"]
+__all__ = ["convolve_same", "convolve_separable", "disk_kernel", "kernel_sum", "ring_kernel"]
 
 # Radii that name a whole number of pixels in degrees miss it by rounding.
 TOLERANCE = 1e-9
@@ -107,6 +109,101 @@ def kernel_sum(images: np.ndarray, kernels: list[np.ndarray]) -> list[np.ndarray
         total[found[1] < 0.5] = 0.0
         sums.append(total)
     return sums
+
+
+def convolve_same(images: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    """Convolve images with kernels by FFT, image by image; nothing beyond the edges.
+
+    Parameters
+    ----------
+    images : ndarray
+        Shape (..., ny, nx).
+    kernels : ndarray
+        Shape (odd, odd), or (..., odd, odd) with dimensions that fit those of the images.
+
+    Returns
+    -------
+    convolved : ndarray
+        Same shape, float64; not negative where neither images nor kernel are.
+    """
+    height, width = _fft_shape(images, kernels.shape[-2:])
+    shape = np.broadcast_shapes(images.shape[:-2], kernels.shape[:-2])
+    one = kernels.size == kernels.shape[-2] * kernels.shape[-1]
+    each = np.broadcast_to(kernels, (*shape, *kernels.shape[-2:]))
+    common = _spectrum(kernels.reshape(kernels.shape[-2:]), height, width) if one else None
+
+    def transfer(index: tuple[int, ...]) -> np.ndarray:
+        return _spectrum(each[index], height, width) if common is None else common
+
+    return _filtered(images, kernels.shape[-2:], transfer, bool((kernels >= 0).all()))
+
+
+def convolve_separable(images: np.ndarray, along_y: np.ndarray, along_x: np.ndarray) -> np.ndarray:
+    """Convolve images with the outer product of two kernels; see `convolve_same`.
+
+    Parameters
+    ----------
+    images : ndarray
+        Shape (..., ny, nx).
+    along_y, along_x : ndarray
+        One-dimensional kernels of odd size.
+
+    Returns
+    -------
+    convolved : ndarray
+        Same shape, float64.
+    """
+    from scipy import fft
+
+    sides = (along_y.size, along_x.size)
+    height, width = _fft_shape(images, sides)
+    # The spectrum of a product is the product of the spectra.
+    common = np.multiply.outer(fft.fft(along_y, height), fft.rfft(along_x, width))
+    positive = bool((along_y >= 0).all() and (along_x >= 0).all())
+    return _filtered(images, sides, lambda index: common, positive)
+
+
+def _fft_shape(images: np.ndarray, sides: tuple[int, ...]) -> tuple[int, int]:
+    """Return a size where what wraps around misses the image by half a kernel."""
+    from scipy import fft
+
+    ny, nx = images.shape[-2:]
+    height = max(ny + sides[0] // 2, sides[0])
+    return fft.next_fast_len(height), fft.next_fast_len(max(nx + sides[1] // 2, sides[1]), True)
+
+
+def _spectrum(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    from scipy import fft
+
+    rows = fft.rfft(image.astype(float, copy=False), width, axis=1)
+    return fft.fft(rows, height, axis=0, overwrite_x=True)
+
+
+def _filtered(
+    images: np.ndarray,
+    sides: tuple[int, ...],
+    transfer: Callable[[tuple[int, ...]], np.ndarray],
+    positive: bool,
+) -> np.ndarray:
+    """Multiply the spectra of images with transfer functions, one by one.
+
+    One by one they stay in the processor's cache: twice as fast as all at once.
+    """
+    from scipy import fft
+
+    height, width = _fft_shape(images, sides)
+    top, left = (n // 2 for n in sides)
+    ny, nx = images.shape[-2:]
+    out = np.empty(images.shape)
+    for index in np.ndindex(images.shape[:-2]):
+        product = _spectrum(images[index], height, width)
+        product *= transfer(index)
+        rows = fft.ifft(product, axis=0, overwrite_x=True)[top : top + ny]
+        out[index] = fft.irfft(rows, width, overwrite_x=True)[:, left : left + nx]
+    if positive and (images >= 0).all():
+        # The transform leaves rounding of either sign where there is nothing.
+        np.maximum(out, 0.0, out=out)
+    return out
 
 
 def _centered(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

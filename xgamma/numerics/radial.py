@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-__all__ = ["CONTAINMENT", "KernelPlan", "containment_radius", "kernel_weights", "sampled_point"]
+__all__ = [
+    "CONTAINMENT",
+    "KernelPlan",
+    "containment",
+    "containment_radius",
+    "kernel_weights",
+    "sampled_point",
+]
 
 # A kernel ends where it holds this fraction of the PSF, and is scaled to one.
 CONTAINMENT = 0.999
@@ -30,17 +37,60 @@ def containment_radius(profile: np.ndarray, rad_edges: np.ndarray, fraction: flo
     -------
     radius : ndarray
         Shape (...), in the unit of the edges; zero for an empty profile.
+
+    Notes
+    -----
+    Inside a ring the logarithm of what lies beyond a radius, ``ln(1 - P(<r))``, is linear in
+    ``r**2``, as that of a Gaussian is everywhere; in the last ring ``P`` itself.
     """
-    rings = np.maximum(profile, 0.0) * np.diff(rad_edges**2)
-    inside = np.concatenate([np.zeros((*rings.shape[:-1], 1)), np.cumsum(rings, -1)], axis=-1)
-    target = fraction * inside[..., -1:]
-    i = np.clip(np.sum(inside < target, axis=-1) - 1, 0, rad_edges.size - 2)[..., None]
+    inside, total = _cumulative(profile, rad_edges)
+    i = np.clip(np.sum(inside < fraction, axis=-1) - 1, 0, rad_edges.size - 2)[..., None]
     low, high = np.take_along_axis(inside, i, -1), np.take_along_axis(inside, i + 1, -1)
     step = np.where(high > low, high - low, 1.0)
-    t = np.clip((target - low) / step, 0.0, 1.0)[..., 0]
+    flat = (fraction - low) / step
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth = np.log1p(-low) - np.log1p(-high)
+        falling = (np.log1p(-low) - np.log1p(-fraction)) / depth
+    gauss = np.isfinite(depth) & (depth > 0) & (high < 1.0) & (fraction < 1.0)
+    t = np.clip(np.where(gauss, falling, flat), 0.0, 1.0)[..., 0]
     i = i[..., 0]
     area = rad_edges[i] ** 2 + t * (rad_edges[i + 1] ** 2 - rad_edges[i] ** 2)
-    return np.where(inside[..., -1] > 0, np.sqrt(area), 0.0)
+    return np.where(total > 0, np.sqrt(area), 0.0)
+
+
+def containment(profile: np.ndarray, rad_edges: np.ndarray, radius: float) -> np.ndarray:
+    """Return the fraction of a radial profile inside a radius: inverse to `containment_radius`.
+
+    Parameters
+    ----------
+    profile : ndarray
+        Surface brightness in rings, shape (..., rad).
+    rad_edges : ndarray
+        Edges of the rings, shape (rad + 1,).
+    radius : float
+        In the unit of the edges.
+
+    Returns
+    -------
+    fraction : ndarray
+        Shape (...): of the total inside the last edge; zero for an empty profile.
+    """
+    inside, total = _cumulative(profile, rad_edges)
+    i = int(np.clip(np.searchsorted(rad_edges, radius, side="right") - 1, 0, rad_edges.size - 2))
+    square = np.minimum(radius, rad_edges[-1]) ** 2
+    t = (square - rad_edges[i] ** 2) / (rad_edges[i + 1] ** 2 - rad_edges[i] ** 2)
+    low, high = inside[..., i], inside[..., i + 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        falling = -np.expm1((1 - t) * np.log1p(-low) + t * np.log1p(-high))
+    return np.where(total > 0, np.where(high < 1.0, falling, low + t * (high - low)), 0.0)
+
+
+def _cumulative(profile: np.ndarray, rad_edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fraction inside each edge, and the total."""
+    rings = np.maximum(profile, 0.0) * np.diff(rad_edges**2)
+    inside = np.concatenate([np.zeros((*rings.shape[:-1], 1)), np.cumsum(rings, -1)], axis=-1)
+    total = inside[..., -1:]
+    return np.minimum(inside / np.where(total > 0, total, 1.0), 1.0), total[..., 0]
 
 
 class KernelPlan:

@@ -1,0 +1,139 @@
+"""Where operations differ from the peer's on purpose: each difference, and who is right.
+
+The sizes are those of docs/coming-from-gammapy/differences.md.
+"""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import xgamma as xg
+from tests.irf.test_kernels import gaussian_map
+
+pytest.importorskip("gammapy", reason="the peer is not installed: pip install -e .[peer]")
+
+
+@pytest.fixture(scope="module")
+def grids():
+    """Pixels of 0.1 deg, here and there."""
+    from gammapy.maps import WcsGeom
+
+    options = {"width": (3, 2), "binsz": 0.1, "frame": "galactic"}
+    ours = xg.create_map((10, 5), ("3 deg", "2 deg"), "0.1 deg", frame="galactic")
+    return ours, WcsGeom.create(skydir=(10, 5), **options)
+
+
+def both(grids, values):
+    """One map, here and there."""
+    from gammapy.maps import WcsNDMap
+
+    ours, geom = grids
+    name = "mask_fit" if values.dtype == bool else "counts"
+    return ours.assign({name: (("y", "x"), values)})[name], WcsNDMap(geom, values)
+
+
+def test_containment_radius_between_the_rings(data):
+    """The peer looks the radius up on a grid of a quarter of a ring, here it lies in between."""
+    from gammapy.datasets import MapDataset
+
+    path = data / "dl4/cta-1dc-gc.fits.gz"
+    theirs, ours = MapDataset.read(path), xg.read_fits(path)
+    energy = theirs.psf.psf_map.geom.axes["energy_true"].center
+    found = ours.gamma.psf_containment_radius(fraction=0.68)
+    peer = np.ravel(
+        theirs.psf.containment_radius(energy_true=energy, fraction=0.68).to_value("deg")
+    )
+    assert 0.005 < np.abs(found.values / peer - 1).max() < 0.01
+    assert np.abs(found.values - peer).max() < 0.0025 / 4
+
+
+def test_containment_radius_of_a_gaussian():
+    """P(<r) = 1 - exp(-r²/2σ²): rings of 0.002 deg give the radius to 1e-4."""
+    from tests.irf.test_kernels import SIGMA
+
+    ds = gaussian_map()
+    for fraction in (0.39, 0.68, 0.95):
+        truth = SIGMA * np.sqrt(-2 * np.log(1 - fraction))
+        found = ds.gamma.psf_containment_radius(fraction=fraction)
+        assert_allclose(found, truth, rtol=2e-4)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.05, 0.1])
+@pytest.mark.parametrize("fraction", [0.39, 0.68, 0.95])
+def test_containment_radius_in_coarse_rings(sigma, fraction):
+    """Rings of 0.01 deg that hold what a Gaussian has in them: exact, and so is the inverse."""
+    from xgamma.numerics.radial import containment, containment_radius
+
+    edges = np.linspace(0, 0.66, 67)
+    profile = np.diff(-np.exp(-0.5 * (edges / sigma) ** 2)) / np.diff(edges**2)
+    truth = sigma * np.sqrt(-2 * np.log(1 - fraction))
+    assert_allclose(containment_radius(profile, edges, fraction), truth, rtol=1e-8)
+    assert_allclose(containment(profile, edges, truth), fraction, rtol=1e-8)
+
+
+def test_dilation_reaches_as_far_as_it_says(grids):
+    import astropy.units as u
+
+    mask = np.zeros((20, 30), dtype=bool)
+    mask[8:11, 10:13] = True
+    mask[15, 25] = True
+    ours, theirs = both(grids, mask)
+    rows, columns = np.mgrid[:20, :30]
+    for width, odd in ((0.1, 1), (0.2, 3), (0.25, 3), (0.3, 3)):
+        near = [np.hypot(rows - j, columns - i) <= 10 * width + 1e-9 for j, i in np.argwhere(mask)]
+        assert_array_equal(ours.gamma.dilate(width), np.any(near, axis=0))
+        # The peer rounds the radius up to an odd number of pixels, and drops a lone pixel.
+        peer = theirs.binary_dilate(width * u.deg).data.astype(bool)
+        assert not peer[15, 25]
+        assert peer[9, 11 + odd]
+        assert not peer[9, 13 + odd]
+
+
+def test_box_smoothing_is_centred(grids):
+    import astropy.units as u
+
+    point = np.zeros((20, 30))
+    point[10, 15] = 1.0
+    ours, theirs = both(grids, point)
+    for side, pixels, peers in ((0.3, 3, 2), (0.25, 3, 2), (0.5, 5, 5)):
+        found = ours.gamma.smooth(side, "box").values
+        peer = theirs.smooth(side * u.deg, kernel="box", mode="constant").data
+        assert np.count_nonzero(found > 1e-9) == pixels**2
+        assert_allclose((found * np.arange(30)).sum(), 15)
+        assert np.count_nonzero(peer > 1e-9) == peers**2
+        # An even side moves the map by half a pixel.
+        assert_allclose((peer * np.arange(30)).sum(), 15 if peers % 2 else 15.5)
+
+
+def test_smoothing_ends_at_the_edge(grids):
+    ours, theirs = both(grids, np.ones((20, 30)))
+    found = ours.gamma.smooth("0.2 deg").values
+    peer = theirs.smooth("0.2 deg").data
+    # The peer mirrors the map at its edge unless it is told mode="constant".
+    assert_allclose(peer, 1.0, rtol=1e-9)
+    assert_allclose(found[10, 15], 1.0, rtol=1e-3)
+    assert 0.25 < found[0, 0] < 0.4
+
+
+def test_disc_with_pixels_on_its_rim(grids):
+    import astropy.units as u
+
+    point = np.zeros((20, 30))
+    point[10, 15] = 1.0
+    ours, theirs = both(grids, point)
+    found = ours.gamma.smooth(0.3, "disk").values
+    peer = theirs.smooth(0.3 * u.deg, kernel="disk", mode="constant").data
+    assert np.count_nonzero(found > 1e-9) == 29
+    assert np.count_nonzero(peer > 1e-9) == 25
+
+
+def test_interpolation_does_not_mix_in_what_is_not_safe(grids):
+    values = np.ones((20, 30))
+    values[:, :15] = 1000.0
+    ours, _ = grids
+    safe = np.broadcast_to(np.arange(30) >= 15, (20, 30))
+    ds = ours.assign(counts=(("y", "x"), values), mask_safe=(("y", "x"), safe))
+    goal = xg.create_map((10, 5), "1 deg", "0.07 deg", frame="galactic")
+    found = ds.gamma.interp_to(goal)
+    assert_allclose(found.counts.where(found.mask_safe).max(), 0.49, rtol=1e-3)
+    assert float(ds.counts.gamma.interp_to(goal, preserve_counts=True).max()) > 100
