@@ -102,12 +102,14 @@ def group_variable(
     axis = variable.get_axis_num(dim)
     assert isinstance(axis, int)
     sizes = np.diff(numbers)
-    within = {dim: slice(int(numbers[0]), int(numbers[-1]))}
-    arrays = [variable.isel(within)]
+    whole = numbers[0] == 0 and numbers[-1] == variable.sizes[dim]
+    within = {} if whole else {dim: slice(int(numbers[0]), int(numbers[-1]))}
+    arrays = [variable.isel(within) if within else variable]
     if used is not None:
         missing = {d: n for d, n in variable.sizes.items() if d not in used.dims}
         wide = used.set_dims({**missing, **used.sizes}) if missing else used
-        arrays.append(wide.transpose(*variable.dims).isel(within))
+        wide = wide if wide.dims == variable.dims else wide.transpose(*variable.dims)
+        arrays.append(wide.isel(within) if within else wide)
     inner = _sum_dtype(variable.dtype, how)
     result = _result_dtype(variable.dtype, how) if dtype is None else np.dtype(dtype)
 

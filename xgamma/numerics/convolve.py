@@ -199,10 +199,12 @@ def _filtered(
         product = _spectrum(images[index], height, width)
         product *= transfer(index)
         rows = fft.ifft(product, axis=0, overwrite_x=True)[top : top + ny]
-        out[index] = fft.irfft(rows, width, overwrite_x=True)[:, left : left + nx]
-    if positive and (images >= 0).all():
-        # The transform leaves rounding of either sign where there is nothing.
-        np.maximum(out, 0.0, out=out)
+        plane = fft.irfft(rows, width, overwrite_x=True)[:, left : left + nx]
+        if positive and images[index].min() >= 0:
+            # The transform leaves rounding of either sign where there is nothing.
+            np.maximum(plane, 0.0, out=out[index])
+        else:
+            out[index] = plane
     return out
 
 
