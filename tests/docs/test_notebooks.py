@@ -33,3 +33,9 @@ def test_runs(notebook, tmp_path):
 
 def test_all_are_here():
     assert [p.stem[:2] for p in NOTEBOOKS] == [f"0{n}" for n in range(1, 8)]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_code_fits_the_page(notebook):
+    wide = [line for line in script(notebook).splitlines() if len(line) > 80]
+    assert wide == []
