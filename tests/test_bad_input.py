@@ -213,3 +213,27 @@ def test_order_of_dims_does_not_matter():
         masked.mask_safe.transpose("energy", "y", "x"),
         a.gamma.safe_mask(RUN, methods=["bkg-peak", "aeff-max", "edisp-bias"]).mask_safe,
     )
+
+
+WRONG_KINDS = {
+    "a negative width": (lambda ds: ds.gamma.cutout((83.63, 22.01), "-1 deg"), "must be positive"),
+    "a fraction above one": (lambda ds: ds.gamma.psf_containment_radius(2, 1.5), "between 0 and 1"),
+    "an energy below zero": (lambda ds: ds.gamma.psf_containment_radius(-1), "-1 TeV lies outside"),
+    "an energy beyond the axis": (lambda ds: ds.gamma.psf_containment_radius(1e5), "lies outside"),
+    "a name to stack": (lambda ds: ds.gamma.stack("run 2"), "must be a dataset, not str"),
+    "names to stack": (lambda ds: xg.stack(["a.nc"]), "must be a dataset, not str"),
+    "names to collect": (lambda ds: xg.collect(["a.nc"]), "must be a dataset, not str"),
+    "a name to fill from": (lambda ds: ds.gamma.fill("run 1"), "str is no observation"),
+    "no template": (lambda ds: xg.reduce([], into=None), "must be a dataset, not NoneType"),
+    "a name of a source": (lambda ds: ds.gamma.ts_map("crab"), "must be a SkyModel, not str"),
+    "a radius below zero": (lambda ds: ds.gamma.excess_map("-1 deg"), "between 0 and 180"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_KINDS)
+def test_arguments_of_the_wrong_kind(what):
+    from xgamma.tutorial import example_map
+
+    call, sentence = WRONG_KINDS[what]
+    with pytest.raises(xg.XGammaError, match=sentence):
+        call(example_map())

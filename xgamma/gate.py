@@ -11,10 +11,10 @@ from typing import Any
 import xarray as xr
 
 from xgamma.axes import edges
-from xgamma.errors import AxisError, FrameError
+from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.schema import AXES, SPATIAL, VARIABLES, issue_of_dims, issue_of_pixels
 
-__all__ = ["require_even_pixels", "require_usable"]
+__all__ = ["require_dataset", "require_even_pixels", "require_usable"]
 
 
 def require_usable(ds: xr.Dataset) -> xr.Dataset:
@@ -63,6 +63,39 @@ ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
             edges(ds, dim)
     _require_true_edges(ds)
     return ds
+
+
+def require_dataset(obj: Any, role: str) -> xr.Dataset:
+    """Return an argument that must be a dataset.
+
+    Parameters
+    ----------
+    obj : Dataset
+        What was given.
+    role : str
+        What it is to the function, for the message.
+
+    Returns
+    -------
+    ds : Dataset
+        The same.
+
+    Raises
+    ------
+    XGammaError
+        If it is something else.
+
+    Examples
+    --------
+    >>> require_dataset("crab.nc", "into")
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: into= must be a dataset, not str: open files with xg.open, make templates with xg.create_map.
+    """
+    if isinstance(obj, xr.Dataset):
+        return obj
+    raise XGammaError(
+        f"{role}= must be a dataset, not {type(obj).__name__}: open files with xg.open, make templates with xg.create_map."
+    )
 
 
 def require_even_pixels(obj: Any) -> None:

@@ -12,6 +12,7 @@ from xgamma.datasets.energy_range import energy_range_total
 from xgamma.datasets.select import slice_energy
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.frame import set_frame
+from xgamma.gate import require_dataset
 
 __all__ = [
     "add",
@@ -49,6 +50,7 @@ def collect(parts: Iterable[xr.Dataset], name: str | None = None) -> xr.DataTree
     """
     children: dict[str, xr.DataTree] = {}
     for ds in parts:
+        require_dataset(ds, "parts")
         key = base = str(ds.attrs.get("name", "dataset")).replace("/", "_")
         number = 1
         while key in children:

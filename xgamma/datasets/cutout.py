@@ -66,6 +66,8 @@ def cutout_slices(obj: Any, position: Any, width: Any, mode: str = "trim") -> di
     if mode not in {"trim", "strict"}:
         raise FrameError(f"mode={mode!r} is not known: use 'trim' or 'strict'.")
     size = sky.parse_width(width)
+    if min(size) <= 0:
+        raise FrameError(f"width={width!r} must be positive.")
     slices: dict[str, slice] = {}
     if "x" in obj.dims:
         slices |= _slices(obj, position, size, mode, irf=False)

@@ -157,6 +157,10 @@ def significance(
                 "A spectrum has no pixels to correlate: leave correlation_radius out."
             )
         radius = float(to_value(correlation_radius, "deg", "correlation_radius"))
+        if not 0 < radius < 180:
+            raise XGammaError(
+                f"correlation_radius={correlation_radius!r} must be an angle between 0 and 180 deg."
+            )
         attrs = {"correlation_radius": radius}
     if is_lazy(ds, mask):
         like = _labelled(ds, _hollow(ds, sum_over_energy), sum_over_energy, attrs)

@@ -10,6 +10,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.deferred import is_lazy
 from xgamma.errors import XGammaError
+from xgamma.gate import require_dataset
 from xgamma.model import ONOFF, SPATIAL
 
 __all__ = ["covering", "stack", "stack_all"]
@@ -64,6 +65,8 @@ def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Da
     """
     from xgamma.datasets.stack_lazy import added_up, stack_lazily
 
+    for other in others:
+        require_dataset(other, "others")
     parts = (ds, *others) if _holds_data(ds) else others
     return (stack_lazily if is_lazy(*parts) else added_up)(ds, parts, name)
 
@@ -121,7 +124,7 @@ def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dat
     >>> int(total.counts.sum()) == 2 * int(one.counts.sum()), total.sizes["obs"]
     (True, 2)
     """
-    parts = list(datasets)
+    parts = [require_dataset(ds, "datasets") for ds in datasets]
     if not parts:
         raise XGammaError("There is nothing to stack: the list of datasets is empty.")
     from xgamma.datasets.stack_lazy import added_up, stack_lazily

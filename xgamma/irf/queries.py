@@ -11,7 +11,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import axis_coords, centers, centers_in, edges, edges_in
 from xgamma.deferred import hollow, is_lazy, postponed
-from xgamma.errors import FrameError
+from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.numerics.convolution import bilinear
 from xgamma.numerics.radial import containment, containment_radius
 from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
@@ -146,6 +146,13 @@ def _at_energy(array: xr.DataArray, energy_true: Any) -> tuple[np.ndarray, np.nd
     if energy_true is None:
         return values, None
     wanted = np.asarray(to_value(energy_true, "TeV", "energy_true"))
+    limits = edges_in(array, "energy_true", "TeV")
+    # An edge may be missed by rounding: 0.1 TeV from a file in GeV.
+    outside = ~((wanted >= limits[0] * (1 - 1e-6)) & (wanted <= limits[-1] * (1 + 1e-6)))
+    if outside.any():
+        raise AxisError(
+            f"energy_true={np.atleast_1d(wanted)[np.atleast_1d(outside)][0]:g} TeV lies outside the axis, from {limits[0]:.4g} to {limits[-1]:.4g} TeV."
+        )
     nodes = np.log(centers_in(array, "energy_true", "TeV"))
     at = np.clip(np.interp(np.log(np.atleast_1d(wanted)), nodes, np.arange(nodes.size)), 0, None)
     low = np.minimum(at.astype(int), max(nodes.size - 2, 0))
@@ -214,6 +221,8 @@ def psf_containment_radius(
     >>> bool(0.02 < psf_containment_radius(ds, "2 TeV", 0.68) < 0.2)
     True
     """
+    if not 0 < fraction < 1:
+        raise XGammaError(f"fraction={fraction!r} must lie between 0 and 1.")
     psf = psf_profile(ds, position)
     if is_lazy(psf):
         like = _hollow(

@@ -45,6 +45,10 @@ def response(obs: xr.DataTree, group: str) -> xr.Dataset:
     MissingDataError
         If the observation has no such response.
     """
+    if not isinstance(obs, xr.DataTree):
+        raise XGammaError(
+            f"{type(obs).__name__} is no observation: open one with xg.open_store(folder)[obs_id]."
+        )
     if group not in obs.children:
         raise MissingDataError(
             f"Run {obs.attrs.get('OBS_ID', obs.name)} has no {group!r} response: leave it out of select=, or add the HDU to the index."

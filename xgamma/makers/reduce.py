@@ -16,6 +16,7 @@ from xgamma.datasets.cutout import cutout
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.dl3 import observation
 from xgamma.errors import OutsideError, XGammaError, XGammaWarning
+from xgamma.gate import require_dataset
 from xgamma.makers.fill import SELECTION, fill
 from xgamma.makers.parallel import default_workers, in_order
 from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
@@ -233,6 +234,7 @@ def reduce(
     """
     if errors not in {"raise", "warn"}:
         raise XGammaError(f"errors={errors!r} is not known: use 'raise' or 'warn'.")
+    require_dataset(into, "into")
     masks = _safe_options(safe_mask, offset_max)
     if cutout_width is None and offset_max is not None and "x" in into.dims:
         from xgamma.sky import pixel_scale

@@ -27,8 +27,11 @@ __all__ = ["excess_map", "ts_map"]
 def tophat(radius: Any, data: Compiled) -> np.ndarray:
     """Return a disk (k, k) of ones, its pixels those whose centre lies within a radius."""
     size = float(np.radians(to_value(radius, "deg", "correlation_radius")))
+    if not 0 < size < np.pi:
+        raise XGammaError(f"correlation_radius={radius!r} must be an angle between 0 and 180 deg.")
     sy, sx = data.scale
-    ny, nx = int(size / sy), int(size / sx)
+    # A radius of whole pixels may miss the last of them by rounding.
+    ny, nx = int(size / sy * (1 + 1e-9)), int(size / sx * (1 + 1e-9))
     dy, dx = np.arange(-ny, ny + 1) * sy, np.arange(-nx, nx + 1) * sx
     return (np.hypot(dy[:, None], dx[None, :]) <= size * (1 + 1e-9)).astype(float)
 
@@ -218,6 +221,8 @@ def ts_map(
     >>> bool(maps.sqrt_ts.max() > 20)
     True
     """
+    if not isinstance(model, SkyModel):
+        raise XGammaError(f"The test source must be a SkyModel, not {type(model).__name__}.")
     likelihood = full_likelihood(ds, models, scheme)
     data = likelihood.data
     if not data.is_map or isinstance(likelihood, WStatLikelihood):
