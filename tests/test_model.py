@@ -128,6 +128,8 @@ def test_good_time_intervals():
     assert ds.gti_start.attrs == ds.gti_stop.attrs | {"long_name": ds.gti_start.attrs["long_name"]}
     with pytest.raises(xg.XGammaError, match="gti="):
         xg.create_map(gti=([100], [50]))
+    with pytest.raises(xg.XGammaError, match="3 entries: give a pair"):
+        xg.create_map(gti=[(0, 10), (20, 30), (40, 50)])
 
 
 @pytest.mark.parametrize(
