@@ -27,6 +27,10 @@ def test_same_as_the_direct_sum(ny, nx, half_y, half_x, seed):
     along = kernels[0, :, 0], kernels[0, 0]
     outer = np.multiply.outer(*along)
     assert_allclose(convolve_separable(images, *along), convolve_same(images, outer), atol=1e-12)
+    even = kernels + kernels[:, ::-1]
+    even = even + even[..., ::-1]
+    truth = [signal.convolve2d(i, k, mode="valid") for i, k in zip(padded, even, strict=True)]
+    assert_allclose(convolve_same(images, even), truth, atol=1e-12)
 
 
 def test_nothing_becomes_negative():

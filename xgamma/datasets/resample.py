@@ -109,7 +109,11 @@ def resample_energy(ds: xr.Dataset, edges: Any, name: str | None = None) -> xr.D
         wanted = edges_in(edges, str(edges.name), units_of(ds, "energy"))
     else:
         wanted = np.atleast_1d(to_value(edges, units_of(ds, "energy"), "edges"))
-    numbers = group_edges(ds, "energy", wanted)
+    return _joined(ds, group_edges(ds, "energy", wanted), name)
+
+
+def _joined(ds: xr.Dataset, numbers: np.ndarray, name: str | None) -> xr.Dataset:
+    """Join the bins of reconstructed energy between numbered edges."""
     coords = group_axis(ds, "energy", numbers)
     return rebuilt(ds, {"energy"}, _group_reco(ds, numbers), coords, name)
 
@@ -252,7 +256,7 @@ def downsample(
     for dim, number in factors.items():
         step = _check_factor(out, dim, number)
         if dim == "energy":
-            out = resample_energy(out, edges(out, "energy")[::step], name)
+            out = _joined(out, np.arange(0, out.sizes["energy"] + 1, step), name)
         elif dim == "energy_true":
             out = _true_energy(out, step, name)
         elif dim == "rad":

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 
 __all__ = ["convolve_same", "convolve_separable", "disk_kernel", "kernel_sum", "ring_kernel"]
 
+# Up to this half size a sum of cosines is faster than a transform.
+LARGEST_EVEN = 32
+SMALL_PRODUCT = 200_000
 # Radii that name a whole number of pixels in degrees miss it by rounding.
 TOLERANCE = 1e-9
 
@@ -127,13 +131,14 @@ def convolve_same(images: np.ndarray, kernels: np.ndarray) -> np.ndarray:
         Same shape, float64; not negative where neither images nor kernel are.
     """
     height, width = _fft_shape(images, kernels.shape[-2:])
+    spectrum = _even_spectrum if _even(kernels) else _spectrum
     shape = np.broadcast_shapes(images.shape[:-2], kernels.shape[:-2])
     one = kernels.size == kernels.shape[-2] * kernels.shape[-1]
     each = np.broadcast_to(kernels, (*shape, *kernels.shape[-2:]))
-    common = _spectrum(kernels.reshape(kernels.shape[-2:]), height, width) if one else None
+    common = spectrum(kernels.reshape(kernels.shape[-2:]), height, width) if one else None
 
     def transfer(index: tuple[int, ...]) -> np.ndarray:
-        return _spectrum(each[index], height, width) if common is None else common
+        return spectrum(each[index], height, width) if common is None else common
 
     return _filtered(images, kernels.shape[-2:], transfer, bool((kernels >= 0).all()))
 
@@ -179,6 +184,37 @@ def _spectrum(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return fft.fft(rows, height, axis=0, overwrite_x=True)
 
 
+def _even(kernels: np.ndarray) -> bool:
+    """Tell whether kernels are small and their own mirror images, to rounding, as a PSF's."""
+    tolerance = 1e-13 * np.abs(kernels).max()
+    return max(kernels.shape[-2:]) < 2 * LARGEST_EVEN and all(
+        np.abs(kernels - np.flip(kernels, axis)).max() <= tolerance for axis in (-2, -1)
+    )
+
+
+def _even_spectrum(kernel: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the spectrum, which is real, of a kernel that is its own mirror image, about its middle."""
+    half = [n // 2 for n in kernel.shape]
+    folded = kernel[half[0] :, half[1] :].copy()
+    folded[1:] *= 2
+    folded[:, 1:] *= 2
+    along_y = _cosines(height, half[0], height)
+    along_x = _cosines(width // 2 + 1, half[1], width)
+    rows = folded @ along_x.T
+    out = np.empty((height, rows.shape[1]))
+    # Small products stay in this thread: BLAS wakes others for large ones, which then wait.
+    step = max(SMALL_PRODUCT // rows.size, 1)
+    for first in range(0, height, step):
+        np.matmul(along_y[first : first + step], rows, out=out[first : first + step])
+    return out
+
+
+@functools.lru_cache(maxsize=8)
+def _cosines(rows: int, half: int, period: int) -> np.ndarray:
+    product = np.multiply.outer(np.arange(rows), np.arange(half + 1)) % period
+    return np.cos(2 * np.pi * product / period)
+
+
 def _filtered(
     images: np.ndarray,
     sides: tuple[int, ...],
@@ -192,12 +228,15 @@ def _filtered(
     from scipy import fft
 
     height, width = _fft_shape(images, sides)
-    top, left = (n // 2 for n in sides)
+    halves = [n // 2 for n in sides]
     ny, nx = images.shape[-2:]
     out = np.empty(images.shape)
     for index in np.ndindex(images.shape[:-2]):
         product = _spectrum(images[index], height, width)
-        product *= transfer(index)
+        factor = transfer(index)
+        product *= factor
+        # A real spectrum is that of a kernel about its middle, a complex one begins at its corner.
+        top, left = halves if np.iscomplexobj(factor) else (0, 0)
         rows = fft.ifft(product, axis=0, overwrite_x=True)[top : top + ny]
         plane = fft.irfft(rows, width, overwrite_x=True)[:, left : left + nx]
         if positive and images[index].min() >= 0:
