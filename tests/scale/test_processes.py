@@ -54,9 +54,11 @@ def test_a_failed_run_is_left_out_when_asked(store, job, same):
     same(ds, xg.reduce(store.select(obs_id=[i for i in store.obs_ids if i != bad]), **job))
 
 
-def test_a_run_that_fails_once_is_tried_again(store, job, serial, same, tmp_path):
+@pytest.mark.parametrize("scheduler", [None, "processes"])
+def test_a_run_that_fails_once_is_tried_again(store, job, serial, same, tmp_path, scheduler):
     bad = Fail(store.obs_ids[2], tmp_path / "failed")
-    same(xg.reduce(store, scheduler="processes", workers=2, background=bad, **job), serial)
+    same(xg.reduce(store, scheduler=scheduler, workers=2, background=bad, **job), serial)
+    assert bad.marker.exists()
 
 
 def test_a_worker_killed_once_changes_nothing(store, job, serial, same, tmp_path):

@@ -20,7 +20,7 @@ from xgamma.gate import require_dataset
 from xgamma.makers.fill import SELECTION, fill
 from xgamma.makers.parallel import default_workers, in_order
 from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
-from xgamma.scale.fold import Job
+from xgamma.scale.fold import RETRIES, Job, tried
 from xgamma.scale.run import progress_bar
 from xgamma.units import to_value
 
@@ -318,8 +318,11 @@ def reduce_each(
 
     def work(run: Any) -> xr.Dataset:
         # The ids of a store are opened where they are reduced, so that reading is shared too.
-        obs = observations[run] if runs is not observations else run
-        return reduce_one(obs, into, **options)
+        def once() -> xr.Dataset:
+            obs = observations[run] if runs is not observations else run
+            return reduce_one(obs, into, **options)
+
+        return tried(once, RETRIES)
 
     results: Iterable[tuple[Any, Callable[[], xr.Dataset]]]
     if workers == 1:

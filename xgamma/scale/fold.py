@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,9 @@ from xgamma.datasets.stack import covering
 from xgamma.errors import OutsideError, XGammaError
 from xgamma.scale.runs import Runs
 
-__all__ = ["Failure", "Job", "Partial", "extend", "fold", "merge", "summary"]
+__all__ = ["Failure", "Job", "Partial", "extend", "fold", "merge", "summary", "tried"]
+
+RETRIES = 1
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Job:
     errors: str = "raise"
     stack: bool = True
     local: bool = False
-    retries: int = 1
+    retries: int = RETRIES
 
 
 @dataclass
@@ -105,7 +108,7 @@ def fold(job: Job, runs: Runs, positions: list[int]) -> Partial:
     with _recorded(out.warnings):
         for k, position in enumerate(positions):
             try:
-                ds = _tried(job, runs, k)
+                ds = tried(functools.partial(_reduced, job, runs, k), job.retries)
             except Exception as error:
                 trace = "".join(traceback.format_exception(error))
                 out.failures.append(Failure(position, runs.label(k), _sendable(error), trace))
@@ -121,20 +124,36 @@ def fold(job: Job, runs: Runs, positions: list[int]) -> Partial:
     return out
 
 
-def _tried(job: Job, runs: Runs, k: int) -> xr.Dataset:
+def _reduced(job: Job, runs: Runs, k: int) -> xr.Dataset:
     from xgamma.makers.reduce import reduce_one
 
-    for attempt in range(job.retries + 1):
+    return reduce_one(runs.open(k), job.into, **job.options)
+
+
+def tried(work: Callable[[], xr.Dataset], retries: int) -> xr.Dataset:
+    """Do what may fail, again after an error that is not a plain fault of the data.
+
+    Parameters
+    ----------
+    work : callable
+        Without arguments.
+    retries : int
+        How often at most.
+
+    Returns
+    -------
+    ds : Dataset
+        What the work returns.
+    """
+    for attempt in range(retries):
         try:
-            return reduce_one(runs.open(k), job.into, **job.options)
+            return work()
         except XGammaError:
             raise
         except Exception:
             # A file server that stumbles is the usual cause.
-            if attempt == job.retries:
-                raise
             time.sleep(0.1 * 2**attempt)
-    raise AssertionError("unreachable")
+    return work()
 
 
 def _sendable(error: Exception) -> Exception:
