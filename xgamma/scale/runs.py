@@ -13,7 +13,7 @@ from xgamma.dl3 import observation
 __all__ = ["Runs", "split"]
 
 # Runs of one task at most: a partial mosaic is worth sending, and little is lost with a worker.
-TASK = 16
+TASK = 32
 
 
 class Runs:

@@ -33,16 +33,23 @@ class Exchange:
 
     def read(self, file: Path) -> Any:
         """Return what `write` wrote, and remove the file; arrays map it and may be changed."""
-        with file.open("rb") as stream:
+        with file.open("r+b") as stream:
             sizes, head = pickle.load(stream)
             start = _aligned(stream.tell())
-            whole = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY))
+            whole = memoryview(self._mapped(stream.fileno()))
         file.unlink()
         buffers = []
         for size in sizes:
             buffers.append(whole[start : start + size])
             start = _aligned(start + size)
         return pickle.loads(head, buffers=buffers)
+
+    def _mapped(self, number: int) -> mmap.mmap:
+        """Map a file that nobody else reads: the memory itself where it lies in memory."""
+        if SHARED in self.folder.parents:
+            flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+            return mmap.mmap(number, 0, flags=flags)
+        return mmap.mmap(number, 0, access=mmap.ACCESS_COPY)
 
     def close(self) -> None:
         """Remove the folder."""
