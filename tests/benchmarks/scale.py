@@ -1,7 +1,7 @@
 """What two processes bring, and what a thousand runs take: 21 runs on PKS 2155-304, repeated.
 
 Run as ``python -m tests.benchmarks.scale [all]``, or with any of ``opening``, ``graph``, ``speed``,
-``long`` and ``peer`` for a part. Each measurement is a process
+``long``, ``survey`` and ``peer`` for a part. Each measurement is a process
 of its own; start-up of its workers is part of its time. Workers are processes, and their peak
 memory is that of the largest. Repeated runs have new ids and files of their own (links, in
 the page cache after the first pass), so that nothing is shared between them.
@@ -22,7 +22,9 @@ from tests.conftest import find_data
 
 RUNS = 21
 LONG = (21, 105, 210, 1000)
-CTAO_RUNS = 20_000
+# CTAO's survey of the galactic plane: 1,600 hours are planned (arXiv:1709.07997), in runs of 30 min.
+SURVEY_RUNS = 3_200
+SURVEY_EVENTS = 1_000_000
 
 
 def template():
@@ -203,12 +205,47 @@ def opening(data: Path) -> None:
         print(f"Zarr archive of {number:.0f} runs: open {seconds:.2f} s, one run of it {one:.2f} s")
 
 
+def survey(data: Path) -> None:
+    """Print what one run takes with the field and the events of a large telescope array."""
+    import numpy as np
+
+    import xgamma as xg
+    from xgamma.dl3.writer import write_observation
+
+    energy = xg.energy_axis("0.5 TeV", "50 TeV", 20)
+    true = xg.energy_axis("0.3 TeV", "100 TeV", 40, name="energy_true")
+    wide = xg.create_map(POSITION, "12 deg", "0.02 deg", energy, true)
+    more = {**options(), "cutout_width": "10 deg", "workers": 1}
+    with TemporaryDirectory() as folder:
+        runs = runs_of(data, RUNS, Path(folder))
+        xg.reduce(runs.select(obs_id=runs.obs_ids[:1]), into=wide, **more)
+        start = time.perf_counter()
+        xg.reduce(runs.select(obs_id=runs.obs_ids[1:7]), into=wide, **more)
+        field = (time.perf_counter() - start) / 6
+        obs = runs[runs.obs_ids[0]].load()
+        events = obs["events"].to_dataset()
+        rows = np.arange(SURVEY_EVENTS) % events.sizes["event"]
+        obs["events"] = events.isel(event=np.sort(rows))
+        file = Path(folder) / "many.fits"
+        write_observation(obs, file)
+        start = time.perf_counter()
+        (many,) = xg.open_store(file)
+        ds = wide.gamma.fill(many, select=["counts"])
+        assert ds.counts.sum() > 0
+        filled = time.perf_counter() - start
+    hours = SURVEY_RUNS * (field + filled) / 3600
+    print(
+        f"cutouts of 10 deg: {field:.2f} s a run; {SURVEY_EVENTS} events: {filled:.2f} s; "
+        f"{SURVEY_RUNS} such runs: {hours:.2f} h of one core"
+    )
+
+
 def main(*arguments: str) -> None:
     """Print a table of all, or of what is asked for."""
     data = find_data()
     if data is None:
         raise SystemExit("no real data: set $XGAMMA_DATA")
-    wanted = set(arguments) - {"all"} or {"opening", "graph", "speed", "long", "peer"}
+    wanted = set(arguments) - {"all"} or {"opening", "graph", "speed", "long", "survey", "peer"}
     if "opening" in wanted:
         opening(data)
     if "graph" in wanted:
@@ -220,12 +257,14 @@ def main(*arguments: str) -> None:
     if "long" in wanted:
         for number in LONG:
             figures[number] = figures.get(number) or measure("xgamma", number, "processes", 2)
-        first, last = figures[LONG[0]], figures[LONG[-1]]
+        first = figures[LONG[0]]
         for number in LONG[1:]:
             ratio = figures[number]["worker"] / first["worker"]
             print(f"peak memory of a worker with {number} runs: {ratio:.2f} times that with {RUNS}")
-        hours = CTAO_RUNS * last["seconds"] / LONG[-1] / 3600
-        print(f"extrapolated: {CTAO_RUNS} such runs in {hours:.2f} h on these processors")
+        minutes = SURVEY_RUNS * figures[LONG[-1]]["seconds"] / LONG[-1] / 60
+        print(f"extrapolated: {SURVEY_RUNS} such runs in {minutes:.1f} min on these processors")
+    if "survey" in wanted:
+        survey(data)
     if "peer" in wanted:
         speedup("gammapy", RUNS, 1, "multiprocessing")
     if "speed" in wanted and figures[5 * RUNS]["ratio"] < 1.7:
