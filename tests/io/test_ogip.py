@@ -61,6 +61,9 @@ def test_figures_of_joint_crab(data):
     assert int(stacked.counts.sum()) == 459
     assert int(stacked.counts_off.sum()) == 645
     np.testing.assert_allclose(stacked.gamma.stat_sum(), 1530.36, atol=0.005)
+    summary = str(stacked.gamma.info())
+    assert "Predicted background counts     : 45.27" in summary
+    assert "Fit statistic value (-2 log(L)) : 1530.36" in summary
 
 
 def test_figures_of_each_run(data):

@@ -56,10 +56,17 @@ def _exposure_range(ds: xr.Dataset) -> tuple[float, float]:
 def _predicted(ds: xr.Dataset) -> dict[str, float]:
     """Return predicted counts and the statistic, as far as models and data allow."""
     out = {"npred": np.nan, "npred_background": np.nan, "npred_signal": np.nan, "stat_sum": np.nan}
-    if not ds.attrs.get("models"):
+    measured = "counts" in ds and all(name in ds for name in ONOFF)
+    if not ds.attrs.get("models") and not measured:
         out["npred"] = out["npred_background"] = _background(ds, None)
         return out
     from xgamma.modeling import predict
+
+    if not ds.attrs.get("models"):
+        # Off counts say something without a model: the background that fits both best.
+        out["npred"] = out["npred_background"] = float(predict.npred_background(ds).sum())
+        out["stat_sum"] = float(predict.stat_sum(ds))
+        return out
 
     out["npred_signal"] = float(predict.npred_signal(ds).sum())
     out["npred_background"] = float(predict.npred_background(ds).sum())
