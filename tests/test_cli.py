@@ -26,6 +26,20 @@ def folder(tmp_path_factory):
     return path
 
 
+def test_without_a_command_it_lists_them(capsys):
+    assert main([]) == 2
+    assert "xgamma demo" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_reader_that_has_seen_enough(folder):
+    command = f"{sys.executable} -m xgamma info {folder / 'tree.nc'}"
+    shell = ["bash", "-c", f"{command} | head -n 1; exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.returncode in (0, 141)
+
+
 def test_help(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--help"])

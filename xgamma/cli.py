@@ -16,6 +16,9 @@ from xgamma.errors import XGammaError
 
 __all__ = ["main", "parser"]
 
+# What a shell says of a program that SIGPIPE ended.
+CLOSED_PIPE = 141
+
 EPILOG = """\
 examples:
   xgamma demo --out demo                   simulate, reduce and draw, to see how it looks
@@ -268,10 +271,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Traceback (most recent call last):
     SystemExit: 0
     """
-    arguments = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    if not given:
+        parser().print_help(sys.stderr)
+        return 2
+    arguments = parser().parse_args(given)
     try:
         with _plain_warnings():
-            return arguments.run(arguments) or 0
+            status = arguments.run(arguments) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The reader, `head` for instance, has seen enough; nor may Python complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
     except KeyboardInterrupt:
         print("xgamma: interrupted", file=sys.stderr)
         return 130
