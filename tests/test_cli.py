@@ -27,7 +27,9 @@ def folder(tmp_path_factory):
 
 
 def test_without_a_command_it_lists_them(capsys):
-    assert main([]) == 2
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
     assert "xgamma demo" in capsys.readouterr().err
 
 

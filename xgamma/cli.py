@@ -274,7 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else list(argv)
     if not given:
         parser().print_help(sys.stderr)
-        return 2
+        raise SystemExit(2)
     arguments = parser().parse_args(given)
     try:
         with _plain_warnings():
