@@ -1,6 +1,5 @@
 """Dask-backed datasets stay lazy: every method of the accessors, or a reason why not."""
 
-import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,6 +9,9 @@ from xgamma.accessors import GammaDataArray, GammaDataset
 from xgamma.deferred import is_lazy, postponed
 from xgamma.dl3 import simulate_observation
 from xgamma.tutorial import CRAB, example_map, example_model, example_spectrum
+
+dask = pytest.importorskip("dask", reason="dask is not installed: pip install xgamma[dask]")
+pytest.importorskip("iminuit", reason="iminuit is not installed: pip install xgamma[fit]")
 
 DISK = "icrs;circle(83.63, 22.01, 0.2)"
 MODEL = example_model()

@@ -2,10 +2,11 @@
 
 import warnings
 
-import dask
 import pytest
 
 from xgamma.tutorial import CRAB, example_map
+
+dask = pytest.importorskip("dask", reason="dask is not installed: pip install xgamma[dask]")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,9 @@ from xgamma.scale.fold import Job
 from xgamma.scale.runs import Runs
 from xgamma.scale.survey import reduce_survey
 
+pytest.importorskip("dask", reason="dask is not installed: pip install xgamma[dask]")
+pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
+
 NUMBERS = (2, 4, 6)
 
 
