@@ -143,6 +143,10 @@ def _accumulate(
     dtype: Any,
 ) -> np.ndarray:
     """Reduce groups along an axis by adding whole slices: ``reduceat`` is slow on short groups."""
+    if mask is not None and axis == 0 and ufunc is np.add:
+        out = _sum_planes(block, mask, numbers, dtype)
+        if out.dtype.kind != "f" or np.isfinite(out.sum()):
+            return out
     if mask is not None:
         block = under(block, mask)
     sizes = np.diff(numbers)
@@ -159,6 +163,19 @@ def _accumulate(
         into[...] = block[(*front, slice(int(low), int(low) + 1))]
         for k in range(int(low) + 1, int(high)):
             ufunc(into, block[(*front, slice(k, k + 1))], out=into)
+    return out
+
+
+def _sum_planes(block: np.ndarray, mask: np.ndarray, numbers: np.ndarray, dtype: Any) -> np.ndarray:
+    """Sum planes under a mask, each masked in the processor's cache; NaN is not kept out."""
+    out = np.zeros((numbers.size - 1, *block.shape[1:]), dtype)
+    masked = np.empty((1, *block.shape[1:]), block.dtype)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for group, (low, high) in enumerate(itertools.pairwise(numbers)):
+            for k in range(int(low), int(high)):
+                np.multiply(block[k : k + 1], mask[k : k + 1], out=masked)
+                into = out[group : group + 1]
+                np.add(into, masked, out=into)
     return out
 
 

@@ -36,7 +36,8 @@ def _over_pixels(
         dask="parallelized",
         output_dtypes=[dtype],
     )
-    out = out.transpose(*array.dims)
+    # Even a transpose that changes nothing takes a millisecond of looking at coordinates.
+    out = out if out.dims == array.dims else out.transpose(*array.dims)
     out.attrs = dict(array.attrs)
     return out
 
@@ -150,18 +151,22 @@ def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
 def _weights(array: xr.DataArray, kernel: Any) -> xr.DataArray:
     """Return a kernel with dimensions of its own for the pixels, checked against a map."""
     labelled = isinstance(kernel, xr.DataArray) and set(PIXELS) <= set(kernel.dims)
-    weights = kernel if labelled else xr.DataArray(np.asarray(kernel, dtype=float))
-    sides = weights.transpose(..., *PIXELS).shape[-2:] if labelled else weights.shape
+    rest = [str(d) for d in kernel.dims if d not in PIXELS] if labelled else []
+    weights = kernel.variable.transpose(*rest, *PIXELS).values if labelled else kernel
+    try:
+        values = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        raise XGammaError(
+            f"The kernel must be an array of numbers, not {type(kernel).__name__}."
+        ) from None
+    sides = values.shape[-2:] if labelled else values.shape
     if len(sides) != 2 or any(n % 2 == 0 for n in sides):
         raise XGammaError(f"The kernel must have odd sides, not the shape {sides}.")
-    names = PIXELS if labelled else weights.dims
-    rest = [str(d) for d in weights.dims if d not in names]
     for dim in rest:
         if dim not in array.dims:
             raise AxisError(f"The kernel has the dimension {dim!r}, which the map has not.")
-        require_same_axis(array, weights, dim)
+        require_same_axis(array, kernel, dim)
     # Only numbers go on: the axes agree, to a tolerance that xarray's alignment has not.
-    values = np.asarray(weights.transpose(*rest, *names).values, dtype=float)
     return xr.DataArray(values, dims=(*rest, *KERNEL))
 
 
