@@ -173,12 +173,15 @@ def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
 
 def issue_of_pixels(obj: xr.Dataset | xr.DataArray, dim: str) -> str | None:
     """Return what is wrong with the pixel labels of a dimension, if anything."""
-    if dim not in obj.dims or dim not in obj.coords or obj.sizes[dim] < 2:
+    if dim not in obj.dims or dim not in obj.coords:
         return None
-    steps = np.diff(coord_variable(obj, dim).values)
+    labels = coord_variable(obj, dim).values
+    if labels.size < 2:
+        return None
+    steps = labels[1:] - labels[:-1]
     if steps[0] < 0:
         return f"The pixels run backwards along {dim!r}: use .sortby({dim!r})."
-    if steps[0] == 0 or np.abs(steps - steps[0]).max() > 1e-6 * steps[0]:
+    if steps[0] == 0 or steps.max() - steps.min() > 1e-6 * steps[0]:
         return f"The pixel labels {dim!r} are not evenly spaced: choose pixels with a slice, or fill the gaps with .reindex({dim}=...)."
     return None
 

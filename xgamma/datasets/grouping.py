@@ -168,14 +168,17 @@ def _accumulate(
 
 def _sum_planes(block: np.ndarray, mask: np.ndarray, numbers: np.ndarray, dtype: Any) -> np.ndarray:
     """Sum planes under a mask, each masked in the processor's cache; NaN is not kept out."""
-    out = np.zeros((numbers.size - 1, *block.shape[1:]), dtype)
+    out = np.empty((numbers.size - 1, *block.shape[1:]), dtype)
     masked = np.empty((1, *block.shape[1:]), block.dtype)
     with np.errstate(invalid="ignore", over="ignore"):
         for group, (low, high) in enumerate(itertools.pairwise(numbers)):
+            into = out[group : group + 1]
             for k in range(int(low), int(high)):
                 np.multiply(block[k : k + 1], mask[k : k + 1], out=masked)
-                into = out[group : group + 1]
-                np.add(into, masked, out=into)
+                if k == low:
+                    into[...] = masked
+                else:
+                    np.add(into, masked, out=into)
     return out
 
 

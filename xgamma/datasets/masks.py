@@ -224,7 +224,5 @@ def coarse_mask(ds: xr.Dataset) -> xr.Variable | None:
         return used
     (y0, y1), (x0, x1) = (corner_pixels(ds, dim) for dim in ("y", "x"))
     flags = used.transpose("energy", "y", "x").data
-    corners = [flags[:, y][:, :, x] for y in (y0, y1) for x in (x0, x1)]
-    return xr.Variable(
-        ("energy", "y_irf", "x_irf"), corners[0] | corners[1] | corners[2] | corners[3]
-    )
+    rows = flags[:, y0] | flags[:, y1]
+    return xr.Variable(("energy", "y_irf", "x_irf"), rows[:, :, x0] | rows[:, :, x1])
