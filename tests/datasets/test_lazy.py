@@ -155,6 +155,7 @@ LAZY = {
         each(lambda ds, obs: ds.gamma.to_onoff(ds.counts, ds.acceptance, ds.acceptance_off), ONOFF),
     ],
     "from_onoff": [each(lambda ds, obs: ds.gamma.from_onoff(), ONOFF)],
+    "to_map": [each(lambda ds, obs: ds.gamma.to_map(), ["map_onoff"])],
     "mask": [each(lambda ds, obs: ds.gamma.mask)],
     "mask_image": [each(lambda ds, obs: ds.gamma.mask_image)],
     "energy_range": [each(lambda ds, obs: ds.gamma.energy_range)],

@@ -150,6 +150,12 @@ class OperationMethods(Shared):
 
         return to_region(self._obj, region, name)
 
+    def to_map(self) -> xr.Dataset:
+        """Turn on-off into a map with a background. See `xgamma.datasets.onoff.from_onoff`."""
+        from xgamma.datasets.onoff import from_onoff
+
+        return from_onoff(self._obj)
+
     def at_position(self, name: str, position: Any = None, method: str = "nearest") -> xr.DataArray:
         """Return a map at one position. See `xgamma.irf.queries.at_position`."""
         from xgamma.irf.queries import at_position
