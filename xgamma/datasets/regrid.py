@@ -20,7 +20,7 @@ from xgamma.datasets.rules import (
     rebuilt,
     set_off_acceptance,
 )
-from xgamma.errors import FrameError, OutsideError
+from xgamma.errors import FrameError, OutsideError, XGammaError
 from xgamma.frame import FrameIndex, frame_attrs
 from xgamma.model import irf_labels, label_variables
 from xgamma.schema import AXES, variable_attrs
@@ -131,6 +131,10 @@ def _same_frame(a: Any, b: Any) -> bool:
 
 def _check(ds: xr.Dataset, template: Any) -> None:
     """Refuse what cannot be brought onto the template."""
+    if not isinstance(template, xr.Dataset | xr.DataArray):
+        raise XGammaError(
+            f"template= must be a dataset or a map, not {type(template).__name__}: make one with xg.create_map."
+        )
     for obj, what in ((ds, "The dataset"), (template, "The template")):
         if not set(PIXELS) <= set(obj.dims):
             raise FrameError(f"{what} has no pixels: only a map goes onto the pixels of a map.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ def to_image(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
 def _check_factor(ds: xr.Dataset, dim: str, factor: int) -> int:
     if dim not in ds.dims:
         raise AxisError(f"The dataset has no dimension {dim!r} to downsample.")
-    if int(factor) != factor or factor < 1:
+    if isinstance(factor, bool) or not isinstance(factor, Real) or factor % 1 or factor < 1:
         raise AxisError(f"The factor {factor!r} for {dim!r} must be a positive whole number.")
     if ds.sizes[dim] % int(factor):
         raise AxisError(
@@ -158,7 +159,7 @@ def _check_factor(ds: xr.Dataset, dim: str, factor: int) -> int:
 def _pixels(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
     """Join square blocks of pixels."""
     for dim in PIXELS:
-        _check_factor(ds, dim, factor)
+        factor = _check_factor(ds, dim, factor)
     mask = safe(ds)
     new: dict[str, xr.Variable] = {}
 
@@ -241,7 +242,7 @@ def downsample(
     Raises
     ------
     AxisError
-        If the number of bins is not a multiple of the factor.
+        If there is no factor, one is no whole number, or the number of bins is not a multiple.
 
     Examples
     --------
@@ -250,9 +251,13 @@ def downsample(
     >>> dict(downsample(ds, 2).sizes)["x"], downsample(ds, energy=5).sizes["energy"]
     (4, 2)
     """
+    if factor is None and not factors:
+        raise AxisError(
+            "Nothing to downsample: give a factor for pixels, or energy=2 for instance."
+        )
     out = ds
     if factor is not None:
-        out = _pixels(out, int(factor), name)
+        out = _pixels(out, factor, name)
     for dim, number in factors.items():
         step = _check_factor(out, dim, number)
         if dim == "energy":
