@@ -24,8 +24,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 @pytest.fixture(scope="module")
 def client():
-    """Two worker processes of one thread each."""
+    """Two worker processes of one thread each; a busy machine takes long to start them."""
+    import dask
+
     with (
+        dask.config.set({"distributed.comm.timeouts.connect": "120s"}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
         ) as cluster,
@@ -141,7 +144,7 @@ def kept_runs(folder):
         state = json.loads((folder / MANIFEST).read_text())["state"]
         attrs = json.loads((folder / state / "zarr.json").read_text())["attributes"]
         return json.loads(attrs["state"])["done"]
-    except (OSError, KeyError):
+    except (OSError, KeyError, ValueError):
         return []
 
 
@@ -156,7 +159,7 @@ def test_a_client_that_is_killed_and_another_that_resumes(
     session = subprocess.Popen([str(c) for c in command], env=environment)
     try:
         done = []
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(done) < 4 and time.monotonic() < deadline:
             time.sleep(0.05)
             done = kept_runs(folder)
