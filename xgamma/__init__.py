@@ -47,7 +47,7 @@ _LAZY: dict[str, str] = {
     "open_store": "xgamma.dl3.store",
     "select_events": "xgamma.dl3.select",
     "fit": "xgamma.modeling.fit",
-    "stat_sum": "xgamma.modeling.predict",
+    "stat_sum": "xgamma.modeling.compare",
     "flux_points": "xgamma.modeling.points",
     "light_curve": "xgamma.modeling.light_curve",
     "sensitivity": "xgamma.modeling.sensitivity",

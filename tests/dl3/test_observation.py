@@ -10,8 +10,9 @@ from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 from astropy.time import Time
 
 from xgamma.dl3 import observation
+from xgamma.dl3.assemble import read_observation
 from xgamma.dl3.backend import GADFBackend
-from xgamma.dl3.observation import MissionTime, mission_time, read_observation
+from xgamma.dl3.observation import MissionTime, mission_time
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 
 

@@ -8,7 +8,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
-from xgamma.dl3.observation import mission_time, read_observation
+from xgamma.dl3.assemble import read_observation
+from xgamma.dl3.observation import mission_time
 from xgamma.dl3.select import event_offset, select_events
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import xgamma as xg
 from tests.runs import CRAB, POINTING, responses, simulated, template
 from xgamma.axes import edges
-from xgamma.makers.safe_mask import bias_energy, first_crossing
+from xgamma.makers.energy_threshold import bias_energy, first_crossing
 
 ENERGY = xg.energy_axis_from_edges([0.1, 0.2, 0.5, 1, 2, 5, 10])
 TRUE = xg.energy_axis("0.05 TeV", "50 TeV", 30, name="energy_true")
@@ -283,7 +283,7 @@ def test_spectrum(run):
 
 def test_thresholds_fold_through_the_dispersion():
     # 3708: thresholds are true energies and cut reconstructed ones, silently.
-    from xgamma.makers.safe_mask import folded_energy
+    from xgamma.makers.energy_threshold import folded_energy
 
     def shifted(energy_true, migra, offset):
         return np.exp(-0.5 * ((migra - 1.5) / 0.05) ** 2)

@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
-from xgamma.dl3.observation import mission_time, read_observation
+from xgamma.dl3.assemble import read_observation
+from xgamma.dl3.observation import mission_time
 
 STORES = {
     "hess": ("hess-dl3-dr1", "hess-dl3-dr1", 23523),

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
 from xgamma.dl3 import simulate_observation
-from xgamma.dl3.observation import read_observation
+from xgamma.dl3.assemble import read_observation
 
 CRAB = SkyCoord(83.63, 22.01, unit="deg")
 PKS = SkyCoord(329.7169, -30.2256, unit="deg")

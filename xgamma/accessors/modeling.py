@@ -17,14 +17,14 @@ class ModelMethods(Shared):
     # --- modeling -----------------------------------------------------------------------
     @property
     def models(self) -> Any:
-        """Models on the dataset. See `xgamma.modeling.predict.models_of`."""
-        from xgamma.modeling.predict import models_of
+        """Models on the dataset. See `xgamma.modeling.attach.models_of`."""
+        from xgamma.modeling.attach import models_of
 
         return models_of(self._obj)
 
     def with_models(self, models: Any) -> xr.Dataset:
-        """Put models on the dataset. See `xgamma.modeling.predict.with_models`."""
-        from xgamma.modeling.predict import with_models
+        """Put models on the dataset. See `xgamma.modeling.attach.with_models`."""
+        from xgamma.modeling.attach import with_models
 
         return with_models(self._obj, models)
 
@@ -49,14 +49,14 @@ class ModelMethods(Shared):
         return npred_background(self._obj, models, scheme=scheme)
 
     def stat_sum(self, models: Any = None, scheme: str = "exact") -> float:
-        """Sum of the fit statistic. See `xgamma.modeling.predict.stat_sum`."""
-        from xgamma.modeling.predict import stat_sum
+        """Sum of the fit statistic. See `xgamma.modeling.compare.stat_sum`."""
+        from xgamma.modeling.compare import stat_sum
 
         return stat_sum(self._obj, models, scheme=scheme)
 
     def stat_array(self, models: Any = None, scheme: str = "exact") -> xr.DataArray:
-        """Fit statistic of each bin. See `xgamma.modeling.predict.stat_array`."""
-        from xgamma.modeling.predict import stat_array
+        """Fit statistic of each bin. See `xgamma.modeling.compare.stat_array`."""
+        from xgamma.modeling.compare import stat_array
 
         return stat_array(self._obj, models, scheme=scheme)
 
@@ -178,8 +178,8 @@ class ModelMethods(Shared):
     def residuals(
         self, models: Any = None, method: str = "diff", scheme: str = "exact"
     ) -> xr.DataArray:
-        """Counts minus prediction. See `xgamma.modeling.predict.residuals`."""
-        from xgamma.modeling.predict import residuals
+        """Counts minus prediction. See `xgamma.modeling.compare.residuals`."""
+        from xgamma.modeling.compare import residuals
 
         return residuals(self._obj, models, method, scheme=scheme)
 

@@ -200,14 +200,14 @@ class GammaDataTree(Hints):
     # --- modeling -----------------------------------------------------------------------
     @property
     def models(self) -> Any:
-        """Models on the datasets. See `xgamma.modeling.predict.models_of`."""
-        from xgamma.modeling.predict import models_of
+        """Models on the datasets. See `xgamma.modeling.attach.models_of`."""
+        from xgamma.modeling.attach import models_of
 
         return models_of(self._obj)
 
     def with_models(self, models: Any) -> xr.DataTree:
-        """Put models on each dataset. See `xgamma.modeling.predict.with_models`."""
-        from xgamma.modeling.predict import with_models
+        """Put models on each dataset. See `xgamma.modeling.attach.with_models`."""
+        from xgamma.modeling.attach import with_models
 
         return with_models(self._obj, models)
 
@@ -246,7 +246,7 @@ class GammaDataTree(Hints):
         return light_curve(self._obj, source, energy_edges, **kwargs)
 
     def stat_sum(self, models: Any = None, scheme: str = "exact") -> float:
-        """Sum of the fit statistics. See `xgamma.modeling.predict.stat_sum`."""
-        from xgamma.modeling.predict import stat_sum
+        """Sum of the fit statistics. See `xgamma.modeling.compare.stat_sum`."""
+        from xgamma.modeling.compare import stat_sum
 
         return stat_sum(self._obj, models, scheme=scheme)

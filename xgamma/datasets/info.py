@@ -60,26 +60,26 @@ def _predicted(ds: xr.Dataset) -> dict[str, float]:
     if not ds.attrs.get("models") and not measured:
         out["npred"] = out["npred_background"] = _background(ds, None)
         return out
-    from xgamma.modeling import predict
+    from xgamma.modeling import compare, predict
 
     if not ds.attrs.get("models"):
         # Off counts say something without a model: the background that fits both best.
         out["npred"] = out["npred_background"] = float(predict.npred_background(ds).sum())
-        out["stat_sum"] = float(predict.stat_sum(ds))
+        out["stat_sum"] = float(compare.stat_sum(ds))
         return out
 
     out["npred_signal"] = float(predict.npred_signal(ds).sum())
     out["npred_background"] = float(predict.npred_background(ds).sum())
     out["npred"] = out["npred_signal"] + out["npred_background"]
     if "counts" in ds:
-        out["stat_sum"] = float(predict.stat_sum(ds))
+        out["stat_sum"] = float(compare.stat_sum(ds))
     return out
 
 
 def _models(ds: xr.Dataset) -> Any:
     if not ds.attrs.get("models"):
         return None
-    from xgamma.modeling.predict import models_of
+    from xgamma.modeling.attach import models_of
 
     return models_of(ds)
 

@@ -5,10 +5,10 @@ from typing import Any
 
 # Loaded at first use: reading a run needs neither the writer nor the simulation.
 _MODULES = {
+    "assemble": ("build_observation", "read_observation"),
     "gadf": ("check_finite",),
     "times": ("MissionTime",),
     "observation": (
-        "build_observation",
         "group",
         "gti_bounds",
         "is_pointlike",
@@ -19,7 +19,6 @@ _MODULES = {
         "phase_fraction",
         "pointing",
         "pointing_altaz",
-        "read_observation",
         "tmid",
         "tstart",
         "tstop",

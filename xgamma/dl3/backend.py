@@ -11,8 +11,8 @@ from typing import Any
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
+from xgamma.dl3.assemble import read_observation
 from xgamma.dl3.fits_bytes import GZIP_MAGIC
-from xgamma.dl3.observation import read_observation
 from xgamma.errors import MissingDataError
 
 __all__ = ["GADFBackend"]

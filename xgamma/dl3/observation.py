@@ -14,21 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma.dl3.fits_table import FitsFile, open_fits
-from xgamma.dl3.gadf import read_hdu
-from xgamma.dl3.gadf_spec import GROUPS, group_of
 from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaWarning
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from astropy.coordinates import EarthLocation, SkyCoord
     from astropy.time import Time
 
 __all__ = [
     "MissionTime",
-    "build_observation",
     "group",
     "gti_bounds",
     "is_pointlike",
@@ -40,97 +34,13 @@ __all__ = [
     "phase_fraction",
     "pointing",
     "pointing_altaz",
-    "read_observation",
     "tmid",
     "tstart",
     "tstop",
 ]
 
 
-def read_observation(path: str | Path) -> xr.DataTree:
-    """Read a DL3 file as an observation.
-
-    Parameters
-    ----------
-    path : str or Path
-        FITS file, gzipped or not, with events and responses, or with either.
-
-    Returns
-    -------
-    obs : DataTree
-        Groups for the HDUs that there are; of several of one kind the first.
-
-    Raises
-    ------
-    MissingDataError
-        If there is no such file or it holds no DL3 table.
-    XGammaError
-        If the file is truncated or damaged.
-    """
-    file = open_fits(path)
-    groups = read_groups(file)
-    if not groups:
-        names = ", ".join(repr(t.name) for t in file.tables) or "none"
-        raise MissingDataError(
-            f"The file {path} holds no DL3 table (events, GTIs, responses): its tables are {names}."
-        )
-    return build_observation(groups, name=str(file.path.name).partition(".fits")[0])
-
-
-def read_groups(file: FitsFile) -> dict[str, xr.Dataset]:
-    """Return the first HDU of each kind in a file, by group."""
-    groups: dict[str, xr.Dataset] = {}
-    for table in file.tables:
-        group = group_of(table)
-        if group is not None and group not in groups:
-            groups[group] = read_hdu(table, group)
-    return groups
-
-
-def build_observation(groups: dict[str, xr.Dataset], name: str | None = None) -> xr.DataTree:
-    """Join groups to one observation.
-
-    Parameters
-    ----------
-    groups : dict of Dataset
-        Any of ``events``, ``gti``, ``pointing`` and the responses.
-    name : str, optional
-        Name of the tree when the events carry no OBS_ID.
-
-    Returns
-    -------
-    obs : DataTree
-        Root attributes are the keywords of the EVENTS HDU; ``pointing`` is made
-        from them where the file has no such HDU.
-    """
-    attrs = dict(groups["events"].attrs) if "events" in groups else {}
-    for key in ("EXTNAME", "EXTVER", "HDUCLASS", "HDUCLAS1", "HDUDOC", "HDUVERS"):
-        attrs.pop(key, None)
-    if "events" not in groups and groups:
-        first = next(iter(groups.values())).attrs
-        attrs = {k: first[k] for k in ("TELESCOP", "INSTRUME", "OBS_ID") if k in first}
-    nodes = dict(groups)
-    if "pointing" in nodes or "RA_PNT" in attrs or "ALT_PNT" in attrs:
-        nodes["pointing"] = _pointing_group(nodes.get("pointing"), attrs)
-    children = {group: xr.DataTree(nodes[group]) for group in GROUPS if group in nodes}
-    title = str(attrs.get("OBS_ID", name or "")) or None
-    obs = xr.DataTree(xr.Dataset(attrs=attrs), name=title)
-    # Passed to the constructor, each child would be copied.
-    obs.children = children
-    return obs
-
-
-def _pointing_group(series: xr.Dataset | None, attrs: dict[str, Any]) -> xr.Dataset:
-    """Return scalars ra, dec, alt, az (deg, NaN where unknown), beside the series if there is one."""
-    scalars = {}
-    for name, key in (("ra", "RA_PNT"), ("dec", "DEC_PNT"), ("alt", "ALT_PNT"), ("az", "AZ_PNT")):
-        scalars[name] = xr.Variable((), _number(attrs.get(key)), {"units": "deg"})
-    if series is None:
-        return xr.Dataset(scalars)
-    return series.assign(scalars)
-
-
-def _number(value: Any) -> float:
+def number(value: Any) -> float:
     """Return a keyword as a number, NaN where it is absent or a text such as 'NONE'."""
     try:
         return float(value)
@@ -246,10 +156,10 @@ def ontime(obs: xr.DataTree) -> float:
 
 def deadtime_correction(obs: xr.DataTree) -> float:
     """Return the live fraction of the ontime: DEADC, else LIVETIME / ONTIME, else 1 with a warning."""
-    value = _number(obs.attrs.get("DEADC"))
+    value = number(obs.attrs.get("DEADC"))
     if np.isfinite(value):
         return value
-    value = _number(obs.attrs.get("LIVETIME")) / _number(obs.attrs.get("ONTIME") or np.nan)
+    value = number(obs.attrs.get("LIVETIME")) / number(obs.attrs.get("ONTIME") or np.nan)
     if np.isfinite(value):
         return value
     warnings.warn(
@@ -282,7 +192,7 @@ def _bounds(obs: xr.DataTree) -> tuple[float, float]:
     start, stop = gti_bounds(obs)
     if start.size:
         return float(start.min()), float(stop.max())
-    edges = _number(obs.attrs.get("TSTART")), _number(obs.attrs.get("TSTOP"))
+    edges = number(obs.attrs.get("TSTART")), number(obs.attrs.get("TSTOP"))
     if np.isfinite(edges).all():
         return edges
     raise MissingDataError(
@@ -339,10 +249,10 @@ def location(obs: xr.DataTree) -> EarthLocation | None:
     """
     from astropy.coordinates import EarthLocation
 
-    lon, lat = _number(obs.attrs.get("GEOLON")), _number(obs.attrs.get("GEOLAT"))
+    lon, lat = number(obs.attrs.get("GEOLON")), number(obs.attrs.get("GEOLAT"))
     if not np.isfinite([lon, lat]).all():
         return None
-    height = _number(obs.attrs.get("ALTITUDE", 0.0))
+    height = number(obs.attrs.get("ALTITUDE", 0.0))
     return EarthLocation.from_geodetic(lon, lat, height if np.isfinite(height) else 0.0)
 
 

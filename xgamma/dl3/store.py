@@ -14,10 +14,10 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3 import index as index_
+from xgamma.dl3.assemble import build_observation
 from xgamma.dl3.fits_table import FitsFile, open_fits
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.gadf_spec import GROUPS
-from xgamma.dl3.observation import build_observation
 from xgamma.dl3.query import select_rows
 from xgamma.errors import MissingDataError, XGammaWarning
 

@@ -10,10 +10,10 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.evaluator import BackgroundTerm, SourceTerm
 from xgamma.modeling.likelihood import background_model
-from xgamma.modeling.predict import chosen_models
 from xgamma.modeling.sky_model import Model, SkyModel
 from xgamma.modeling.spatial import PointSource
 from xgamma.numerics import sampling

@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import FrameError, MissingDataError, XGammaError
+from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.likelihood import Likelihood, likelihood_of
 from xgamma.modeling.parameter import Parameter
-from xgamma.modeling.predict import chosen_models, datasets_of, outside_message
+from xgamma.modeling.predict import outside_message
 from xgamma.modeling.sky_model import Model, Models, SkyModel
 from xgamma.numerics.shapes import tangent_frame
 

@@ -115,7 +115,7 @@ def flux_pred(ds: xr.Dataset, models: Any = None) -> xr.DataArray:
     flux : DataArray
         Dim ``energy``, cm-2 s-1 TeV-1.
     """
-    from xgamma.modeling.predict import chosen_models
+    from xgamma.modeling.attach import chosen_models
 
     likelihood = FluxPointsLikelihood(ds, chosen_models(ds, models))
     attrs = {"units": FLUX, "long_name": "predicted flux"}

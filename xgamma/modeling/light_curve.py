@@ -10,8 +10,8 @@ import xarray as xr
 
 from xgamma.axes import edges_in
 from xgamma.errors import MissingDataError
+from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.points import flux_points
-from xgamma.modeling.predict import chosen_models, datasets_of
 from xgamma.modeling.sky_model import Model
 
 __all__ = ["light_curve"]

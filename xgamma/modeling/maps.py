@@ -11,10 +11,11 @@ import xarray as xr
 
 from xgamma.deferred import is_lazy, labels_of, postponed
 from xgamma.errors import XGammaError
+from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.evaluator import SourceTerm
 from xgamma.modeling.likelihood import WStatLikelihood
-from xgamma.modeling.predict import chosen_models, full_likelihood, labelled, result_attrs
+from xgamma.modeling.predict import full_likelihood, labelled, result_attrs
 from xgamma.modeling.sky_model import Model, SkyModel
 from xgamma.numerics import statistics as stats
 from xgamma.numerics.ts_map import source_sums

@@ -158,7 +158,7 @@ def plot_spectrum(
     2
     """
     from xgamma.modeling import flux_points as fp
-    from xgamma.modeling.predict import chosen_models
+    from xgamma.modeling.attach import chosen_models
 
     chosen = chosen_models(ds, models)
     if axes is None:

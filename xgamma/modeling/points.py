@@ -11,8 +11,8 @@ import xarray as xr
 
 from xgamma.axes import edges_in
 from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.fit import Objective
-from xgamma.modeling.predict import chosen_models, datasets_of
 from xgamma.modeling.result import minimise_part
 from xgamma.modeling.sky_model import Model, Models, SkyModel
 from xgamma.modeling.spectral import PowerLawNorm, Spectrum

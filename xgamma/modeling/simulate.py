@@ -12,8 +12,9 @@ import xarray as xr
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import XGammaError
 from xgamma.model import kind
+from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.likelihood import alpha_of
-from xgamma.modeling.predict import chosen_models, full_likelihood, npred_signal
+from xgamma.modeling.predict import full_likelihood, npred_signal
 from xgamma.modeling.sky_model import Model
 
 __all__ = ["asimov", "fake"]

@@ -1,0 +1,99 @@
+"""Observations put together from the HDUs of a file, or from groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from xgamma.dl3.fits_table import FitsFile, open_fits
+from xgamma.dl3.gadf import read_hdu
+from xgamma.dl3.gadf_spec import GROUPS, group_of
+from xgamma.dl3.observation import number
+from xgamma.errors import MissingDataError
+
+__all__ = ["build_observation", "read_observation"]
+
+
+def read_observation(path: str | Path) -> xr.DataTree:
+    """Read a DL3 file as an observation.
+
+    Parameters
+    ----------
+    path : str or Path
+        FITS file, gzipped or not, with events and responses, or with either.
+
+    Returns
+    -------
+    obs : DataTree
+        Groups for the HDUs that there are; of several of one kind the first.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file or it holds no DL3 table.
+    XGammaError
+        If the file is truncated or damaged.
+    """
+    file = open_fits(path)
+    groups = read_groups(file)
+    if not groups:
+        names = ", ".join(repr(t.name) for t in file.tables) or "none"
+        raise MissingDataError(
+            f"The file {path} holds no DL3 table (events, GTIs, responses): its tables are {names}."
+        )
+    return build_observation(groups, name=str(file.path.name).partition(".fits")[0])
+
+
+def read_groups(file: FitsFile) -> dict[str, xr.Dataset]:
+    """Return the first HDU of each kind in a file, by group."""
+    groups: dict[str, xr.Dataset] = {}
+    for table in file.tables:
+        group = group_of(table)
+        if group is not None and group not in groups:
+            groups[group] = read_hdu(table, group)
+    return groups
+
+
+def build_observation(groups: dict[str, xr.Dataset], name: str | None = None) -> xr.DataTree:
+    """Join groups to one observation.
+
+    Parameters
+    ----------
+    groups : dict of Dataset
+        Any of ``events``, ``gti``, ``pointing`` and the responses.
+    name : str, optional
+        Name of the tree when the events carry no OBS_ID.
+
+    Returns
+    -------
+    obs : DataTree
+        Root attributes are the keywords of the EVENTS HDU; ``pointing`` is made
+        from them where the file has no such HDU.
+    """
+    attrs = dict(groups["events"].attrs) if "events" in groups else {}
+    for key in ("EXTNAME", "EXTVER", "HDUCLASS", "HDUCLAS1", "HDUDOC", "HDUVERS"):
+        attrs.pop(key, None)
+    if "events" not in groups and groups:
+        first = next(iter(groups.values())).attrs
+        attrs = {k: first[k] for k in ("TELESCOP", "INSTRUME", "OBS_ID") if k in first}
+    nodes = dict(groups)
+    if "pointing" in nodes or "RA_PNT" in attrs or "ALT_PNT" in attrs:
+        nodes["pointing"] = _pointing_group(nodes.get("pointing"), attrs)
+    children = {group: xr.DataTree(nodes[group]) for group in GROUPS if group in nodes}
+    title = str(attrs.get("OBS_ID", name or "")) or None
+    obs = xr.DataTree(xr.Dataset(attrs=attrs), name=title)
+    # Passed to the constructor, each child would be copied.
+    obs.children = children
+    return obs
+
+
+def _pointing_group(series: xr.Dataset | None, attrs: dict[str, Any]) -> xr.Dataset:
+    """Return scalars ra, dec, alt, az (deg, NaN where unknown), beside the series if there is one."""
+    scalars = {}
+    for name, key in (("ra", "RA_PNT"), ("dec", "DEC_PNT"), ("alt", "ALT_PNT"), ("az", "AZ_PNT")):
+        scalars[name] = xr.Variable((), number(attrs.get(key)), {"units": "deg"})
+    if series is None:
+        return xr.Dataset(scalars)
+    return series.assign(scalars)
