@@ -70,7 +70,7 @@ def test_parts_are_contiguous_and_whole(number, workers, most):
     parts = list(split(list(range(number)), workers, most))
     assert [p for part in parts for p in part] == list(range(number))
     sizes = [len(part) for part in parts]
-    assert not sizes or max(sizes) - min(sizes) <= 1
+    assert not sizes or (max(sizes) - min(sizes) <= 1 and max(sizes) <= most)
     assert len(parts) >= min(number, workers)
 
 

@@ -61,6 +61,13 @@ def test_tiles_give_the_mosaic(strip, job, tmp_path, monkeypatch, scheduler):
     assert [p.name for p in tmp_path.iterdir()] == ["m.zarr"]
 
 
+def test_odd_numbers_of_runs(strip, job, tmp_path):
+    runs = [strip[k] for k in (1, 2, 3, 4, 2)]
+    options = {**job, "select": ["counts"], "workers": 2}
+    ds = xg.reduce(runs, out=tmp_path / "m.zarr", memory="75 MB", **options)
+    xr.testing.assert_identical(ds.counts.load(), xg.reduce(runs, **options).counts)
+
+
 def test_on_off_tiles(strip, job, tmp_path):
     options = {**job, "background": {"method": "ring", "r_in": "0.3 deg", "width": "0.2 deg"}}
     ds = xg.reduce(strip, out=tmp_path / "m.zarr", memory="95 MB", **options)

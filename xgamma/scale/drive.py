@@ -46,7 +46,7 @@ def drive(
     positions : list of int
         Those to reduce.
     most : int
-        About the largest number of runs in a task.
+        The largest number of runs in a task.
     ahead : int, optional
         Tasks under way or waiting; twice the number of workers when absent.
 

@@ -76,7 +76,7 @@ def split(positions: list[int], workers: int, most: int = TASK) -> Iterator[list
     workers : int
         So many parts at least, if there are as many runs.
     most : int
-        About the largest size of a part.
+        The largest size of a part.
 
     Yields
     ------
@@ -90,6 +90,6 @@ def split(positions: list[int], workers: int, most: int = TASK) -> Iterator[list
     >>> [len(part) for part in split(list(range(3)), workers=4)]
     [1, 1, 1]
     """
-    number = min(len(positions), workers * max(1, round(len(positions) / (workers * most))))
+    number = min(len(positions), workers * -(-len(positions) // (workers * most)))
     for k in range(number):
         yield positions[k * len(positions) // number : (k + 1) * len(positions) // number]
