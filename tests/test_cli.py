@@ -135,6 +135,11 @@ def test_plot_and_convert(folder, tmp_path, capsys):
     assert main(["plot", str(folder / "sum.nc"), "--out", str(picture), "--dpi", "50"]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert main(["plot", str(folder / "tree.nc"), "--out", str(picture)]) == 1
+    capsys.readouterr()
+    assert main(["plot", str(folder / "sum.nc"), "--out", str(tmp_path / "a.xyz")]) == 1
+    assert "'{}' names no format".format(tmp_path / "a.xyz") in capsys.readouterr().err
+    assert main(["plot", str(folder / "sum.nc"), "--out", str(picture)]) == 1
+    assert "a.png' exists already: add --overwrite to replace it." in capsys.readouterr().err
     assert main(["convert", str(folder / "sum.nc"), str(tmp_path / "a.fits.gz"), "--quiet"]) == 0
     assert xg.open(tmp_path / "a.fits.gz").counts.equals(xg.open(folder / "sum.nc").counts)
 

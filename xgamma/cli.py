@@ -178,6 +178,11 @@ def _plot(commands: Any) -> None:
                 raise XGammaError(
                     "Drawing needs matplotlib: install it with pip install 'xgamma[plot]'."
                 ) from None
+            ending, known = arguments.out.suffix[1:], figure.canvas.get_supported_filetypes()
+            if ending.lower() not in known:
+                raise XGammaError(
+                    f"The ending of '{arguments.out}' names no format of pictures: use .png, .pdf or .svg."
+                )
             figure.savefig(to, dpi=arguments.dpi)
 
     text = "draw counts, excess, exposure and spectrum of a dataset"
@@ -293,5 +298,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         known = isinstance(error, (XGammaError, OSError))
         text = f"{error}" if known else f"{type(error).__name__}: {error} (--debug says where)"
+        # The library names its keyword; here it is a flag.
+        text = text.replace("pass overwrite=True", "add --overwrite")
         print(f"xgamma: {text}", file=sys.stderr)
         return 1

@@ -142,6 +142,24 @@ def test_run_outside_the_map(three):
     assert ds.obs_id.values.tolist() == [10, 11, 12]
 
 
+@pytest.mark.parametrize("kind", ["map", "spectrum"])
+def test_run_that_sees_nothing(three, kind):
+    """Without a cutout too: its livetime would be counted and nothing else."""
+    far = simulated(pointing=(100.0, -30.0), obs_id=99)
+    into = template()
+    if kind == "spectrum":
+        energy = xg.energy_axis("1 TeV", "10 TeV", 3)
+        into = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.2)", energy)
+    with pytest.warns(xg.XGammaWarning, match=f"Run 99: The {kind if kind == 'map' else 'region'}"):
+        ds = xg.reduce([*three, far], into=into)
+    assert ds.obs_id.values.tolist() == [10, 11, 12]
+    with (
+        pytest.warns(xg.XGammaWarning, match="left out"),
+        pytest.raises(xg.XGammaError, match="No run was reduced"),
+    ):
+        xg.reduce([far], into=into)
+
+
 def test_run_at_the_edge_of_the_map(three):
     edge = simulated(pointing=(83.63, 23.6), obs_id=98)
     ds = xg.reduce([edge], into=template(), offset_max="1 deg", safe_mask=["aeff-default"])

@@ -14,6 +14,7 @@ import xarray as xr
 from xgamma.datasets.collection import collect
 from xgamma.datasets.cutout import cutout
 from xgamma.datasets.mosaic import Mosaic
+from xgamma.deferred import is_lazy
 from xgamma.dl3 import observation
 from xgamma.errors import OutsideError, XGammaError, XGammaWarning
 from xgamma.gate import require_dataset
@@ -90,7 +91,7 @@ def reduce_one(
 
     Raises
     ------
-    FrameError
+    OutsideError
         If the field of view does not touch the template.
     """
     part = into
@@ -100,6 +101,7 @@ def reduce_one(
     if "x" in into.dims and safe_mask and "offset-max" in safe_mask.get("methods", ()):
         options.setdefault("offset_limit", safe_mask.get("offset_max", "3 deg"))
     ds = fill(part, obs, select, name=str(observation.obs_id(obs)), **options)
+    _require_reach(ds)
     if safe_mask is not None:
         ds = apply_safe_mask(ds, obs, **safe_mask)
     if callable(background):
@@ -108,6 +110,19 @@ def reduce_one(
         wanted = _background_options(background)
         ds = background_method(wanted.pop("method", "fov"))(ds, obs, **wanted)
     return ds
+
+
+def _require_reach(ds: xr.Dataset) -> None:
+    """Raise an `OutsideError` for a run that sees nothing of the map: it would add its time only."""
+    if is_lazy(ds) or not {"counts", "exposure", "livetime"} <= set(ds.data_vars):
+        return
+    if not ds.variables["livetime"].values.any() or ds.variables["counts"].values.any():
+        return
+    if not ds.variables["exposure"].values.any():
+        what = "map" if "x" in ds.dims else "region"
+        raise OutsideError(
+            f"The {what} lies outside the field of view: its exposure is zero everywhere."
+        )
 
 
 def _background_options(background: Any) -> dict[str, Any]:
