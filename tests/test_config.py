@@ -207,7 +207,7 @@ def test_runs_of_a_zarr_archive_have_checksums(write, folder, tmp_path):
 
 def test_the_address_of_a_cluster(write, monkeypatch):
     distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(processes=False, **options) as cluster:
         address = f"run: {{scheduler: '{cluster.scheduler_address}'}}\noutputs:"
         ds = reduce_config(write(GOOD, ("outputs:", address)), write=False)

@@ -97,7 +97,9 @@ def drive(
 
 def _explained(error: Exception) -> Exception:
     """Return the error of a task itself, with the mend where it could not be sent."""
-    if isinstance(error, pickle.PicklingError) or "pickle" in str(error):
+    # Python 3.13 words the AttributeError of a local function without the word pickle.
+    words = ("pickle", "local object")
+    if isinstance(error, pickle.PicklingError) or any(word in str(error) for word in words):
         return XGammaError(
             f"The options cannot be sent to another process ({error}): define the functions among them in a module, or use scheduler='threads'."
         )
