@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 import xgamma as xg
 from tests.scale.faults import Fail, Kill, Wait
@@ -50,6 +51,14 @@ def test_a_cluster_gives_the_serial_result(store, job, serial, same, client):
 def test_a_collection_from_a_cluster(store, job, client):
     tree = xg.reduce(store, scheduler=client, stack=False, **job)
     assert list(tree.children) == [str(i) for i in store.obs_ids]
+
+
+def test_workers_fill_a_netcdf_file(serial, client, tmp_path):
+    """They open it one at a time, in the place of the client."""
+    tree = xg.collect([serial.drop_vars("psf"), serial.gamma.to_image()])
+    tree.chunk().gamma.to_netcdf(tmp_path / "a.nc")
+    with xg.open(tmp_path / "a.nc") as back:
+        xr.testing.assert_identical(back.load(), tree)
 
 
 @pytest.mark.parametrize("position", [0, 3, -1])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection, Hashable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from xgamma import __version__
-from xgamma.frame import drop_frame, set_frame
+from xgamma.frame import FrameIndex, drop_frame, set_frame
 
 __all__ = ["encoding_of", "export", "rechunked", "restore", "text_as"]
 
@@ -70,27 +71,45 @@ def export(ds: xr.Dataset) -> xr.Dataset:
         With ``Conventions`` and ``history``, two-column bounds of the axes, ``flag_values`` of
         masks and, last of all, ``grid_mapping``.
     """
-    out = drop_frame(ds).copy()
-    for name in list(out.variables):
-        out[name].encoding = {}
+    bare = drop_frame(ds)
+    variables = {name: v.copy(deep=False) for name, v in bare.variables.items()}
+    coords = set(bare.coords)
+    for variable in variables.values():
+        variable.encoding = {}
     for dim in AXES:
-        if dim in out.coords and f"{dim}_lo" in out.coords:
-            pair = np.stack([out[f"{dim}_lo"].values, out[f"{dim}_hi"].values], axis=-1)
-            out = out.assign_coords({f"{dim}_{BOUNDS}": ((dim, "bnds"), pair.reshape(-1, 2))})
-            out[dim].attrs[BOUNDS] = f"{dim}_{BOUNDS}"
-    for name in out.data_vars:
-        if out[name].dtype == bool:
-            out[name].attrs |= {"flag_values": "0, 1", "flag_meanings": "outside inside"}
+        if dim in coords and f"{dim}_lo" in coords:
+            pair = np.stack([variables[f"{dim}_{s}"].values for s in ("lo", "hi")], axis=-1)
+            name = f"{dim}_{BOUNDS}"
+            variables[name] = xr.Variable((dim, "bnds"), pair.reshape(-1, 2))
+            variables[dim].attrs[BOUNDS] = name
+            coords.add(name)
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     line = f"{stamp} written by xgamma {__version__}"
     past = str(ds.attrs.get("history", ""))
-    out.attrs |= {"Conventions": CONVENTIONS, "history": f"{past}\n{line}".strip()}
-    if "wcs" in out.coords:
-        out["wcs"].attrs |= {"grid_mapping_name": "fits_wcs"}
-        for name in out.data_vars:
-            if set(out[name].dims) & SKY:
-                out[name].attrs["grid_mapping"] = "wcs"
-    return out
+    attrs = {**ds.attrs, "Conventions": CONVENTIONS, "history": f"{past}\n{line}".strip()}
+    if "wcs" in coords:
+        variables["wcs"].attrs["grid_mapping_name"] = "fits_wcs"
+    for variable in (v for name, v in variables.items() if name not in coords):
+        if variable.dtype == bool:
+            variable.attrs |= {"flag_values": "0, 1", "flag_meanings": "outside inside"}
+        if "wcs" in coords and set(variable.dims) & SKY:
+            variable.attrs["grid_mapping"] = "wcs"
+    return _assembled(variables, coords, dict(bare.xindexes), attrs, bare.encoding)
+
+
+def _assembled(
+    variables: dict[Hashable, xr.Variable],
+    coords: Collection[Hashable],
+    indexes: dict[Hashable, xr.Index],
+    attrs: dict[Any, Any],
+    encoding: dict[Any, Any],
+) -> xr.Dataset:
+    """Return a dataset of parts that fit: faster than changing one a variable at a time."""
+    labels = {n: v for n, v in variables.items() if n in coords}
+    data = {n: v for n, v in variables.items() if n not in coords}
+    ds = xr.Dataset(data, xr.Coordinates(labels, indexes), attrs)
+    ds.encoding = encoding
+    return ds
 
 
 def restore(ds: xr.Dataset) -> xr.Dataset:
@@ -106,27 +125,27 @@ def restore(ds: xr.Dataset) -> xr.Dataset:
     ds : Dataset
         Ready for use.
     """
-    out = ds.copy()
-    for name in list(out.variables):
-        for key in VARIABLE_ATTRS:
-            out[name].attrs.pop(key, None)
-            out[name].encoding.pop(key, None)
-    stored = [f"{dim}_{BOUNDS}" for dim in AXES if f"{dim}_{BOUNDS}" in out.variables]
-    out = out.drop_vars(stored)
-    for dim in AXES:
-        if dim in out.coords:
-            out[dim].attrs.pop(BOUNDS, None)
-            out[dim].encoding.pop(BOUNDS, None)
-    marked = out.attrs.get("Conventions") == CONVENTIONS
-    if marked:
-        out.attrs.pop("Conventions")
-        lines = str(out.attrs.pop("history", "")).splitlines()
+    stored = {f"{dim}_{BOUNDS}" for dim in AXES}
+    variables = {n: v.copy(deep=False) for n, v in ds.variables.items() if n not in stored}
+    for name, variable in variables.items():
+        for key in (*VARIABLE_ATTRS, BOUNDS) if name in AXES else VARIABLE_ATTRS:
+            variable.attrs.pop(key, None)
+            variable.encoding.pop(key, None)
+    attrs = dict(ds.attrs)
+    if attrs.get("Conventions") == CONVENTIONS:
+        attrs.pop("Conventions")
+        lines = str(attrs.pop("history", "")).splitlines()
         if len(lines) > 1:
-            out.attrs["history"] = "\n".join(lines[:-1])
-    out = out.set_coords([n for n in _COORDS if n in out.data_vars and _is_axis(out, n)])
-    if "wcs" in out.coords:
-        out["wcs"].attrs.pop("grid_mapping_name", None)
-    return set_frame(text_as(out, "TO", str))
+            attrs["history"] = "\n".join(lines[:-1])
+    coords = {n for n in ds.coords if n not in stored}
+    coords |= {n for n in _COORDS if n in variables and _is_axis(ds, n)}
+    indexes = {n: index for n, index in ds.xindexes.items() if n not in stored}
+    if "wcs" in coords and "wcs" not in indexes:
+        variables["wcs"].attrs.pop("grid_mapping_name", None)
+        indexes["wcs"] = frame = FrameIndex(variables["wcs"].attrs)
+        variables |= frame.create_variables()
+    texts = {n: _text(v, str) for n, v in variables.items() if n not in indexes and _is(v, "TO")}
+    return set_frame(_assembled(variables | texts, coords, indexes, attrs, ds.encoding))
 
 
 _COORDS = ("wcs", "region", *AXES, *(f"{d}_{s}" for d in AXES for s in ("lo", "hi")))
@@ -134,7 +153,7 @@ _COORDS = ("wcs", "region", *AXES, *(f"{d}_{s}" for d in AXES for s in ("lo", "h
 
 def _is_axis(ds: xr.Dataset, name: str) -> bool:
     """Tell whether a variable lies on its axis: the energy of events does not."""
-    return ds[name].dims in ((), (name.removesuffix("_lo").removesuffix("_hi"),))
+    return ds.variables[name].dims in ((), (name.removesuffix("_lo").removesuffix("_hi"),))
 
 
 def rechunked(ds: xr.Dataset, encoding: dict[str, dict[str, Any]]) -> xr.Dataset:
@@ -149,15 +168,23 @@ def rechunked(ds: xr.Dataset, encoding: dict[str, dict[str, Any]]) -> xr.Dataset
 
 def text_as(ds: xr.Dataset, kinds: str, dtype: Any) -> xr.Dataset:
     """Return a dataset whose text has another type: few rows, so it may be read."""
-    changed: dict[Any, xr.Variable] = {}
-    for name, variable in ds.variables.items():
-        if variable.dtype.kind in kinds and name not in ds.xindexes:
-            values = np.asarray(variable.values)
-            if values.dtype.kind == "O" and not all(isinstance(v, str) for v in values.flat):
-                continue
-            changed[name] = xr.Variable(
-                variable.dims, values.astype(object).astype(dtype), variable.attrs
-            )
+    changed = {
+        n: _text(v, dtype)
+        for n, v in ds.variables.items()
+        if n not in ds.xindexes and _is(v, kinds)
+    }
     coords = {n: v for n, v in changed.items() if n in ds.coords}
     data = {n: v for n, v in changed.items() if n not in coords}
     return ds.assign(data).assign_coords(coords) if changed else ds
+
+
+def _is(variable: xr.Variable, kinds: str) -> bool:
+    """Tell whether a variable is text of one of these kinds of types."""
+    return variable.dtype.kind in kinds and (
+        variable.dtype.kind != "O" or all(isinstance(v, str) for v in variable.values.flat)
+    )
+
+
+def _text(variable: xr.Variable, dtype: Any) -> xr.Variable:
+    values = np.asarray(variable.values).astype(object).astype(dtype)
+    return xr.Variable(variable.dims, values, variable.attrs)

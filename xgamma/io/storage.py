@@ -17,6 +17,7 @@ from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io import remote
 from xgamma.io.atomic import atomic_path, refuse_existing
 from xgamma.io.cf import encoding_of, export, rechunked, restore, text_as
+from xgamma.io.netcdf import write_groups
 from xgamma.io.remote import is_remote, store_at
 
 __all__ = ["restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
@@ -166,21 +167,18 @@ def is_zarr(path: Path) -> bool:
     return any((path / n).exists() for n in ("zarr.json", ".zgroup", ".zmetadata"))
 
 
-def _mapped(tree: xr.DataTree, function: Any) -> xr.DataTree:
-    """Apply a function to the own contents of each node, inherited coordinates left out."""
-    nodes = {n.path: function(n.to_dataset(inherit=False)) for n in tree.subtree}
-    return xr.DataTree.from_dict(nodes, name=tree.name)
+def _nodes(tree: xr.DataTree) -> dict[str, xr.Dataset]:
+    """Return what each node holds itself in its file form, by path; the root comes first.
 
-
-def _named(tree: xr.DataTree) -> xr.DataTree:
-    """Keep the name of a tree in an attribute, and the order of its nodes, for the file."""
-    out = _mapped(tree, export)
+    The name of the tree and the order of its nodes, which no file keeps, become attributes.
+    """
+    nodes = {n.path: export(n.to_dataset(inherit=False)) for n in tree.subtree}
     if tree.name is not None:
-        out.attrs["tree_name"] = str(tree.name)
-    order = {n.path: list(n.children) for n in tree.subtree if len(n.children) > 1}
-    for path, names in order.items():
-        out[path].attrs["children"] = names
-    return out
+        nodes["/"].attrs["tree_name"] = str(tree.name)
+    for node in tree.subtree:
+        if len(node.children) > 1:
+            nodes[node.path].attrs["children"] = list(node.children)
+    return nodes
 
 
 def tree_to_netcdf(
@@ -210,10 +208,14 @@ def tree_to_netcdf(
     ...     list(xg.open(Path(folder) / "a.nc").load().children)
     ['a', 'b']
     """
-    out = _named(tree)
-    encoding = {n.path: encoding_of(n.to_dataset(inherit=False), False) for n in out.subtree}
+    nodes = _nodes(tree)
+    encoding = {p: encoding_of(ds, False) for p, ds in nodes.items()}
     with atomic_path(path, overwrite) as temporary:
-        out.to_netcdf(temporary, **{"engine": "netcdf4", "encoding": encoding, **kwargs})
+        if kwargs:
+            out = xr.DataTree.from_dict(nodes)
+            out.to_netcdf(temporary, **{"engine": "netcdf4", "encoding": encoding, **kwargs})
+        else:
+            write_groups(nodes, temporary, encoding)
 
 
 def tree_to_zarr(
@@ -249,11 +251,9 @@ def tree_to_zarr(
 
 def write_tree(tree: xr.DataTree, store: Any, **kwargs: Any) -> None:
     """Write a tree into a folder that does not exist yet, or into an empty store."""
-    out = _mapped(_named(tree), lambda ds: text_as(ds, "U", object))
-    encoding = {n.path: encoding_of(n.to_dataset(inherit=False), True) for n in out.subtree}
-    out = xr.DataTree.from_dict(
-        {n.path: rechunked(n.to_dataset(inherit=False), encoding[n.path]) for n in out.subtree}
-    )
+    nodes = {p: text_as(ds, "U", object) for p, ds in _nodes(tree).items()}
+    encoding = {p: encoding_of(ds, True) for p, ds in nodes.items()}
+    out = xr.DataTree.from_dict({p: rechunked(ds, encoding[p]) for p, ds in nodes.items()})
     options = {"zarr_format": 3, "consolidated": False, "encoding": encoding}
     out.to_zarr(store, **{"mode": "a" if is_remote(store) else "w-", **options, **kwargs})
 
