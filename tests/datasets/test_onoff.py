@@ -236,3 +236,31 @@ def test_cumulative_says_what_it_needs():
         spectrum(0).assign(counts=("energy", np.ones(N))).pipe(
             lambda d: xr.DataTree(children={"a": xr.DataTree(d)})
         ).gamma.cumulative(CIRCLE)
+
+
+def run_image(seed):
+    return image(seed).assign(obs_id=("obs", [seed]), livetime=("obs", [100.0], {"units": "s"}))
+
+
+@pytest.mark.parametrize("change", ["cut", "counts"])
+def test_cumulative_does_not_report_sums_of_before(change):
+    """The sums of the runs are those of the stack as it was made: a cut must not keep them."""
+    stacked = xg.stack([run_image(i) for i in range(2)])
+    assert stacked.gamma.cumulative().sizes["obs"] == 2
+    changed = (
+        stacked.isel(x=slice(0, 2))
+        if change == "cut"
+        else stacked.assign(counts=stacked.counts + 1)
+    )
+    with pytest.raises(xg.MissingDataError, match=r"counts of the dataset .* sum to .* runs to"):
+        changed.gamma.cumulative()
+
+
+def test_cumulative_of_one_run_follows_its_data():
+    """One run can always be summed anew, also after it was stacked."""
+    one = xg.stack([run_image(3)])
+    cut = one.isel(x=slice(0, 2))
+    assert "counts_sum" in cut
+    assert float(cut.gamma.cumulative().counts[0]) == float(cut.counts.sum())
+    both = xg.stack([cut, xg.stack([run_image(4)]).isel(x=slice(0, 2))])
+    assert float(both.gamma.cumulative().counts_sum[-1]) == float(both.counts.sum())

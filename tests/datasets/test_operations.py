@@ -237,6 +237,24 @@ def test_collections():
         tree.gamma.dataset("nothing")
 
 
+@pytest.mark.parametrize("make", [filled, on_off])
+def test_info_sums_everything_under_the_same_mask(make):
+    """Predicted counts, exposures and alpha are of the safe bins, as counts and background."""
+    ds = make()
+    # A column of pixels without a safe bin, of exposures that no other pixel has.
+    ds["mask_safe"] = ds.mask_safe & (ds.x > 0)
+    ds["exposure"] = ds.exposure.where(ds.x > 0, ds.exposure + 100)
+    info, whole = ds.gamma.info_dict(), ds.gamma.info_dict(in_safe_range=False)
+    predicted = ds.gamma.npred_background()
+    assert_allclose(info["npred"], float(predicted.where(ds.mask_safe).sum()))
+    assert_allclose(whole["npred"], float(predicted.sum()))
+    assert info["exposure_max"] < 2 < float(ds.exposure.max())
+    if make is on_off:
+        assert_allclose(info["alpha"] * info["counts_off"], info["background"])
+    ds = ds.assign(mask_safe=ds.mask_safe & False)
+    assert ds.gamma.info_dict()["npred"] == 0
+
+
 def test_info_table():
     a, b = filled(1), filled(2)
     b.attrs["name"] = "other"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.datasets.onoff import is_onoff, ratio
+from xgamma.datasets.onoff import background_values, is_onoff, ratio, safe, variable
 from xgamma.datasets.rows import row_sums
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.numerics.statistics import cash_significance, li_ma
@@ -33,7 +33,6 @@ def _rows(ds: xr.Dataset, region: Any) -> dict[str, np.ndarray]:
         else:
             mask = mask.expand_dims(energy=ds.sizes["energy"]).assign_coords(energy=ds["energy"])
         ds = ds.assign(mask_safe=mask)
-        ds = ds.drop_vars([n for n in SUMS if n in ds])
     found = row_sums(ds)
     arrays = {n: found[n][0] if n in found else ds[n].values for n in SUMS if n in found or n in ds}
     if "counts_sum" not in arrays or "background_sum" not in arrays or "obs_id" not in ds:
@@ -41,10 +40,29 @@ def _rows(ds: xr.Dataset, region: Any) -> dict[str, np.ndarray]:
             f"The dataset {name!r} does not know the counts and background of its runs: stack it with xg.reduce or ds.gamma.stack, or pass the tree of xg.reduce(..., stack=False)."
         )
     rows = {n: np.asarray(v, dtype=float).sum(axis=1) for n, v in arrays.items()}
+    _require_current(ds, rows)
     rows["obs_id"] = np.atleast_1d(ds["obs_id"].values)
     rows["livetime"] = np.atleast_1d(ds["livetime"].values).astype(float)
     rows["onoff"] = np.full(rows["livetime"].size, is_onoff(ds))
     return rows
+
+
+def _require_current(ds: xr.Dataset, rows: dict[str, np.ndarray]) -> None:
+    """Raise unless the sums of the runs are those of the counts and background that are there.
+
+    A cutout, a spectrum, a new background or drawn counts change the dataset, but what each run
+    would have in it is not known any more.
+    """
+    if "counts" not in ds:
+        return
+    used = np.asarray(safe(ds).data)
+    have = {"counts_sum": variable(ds, "counts"), "background_sum": background_values(ds)}
+    for name, values in have.items():
+        total = float(np.where(used & np.isfinite(values), values, 0.0).sum())
+        if not np.isclose(rows[name].sum(), total, rtol=1e-3, atol=1e-6):
+            raise MissingDataError(
+                f"The {name.removesuffix('_sum')} of the dataset {ds.attrs.get('name', '')!r} sum to {total:.6g}, but those of its runs to {rows[name].sum():.6g}, from before a cut or a new background: make that in each run of a tree, xg.reduce(..., stack=False), and pass the tree."
+            )
 
 
 def cumulative(obj: xr.Dataset | xr.DataTree, region: Any = None) -> xr.Dataset:

@@ -43,33 +43,41 @@ def _background(ds: xr.Dataset, under: np.ndarray | None) -> float:
 
 
 def _exposure_range(ds: xr.Dataset) -> tuple[float, float]:
-    """Return the smallest positive and the largest exposure."""
+    """Return the smallest positive and the largest exposure, of pixels with any safe energy."""
     if "exposure" not in ds:
         return float("nan"), float("nan")
-    values = np.asarray(ds["exposure"].values)
+    exposure, under = ds.variables["exposure"], safe(ds)
+    if under is not None:
+        exposure = exposure.where(under.any("energy"), 0)
+    values = np.asarray(exposure.values)
     positive = values[values > 0]
     if not positive.size:
         return 0.0, 0.0
     return float(positive.min()), float(positive.max())
 
 
-def _predicted(ds: xr.Dataset) -> dict[str, float]:
-    """Return predicted counts and the statistic, as far as models and data allow."""
+def _predicted(ds: xr.Dataset, under: np.ndarray | None) -> dict[str, float]:
+    """Return predicted counts, under a mask if one is given, and the statistic of the fit."""
+
+    def total(predicted: xr.DataArray) -> float:
+        values = predicted.variable.transpose(*_dims(ds)).values
+        return float((values if under is None else values[under]).sum())
+
     out = {"npred": np.nan, "npred_background": np.nan, "npred_signal": np.nan, "stat_sum": np.nan}
     measured = "counts" in ds and all(name in ds for name in ONOFF)
     if not ds.attrs.get("models") and not measured:
-        out["npred"] = out["npred_background"] = _background(ds, None)
+        out["npred"] = out["npred_background"] = _background(ds, under)
         return out
     from xgamma.modeling import compare, predict
 
     if not ds.attrs.get("models"):
         # Off counts say something without a model: the background that fits both best.
-        out["npred"] = out["npred_background"] = float(predict.npred_background(ds).sum())
+        out["npred"] = out["npred_background"] = total(predict.npred_background(ds))
         out["stat_sum"] = float(compare.stat_sum(ds))
         return out
 
-    out["npred_signal"] = float(predict.npred_signal(ds).sum())
-    out["npred_background"] = float(predict.npred_background(ds).sum())
+    out["npred_signal"] = total(predict.npred_signal(ds))
+    out["npred_background"] = total(predict.npred_background(ds))
     out["npred"] = out["npred_signal"] + out["npred_background"]
     if "counts" in ds:
         out["stat_sum"] = float(compare.stat_sum(ds))
@@ -92,7 +100,7 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     ds : Dataset
         Map or spectrum, on-off or not.
     in_safe_range : bool
-        Whether counts and background are summed under the safe mask only.
+        Whether counts, background and predicted counts are summed under the safe mask only.
 
     Returns
     -------
@@ -134,11 +142,14 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     with np.errstate(divide="ignore", invalid="ignore"):
         for rate in ("counts", "background", "excess"):
             out[f"{rate}_rate"] = float(np.divide(out[rate], livetime))
-    out |= _predicted(ds)
+    out |= _predicted(ds, used)
     if is_onoff(ds):
         out["counts_off"] = _total(ds, "counts_off", used)
         out["acceptance"] = _total(ds, "acceptance", used)
         out["acceptance_off"] = _total(ds, "acceptance_off", used)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # That of the sums, which turns all off counts into the whole background.
+            out["alpha"] = float(np.divide(background, out["counts_off"]))
     return out
 
 

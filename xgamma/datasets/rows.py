@@ -32,7 +32,7 @@ def row_of(ds: xr.Dataset, reference: str) -> Row:
     row : dict of str to (ndarray, dict)
         Values, dims ``(obs, ...)``, and attributes; empty for a dataset without runs.
     """
-    row = row_sums(ds)
+    row: Row = {}
     # Files bring rows of their own (obs_mode, …) beside those of the data model.
     extra = [str(v) for v in ds.data_vars if "obs" in ds[v].dims and v not in OBS_VARIABLES]
     for name in (*OBS_VARIABLES, *extra):
@@ -43,12 +43,12 @@ def row_of(ds: xr.Dataset, reference: str) -> Row:
                 values = values + seconds_between(attrs.get("reference_time"), reference)
                 attrs["reference_time"] = reference
             row[name] = (values, attrs)
-    return row
+    return row | row_sums(ds)
 
 
 def row_sums(ds: xr.Dataset) -> Row:
     """Return counts and background of one run, summed over its safe pixels, as a row of `obs`."""
-    if ds.sizes.get("obs") != 1 or "counts" not in ds or "counts_sum" in ds:
+    if ds.sizes.get("obs") != 1 or "counts" not in ds:
         return {}
     names = {"counts_sum": "counts"}
     if not is_onoff(ds):
