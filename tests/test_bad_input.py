@@ -9,6 +9,7 @@ import xarray as xr
 
 import xgamma as xg
 from tests.runs import simulated, template, with_group
+from xgamma.tutorial import example_map, example_model, example_spectrum
 
 RUN = simulated(events=True, seed=2, obs_id=77)
 
@@ -229,14 +230,129 @@ WRONG_KINDS = {
     "nothing to join": (lambda ds: ds.gamma.downsample(), "give a factor"),
     "no template": (lambda ds: xg.reduce([], into=None), "must be a dataset, not NoneType"),
     "a name of a source": (lambda ds: ds.gamma.ts_map("crab"), "must be a SkyModel, not str"),
+    "a text for percent": (
+        lambda ds: ds.gamma.safe_mask(RUN, aeff_percent="10 %"),
+        "from 0 to 100",
+    ),
+    "a percent of NaN": (
+        lambda ds: ds.gamma.safe_mask(RUN, bias_percent=np.nan),
+        "bias_percent=nan",
+    ),
+    "a name to mask with": (lambda ds: ds.gamma.safe_mask("run 1"), "str is no observation"),
+    "a misspelt option": (
+        lambda ds: ds.gamma.fill(RUN, fill_mising=1),
+        "'fill_mising' is not known",
+    ),
+    "a spectrum's option": (
+        lambda ds: ds.gamma.fill(RUN, "counts", containment_correction=True),
+        "the option='containment_correction' is not known: choose from fill_missing",
+    ),
+    "nothing to fill": (lambda ds: ds.gamma.fill(RUN, None), "select=None must be a list of names"),
+    "a list for a width": (lambda ds: ds.counts.gamma.smooth([1, 2]), "must be one value"),
+    "a width of NaN": (
+        lambda ds: ds.gamma.cutout(xg.tutorial.CRAB, np.nan),
+        "must be a finite angle",
+    ),
+    "a position of NaN": (lambda ds: ds.gamma.separation((np.nan, 0)), "it is not finite"),
+    "an energy of NaN": (lambda ds: ds.gamma.slice_energy(np.nan, 3), "min is NaN"),
+    "a mask of numbers": (lambda ds: ds.gamma.significance(mask=ds.counts), "not int"),
+    "a name for a mask": (lambda ds: ds.gamma.ts_map(example_model(), mask="m"), "not str"),
+    "a negative kernel": (
+        lambda ds: ds.gamma.ts_map(example_model(), kernel_width=-1),
+        "kernel_width=-1 must be an angle",
+    ),
+    "a negative seed": (lambda ds: ds.gamma.fake(-1), "seed=-1 must be a whole number"),
+    "sigmas below zero": (
+        lambda ds: ds.gamma.excess_map(n_sigma=0),
+        "n_sigma=0 must be a number above 0",
+    ),
+    "a background beside one": (
+        lambda ds: ds.gamma.fake(0, background=ds.background),
+        "background= is for on-off datasets",
+    ),
+    "a number for a name": (
+        lambda ds: ds.gamma.npred_signal([example_model()], model_names=3),
+        "model_names=3 must be a name",
+    ),
+    "a list for a scheme": (
+        lambda ds: ds.gamma.npred([], scheme=[1]),
+        r"scheme=\[1\] is not known",
+    ),
+    "an index of text": (lambda ds: ds.gamma.exposure_image("2"), "index='2' must be a number"),
+    "half a pixel to pad": (lambda ds: ds.gamma.pad(1.5), "width=1.5 must be a whole number"),
+    "no method": (lambda ds: ds.gamma.at_position("psf", method="near"), "'nearest' or 'linear'"),
+    "a template of text": (lambda ds: ds.counts.gamma.interp_to("a"), "A map is needed, not str"),
+    "no path": (lambda ds: ds.gamma.to_fits(None), "path=None must be the path"),
+    "no path for NetCDF": (lambda ds: ds.gamma.to_netcdf(3), "path=3 must be the path"),
+    "no path for Zarr": (lambda ds: ds.gamma.to_zarr(None), "path=None must be the path"),
+    "no path to open": (lambda ds: xg.open(None), "path=None must be the path"),
+    "no store": (lambda ds: xg.open_store(None), "path=None must be the path"),
+    "a unit that is none": (lambda ds: ds.exposure.gamma.to_unit(None), "cannot be turned into"),
+    "no dataset to check": (lambda ds: xg.validate(None), "Only a dataset can be checked"),
+    "a kind of errors": (lambda ds: xg.validate(ds, "list"), "'raise' or 'return'"),
+    "energies for radii": (
+        lambda ds: xg.create_map((0, 0), "1 deg", energy=ds.energy, rad=ds.energy),
+        "rad= needs an axis in units like 'deg'",
+    ),
+    "half a bin": (lambda ds: xg.energy_axis(1, 10, 2.5), "nbin=2.5 must be a whole number"),
+    "no edges": (lambda ds: xg.energy_axis_from_edges([]), "at least two edges, not 0"),
+    "a region in pixels": (
+        lambda ds: xg.create_spectrum("image;circle(3, 4, 2)", xg.energy_axis(1, 10, 3)),
+        "is in pixels",
+    ),
+    "half a region": (
+        lambda ds: example_spectrum().gamma.reflected_background(RUN, n_off_regions=2.5),
+        "n_off_regions=2.5 must be a positive whole number",
+    ),
+    "no run to turn regions in": (
+        lambda ds: example_spectrum().gamma.reflected_background(None),
+        "NoneType is no observation",
+    ),
+    "letters to count": (
+        lambda ds: ds.gamma.to_onoff("many", 1, 1),
+        "counts_off='many' must be a number",
+    ),
+    "a spectrum of text": (
+        lambda ds: example_spectrum().gamma.sensitivity("hard"),
+        "spectrum='hard' must be a spectrum",
+    ),
+    "no counts to map": (lambda ds: ds.drop_vars("counts").gamma.excess_map(), "has no 'counts'"),
+    "no counts to fit": (
+        lambda ds: ds.drop_vars("counts").gamma.ts_map(example_model()),
+        "has no 'counts'",
+    ),
+    "no counts to subtract from": (
+        lambda ds: ds.drop_vars("counts").gamma.residuals(),
+        "has no 'counts'",
+    ),
     "a radius below zero": (lambda ds: ds.gamma.excess_map("-1 deg"), "between 0 and 180"),
 }
 
 
 @pytest.mark.parametrize("what", WRONG_KINDS)
 def test_arguments_of_the_wrong_kind(what):
-    from xgamma.tutorial import example_map
-
     call, sentence = WRONG_KINDS[what]
     with pytest.raises(xg.XGammaError, match=sentence):
         call(example_map())
+
+
+@pytest.mark.parametrize("read", [xg.read_ebl, xg.read_light_curve])
+@pytest.mark.parametrize("text", ["no table", ""])
+def test_tables_that_are_no_fits(tmp_path, read, text):
+    path = tmp_path / "table.fits"
+    path.write_text(text)
+    with pytest.raises(xg.XGammaError, match=r"table\.fits' cannot be read as FITS"):
+        read(path, 0.1) if read is xg.read_ebl else read(path)
+
+
+def test_one_dataset_is_a_stack_of_one():
+    ds = example_map()
+    assert int(xg.stack(ds).counts.sum()) == int(ds.counts.sum())
+
+
+def test_units_given_as_astropy_has_them_are_kept_as_text(tmp_path):
+    from astropy import units as u
+
+    converted = example_map().exposure.gamma.to_unit(u.Unit("cm2 s"))
+    assert converted.attrs["units"] == "cm2 s"
+    converted.gamma.to_fits(tmp_path / "exposure.fits")

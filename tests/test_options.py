@@ -17,6 +17,19 @@ def test_options_come_back():
     assert options == before
 
 
+def test_options_set_without_a_block_stay():
+    """As in xarray; before, a call by itself changed nothing and said nothing."""
+    before = dict(options)
+    try:
+        set_options(max_bytes=123.0)
+        assert options["max_bytes"] == 123.0
+    finally:
+        options.update(before)
+    with pytest.raises(xg.XGammaError, match="max_bytes=-1 must be a number above 0"):
+        set_options(max_bytes=-1)
+    assert options == before
+
+
 def test_unknown_option():
     with (
         pytest.raises(xg.XGammaError, match=r"no option 'max_byte': choose from max_bytes"),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import number, scalar, whole
 from xgamma.errors import AxisError
 from xgamma.units import conversion, to_value
 
@@ -177,7 +178,7 @@ def energy_axis_from_edges(edges: Any, name: str = "energy", interp: str = "log"
     >>> energy_axis_from_edges([0.1, 1, 10]).values.round(3)
     array([0.316, 3.162])
     """
-    first = edges[0] if isinstance(edges, (list, tuple)) else edges
+    first = edges[0] if isinstance(edges, (list, tuple)) and edges else edges
     if isinstance(first, str):
         from astropy.units import Quantity
 
@@ -228,10 +229,13 @@ def energy_axis(
 
     units = str(Quantity(min).unit) if isinstance(min, str) else str(getattr(min, "unit", "TeV"))
     conversion(units, "TeV")
-    low, high = to_value(min, units, "min"), to_value(max, units, "max")
+    low, high = scalar(min, units, "min"), scalar(max, units, "max")
     if not 0 < low < high:
         raise AxisError(f"The axis {name!r} needs 0 < min < max, not {min} to {max}.")
-    if nbin < 1:
+    if not high < np.inf:
+        raise AxisError(f"The axis {name!r} needs 0 < min < max, both finite, not {min} to {max}.")
+    nbin = nbin if per_decade else whole(nbin, "nbin", 0)
+    if not number(nbin, "nbin") > 0:
         raise AxisError(f"The axis {name!r} needs at least one bin, not nbin={nbin}.")
     if per_decade:
         # The tolerance keeps an exact number of decades from gaining a bin by rounding.
@@ -311,7 +315,7 @@ def axis_coords(axis: xr.DataArray | xr.Dataset, dim: str | None = None) -> dict
     AxisError
         If there is no such axis, or it has no edges.
     """
-    name = dim or str(axis.name if isinstance(axis, xr.DataArray) else "")
+    name = str(dim or (axis.name if isinstance(axis, xr.DataArray) else ""))
     names = (name, f"{name}_lo", f"{name}_hi")
     missing = [n for n in names if n not in axis.coords]
     if missing:

@@ -161,7 +161,7 @@ def make_wcs_attrs(
     require_frame(frame)
     at = center.transform_to(frame)
     wcs = WCS(naxis=2)
-    wcs.wcs.ctype = [prefix + proj.upper() for prefix in AXIS_TYPES[frame]]
+    wcs.wcs.ctype = [prefix + str(proj).upper() for prefix in AXIS_TYPES[frame]]
     wcs.wcs.crpix = [(npix[0] + 1) / 2.0, (npix[1] + 1) / 2.0]
     wcs.wcs.crval = [at.spherical.lon.deg, at.spherical.lat.deg]
     wcs.wcs.cdelt = [-binsz[0], binsz[1]]
@@ -349,6 +349,10 @@ def drop_frame(obj: Any) -> Any:
 
 def frame_attrs(obj: Any) -> dict[Hashable, Any]:
     """Return the FITS keywords of an object's frame."""
+    if not hasattr(obj, "coords"):
+        raise FrameError(
+            f"A map is needed, not {type(obj).__name__}: make one with xg.create_map, open one with xg.open."
+        )
     if "wcs" not in obj.coords:
         raise FrameError(
             "There is no coordinate 'wcs', so no sky frame: make maps with xg.create_map."

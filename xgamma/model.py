@@ -25,6 +25,7 @@ from xgamma.schema import (
     validate,
     variable_attrs,
 )
+from xgamma.units import parse_unit
 from xgamma.units import position as parse_position
 
 __all__ = [
@@ -49,6 +50,11 @@ def _check_axis(axis: Any, name: str) -> xr.DataArray:
     if not isinstance(axis, xr.DataArray) or f"{axis.name}_lo" not in axis.coords:
         raise AxisError(
             f"{name}= needs an axis, not {type(axis).__name__}: make one with xg.energy_axis, xg.rad_axis or xg.migra_axis."
+        )
+    have, unit = axis.attrs.get("units", ""), {"rad": "deg", "migra": ""}.get(name, "TeV")
+    if not parse_unit(have).is_equivalent(parse_unit(unit)):
+        raise AxisError(
+            f"{name}= needs an axis in units like {unit!r}, not the axis {axis.name!r} in {have!r}."
         )
     return axis if axis.name == name else rename_axis(axis, name)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import xarray as xr
 
+from xgamma.arguments import positive
 from xgamma.errors import XGammaError
 
 __all__ = ["options", "set_options"]
@@ -23,9 +23,8 @@ _DIMS = {
 }
 
 
-@contextmanager
-def set_options(**values: Any) -> Iterator[None]:
-    """Set options for the length of a ``with`` block.
+class set_options:  # noqa: N801 - reads as the function that xarray has
+    """Set options from here on, or for the length of a ``with`` block, as in xarray.
 
     Parameters
     ----------
@@ -35,7 +34,7 @@ def set_options(**values: Any) -> Iterator[None]:
     Raises
     ------
     XGammaError
-        If an option is not known.
+        If an option is not known, or its value is not positive.
 
     Examples
     --------
@@ -43,17 +42,23 @@ def set_options(**values: Any) -> Iterator[None]:
     ...     options["max_bytes"]
     10000000000.0
     """
-    unknown = set(values) - set(options)
-    if unknown:
-        raise XGammaError(
-            f"There is no option {sorted(unknown)[0]!r}: choose from {', '.join(options)}."
-        )
-    before = dict(options)
-    options.update(values)
-    try:
-        yield
-    finally:
-        options.update(before)
+
+    def __init__(self, **values: Any) -> None:
+        unknown = set(values) - set(options)
+        if unknown:
+            raise XGammaError(
+                f"There is no option {sorted(unknown)[0]!r}: choose from {', '.join(options)}."
+            )
+        new = {name: positive(value, name) for name, value in values.items()}
+        self._before = dict(options)
+        options.update(new)
+
+    def __enter__(self) -> None:
+        """Nothing more to do: the options are set."""
+
+    def __exit__(self, *error: object) -> None:
+        """Put the options back that were there before."""
+        options.update(self._before)
 
 
 def check_size(ds: xr.Dataset, select: Iterable[str]) -> None:

@@ -112,6 +112,12 @@ def region_center(region: Any) -> SkyCoord:
 
 
 def _one_center(region: Any) -> SkyCoord:
+    from regions import PixelRegion
+
+    if isinstance(region, PixelRegion):
+        raise XGammaError(
+            f"The {type(region).__name__} is in pixels: give a region on the sky, for example 'icrs;circle(83.63, 22.01, 0.11)'."
+        )
     if hasattr(region, "center"):
         return region.center
     vertices = region.vertices

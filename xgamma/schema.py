@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import choice
 from xgamma.axes import coord_variable, edges
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.units import parse_unit
@@ -250,6 +251,11 @@ def validate(ds: xr.Dataset, errors: str = "raise") -> list[str]:
     >>> validate(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
     []
     """
+    choice(errors, "errors", ("raise", "return"))
+    if not isinstance(ds, xr.Dataset):
+        raise XGammaError(
+            f"Only a dataset can be checked, not {type(ds).__name__}: of a collection take tree.gamma.dataset(name)."
+        )
     found = _issues_of_frame(ds) + _issues_of_axes(ds)
     for name in ds.variables:
         if name in VARIABLES:

@@ -362,4 +362,6 @@ def parse_width(width: Any, name: str = "width") -> tuple[float, float]:
     pair = np.broadcast_to(np.atleast_1d(value), (2,)) if np.size(value) in (1, 2) else None
     if pair is None:
         raise FrameError(f"{name}={width!r} must be one angle or a pair (longitude, latitude).")
+    if not np.isfinite(pair).all():
+        raise FrameError(f"{name}={width!r} must be a finite angle.")
     return float(pair[0]), float(pair[1])

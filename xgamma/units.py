@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import shown
 from xgamma.errors import UnitError, XGammaError
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def parse_unit(text: str | u.UnitBase) -> u.UnitBase:
 
     if isinstance(text, u.UnitBase):
         return text
+    if not isinstance(text, str):
+        raise UnitError(f"{shown(text)} is no unit: write for example 'm2 s'.")
     cleaned = text.strip()
     if cleaned.lower() in {"", "count", "counts", "ct", "none"}:
         return u.dimensionless_unscaled
@@ -152,7 +155,12 @@ def to_value(value: Any, unit: str, name: str = "value") -> Any:
             raise UnitError(
                 f"{name} has the unit {str(value.unit)!r}, which cannot be turned into {unit!r}."
             ) from None
-    array = np.asarray(value, dtype=float)
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise UnitError(
+            f"{name}={shown(value)} is no quantity: write for example '1 {unit}'."
+        ) from None
     return float(array) if array.ndim == 0 else array
 
 
@@ -206,6 +214,7 @@ def convert(array: xr.DataArray, unit: str) -> xr.DataArray:
     >>> convert(xr.DataArray([1.0], dims="obs", attrs={"units": "km2 s"}), "m2 s").values
     array([1000000.])
     """
+    unit = str(unit)
     factor = conversion(str(array.attrs.get("units", "")), unit)
     converted = array * factor if factor != 1.0 else array.copy()
     converted.attrs = {**array.attrs, "units": unit}
@@ -246,12 +255,13 @@ def position(value: Any, frame: str = "icrs") -> SkyCoord:
         if isinstance(value, str):
             return SkyCoord(value, frame=frame)
         lon, lat = value
-        return SkyCoord(
-            to_value(lon, "deg", "lon"), to_value(lat, "deg", "lat"), unit="deg", frame=frame
-        )
+        degrees = [to_value(v, "deg", n) for v, n in ((lon, "lon"), (lat, "lat"))]
+        if not np.isfinite(np.concatenate([np.ravel(v) for v in degrees])).all():
+            raise ValueError("it is not finite")
+        return SkyCoord(*degrees, unit="deg", frame=frame)
     except (ValueError, TypeError) as error:
         raise XGammaError(
-            f"{value!r} is not a sky position ({error}): give a SkyCoord, '83.63d 22.01d' or (83.63, 22.01) in degrees."
+            f"{shown(value)} is not a sky position ({error}): give a SkyCoord, '83.63d 22.01d' or (83.63, 22.01) in degrees."
         ) from None
 
 

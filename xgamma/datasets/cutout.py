@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import choice
 from xgamma.errors import FrameError, OutsideError
 from xgamma.model import IRF_MIN_PIXELS
 
@@ -63,8 +64,7 @@ def cutout_slices(obj: Any, position: Any, width: Any, mode: str = "trim") -> di
     slices : dict of str to slice
         For each spatial dimension that the object has.
     """
-    if mode not in {"trim", "strict"}:
-        raise FrameError(f"mode={mode!r} is not known: use 'trim' or 'strict'.")
+    choice(mode, "mode", ("trim", "strict"), FrameError)
     size = sky.parse_width(width)
     if min(size) <= 0:
         raise FrameError(f"width={width!r} must be positive.")

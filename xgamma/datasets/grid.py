@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.arguments import choice
+from xgamma.errors import MissingDataError
 from xgamma.frame import header_key, wcs_from_key
 from xgamma.numerics.interpolation import Weights, sparse_weights
 
@@ -108,9 +109,7 @@ class Reprojection:
         from xgamma.io.fits_frame import image_keywords
 
         methods = {"exact": reproject_exact, "adaptive": reproject_adaptive}
-        if method not in methods:
-            raise XGammaError(f"method={method!r} is not known: use 'exact' or 'adaptive'.")
-        self._method = methods[method]
+        self._method = methods[choice(method, "method", methods)]
         self._wcs, goal = (wcs_from_key(header_key(image_keywords(o))) for o in (source, target))
         self._goal = goal.deepcopy()
         self._goal.wcs.crpix = goal.wcs.crpix + NUDGE

@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import whole
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
-from xgamma.errors import AxisError, XGammaError
+from xgamma.errors import AxisError
 from xgamma.frame import FrameIndex, frame_attrs
 
 __all__ = ["interp_to", "reproject_to", "upsample"]
@@ -172,9 +173,7 @@ def upsample(array: xr.DataArray, factor: int, preserve_counts: bool = True) -> 
 
 def whole_factor(factor: Any) -> int:
     """Return a factor as a whole number, or refuse it."""
-    if int(factor) != factor or factor < 1:
-        raise XGammaError(f"factor={factor!r} must be a positive whole number.")
-    return int(factor)
+    return whole(factor, "factor")
 
 
 def repeated(variable: xr.Variable, factors: dict[str, int]) -> xr.Variable:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import limit
 from xgamma.axes import edges, units_of
 from xgamma.numerics.masked import under
 from xgamma.sky import label_step
-from xgamma.units import to_value
 
 __all__ = [
     "coarse_mask",
@@ -55,8 +55,8 @@ def energy_mask(
     array([ True,  True, False])
     """
     values, unit = edges(obj, dim), units_of(obj, dim)
-    low = -np.inf if min is None else to_value(min, unit, "min")
-    high = np.inf if max is None else to_value(max, unit, "max")
+    low = -np.inf if min is None else limit(min, unit, "min")
+    high = np.inf if max is None else limit(max, unit, "max")
     if round_to_edge:
         low, high = (
             values[np.argmin(np.abs(values - v))] if np.isfinite(v) else v for v in (low, high)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import shown
 from xgamma.datasets import masks
 from xgamma.deferred import is_lazy
 from xgamma.errors import MissingDataError, XGammaError
@@ -215,7 +216,12 @@ def onoff_variables(
             # Values that are not known yet cannot be checked.
             variables[name] = xr.Variable(dims, value, variable_attrs(name))
             continue
-        array = np.broadcast_to(np.asarray(value), shape).copy()
+        try:
+            array = np.broadcast_to(np.asarray(value) * 1, shape).copy()
+        except (TypeError, ValueError):
+            raise XGammaError(
+                f"{name}={shown(value)} must be a number, or an array that fits {dict(zip(dims, shape, strict=True))}."
+            ) from None
         if not np.isfinite(array).all() or (array < 0).any():
             raise XGammaError(f"{name} must be finite and not negative: mask such bins first.")
         variables[name] = xr.Variable(dims, array, variable_attrs(name))

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import whole
 from xgamma.axes import edges, units_of
 from xgamma.datasets.masks import energy_mask
 from xgamma.datasets.rules import PIXELS, rebuilt
@@ -87,8 +88,9 @@ def pad(ds: xr.Dataset, width: int, name: str | None = None) -> xr.Dataset:
     >>> pad(ds, 1).x.values
     array([-1.,  0.,  1.,  2.,  3.,  4.])
     """
-    if width < 0 or any(d not in ds.dims for d in PIXELS):
-        raise AxisError("Only a map can be padded, by zero pixels or more.")
+    width = whole(width, "width", 0)
+    if any(d not in ds.dims for d in PIXELS):
+        raise AxisError("Only a map can be padded: this dataset has no pixels.")
     if "mask_safe" not in ds and any(set(PIXELS) & set(v.dims) for v in ds.data_vars.values()):
         shape = {d: ds.sizes[d] for d in ("energy", *PIXELS) if d in ds.dims}
         ones = np.ones(tuple(shape.values()), dtype=bool)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import pixel_mask, scalar
 from xgamma.datasets.onoff import (
     background,
     is_onoff,
@@ -41,7 +42,7 @@ class _Inputs:
     def __init__(self, ds: xr.Dataset, mask: xr.DataArray | None):
         require(ds, "counts")
         use = np.asarray(safe(ds).data)
-        if mask is not None:
+        if pixel_mask(mask, ds) is not None and mask is not None:
             extra = mask.variable.set_dims(
                 {d: ds.sizes[d] for d in reco_dims(ds) if d not in mask.dims} | dict(mask.sizes)
             )
@@ -156,7 +157,7 @@ def significance(
             raise XGammaError(
                 "A spectrum has no pixels to correlate: leave correlation_radius out."
             )
-        radius = float(to_value(correlation_radius, "deg", "correlation_radius"))
+        radius = scalar(correlation_radius, "deg", "correlation_radius")
         if not 0 < radius < 180:
             raise XGammaError(
                 f"correlation_radius={correlation_radius!r} must be an angle between 0 and 180 deg."

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import choice, scalar, shown
 from xgamma.axes import require_same_axis
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import AxisError, XGammaError
@@ -51,7 +52,7 @@ def _require_pixels(array: xr.DataArray) -> None:
 def _pixels(array: xr.DataArray, width: Any, name: str) -> tuple[float, float]:
     """Return an angle in pixels along y and x."""
     _require_pixels(array)
-    angle = to_value(width, "deg", name)
+    angle = scalar(width, "deg", name)
     if not 0 < angle < 180:
         raise XGammaError(f"{name}={width!r} must be an angle between 0 and 180 deg.")
     dx, dy = sky.pixel_scale(array)
@@ -285,14 +286,21 @@ def _binned(array: xr.DataArray, position: np.ndarray, edges: np.ndarray, how: s
         return sums / pixels
 
 
+def edges_of(edges: Any) -> np.ndarray:
+    """Return the edges of a profile in degrees."""
+    limits = np.atleast_1d(to_value(edges, "deg", "edges"))
+    if limits.ndim != 1 or limits.size < 2:
+        raise AxisError(f"edges={shown(edges)} must be at least two angles.")
+    return limits
+
+
 def _profile(
     array: xr.DataArray, position: np.ndarray, edges: Any, how: str, dim: str
 ) -> xr.DataArray:
     from xgamma.axes import axis_coords, axis_from_edges
 
-    if how not in {"sum", "mean"}:
-        raise XGammaError(f"how={how!r} is not known: use 'sum' or 'mean'.")
-    limits = np.atleast_1d(to_value(edges, "deg", "edges"))
+    choice(how, "how", ("sum", "mean"))
+    limits = edges_of(edges)
     axis = axis_from_edges(limits, dim, "deg")
     rest = [d for d in array.dims if d not in PIXELS]
     if is_lazy(array):
@@ -372,13 +380,12 @@ def profile(array: xr.DataArray, edges: Any, along: str = "lon", how: str = "sum
     >>> profile(one, [-1, 0, 1], "lon").values
     array([200., 200.])
     """
-    if along not in {"lon", "lat"}:
-        raise XGammaError(f"along={along!r} is not known: use 'lon' or 'lat'.")
+    choice(along, "along", ("lon", "lat"))
     vectors = sky.pixel_vectors(array)
     if along == "lat":
         position = sky.sphere.vector_to_lonlat(vectors)[1]
     else:
-        limits = np.atleast_1d(to_value(edges, "deg", "edges"))
+        limits = edges_of(edges)
         middle = 0.5 * (limits[0] + limits[-1])
         lon = np.degrees(np.arctan2(vectors[1], vectors[0]))
         position = (lon - middle + 180.0) % 360.0 - 180.0 + middle

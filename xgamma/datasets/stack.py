@@ -124,7 +124,8 @@ def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dat
     >>> int(total.counts.sum()) == 2 * int(one.counts.sum()), total.sizes["obs"]
     (True, 2)
     """
-    parts = [require_dataset(ds, "datasets") for ds in datasets]
+    several = isinstance(datasets, Iterable) and not isinstance(datasets, (xr.Dataset, xr.DataTree))
+    parts = [require_dataset(ds, "datasets") for ds in (datasets if several else [datasets])]
     if not parts:
         raise XGammaError("There is nothing to stack: the list of datasets is empty.")
     from xgamma.datasets.stack_lazy import added_up, stack_lazily

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import generator
 from xgamma.dl3.observation import group, gti_bounds, mission_time, obs_id, pointing
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.units import to_value
@@ -300,7 +301,7 @@ def _random_mask(
     if seed is None:
         raise XGammaError("A random fraction needs a seed, so that it can be drawn again: seed=0.")
     rows = np.flatnonzero(mask)
-    drawn = np.random.default_rng(seed).choice(rows, round(fraction * rows.size), replace=False)
+    drawn = generator(seed).choice(rows, round(fraction * rows.size), replace=False)
     chosen = np.zeros_like(mask)
     chosen[drawn] = True
     cuts.append({"fraction": float(fraction), "seed": int(seed)})

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import generator
 from xgamma.dl3.simulated_events import draw_background_events, draw_source_events
 from xgamma.dl3.simulated_responses import simulated_irfs
 from xgamma.dl3.simulated_run import (
@@ -328,7 +329,7 @@ def _draw_events(
     streams = stream.spawn(len(sources) + 1)
     lists = []
     for mc_id, seed in enumerate(streams):
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         if mc_id:
             source = sources[mc_id - 1]
             drawn = draw_source_events(rng, source, irfs, pointing, keywords["LIVETIME"])

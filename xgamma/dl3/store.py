@@ -6,13 +6,14 @@ import os
 import threading
 import warnings
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import file_path
 from xgamma.dl3 import index as index_
 from xgamma.dl3.assemble import build_observation
 from xgamma.dl3.fits_table import FitsFile, open_fits
@@ -319,6 +320,7 @@ def open_store(
     """
     root = os.fspath(caldb) if caldb is not None else os.environ.get("CALDB")
     if not isinstance(path, (str, os.PathLike)):
+        path = [file_path(p) for p in (path if isinstance(path, Iterable) else [path])]
         files = [Path(os.path.expandvars(p)).expanduser().absolute() for p in path]
         common = Path(os.path.commonpath([f.parent for f in files])) if files else Path()
         table, hdus = index_.from_files(files, root)

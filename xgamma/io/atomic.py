@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
 
 __all__ = ["atomic_path", "refuse_existing"]
@@ -55,7 +56,7 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterato
     ...     (Path(folder) / "note.txt").read_text()
     'whole'
     """
-    target = Path(path)
+    target = file_path(path)
     if not target.parent.is_dir():
         raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
     if target.is_dir():

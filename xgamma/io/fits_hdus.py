@@ -10,7 +10,6 @@ import math
 import mmap
 import os
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from xgamma.arguments import file_path
 from xgamma.dl3.fits_bytes import BLOCK, GZIP_MAGIC, parse_header, read_bytes
 from xgamma.dl3.fits_table import Table
 from xgamma.errors import MissingDataError, XGammaError
@@ -104,7 +104,7 @@ class FitsHDUs:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).absolute()
+        self.path = file_path(path).absolute()
         self.hdus = self._walk()
 
     @cached_property

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import file_path
 from xgamma.dl3.fits_table import Table
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.io.fits_axes import Axis, read_bands
@@ -256,7 +257,7 @@ def map_path(path: str | os.PathLike[str]) -> Path:
     XGammaError
         If its name does not end as that of a FITS file.
     """
-    target = Path(path)
+    target = file_path(path)
     if not target.name.lower().endswith((".fits", ".fit", ".fits.gz", ".fit.gz", ".fts")):
         raise XGammaError(
             f"'{target.name}' is not the name of a FITS file: end it in .fits or .fits.gz."

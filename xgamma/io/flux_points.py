@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.atomic import atomic_path
 from xgamma.units import conversion, parse_unit
@@ -76,7 +77,7 @@ def read_flux_points(path: str | os.PathLike[str], reference: Any = None) -> xr.
     >>> import xgamma as xg
     >>> points = xg.read_flux_points("crab.ecsv")  # doctest: +SKIP
     """
-    table = _read_table(Path(path))
+    table = _read_table(file_path(path))
     sed_type = _sed_type(table, path)
     ds = _from_table(table, path)
     ds.attrs |= {"name": Path(path).name.partition(".")[0], "sed_type": sed_type}

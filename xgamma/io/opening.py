@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
 from xgamma.io.remote import is_remote, store_at
@@ -52,7 +53,7 @@ def open(path: Any, **kwargs: Any) -> Any:
     """
     if is_remote(path):
         return _open_groups(path, "zarr", {"consolidated": False, **kwargs})
-    place = Path(path)
+    place = file_path(path)
     if not place.exists():
         raise MissingDataError(f"There is no file or folder '{place}': check the path.")
     if place.is_dir():

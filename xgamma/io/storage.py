@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io import remote
 from xgamma.io.atomic import atomic_path, refuse_existing
@@ -138,7 +139,7 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
     MissingDataError
         If its parent does not exist.
     """
-    target = Path(path)
+    target = file_path(path)
     if not target.absolute().parent.is_dir():
         raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
     if not overwrite:

@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import number, scalar
 from xgamma.axes import axis_coords, edges_in
 from xgamma.errors import FrameError, MissingDataError, XGammaError
 from xgamma.irf.queries import at_position
 from xgamma.numerics.radial import CONTAINMENT, KernelPlan, containment_radius, kernel_half
 from xgamma.numerics.spectra import power_law_moment
 from xgamma.schema import require
-from xgamma.units import to_value
 
 __all__ = ["psf_kernel"]
 
@@ -87,9 +87,9 @@ def psf_kernel(
     (21, array([1., 1.]))
     """
     require(ds, "psf")
-    if not 0 < containment <= 1:
+    if not 0 < number(containment, "containment") <= 1:
         raise XGammaError(f"containment={containment!r} must be a fraction between 0 and 1.")
-    if not precision_factor > 0:
+    if not number(precision_factor, "precision_factor") > 0:
         raise XGammaError(f"precision_factor={precision_factor!r} must be positive.")
     scale = _scale(ds, binsz)
     profile = _profile(ds, position)
@@ -98,7 +98,7 @@ def psf_kernel(
     core = containment_radius(profile, rad, 0.68)
     half = None
     if max_radius is not None:
-        limit = to_value(max_radius, "deg", "max_radius")
+        limit = scalar(max_radius, "deg", "max_radius")
         if not 0 < limit < 180:
             raise XGammaError(f"max_radius={max_radius!r} must be an angle between 0 and 180 deg.")
         wide, half = np.minimum(wide, limit), int(kernel_half(np.array(limit), min(scale)))
@@ -139,7 +139,7 @@ def _averaged(ds: xr.Dataset, kernel: xr.DataArray, spectrum: Any, position: Any
     if hasattr(spectrum, "kernel_integral"):
         flux = np.asarray(spectrum.kernel_integral(edges[:-1], edges[1:]))
     else:
-        flux = power_law_moment(edges[:-1], edges[1:], 0, float(spectrum), 1.0, 1.0)
+        flux = power_law_moment(edges[:-1], edges[1:], 0, number(spectrum, "spectrum"), 1.0, 1.0)
     name = next((n for n in ("psf_exposure", "exposure") if n in ds), None)
     if name is None:
         raise MissingDataError(

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import choice
 from xgamma.axes import axis_coords, centers, centers_in, edges, edges_in
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import AxisError, FrameError, XGammaError
@@ -66,6 +67,7 @@ def at_position(
     ('energy_true',)
     """
     require(ds, name)
+    choice(method, "method", ("nearest", "linear"))
     array = ds[name]
     suffix = "_irf" if "x_irf" in array.dims else ""
     dims = (f"y{suffix}", f"x{suffix}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import observation
 from xgamma.axes import axis_coords
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.numerics.interpolation import Axis, apply_weights
@@ -45,11 +46,7 @@ def response(obs: xr.DataTree, group: str) -> xr.Dataset:
     MissingDataError
         If the observation has no such response.
     """
-    if not isinstance(obs, xr.DataTree):
-        raise XGammaError(
-            f"{type(obs).__name__} is no observation: open one with xg.open_store(folder)[obs_id]."
-        )
-    if group not in obs.children:
+    if group not in observation(obs).children:
         raise MissingDataError(
             f"Run {obs.attrs.get('OBS_ID', obs.name)} has no {group!r} response: leave it out of select=, or add the HDU to the index."
         )

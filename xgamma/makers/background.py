@@ -34,10 +34,6 @@ def _fine_edges(edges: np.ndarray, oversampling: int | None) -> np.ndarray:
     """Return energy edges with each bin split evenly in its logarithm."""
     if not oversampling or oversampling == 1:
         return edges
-    if oversampling < 1:
-        raise XGammaError(
-            f"background_oversampling={oversampling} must be a positive whole number."
-        )
     logs = np.log(edges)
     parts = np.arange(oversampling) / oversampling
     fine = (logs[:-1, np.newaxis] + np.diff(logs)[:, np.newaxis] * parts).ravel()

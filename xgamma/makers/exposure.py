@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import number
 from xgamma.axes import axis_coords, edges_in
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
@@ -116,7 +117,7 @@ def exposure_image(ds: xr.Dataset, index: float = 2.0) -> xr.DataArray:
     """
     require(ds, "exposure")
     true, reco = edges_in(ds, "energy_true", "TeV"), edges_in(ds, "energy", "TeV")
-    power = 1.0 - index
+    power = 1.0 - number(index, "index")
     integral = np.diff(np.log(true)) if power == 0 else np.diff(true**power) / power
     share = _migration_shares(ds, true, reco)
     weights = integral[:, np.newaxis] * share

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import choices, whole
 from xgamma.dl3 import observation
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaWarning
 from xgamma.makers import background as background_
 from xgamma.makers import counts as counts_
 from xgamma.makers import edisp as edisp_
@@ -58,6 +59,10 @@ def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]
     return variables
 
 
+BACKGROUND_OPTIONS = ("fill_missing", "rotation_step")
+SPECTRUM_OPTIONS = (*BACKGROUND_OPTIONS, "containment_correction", "use_region_center")
+
+
 def reference_time_of(ds: xr.Dataset) -> str:
     """Return the zero of the times of a dataset (TT, ISO)."""
     if "gti_start" in ds:
@@ -66,13 +71,7 @@ def reference_time_of(ds: xr.Dataset) -> str:
 
 
 def _check_selection(select: Iterable[str]) -> tuple[str, ...]:
-    wanted = (select,) if isinstance(select, str) else tuple(select)
-    unknown = [name for name in wanted if name not in SELECTION]
-    if unknown:
-        raise XGammaError(
-            f"select={unknown[0]!r} is not something to fill: choose from {', '.join(SELECTION)}."
-        )
-    return wanted
+    return choices(select, "select", SELECTION)
 
 
 def _for_pointlike(wanted: tuple[str, ...], obs: xr.DataTree) -> tuple[str, ...]:
@@ -163,6 +162,9 @@ def fill(
     (['counts', 'exposure'], 'm2 s')
     """
     wanted = _check_selection(select)
+    if background_oversampling is not None:
+        background_oversampling = whole(background_oversampling, "background_oversampling")
+    choices(options, "the option", BACKGROUND_OPTIONS if "x" in ds.dims else SPECTRUM_OPTIONS)
     if kind(ds).startswith("spectrum"):
         from xgamma.makers.spectrum import fill_spectrum
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import choice, number
 from xgamma.axes import centers_in, edges_in
 from xgamma.datasets.onoff import is_onoff, reco_dims, safe
 from xgamma.deferred import is_lazy, postponed
@@ -142,12 +143,8 @@ def _check(ds: xr.Dataset, method: str, spectral_model: str) -> None:
             "The dataset is on-off already: fov_background needs the background of the instrument."
         )
     require(ds, "counts", "background")
-    if method not in {"scale", "fit"}:
-        raise XGammaError(f"method={method!r} is not known: use 'scale' or 'fit'.")
-    if spectral_model not in SPECTRAL_MODELS:
-        raise XGammaError(
-            f"spectral_model={spectral_model!r} is not known: use 'norm' or 'norm+tilt'."
-        )
+    choice(method, "method", ("scale", "fit"))
+    choice(spectral_model, "spectral_model", SPECTRAL_MODELS)
     if spectral_model == "norm+tilt" and method == "scale":
         raise XGammaError("spectral_model='norm+tilt' needs method='fit'.")
 
@@ -211,6 +208,8 @@ def fov_background(
     array([2., 2.])
     """
     _check(ds, method, spectral_model)
+    min_counts = number(min_counts, "min_counts")
+    min_npred_background = number(min_npred_background, "min_npred_background")
     groups = energy_group_numbers(ds, energy_groups)
     if is_lazy(ds, exclusion):
         options = {"exclusion": exclusion, "method": method, "spectral_model": spectral_model}
@@ -222,8 +221,8 @@ def fov_background(
     record = {key: np.full(n, np.nan) for key in ("norm", "error", "tilt", "tilt_error")}
     used = {key: np.zeros(n) for key in ("counts", "npred")}
     bad = groups < 0
-    for number in range(groups.max() + 1):
-        bins = groups == number
+    for group in range(groups.max() + 1):
+        bins = groups == group
         if not bins.any():
             continue
         sums = [float(v[bins].sum()) for v in (counts, background, signal)]

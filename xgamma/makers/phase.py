@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma import arguments
 from xgamma.datasets.onoff import reco_dims, safe, to_onoff
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
@@ -145,9 +146,10 @@ def phase_background(
     on, off = phase_intervals(on_phase, "on_phase"), phase_intervals(off_phase, "off_phase")
     if _overlap(on, off):
         raise XGammaError("on_phase and off_phase overlap: take them apart.")
-    if column.lower() not in observation.group(obs, "events").variables:
+    arguments.observation(obs)
+    if str(column).lower() not in observation.group(obs, "events").variables:
         raise MissingDataError(
-            f"Run {observation.obs_id(obs)} has no column {column.upper()!r} of phases: add it to its events first."
+            f"Run {observation.obs_id(obs)} has no column {str(column).upper()!r} of phases: add it to its events first."
         )
     counts, counts_off = (_counts(ds, obs, part, column) for part in (on, off))
     counts.attrs = variable_attrs("counts")

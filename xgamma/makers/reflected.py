@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma import arguments
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, XGammaWarning
@@ -139,9 +140,10 @@ def reflected_background(
             "reflected_background needs a spectrum (xg.create_spectrum): for a map use ring_background."
         )
     require(ds, "counts")
+    obs = arguments.observation(obs)
     options = finder_options(angle_increment, min_distance, min_distance_input, max_region_number)
-    if n_off_regions is not None and n_off_regions < 1:
-        raise XGammaError(f"n_off_regions={n_off_regions} must be at least one.")
+    if n_off_regions is not None:
+        n_off_regions = arguments.whole(n_off_regions, "n_off_regions")
     field = RegionField(ds, obs)
     field.check_point_like()
     region, energy_dependent = _check_region(field, n_off_regions)

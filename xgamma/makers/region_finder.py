@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from xgamma.arguments import scalar, whole
 from xgamma.errors import UnitError, XGammaError
 from xgamma.makers import figure
 from xgamma.makers.exclusion import keep_at
 from xgamma.numerics import reflected, sphere
 from xgamma.numerics.tangent import Figure, Plane
-from xgamma.units import to_value
 
 __all__ = ["find_angles", "reflected_regions"]
 
@@ -30,7 +30,7 @@ def _turn(value: Any, name: str, low: float, strict: bool = False) -> float:
     """
     if isinstance(value, (int, float, np.number)):
         raise UnitError(f"{name}={value!r} has no unit: write for example '{value} rad'.")
-    radians = float(to_value(value, "rad", name))
+    radians = scalar(value, "rad", name)
     if not low <= radians < 2.0 * np.pi or (strict and radians <= low):
         raise XGammaError(f"{name}={value!r} must be a positive angle below a full turn.")
     return radians
@@ -39,13 +39,11 @@ def _turn(value: Any, name: str, low: float, strict: bool = False) -> float:
 def finder_options(
     angle_increment: Any, min_distance: Any, min_distance_input: Any, max_region_number: int
 ) -> dict[str, Any]:
-    if max_region_number < 1:
-        raise XGammaError(f"max_region_number={max_region_number} must be at least one.")
     return {
         "increment": _turn(angle_increment, "angle_increment", 0.0, strict=True),
         "min_distance": _turn(min_distance, "min_distance", 0.0),
         "min_distance_input": _turn(min_distance_input, "min_distance_input", 0.0),
-        "max_number": max_region_number,
+        "max_number": whole(max_region_number, "max_region_number"),
     }
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import number, scalar
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers.exclusion import keep_on
 from xgamma.model import require, variable_attrs
 from xgamma.numerics.convolve import disk_kernel, kernel_sum, ring_kernel
-from xgamma.units import to_value
 
 __all__ = ["adaptive_ring_background", "ring_background"]
 
@@ -38,7 +38,7 @@ def angle(value: Any, name: str, low: float = 0.0) -> float:
         from xgamma.errors import UnitError
 
         raise UnitError(f"{name}={value!r} has no unit: write for example '{value} deg'.")
-    degrees = float(to_value(value, "deg", name))
+    degrees = scalar(value, "deg", name)
     if not low <= degrees <= MAX_ANGLE:
         raise XGammaError(
             f"{name}={value!r} is {degrees:.4g} deg: it must lie between {low:g} and {MAX_ANGLE:g} deg."
@@ -88,8 +88,13 @@ def _result(
     before = np.asarray(safe(ds).data)
     mask = before & (acceptance_off > 0)
     if before.any() and not mask.any():
+        problem = "has any acceptance outside the exclusion mask"
+        mend = "Use a larger ring or a smaller exclusion"
+        if method == "adaptive_ring":
+            problem += " that is 1 / threshold_alpha times that of the on region"
+            mend = "Use a larger r_out_max or threshold_alpha, or a smaller exclusion"
         warnings.warn(
-            f"Run {run_name(ds)}: no ring has any acceptance outside the exclusion mask, so nothing is safe. Use a larger ring or a smaller exclusion.",
+            f"Run {run_name(ds)}: no ring {problem}, so nothing is safe. {mend}.",
             XGammaWarning,
             stacklevel=4,
         )
@@ -279,6 +284,7 @@ def adaptive_ring_background(
         options |= {"threshold_alpha": threshold_alpha, "theta": theta, "method": method}
         options |= {"exclusion": exclusion}
         return _postponed(adaptive_ring_background, ds, "adaptive_ring", options)
+    threshold_alpha = number(threshold_alpha, "threshold_alpha", 0)
     counts, acceptance, off = _inputs(ds, exclusion)
     off_counts, off_acceptance = _off_images(counts, acceptance, off)
     disk = disk_kernel(_pixels(ds, angle(theta, "theta")))

@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import choices, number, scalar
+from xgamma.arguments import observation as require_observation
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
@@ -65,13 +67,8 @@ def _radius(offset_max: Any) -> float:
 
 
 def _check(methods: Iterable[str], obs: Any, where: dict[str, Any], irfs: str) -> tuple[str, ...]:
-    names = (methods,) if isinstance(methods, str) else tuple(methods)
-    unknown = [m for m in names if m not in METHODS]
-    if unknown:
-        raise XGammaError(
-            f"The safe-mask method {unknown[0]!r} is not known: choose from {', '.join(METHODS)}."
-        )
-    if irfs not in {"DL3", "DL4"}:
+    names = choices(methods, "methods", METHODS)
+    if not isinstance(irfs, str) or irfs not in {"DL3", "DL4"}:
         raise XGammaError(
             f"irfs={irfs!r} is not known: use 'DL3' (the run's) or 'DL4' (the maps')."
         )
@@ -160,9 +157,12 @@ def safe_mask(
         "position": position,
         "fixed_offset": None
         if fixed_offset is None
-        else to_value(fixed_offset, "deg", "fixed_offset"),
+        else scalar(fixed_offset, "deg", "fixed_offset"),
     }
     names = _check(methods, obs, where, irfs)
+    obs = obs if obs is None else require_observation(obs)
+    aeff_percent = number(aeff_percent, "aeff_percent", 0, 100)
+    bias_percent = number(bias_percent, "bias_percent", 0)
     to_reco: Fold = float
     if fold:
         if obs is None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import choice
 from xgamma.deferred import is_lazy
-from xgamma.errors import XGammaError
+from xgamma.model import require
 from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.likelihood import likelihood_of
 from xgamma.modeling.predict import labelled, later, npred
@@ -114,8 +115,8 @@ def residuals(
     >>> residuals(ds, method="diff/sqrt(model)").dims
     ('energy', 'y', 'x')
     """
-    if method not in RESIDUALS:
-        raise XGammaError(f"method={method!r} is not known: use one of {', '.join(RESIDUALS)}.")
+    choice(method, "method", RESIDUALS)
+    require(ds, "counts")
     predicted = npred(ds, models, scheme)
     counts = ds.variables["counts"].transpose(*predicted.dims)
     difference = xr.apply_ufunc(

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import choice
 from xgamma.axes import centers_in, edges_in
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model import kind
@@ -42,9 +43,7 @@ class Compiled:
     """
 
     def __init__(self, ds: xr.Dataset, scheme: str = "exact") -> None:
-        if scheme not in {"exact", "gammapy"}:
-            raise XGammaError(f"scheme={scheme!r} is not known: use 'exact' or 'gammapy'.")
-        self.scheme = scheme
+        self.scheme = choice(scheme, "scheme", ("exact", "gammapy"))
         self.nearest = {"psf": False, "edisp": scheme == "gammapy"}
         self.ds = ds
         self.name = ds.attrs.get("name")

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from xgamma.arguments import file_path, fits_tables
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spectral import Spectrum, table_quantity
@@ -136,11 +137,9 @@ def read_ebl(path: str | Path, redshift: Any = 0.1, alpha_norm: Any = 1.0) -> EB
     >>> absorption = read_ebl("ebl_dominguez11.fits.gz", redshift=0.116)  # doctest: +SKIP
     >>> absorption("1 TeV")  # doctest: +SKIP
     """
-    from astropy.io import fits
-
-    if not Path(path).exists():
+    if not file_path(path).exists():
         raise MissingDataError(f"There is no absorption table {str(path)!r}: give a path to one.")
-    with fits.open(path) as hdus:
+    with fits_tables(path) as hdus:
         missing = [name for name in ("PARAMETERS", "ENERGIES", "SPECTRA") if name not in hdus]
         if missing:
             raise MissingDataError(f"{str(path)!r} has no HDU {missing[0]}: is it an XSPEC table?")

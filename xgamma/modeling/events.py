@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import generator
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.compiled import Compiled
@@ -81,7 +82,7 @@ def sample_events(
         raise MissingDataError(
             f"The dataset {data.name!r} has no good time intervals, so events have no times."
         )
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     chosen = chosen_models(ds, models).select(data.name)
     parts = []
     if data.background is not None:

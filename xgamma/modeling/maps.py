@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import pixel_mask, positive, scalar
 from xgamma.deferred import is_lazy, labels_of, postponed
 from xgamma.errors import XGammaError
+from xgamma.model import require
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.evaluator import SourceTerm
@@ -20,14 +22,13 @@ from xgamma.modeling.sky_model import Model, SkyModel
 from xgamma.numerics import statistics as stats
 from xgamma.numerics.ts_map import source_sums
 from xgamma.numerics.ts_map import ts_map as solve
-from xgamma.units import to_value
 
 __all__ = ["excess_map", "ts_map"]
 
 
 def tophat(radius: Any, data: Compiled) -> np.ndarray:
     """Return a disk (k, k) of ones, its pixels those whose centre lies within a radius."""
-    size = float(np.radians(to_value(radius, "deg", "correlation_radius")))
+    size = float(np.radians(scalar(radius, "deg", "correlation_radius")))
     if not 0 < size < np.pi:
         raise XGammaError(f"correlation_radius={radius!r} must be an angle between 0 and 180 deg.")
     sy, sx = data.scale
@@ -96,6 +97,8 @@ def excess_map(
         options = {"correlation_radius": correlation_radius, "n_sigma": n_sigma}
         options |= {"n_sigma_ul": n_sigma_ul, "errors": errors, "sum_energy": sum_energy}
         return _postponed(ds, models, options)
+    require(ds, "counts")
+    n_sigma, n_sigma_ul = positive(n_sigma, "n_sigma"), positive(n_sigma_ul, "n_sigma_ul")
     likelihood = full_likelihood(ds, models, "exact")
     data = likelihood.data
     if not data.is_map:
@@ -224,10 +227,12 @@ def ts_map(
     """
     if not isinstance(model, SkyModel):
         raise XGammaError(f"The test source must be a SkyModel, not {type(model).__name__}.")
+    require(ds, "counts")
     likelihood = full_likelihood(ds, models, scheme)
     data = likelihood.data
     if not data.is_map or isinstance(likelihood, WStatLikelihood):
         raise XGammaError("A TS map needs a map dataset with a background, not an on-off spectrum.")
+    mask = pixel_mask(mask, ds)
     kernels, exposure = source_kernel(data, model, kernel_width)
     pixels = np.ones(data.shape[1:], bool) if mask is None else mask.transpose("y", "x").values
     found = solve(
@@ -267,7 +272,9 @@ def source_kernel(data: Compiled, model: SkyModel, width: Any) -> tuple[np.ndarr
     half_x = min(nx // 2 - box[1].start, box[1].stop - 1 - nx // 2)
     half = min(half_y, half_x)
     if width is not None:
-        reach = to_value(width, "deg", "kernel_width") / 2
+        reach = scalar(width, "deg", "kernel_width") / 2
+        if not 0 < reach < 90:
+            raise XGammaError(f"kernel_width={width!r} must be an angle between 0 and 180 deg.")
         half = min(half, round(float(np.radians(reach)) / min(data.scale)))
     cy, cx = ny // 2 - box[0].start, nx // 2 - box[1].start
     kernels = share[:, cy - half : cy + half + 1, cx - half : cx + half + 1]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import positive
 from xgamma.axes import edges_in
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.modeling.attach import chosen_models, datasets_of
@@ -97,10 +98,11 @@ def flux_points(
     >>> bool((abs(points.norm - 1) < 1e-2).all())
     True
     """
+    n_sigma, n_sigma_ul = positive(n_sigma, "n_sigma"), positive(n_sigma_ul, "n_sigma_ul")
     datasets = datasets_of(data)
     chosen = chosen_models(data, models)
     form, scaled, factor = scaled_source(chosen, source, refit)
-    grid = SCAN if norm_values is None else np.asarray(norm_values, dtype=float)
+    grid = SCAN if norm_values is None else np.atleast_1d(to_value(norm_values, "", "norm_values"))
     bands: Iterable[tuple[float, float]] = energy_bands(next(iter(datasets.values())), energy_edges)
     if progress:
         from tqdm.auto import tqdm

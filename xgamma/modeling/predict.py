@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import shown
 from xgamma.deferred import is_lazy, labels_of, postponed
-from xgamma.errors import XGammaWarning
+from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.likelihood import Likelihood, WStatLikelihood, likelihood_of
 from xgamma.modeling.sky_model import FoVBackground, Model, Models
@@ -36,6 +37,14 @@ def result_attrs(long_name: str) -> dict[str, str]:
 def is_source(model: Model) -> bool:
     """Tell whether a model predicts a signal, rather than background."""
     return not isinstance(model, FoVBackground)
+
+
+def list_of_names(names: Any) -> list[str]:
+    """Return names of models as a list; whether there are such models is for `Models` to say."""
+    listed = list(names) if isinstance(names, Iterable) else [names]
+    if all(isinstance(name, str) for name in listed):
+        return listed
+    raise XGammaError(f"model_names={shown(names)} must be a name or a list of names.")
 
 
 def npred_signal(
@@ -90,8 +99,8 @@ def npred_signal(
     """
     chosen = chosen_models(ds, models)
     if model_names is not None:
-        names = [model_names] if isinstance(model_names, str) else list(model_names)
-        chosen = Models(chosen[name] for name in names)
+        wanted = [model_names] if isinstance(model_names, str) else list_of_names(model_names)
+        chosen = Models(chosen[name] for name in wanted)
     if is_lazy(ds):
         like = labels_of(ds, "npred_signal", result_attrs("predicted signal"))
         if not stack:

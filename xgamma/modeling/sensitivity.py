@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import number, positive, shown
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.likelihood import WStatLikelihood, likelihood_of
 from xgamma.modeling.sky_model import Models, SkyModel
@@ -58,6 +59,11 @@ def sensitivity(
     ['background', 'criterion', 'dnde', 'e2dnde', 'excess']
     """
     form = PowerLaw(index=2.0) if spectrum is None else spectrum
+    if not isinstance(form, Spectrum):
+        raise XGammaError(f"spectrum={shown(form)} must be a spectrum, for example xg.PowerLaw().")
+    n_sigma = positive(n_sigma, "n_sigma")
+    min_counts = number(min_counts, "min_counts", 0)
+    background_fraction = number(background_fraction, "background_fraction", 0)
     source = SkyModel(form.copy(), name="test")
     made = ds if "counts" in ds else ds.assign(counts=("energy", np.zeros(ds.sizes["energy"])))
     likelihood = likelihood_of(made, Models(source))

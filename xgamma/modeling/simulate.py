@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import generator
+from xgamma.datasets.onoff import onoff_variables
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import XGammaError
 from xgamma.model import kind
@@ -60,7 +62,7 @@ def fake(
         # Drawn once and for all: what is computed twice must be the same.
         fixed = np.random.SeedSequence().entropy if seed is None else seed
         return later(fake, ds, int, fixed, models=models, background=background, scheme=scheme)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     predicted = predictions(ds, models, background, scheme)
     return put_counts(ds, {name: rng.poisson(values) for name, values in predicted.items()})
 
@@ -120,6 +122,10 @@ def predictions(
     """Return the expected counts (and off counts) of a dataset, in the order of its dims."""
     likelihood = full_likelihood(ds, models, scheme)
     if not kind(ds).endswith("onoff"):
+        if background is not None:
+            raise XGammaError(
+                "background= is for on-off datasets: assign the variable 'background' of others."
+            )
         return {"counts": likelihood.npred().reshape(shape_of(likelihood))}
     if background is None and "background" in ds:
         background = ds["background"]
@@ -127,7 +133,7 @@ def predictions(
     if background is None:
         on = (likelihood.npred() - likelihood.npred_signal()).reshape(signal.shape)
     else:
-        on = background.transpose(*likelihood.data.dims).values
+        on = dict(onoff_variables(ds, background, 1.0, 1.0))["counts_off"].values
     alpha = alpha_of(likelihood.data).reshape(signal.shape)
     off = np.where(alpha > 0, on / np.where(alpha > 0, alpha, 1.0), 0.0)
     return {"counts": signal + on, "counts_off": off}

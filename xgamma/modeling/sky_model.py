@@ -255,7 +255,7 @@ class Models(list[Model]):
             seen.add(model.name)
 
     def __getitem__(self, key: Any) -> Any:
-        if not isinstance(key, str):
+        if isinstance(key, (int, np.integer, slice)) and not isinstance(key, bool):
             found = super().__getitem__(key)
             return Models(found) if isinstance(key, slice) else found
         for model in self:
