@@ -1,5 +1,7 @@
 """Zarr on file systems of fsspec and on store objects: memory, and local by URL."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -40,6 +42,39 @@ def test_datasets_and_collections(url):
     back = xg.open(f"{url}/t.zarr")
     assert list(back.children) == ["b", "a"]
     xr.testing.assert_identical(back["a"].to_dataset().load(), ds)
+
+
+class Counting(zarr.storage.WrapperStore):
+    """A store that keeps the keys that are asked for."""
+
+    keys: ClassVar[list[str]] = []
+
+    async def get(self, key, prototype, byte_range=None):
+        self.keys.append(key)
+        return await super().get(key, prototype, byte_range)
+
+
+def test_few_requests(url):
+    ds = filled("map").chunk(y=10, x=10)
+    ds.gamma.to_zarr(f"{url}/a.zarr")
+    store = Counting(zarr.storage.FsspecStore.from_url(f"{url}/a.zarr"))
+    Counting.keys.clear()
+    lazy = xg.open(store, chunks={})
+    # The metadata of all arrays at once, the labels, and what xarray looks for in vain.
+    assert len(Counting.keys) < len(lazy.variables) + 10
+    assert not [key for key in Counting.keys if key.startswith("counts")]
+    Counting.keys.clear()
+    part = lazy.counts.isel(y=slice(2, 8), x=slice(12, 18)).compute()
+    assert Counting.keys == ["counts/c/0/0/1"]
+    xr.testing.assert_identical(part, ds.counts.isel(y=slice(2, 8), x=slice(12, 18)).compute())
+
+
+def test_without_consolidated_metadata(url):
+    ds = filled("map")
+    ds.gamma.to_zarr(f"{url}/a.zarr", consolidated=False)
+    group = zarr.open_group(f"{url}/a.zarr", mode="r")
+    assert group.metadata.consolidated_metadata is None
+    xr.testing.assert_identical(xg.open(f"{url}/a.zarr").load(), ds)
 
 
 def test_a_store_object():

@@ -127,6 +127,27 @@ def test_files_are_compressed_and_chunked(tmp_path):
     assert list(group["counts"].chunks) == list(chunks)
 
 
+def test_tiles_of_the_user_are_kept(tmp_path, monkeypatch):
+    import dask.array
+    import zarr
+
+    def written(data):
+        path = tmp_path / "a.zarr"
+        ds = xr.Dataset({"counts": (("energy", "y", "x"), data)})
+        ds.gamma.to_zarr(path, overwrite=True)
+        np.testing.assert_array_equal(xr.open_zarr(path, consolidated=False).counts, data)
+        return zarr.open_group(path, mode="r")["counts"].chunks
+
+    data = dask.array.ones((4, 300, 700), dtype="f4")
+    assert written(data.rechunk((4, 128, 128))) == (4, 128, 128)
+    # Not alike, as a cutout has them, in one piece, or too large: as if in memory.
+    plain = written(data.compute())
+    assert written(data.rechunk((4, (100, 200), 700))) == plain
+    assert written(data.rechunk(-1)) == plain
+    monkeypatch.setattr("xgamma.io.cf.KEPT_BYTES", 4 * 4 * 128 * 127)
+    assert written(data.rechunk((4, 128, 128))) == plain
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_opening_is_lazy(form, tmp_path):
     path = tmp_path / f"a.{SUFFIX[form]}"
@@ -135,6 +156,8 @@ def test_opening_is_lazy(form, tmp_path):
         assert not ds.variables["counts"]._in_memory
     with xg.open(path, chunks={}) as ds:
         assert ds.counts.chunks is not None
+        # The edges of the axes, which all operations need, are there.
+        assert isinstance(ds.variables["energy_lo"].data, np.ndarray)
 
 
 @pytest.mark.parametrize("form", FORMS)

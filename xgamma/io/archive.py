@@ -18,7 +18,7 @@ from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
 from xgamma.io.opening import check_version
-from xgamma.io.remote import is_remote, joined, store_at, zarr_attrs
+from xgamma.io.remote import is_consolidated, is_remote, joined, store_at, zarr_attrs
 from xgamma.io.storage import new_store, restore_tree, write_tree
 from xgamma.model import MODEL_VERSION
 
@@ -44,7 +44,8 @@ class ZarrStore(Store):
                 f"There is no group {unknown[0]!r}: groups are {', '.join(GROUPS)}."
             )
         folder = store_at(joined(self.path, "runs", str(obs_id)))
-        tree = restore_tree(xr.open_datatree(folder, engine="zarr", consolidated=False))
+        once = is_consolidated(folder)
+        tree = restore_tree(xr.open_datatree(folder, engine="zarr", consolidated=once))
         if groups is None:
             return tree
         kept = {"/": tree.to_dataset(inherit=False)} | {

@@ -12,11 +12,13 @@ import xarray as xr
 from xgamma import __version__
 from xgamma.frame import FrameIndex, drop_frame, set_frame
 
-__all__ = ["encoding_of", "export", "rechunked", "restore", "text_as"]
+__all__ = ["encoding_of", "export", "rechunked", "restore", "text_as", "with_edges"]
 
 CONVENTIONS = "CF-1.11"
 # Planes of an image up to this many bytes make one chunk: a cutout reads few chunks.
 CHUNK_BYTES = 4 * 2**20
+# Chunks of a dask-backed dataset up to this many bytes are kept.
+KEPT_BYTES = 32 * 2**20
 SKY = {"y", "x", "y_irf", "x_irf"}
 AXES = ("energy", "energy_true", "rad", "migra", "offset")
 BOUNDS = "bounds"
@@ -26,9 +28,20 @@ VARIABLE_ATTRS = ("grid_mapping", "flag_values", "flag_meanings")
 
 
 def chunks_of(variable: xr.Variable) -> tuple[int, ...]:
-    """Return chunk sizes: whole sky planes, as many as fit, split where one does not."""
-    sizes = list(variable.shape)
+    """Return chunk sizes: those of dask, else whole sky planes, as many as fit, or parts of one.
+
+    Those of dask are taken if there are several, all alike (the last of a dimension may be
+    smaller), and of a size to be read at once.
+    """
     item = max(variable.dtype.itemsize, 1)
+    if variable.chunks is not None and any(len(c) > 1 for c in variable.chunks):
+        first = tuple(max(c) for c in variable.chunks)
+        alike = all(
+            set(c[:-1]) <= {n} and c[-1] <= n for c, n in zip(variable.chunks, first, strict=True)
+        )
+        if alike and int(np.prod(first)) * item <= KEPT_BYTES:
+            return first
+    sizes = list(variable.shape)
     for axis in range(variable.ndim):
         while sizes[axis] > 1 and int(np.prod(sizes)) * item > CHUNK_BYTES:
             sizes[axis] = -(-sizes[axis] // 2)
@@ -154,6 +167,22 @@ _COORDS = ("wcs", "region", *AXES, *(f"{d}_{s}" for d in AXES for s in ("lo", "h
 def _is_axis(ds: xr.Dataset, name: str) -> bool:
     """Tell whether a variable lies on its axis: the energy of events does not."""
     return ds.variables[name].dims in ((), (name.removesuffix("_lo").removesuffix("_hi"),))
+
+
+def with_edges(ds: xr.Dataset) -> xr.Dataset:
+    """Return a dataset with the edges of its axes in memory: few numbers, always needed."""
+    ends = ("_lo", "_hi")
+    names = [n for n in ds.coords if str(n).endswith(ends) and ds[n].chunks is not None]
+    if not names:
+        return ds
+    import dask
+
+    values = dask.compute(*(ds.variables[n].data for n in names), scheduler="threads")
+    read = {
+        n: xr.Variable(ds.variables[n].dims, v, ds.variables[n].attrs, ds.variables[n].encoding)
+        for n, v in zip(names, values, strict=True)
+    }
+    return ds.assign_coords(read)
 
 
 def rechunked(ds: xr.Dataset, encoding: dict[str, dict[str, Any]]) -> xr.Dataset:

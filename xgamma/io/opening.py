@@ -9,8 +9,8 @@ import xarray as xr
 
 from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.io.cf import restore
-from xgamma.io.remote import is_remote, store_at
+from xgamma.io.cf import restore, with_edges
+from xgamma.io.remote import is_consolidated, is_remote, store_at
 from xgamma.io.storage import is_zarr, restore_tree
 from xgamma.model import MODEL_VERSION, validate
 
@@ -52,7 +52,7 @@ def open(path: Any, **kwargs: Any) -> Any:
     True
     """
     if is_remote(path):
-        return _open_groups(path, "zarr", {"consolidated": False, **kwargs})
+        return _open_groups(path, "zarr", kwargs)
     place = file_path(path)
     if not place.exists():
         raise MissingDataError(f"There is no file or folder '{place}': check the path.")
@@ -61,7 +61,7 @@ def open(path: Any, **kwargs: Any) -> Any:
             raise XGammaError(
                 f"The folder '{place}' is no Zarr store: open archives of runs with xg.open_store."
             )
-        return _open_groups(place, "zarr", {"consolidated": False, **kwargs})
+        return _open_groups(place, "zarr", kwargs)
     with place.open("rb") as stream:
         head = stream.read(16)
     if head.startswith((b"SIMPLE", b"\x1f\x8b")):
@@ -75,6 +75,8 @@ def open(path: Any, **kwargs: Any) -> Any:
 
 def _open_groups(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
     try:
+        if engine == "zarr":
+            kwargs = {"consolidated": is_consolidated(place), **kwargs}
         tree = xr.open_datatree(store_at(place), engine=engine, **kwargs)
     except FileNotFoundError:
         raise MissingDataError(f"There is no store '{place}': check the path.") from None
@@ -85,7 +87,7 @@ def _open_groups(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
     for node in tree.subtree:
         check_version(node.attrs, place)
     if not tree.children:
-        ds = _checked(restore(tree.to_dataset()))
+        ds = _checked(with_edges(restore(tree.to_dataset())))
         ds.set_close(tree.close)
         return ds
     restored = restore_tree(tree)

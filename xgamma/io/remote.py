@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from xgamma.errors import MissingDataError, XGammaError
 
-__all__ = ["is_remote", "joined", "store_at", "zarr_attrs"]
+__all__ = [
+    "is_consolidated",
+    "is_remote",
+    "joined",
+    "store_at",
+    "without_warning",
+    "zarr_attrs",
+    "zarr_options",
+]
 
 LOCAL = ("file://", "local://")
 
@@ -64,6 +75,37 @@ def store_at(path: Any) -> Any:
         return FsspecStore.from_url(path, storage_options=options)
     except (ImportError, ValueError) as error:
         raise MissingDataError(f"'{path}' cannot be opened: {error}.") from None
+
+
+def zarr_options(store: Any) -> dict[str, Any]:
+    """Return how xarray is to write a store: a remote one with its metadata in one object.
+
+    Each array of a remote store costs a request when it is opened without that. Folders are
+    fast as they are, and can be added to by anybody.
+    """
+    remote = is_remote(store)
+    return {"mode": "a" if remote else "w-", "zarr_format": 3, "consolidated": remote}
+
+
+@contextmanager
+def without_warning() -> Iterator[None]:
+    """Keep zarr from warning of consolidated metadata: the arrays hold theirs as well."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata")
+        yield
+
+
+def is_consolidated(path: Any) -> bool:
+    """Tell whether the root of a store holds the metadata of all its arrays.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no store.
+    """
+    import zarr
+
+    return zarr.open_group(store_at(path), mode="r").metadata.consolidated_metadata is not None
 
 
 def zarr_attrs(path: Any) -> dict[str, Any]:

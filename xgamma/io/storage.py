@@ -19,7 +19,7 @@ from xgamma.io import remote
 from xgamma.io.atomic import atomic_path, refuse_existing
 from xgamma.io.cf import encoding_of, export, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
-from xgamma.io.remote import is_remote, store_at
+from xgamma.io.remote import is_remote, store_at, without_warning, zarr_options
 
 __all__ = ["restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
 
@@ -72,11 +72,18 @@ def to_zarr(
         The dataset; also dask-backed.
     path : path-like, URL or zarr store
         Folder, which appears when it is complete. A URL (``"s3://…"``, ``"memory://…"``, any
-        that fsspec knows) or a store of zarr is written in place.
+        that fsspec knows) or a store of zarr is written in place, with all metadata in one
+        object (``consolidated=True``), so that it opens with few requests.
     overwrite : bool
         Whether an existing store may be replaced.
     **kwargs
         Further arguments of `xarray.Dataset.to_zarr`.
+
+    Notes
+    -----
+    Chunks of a dask-backed dataset are kept if they are alike and hold up to 32 MiB, so
+    ``ds.chunk(y=128, x=128)`` chooses tiles. Others, and arrays in memory, are written in
+    chunks of up to 4 MiB: whole sky planes where they fit.
 
     Raises
     ------
@@ -95,9 +102,8 @@ def to_zarr(
     out = text_as(export(ds), "U", object)
     encoding = encoding_of(out, True)
     out = rechunked(out, encoding)
-    options = {"zarr_format": 3, "consolidated": False, "encoding": encoding}
-    with new_store(path, overwrite) as store:
-        out.to_zarr(store, **{"mode": "a" if is_remote(store) else "w-", **options, **kwargs})
+    with new_store(path, overwrite) as store, without_warning():
+        out.to_zarr(store, **{**zarr_options(store), "encoding": encoding, **kwargs})
 
 
 @contextmanager
@@ -255,8 +261,8 @@ def write_tree(tree: xr.DataTree, store: Any, **kwargs: Any) -> None:
     nodes = {p: text_as(ds, "U", object) for p, ds in _nodes(tree).items()}
     encoding = {p: encoding_of(ds, True) for p, ds in nodes.items()}
     out = xr.DataTree.from_dict({p: rechunked(ds, encoding[p]) for p, ds in nodes.items()})
-    options = {"zarr_format": 3, "consolidated": False, "encoding": encoding}
-    out.to_zarr(store, **{"mode": "a" if is_remote(store) else "w-", **options, **kwargs})
+    with without_warning():
+        out.to_zarr(store, **{**zarr_options(store), "encoding": encoding, **kwargs})
 
 
 def restore_tree(tree: xr.DataTree) -> xr.DataTree:
