@@ -285,3 +285,107 @@ def test_a_turned_frame(tmp_path):
         for found in (turned, again):
             np.testing.assert_allclose(found.gamma.lonlat[0].values.ravel() % 360, lon, atol=1e-9)
             np.testing.assert_allclose(found.gamma.lonlat[1].values.ravel(), lat, atol=1e-9)
+
+
+# --- files that another program changed since ----------------------------------------------
+
+
+def edited(tmp_path, change):
+    """A map in a file, and what is read after astropy changed the file."""
+    from xgamma.tutorial import example_map
+
+    ds, path = example_map(), tmp_path / "edited.fits"
+    ds.gamma.to_fits(path)
+    with fits.open(path) as hdus:
+        copies = fits.HDUList([hdu.copy() for hdu in hdus])
+    change(copies)
+    copies.writeto(path, overwrite=True)
+    return ds, path
+
+
+def test_a_corrected_position_holds(tmp_path):
+    """The labels and frame kept beside the images were of before."""
+
+    def change(hdus):
+        for hdu in hdus:
+            if "CRVAL1" in hdu.header:
+                hdu.header["CRVAL1"] += 1.0
+
+    ds, path = edited(tmp_path, change)
+    moved = xg.read_fits(path)
+    np.testing.assert_allclose(moved.gamma.center.ra.deg, ds.gamma.center.ra.deg + 1)
+    assert xg.validate(moved) == []
+
+
+def test_a_cut_holds(tmp_path):
+    def change(hdus):
+        for hdu in hdus:
+            if hdu.header.get("NAXIS1") == 20 and "CTYPE1" in hdu.header:
+                hdu.data = hdu.data[..., 5:]
+                hdu.header["CRPIX1"] -= 5
+
+    ds, path = edited(tmp_path, change)
+    cut = xg.read_fits(path)
+    assert xg.validate(cut) == []
+    np.testing.assert_array_equal(cut.counts, ds.counts.isel(x=slice(5, None)))
+    want = ds.isel(x=slice(5, None)).gamma.separation((83, 22))
+    np.testing.assert_allclose(cut.gamma.separation((83, 22)), want, atol=1e-9)
+
+
+def test_another_unit_holds(tmp_path):
+    def change(hdus):
+        hdus["EXPOSURE"].data = hdus["EXPOSURE"].data * 1e4
+        hdus["EXPOSURE"].header["BUNIT"] = "cm2 s"
+
+    ds, path = edited(tmp_path, change)
+    np.testing.assert_allclose(xg.read_fits(path).exposure, ds.exposure, rtol=1e-6)
+    assert xg.read_fits(path).exposure.attrs["units"] == "m2 s"
+
+
+def test_another_unit_of_the_axes_holds(tmp_path):
+    def change(hdus):
+        for hdu in hdus:
+            for column in getattr(hdu, "columns", []):
+                if hdu.name.endswith("_BANDS") and column.unit == "TeV":
+                    hdu.data[column.name] *= 1000
+                    column.unit = "GeV"
+
+    ds, path = edited(tmp_path, change)
+    read = xg.read_fits(path)
+    np.testing.assert_allclose(
+        read.gamma.edges("energy").to_value("TeV"), ds.gamma.edges("energy").to_value("TeV")
+    )
+
+
+@pytest.mark.parametrize("factor", [0.5, np.nan])
+def test_fractions_are_not_cut_to_whole_counts(tmp_path, factor):
+    def change(hdus):
+        hdus["COUNTS"].data = hdus["COUNTS"].data * np.float32(factor)
+
+    ds, path = edited(tmp_path, change)
+    np.testing.assert_allclose(xg.read_fits(path).counts, ds.counts * factor)
+    with pytest.raises(xg.XGammaError, match=r"'COUNTS' of .* holds fractions.*xg\.read_fits"):
+        open_dataset(path).counts.load()
+
+
+def test_another_name_holds(tmp_path):
+    _, path = edited(tmp_path, lambda hdus: hdus[0].header.set("NAME", "renamed"))
+    assert xg.read_fits(path).attrs["name"] == "renamed"
+
+
+def test_an_unknown_unit_is_named_with_its_map(tmp_path):
+    _, path = edited(tmp_path, lambda hdus: hdus["PSF"].header.set("BUNIT", "parsnip"))
+    with pytest.raises(xg.UnitError, match=r"HDU 'PSF' of .*edited\.fits: The unit 'parsnip'"):
+        xg.read_fits(path)
+
+
+@pytest.mark.parametrize("length", [5, 0.3, 0.95])
+def test_truncated_gzip_is_not_called_empty(tmp_path, length):
+    from xgamma.tutorial import example_map
+
+    path = tmp_path / "map.fits.gz"
+    example_map().gamma.to_fits(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: length if length > 1 else int(length * len(whole))])
+    with pytest.raises(xg.XGammaError, match="truncated: its gzip stream ends early"):
+        xg.read_fits(path)

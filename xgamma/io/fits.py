@@ -10,7 +10,7 @@ import xarray as xr
 from xgamma.errors import AxisError, FrameError, MissingDataError
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_frame import labels_in
-from xgamma.io.fits_hdus import FitsHDUs, open_hdus
+from xgamma.io.fits_hdus import FitsHDUs, FractionsError, open_hdus
 from xgamma.io.fits_maps import FitsMap, is_map, on_responses, read_map_hdu
 from xgamma.io.fits_tables import read_gti, read_obs
 from xgamma.io.sidecar import Sidecar, sidecar_of
@@ -65,16 +65,25 @@ def read_fits(
     >>> ds.identical(template)
     True
     """
-    return open_dataset(path, name, resample).load()
+    try:
+        return open_dataset(path, name, resample).load()
+    except FractionsError:
+        return open_dataset(path, name, resample, own_types=False).load()
 
 
 def open_dataset(
-    path: str | os.PathLike[str], name: str | None = None, resample: bool = False
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    resample: bool = False,
+    own_types: bool = True,
 ) -> xr.Dataset:
-    """Open a dataset; variables are read on first use. See `read_fits`."""
+    """Open a dataset; variables are read on first use. See `read_fits`.
+
+    With `own_types` a variable has the type it had before it was written, else that of the file.
+    """
     file = open_hdus(path)
     side = sidecar_of(file)
-    maps = _maps(file, side)
+    maps = _maps(file, side, own_types)
     if not maps and not side:
         names = ", ".join(h.name for h in file.hdus)
         raise MissingDataError(
@@ -98,17 +107,18 @@ def open_dataset(
         attrs["pointlike"] = exposure.attrs["pointlike"]
     found = str(file.hdus[0].header.get("NAME") or "") or None
     ds = side.restore(assemble(coords, data, frame, found, attrs))
+    name = found if name is None else name
     return ds if name is None else ds.assign_attrs(name=name)
 
 
-def _maps(file: FitsHDUs, side: Sidecar) -> dict[str, FitsMap]:
+def _maps(file: FitsHDUs, side: Sidecar, own_types: bool) -> dict[str, FitsMap]:
     """Return the maps of a file; an unknown one belongs only if we wrote it."""
     maps = {}
     for hdu in file.hdus[1:]:
         name = hdu.name.lower()
         known = {n.lower(): n for n in side.variables}.get(name, name)
         if (known in VARIABLES or known in side.variables) and is_map(file, hdu):
-            maps[known] = read_map_hdu(file, hdu, known, side.variables.get(known))
+            maps[known] = read_map_hdu(file, hdu, known, side.variables.get(known), own_types)
     return maps
 
 

@@ -112,11 +112,12 @@ class FitsHDUs:
         """The content: a memory map, or decompressed bytes."""
         try:
             with self.path.open("rb") as stream:
-                if stream.read(2) == GZIP_MAGIC:
+                start = stream.read(2)
+                if start == GZIP_MAGIC:
                     return read_bytes(self.path)
+                if not start:
+                    raise XGammaError(f"The file {self.path} is empty: write or fetch it again.")
                 return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:
-            raise XGammaError(f"The file {self.path} is empty: write or fetch it again.") from None
         except FileNotFoundError:
             raise MissingDataError(f"There is no file {self.path}: check the path.") from None
         except OSError as error:
@@ -247,7 +248,22 @@ class ImageArray(BackendArray):
             values = np.where(raw == self.hdu.header["BLANK"], np.nan, values)
         if self.factor != 1.0:
             values = values * self.factor
+        if self.dtype.kind in "iu" and not is_whole(values):
+            raise FractionsError(
+                f"The HDU {self.hdu.name!r} of {self.hdu.file.path} holds fractions, though it was written with whole numbers, so another program changed it: read it with xg.read_fits, or delete the HDU 'XGAMMA'."
+            )
         return np.array(values, dtype=self.dtype, order="C")
+
+
+class FractionsError(XGammaError):
+    """An image of whole numbers, as its sidecar says, holds others."""
+
+
+def is_whole(values: np.ndarray) -> bool:
+    """Tell whether all values are whole numbers."""
+    return values.dtype.kind in "biu" or bool(
+        np.all(np.isfinite(values) & (values == np.rint(values)))
+    )
 
 
 def lazy_image(dims: tuple[str, ...], array: ImageArray, attrs: dict[str, Any]) -> xr.Variable:

@@ -17,10 +17,11 @@ import xarray as xr
 
 from xgamma.arguments import file_path
 from xgamma.dl3.fits_table import Table
-from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
 from xgamma.io.fits_axes import Axis, read_bands
 from xgamma.io.fits_frame import frame_attrs
-from xgamma.io.fits_hdus import HDU, FitsHDUs, ImageArray, lazy_image, open_hdus
+from xgamma.io.fits_hdus import HDU, FitsHDUs, ImageArray, is_whole, lazy_image, open_hdus
+from xgamma.io.sidecar import same_unit
 from xgamma.model import VARIABLES, assemble, label_variables, variable_attrs
 from xgamma.units import parse_unit
 
@@ -88,7 +89,10 @@ def _unit(hdu: HDU, name: str, unit: str | None) -> tuple[str | None, float]:
     text = (unit or "").strip()
     if spec is None or spec.units is None:
         return (None if name in MASKS else text), 1.0
-    parsed, wanted = parse_unit(text), parse_unit(spec.units)
+    try:
+        parsed, wanted = parse_unit(text), parse_unit(spec.units)
+    except UnitError as error:
+        raise UnitError(f"The HDU {hdu.name!r} of {hdu.file.path}: {error}") from None
     if parsed == wanted or (not text and spec.units):
         return spec.units, 1.0
     if not parsed.is_equivalent(wanted):
@@ -111,7 +115,11 @@ def _named_axes(name: str, axes: list[Axis], sizes: tuple[int, ...]) -> list[Axi
 
 
 def read_map_hdu(
-    file: FitsHDUs, hdu: HDU, name: str | None = None, saved: dict[str, Any] | None = None
+    file: FitsHDUs,
+    hdu: HDU,
+    name: str | None = None,
+    saved: dict[str, Any] | None = None,
+    own_types: bool = True,
 ) -> FitsMap:
     """Read one map, lazily.
 
@@ -125,6 +133,8 @@ def read_map_hdu(
         Name of the variable; that of the HDU in small letters when absent.
     saved : dict, optional
         What the sidecar says of it: its ``dtype`` and ``attrs``, whose unit is kept.
+    own_types : bool
+        Whether that ``dtype`` holds, or the type in the file.
 
     Returns
     -------
@@ -155,11 +165,13 @@ def read_map_hdu(
     # The exposures of responses carry the axis that was summed, with one bin.
     kept = [a for a in axes if a.name in known or a.size > 1]
     dims = tuple(a.name for a in reversed(kept))
-    text, factor = (None, 1.0) if saved else _unit(hdu, name, unit)
+    text, factor = _unit(hdu, name, unit)
+    if saved and same_unit(unit or "", str(saved["attrs"].get("units", ""))):
+        text, factor = saved["attrs"].get("units"), 1.0
     attrs = (variable_attrs(name) if spec else {"long_name": name}) | _meta(hdu)
     if text is not None:
         attrs["units"] = text
-    dtype = saved["dtype"] if saved else bool if name in MASKS else None
+    dtype = saved["dtype"] if saved and own_types else bool if name in MASKS else None
     found = FitsMap(name, xr.Variable((), 0), {a.name: a for a in kept})
     if hdu.is_image:
         plane = (shape[-2], shape[-1])
@@ -168,7 +180,9 @@ def read_map_hdu(
         found.frame, found.shape = frame_attrs(hdu.header, plane), plane
     else:
         values = hdu.table.read("DATA").reshape(tuple(a.size for a in reversed(kept)))
-        values = values.astype(dtype) if dtype else values * factor if factor != 1 else values
+        values = values * factor if factor != 1 else values
+        if dtype and (np.dtype(dtype).kind not in "iu" or is_whole(values)):
+            values = values.astype(dtype)
         found.variable = xr.Variable(dims, values, attrs)
         found.region = file.get(f"{hdu.name}_REGION")
     return found

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import XGammaError
+from xgamma.errors import FrameError, UnitError, XGammaError
+from xgamma.units import parse_unit
 
 if TYPE_CHECKING:
     from xgamma.io.fits_hdus import FitsHDUs
@@ -62,6 +63,24 @@ def _array(variable: xr.Variable) -> dict[str, Any]:
 def _from_array(entry: dict[str, Any]) -> xr.Variable:
     values = np.asarray(entry["values"], dtype=None if entry["dtype"] == "U" else entry["dtype"])
     return xr.Variable(entry["dims"], values, entry["attrs"])
+
+
+def _attrs_of(variable: xr.Variable, saved: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that were saved, with the unit of the file if it is another one now."""
+    unit = variable.attrs.get("units")
+    if unit is None or same_unit(unit, saved.get("units", "")):
+        return saved
+    return {**saved, "units": unit}
+
+
+def same_unit(one: str, other: str) -> bool:
+    """Tell whether two texts name one unit, even one that astropy does not know."""
+    if one.strip() == other.strip():
+        return True
+    try:
+        return bool(parse_unit(one) == parse_unit(other))
+    except UnitError:
+        return False
 
 
 def describe(ds: xr.Dataset, inline: set[str], single: bool = False) -> bytes:
@@ -120,23 +139,52 @@ class Sidecar:
         if not self:
             return ds
         variables: dict[Any, xr.Variable] = {}
-        for name, entry in self.variables.items():
-            if name in ds.variables:
-                old = ds.variables[name]
+        for name, old in ds.variables.items():
+            entry = self.variables.get(str(name))
+            if entry is not None and set(entry["dims"]) == set(old.dims):
                 variables[name] = xr.Variable(
-                    old.dims, old._data, entry["attrs"], fastpath=True
+                    old.dims, old._data, _attrs_of(old, entry["attrs"]), fastpath=True
                 ).transpose(*entry["dims"])
-        for name, values in self.content["labels"].items():
+            elif name != "wcs":
+                variables[name] = old
+        same_sky = self.has_sky_of(ds)
+        for name, values in self.content["labels"].items() if same_sky else ():
             attrs = self.variables[name]["attrs"]
             variables[name] = xr.Variable(name, np.asarray(values, dtype=float), attrs)
         variables |= {n: _from_array(e) for n, e in self.content["inline"].items()}
-        coords = {n: v for n, v in variables.items() if n in self.content["coords"]}
+        coords = {
+            n: v for n, v in variables.items() if n in self.content["coords"] or n in ds.coords
+        }
         data = {n: v for n, v in variables.items() if n not in coords}
         from xgamma.model import assemble
 
-        restored = assemble(coords, data, self.content["wcs"])
+        frame = self.content["wcs"] if same_sky else dict(ds.variables["wcs"].attrs)
+        restored = assemble(coords, data, frame)
         restored.attrs = dict(self.content["attrs"])
         return restored
+
+    def has_sky_of(self, ds: xr.Dataset) -> bool:
+        """Tell whether the images of a file still lie where they did when it was written.
+
+        Another program may have moved or cut them since: then their headers hold.
+        """
+        from xgamma.io.fits_frame import labels_in
+
+        if "wcs" not in ds.coords:
+            return True
+        labels = self.content["labels"]
+        frame = ds.variables["wcs"].attrs
+        try:
+            x, y, _ = labels_in(self.content["wcs"] or {}, frame, (2, 2))
+        except (FrameError, KeyError):
+            return False
+        for name in (n for n in LABELS if n in ds.dims):
+            first, second = y if name.startswith("y") else x
+            want = first + (second - first) * ds.variables[name].values
+            have = np.asarray(labels.get(name, []), dtype=float)
+            if have.shape != want.shape or not np.allclose(have, want, rtol=0, atol=1e-6):
+                return False
+        return True
 
     def restore_array(self, array: xr.DataArray) -> xr.DataArray:
         """Return a single map with its own name, attributes and labels."""
