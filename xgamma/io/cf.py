@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,16 @@ import xarray as xr
 from xgamma import __version__
 from xgamma.frame import FrameIndex, drop_frame, set_frame
 
-__all__ = ["encoding_of", "export", "rechunked", "restore", "text_as", "with_edges"]
+__all__ = [
+    "assembled",
+    "encoding_of",
+    "export",
+    "rechunked",
+    "restore",
+    "restored_attrs",
+    "text_as",
+    "with_edges",
+]
 
 CONVENTIONS = "CF-1.11"
 # Planes of an image up to this many bytes make one chunk: a cutout reads few chunks.
@@ -107,17 +116,34 @@ def export(ds: xr.Dataset) -> xr.Dataset:
             variable.attrs |= {"flag_values": "0, 1", "flag_meanings": "outside inside"}
         if "wcs" in coords and set(variable.dims) & SKY:
             variable.attrs["grid_mapping"] = "wcs"
-    return _assembled(variables, coords, dict(bare.xindexes), attrs, bare.encoding)
+    return assembled(variables, coords, dict(bare.xindexes), attrs, bare.encoding)
 
 
-def _assembled(
+def assembled(
     variables: dict[Hashable, xr.Variable],
     coords: Collection[Hashable],
     indexes: dict[Hashable, xr.Index],
     attrs: dict[Any, Any],
     encoding: dict[Any, Any],
 ) -> xr.Dataset:
-    """Return a dataset of parts that fit: faster than changing one a variable at a time."""
+    """Return a dataset of parts that fit: faster than changing one variable after the other.
+
+    Parameters
+    ----------
+    variables : dict of Variable
+        All of them, in order.
+    coords : collection of str
+        Which of them are coordinates.
+    indexes : dict of Index
+        Indexes on these.
+    attrs, encoding : dict
+        Of the dataset.
+
+    Returns
+    -------
+    ds : Dataset
+        Without indexes but those given.
+    """
     labels = {n: v for n, v in variables.items() if n in coords}
     data = {n: v for n, v in variables.items() if n not in coords}
     ds = xr.Dataset(data, xr.Coordinates(labels, indexes), attrs)
@@ -144,12 +170,6 @@ def restore(ds: xr.Dataset) -> xr.Dataset:
         for key in (*VARIABLE_ATTRS, BOUNDS) if name in AXES else VARIABLE_ATTRS:
             variable.attrs.pop(key, None)
             variable.encoding.pop(key, None)
-    attrs = dict(ds.attrs)
-    if attrs.get("Conventions") == CONVENTIONS:
-        attrs.pop("Conventions")
-        lines = str(attrs.pop("history", "")).splitlines()
-        if len(lines) > 1:
-            attrs["history"] = "\n".join(lines[:-1])
     coords = {n for n in ds.coords if n not in stored}
     coords |= {n for n in _COORDS if n in variables and _is_axis(ds, n)}
     indexes = {n: index for n, index in ds.xindexes.items() if n not in stored}
@@ -158,7 +178,19 @@ def restore(ds: xr.Dataset) -> xr.Dataset:
         indexes["wcs"] = frame = FrameIndex(variables["wcs"].attrs)
         variables |= frame.create_variables()
     texts = {n: _text(v, str) for n, v in variables.items() if n not in indexes and _is(v, "TO")}
-    return set_frame(_assembled(variables | texts, coords, indexes, attrs, ds.encoding))
+    attrs = restored_attrs(ds.attrs)
+    return set_frame(assembled(variables | texts, coords, indexes, attrs, ds.encoding))
+
+
+def restored_attrs(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return attributes of a dataset without those that `export` gave them."""
+    out = dict(attrs)
+    if out.get("Conventions") == CONVENTIONS:
+        out.pop("Conventions")
+        lines = str(out.pop("history", "")).splitlines()
+        if len(lines) > 1:
+            out["history"] = "\n".join(lines[:-1])
+    return out
 
 
 _COORDS = ("wcs", "region", *AXES, *(f"{d}_{s}" for d in AXES for s in ("lo", "hi")))

@@ -11,7 +11,8 @@ from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore, with_edges
 from xgamma.io.remote import is_consolidated, is_remote, store_at
-from xgamma.io.storage import is_zarr, restore_tree
+from xgamma.io.storage import grown, is_zarr, restore_tree
+from xgamma.io.zarr_groups import open_groups
 from xgamma.model import MODEL_VERSION, validate
 
 __all__ = ["check_version", "open"]
@@ -61,6 +62,9 @@ def open(path: Any, **kwargs: Any) -> Any:
             raise XGammaError(
                 f"The folder '{place}' is no Zarr store: open archives of runs with xg.open_store."
             )
+        nodes = None if kwargs else open_groups(place)
+        if nodes is not None:
+            return _checked_tree(grown(nodes), place)
         return _open_groups(place, "zarr", kwargs)
     with place.open("rb") as stream:
         head = stream.read(16)
@@ -92,10 +96,16 @@ def _open_groups(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
         return ds
     restored = restore_tree(tree)
     restored.set_close(tree.close)
-    for node in restored.subtree:
+    return _checked_tree(restored, place)
+
+
+def _checked_tree(tree: xr.DataTree, place: Any) -> xr.DataTree:
+    for node in tree.subtree:
+        check_version(node.attrs, place)
+    for node in tree.subtree:
         if "model_version" in node.attrs:
             _checked(node.to_dataset())
-    return restored
+    return tree
 
 
 def _open_fits(place: Path, kwargs: dict[str, Any]) -> xr.Dataset:

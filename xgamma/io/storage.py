@@ -21,7 +21,7 @@ from xgamma.io.cf import encoding_of, export, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
 from xgamma.io.remote import is_remote, store_at, without_warning, zarr_options
 
-__all__ = ["restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
+__all__ = ["grown", "restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
 
 
 def to_netcdf(
@@ -267,17 +267,32 @@ def write_tree(tree: xr.DataTree, store: Any, **kwargs: Any) -> None:
 
 def restore_tree(tree: xr.DataTree) -> xr.DataTree:
     """Undo what `tree_to_zarr` and `tree_to_netcdf` added, order of nodes included."""
-    nodes = {n.path: restore(n.to_dataset(inherit=False)) for n in tree.subtree}
-    name = nodes["/"].attrs.pop("tree_name", None)
-    order = {p: list(np.atleast_1d(ds.attrs.pop("children", []))) for p, ds in nodes.items()}
+    return grown({n.path: restore(n.to_dataset(inherit=False)) for n in tree.subtree})
 
-    def place(path: str) -> tuple[tuple[int, str], ...]:
-        parts = [p for p in path.split("/") if p]
-        keys, parent = [], "/"
-        for part in parts:
-            known = order.get(parent, [])
-            keys.append((known.index(part) if part in known else len(known), part))
-            parent = f"{parent.rstrip('/')}/{part}"
-        return tuple(keys)
 
-    return xr.DataTree.from_dict({p: nodes[p] for p in sorted(nodes, key=place)}, name=name)
+def grown(nodes: dict[str, xr.Dataset]) -> xr.DataTree:
+    """Return the tree of restored nodes, in its order and under its name.
+
+    Parameters
+    ----------
+    nodes : dict of str to Dataset
+        By path, those between the root and others included.
+
+    Returns
+    -------
+    tree : DataTree
+        Its nodes are those of the file, without the attributes about the tree.
+    """
+    made = {path: xr.DataTree(ds) for path, ds in nodes.items()}
+    inner: dict[str, dict[str, xr.DataTree]] = {path: {} for path in nodes}
+    for path, node in made.items():
+        if path != "/":
+            parent, _, name = path.rpartition("/")
+            inner[parent or "/"][name] = node
+    # From the root on, so that each node is compared with what it inherits once.
+    for path in sorted(nodes, key=lambda p: (p != "/", p.count("/"))):
+        known = {n: k for k, n in enumerate(np.atleast_1d(made[path].attrs.pop("children", [])))}
+        names = sorted(inner[path], key=lambda n: (known.get(n, len(known)), n))
+        made[path].children = {n: inner[path][n] for n in names}
+    made["/"].name = made["/"].attrs.pop("tree_name", None)
+    return made["/"]

@@ -1,0 +1,226 @@
+"""Open the groups of a Zarr folder: what equals another's byte for byte is made once.
+
+A collection of a thousand datasets has tens of thousands of arrays, and xarray takes about a
+millisecond for each. Most of their descriptions are the same text, and most of their labels the
+same bytes. So the first group of each make is opened by xarray, and of the others descriptions
+and labels are read as bytes: they take over what was made of the same bytes before. A group with
+anything that xarray would decode is left to it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+from xarray.indexes import PandasIndex
+
+from xgamma.frame import FrameIndex
+from xgamma.io.cf import assembled, restore, restored_attrs
+from xgamma.io.zarr_documents import (
+    TEXTS,
+    Array,
+    Documents,
+    Group,
+    UnusualError,
+    read,
+    values_of,
+    walk,
+)
+
+__all__ = ["open_groups"]
+
+
+def open_groups(place: Path) -> dict[str, xr.Dataset] | None:
+    """Open the groups of a Zarr folder lazily, restored as `xgamma.io.cf.restore` does.
+
+    Parameters
+    ----------
+    place : Path
+        Folder.
+
+    Returns
+    -------
+    nodes : dict of str to Dataset, or None
+        By path, parents first. None for a store with a single group, and for one that is damaged
+        or has a form that only xarray can judge.
+    """
+    documents = Documents()
+    try:
+        groups = walk(place, documents)
+        if len(groups) < 2:
+            return None
+        reader = _Reader(place, documents)
+        return {path: reader.open(path, group) for path, group in groups.items()}
+    except (UnusualError, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+class _Template(NamedTuple):
+    """The first group of its make: what it says, and the dataset made of it."""
+
+    arrays: dict[str, Array]
+    variables: dict[str, xr.Variable]
+    encoding: dict[Any, Any]
+    coords: frozenset[str]
+    labels: frozenset[str]
+    eager: frozenset[str]
+
+
+class _Lazy(BackendArray):
+    """An array that is opened when it is first read."""
+
+    def __init__(self, place: str, path: str, shape: tuple[int, ...], dtype: Any):
+        self.place, self.path, self.shape, self.dtype = place, path, shape, dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+        )
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        import zarr
+
+        array = zarr.open_array(self.place, path=self.path, mode="r")
+        basic = all(isinstance(k, (int, np.integer, slice)) for k in key)
+        return array[key] if basic else array.oindex[key]
+
+
+class _Reader:
+    """Makes the datasets of the groups of one store."""
+
+    def __init__(self, place: Path, documents: Documents):
+        self.place, self.documents = str(place), documents
+        self.templates: dict[Any, _Template | None] = {}
+        self.values: dict[Any, np.ndarray] = {}
+        self.indexes: dict[Any, xr.Index] = {}
+
+    def open(self, path: str, group: Group) -> xr.Dataset:
+        """Return the dataset of a group."""
+        arrays = {name: self.documents.array(text) for name, text in group.arrays.items()}
+        attrs = self.documents.parse(group.document).get("attributes", {})
+        makes = tuple((name, array.make) for name, array in arrays.items())
+        make = (makes, attrs.get("coordinates"))
+        template = self.templates.get(make)
+        ds = None if template is None else self._like(template, path, arrays, attrs)
+        if ds is not None:
+            return ds
+        stored = xr.open_dataset(self.place, group=path, engine="zarr", consolidated=False)
+        ds = restore(stored)
+        if path != "/":
+            ds.encoding.pop("source", None)
+        if make not in self.templates:
+            self.templates[make] = _template(arrays, ds)
+        return ds
+
+    def _like(
+        self, first: _Template, path: str, arrays: dict[str, Array], attrs: dict[str, Any]
+    ) -> xr.Dataset | None:
+        """Return the dataset of a group of the same make; None if it differs otherwise too."""
+        variables: dict[Any, xr.Variable] = {}
+        indexes: dict[Any, xr.Index] = {}
+        for name, model in first.variables.items():
+            array, inner = arrays[name], f"{path}/{name}".lstrip("/")
+            own = _patched(model.attrs, first.arrays[name].attrs, array.attrs)
+            if own is None or (not array.whole and name in first.eager):
+                return None
+            if name == "wcs":
+                indexes[name] = frame = self._frame(own)
+                variables |= frame.create_variables()
+                continue
+            if name in first.labels:
+                indexes[name], variable = self._labels(name, inner, array)
+                variable.attrs = own
+            elif name in first.eager:
+                variable = xr.Variable(array.dims, self._values(inner, array)[1].copy(), own)
+            else:
+                lazy = _lazy(_Lazy(self.place, inner, array.shape, model.dtype))
+                variable = xr.Variable(array.dims, lazy, own)
+            variable.encoding = _encoding(model.encoding, array)
+            variables[name] = variable
+        kept = {k: v for k, v in attrs.items() if not _is_hidden(k)}
+        own = restored_attrs(kept)
+        return assembled(variables, first.coords, indexes, own, dict(first.encoding))
+
+    def _frame(self, attrs: dict[str, Any]) -> FrameIndex:
+        key = repr(attrs)
+        if key not in self.indexes:
+            self.indexes[key] = FrameIndex(attrs)
+        frame = self.indexes[key]
+        assert isinstance(frame, FrameIndex)
+        return frame
+
+    def _labels(self, name: Any, path: str, array: Array) -> tuple[xr.Index, xr.Variable]:
+        """Return the index of a dimension, and a variable that shows its labels."""
+        key, values = self._values(path, array)
+        if (name, key) not in self.indexes:
+            self.indexes[name, key] = PandasIndex(values, name)
+        return self.indexes[name, key], self.indexes[name, key].create_variables()[name]
+
+    def _values(self, path: str, array: Array) -> tuple[Any, np.ndarray]:
+        """Return the values of an array in one chunk, and a key that only its equals have."""
+        raw = read("/".join([self.place, path, "c", *("0" for _ in array.shape)]))
+        key = (array.make, array.shape, array.chunks, raw)
+        if key not in self.values:
+            if raw is None or array.zstd is None:
+                import zarr
+
+                values = np.asarray(zarr.open_array(self.place, path=path, mode="r")[...])
+                if array.kind == "string":
+                    values = values.astype(object).astype(str)
+            else:
+                values = values_of(array, raw)
+            self.values[key] = values
+        return key, self.values[key]
+
+
+def _template(arrays: dict[str, Array], ds: xr.Dataset) -> _Template | None:
+    """Return a template if all of it is plain."""
+    variables = {str(name): variable for name, variable in ds.variables.items()}
+    coords = frozenset(map(str, ds.coords))
+    texts = {name for name, array in arrays.items() if array.kind in TEXTS}
+    labels = frozenset(map(str, ds.xindexes)) - {"wcs"}
+    plain = all(array.plain for array in arrays.values()) and not labels & texts
+    plain &= all(type(index) in (PandasIndex, FrameIndex) for index in ds.xindexes.values())
+    plain &= all(arrays[name].dims == v.dims for name, v in variables.items())
+    if not plain:
+        return None
+    encoding = {key: value for key, value in ds.encoding.items() if key != "source"}
+    return _Template(arrays, variables, encoding, coords, labels, coords | texts)
+
+
+def _is_hidden(attr: str) -> bool:
+    """Tell whether xarray keeps an attribute of a group to itself."""
+    return attr == "coordinates" or attr.lower().startswith("_nc")
+
+
+def _lazy(array: Any) -> Any:
+    """Return an array as xarray keeps what it has not read yet."""
+    lazy: Any = indexing.LazilyIndexedArray(array)
+    return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))
+
+
+def _patched(
+    made: dict[Any, Any], first: dict[str, Any], mine: dict[str, Any]
+) -> dict[Any, Any] | None:
+    """Return attributes as they were made for the first group, with the values of another.
+
+    None if they differ in one that was not taken as it is.
+    """
+    if first == mine:
+        return dict(made)
+    changed = {k: v for k, v in mine.items() if first[k] != v}
+    if any(key not in made or made[key] != first[key] for key in changed):
+        return None
+    return {**made, **changed}
+
+
+def _encoding(first: dict[Any, Any], array: Array) -> dict[Any, Any]:
+    encoding = dict(first)
+    if "chunks" in encoding:
+        encoding["chunks"] = array.chunks
+        encoding["preferred_chunks"] = dict(zip(array.dims, array.chunks, strict=True))
+    return encoding
