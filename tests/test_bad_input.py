@@ -356,3 +356,48 @@ def test_units_given_as_astropy_has_them_are_kept_as_text(tmp_path):
     converted = example_map().exposure.gamma.to_unit(u.Unit("cm2 s"))
     assert converted.attrs["units"] == "cm2 s"
     converted.gamma.to_fits(tmp_path / "exposure.fits")
+
+
+# --- runs ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    from xgamma.dl3 import simulate_store
+
+    folder = tmp_path_factory.mktemp("runs") / "store"
+    return xg.open_store(simulate_store(folder, n_runs=2, livetime="1 min"))
+
+
+WRONG_RUNS = {
+    "a text for a number": (lambda s: s["1"], "leave out the quotes of '1'"),
+    "a slice": (lambda s: s[:2], r"is not one run: take several with store\.select"),
+    "a position alone": (lambda s: s.select(cone=(83.6, 22.0)), "is no position and radius"),
+    "a radius below zero": (lambda s: s.select(cone=((83.6, 22.0), -1)), "cone radius -1 must be"),
+    "a radius of NaN": (lambda s: s.select(cone=((83.6, 22.0), np.nan)), "cone radius nan must be"),
+    "one time": (lambda s: s.select(time="2020-01-01"), "must be \\(start, stop\\)"),
+    "times turned round": (lambda s: s.select(time=("2021-01-01", "2020-01-01")), "empty range"),
+    "one zenith angle": (lambda s: s.select(zenith=30), "zenith=30 must be \\(lo, hi\\)"),
+    "half a box": (lambda s: s.select(box=(1, 2)), "box=1 must be"),
+    "numbers to reduce": (lambda s: xg.reduce([1], into=template()), "int is no observation"),
+    "nothing to reduce": (lambda s: xg.reduce(None, into=template()), "no list of observations"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_RUNS)
+def test_runs_that_are_none(store, what):
+    call, sentence = WRONG_RUNS[what]
+    with pytest.raises(xg.XGammaError, match=sentence):
+        call(store)
+
+
+def test_open_ends_of_time(store):
+    tstart, tstop = (store.table[name] for name in ("tstart", "tstop"))
+    assert len(store.select(time=(None, "2100-01-01"))) == 2
+    assert float(tstart[1]) > float(tstop[0])
+    assert len(store.select(zenith=(None, 90))) == 2
+
+
+def test_one_run_is_reduced_like_a_list_of_one(store):
+    one = xg.reduce(store[1], into=template(), progress=False)
+    xr.testing.assert_equal(one, xg.reduce([store[1]], into=template(), progress=False))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import observation
 from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaWarning
 
@@ -91,7 +92,7 @@ def obs_id(obs: xr.DataTree) -> int | str:
     >>> obs_id(simulate_observation(events=False, obs_id=7))
     7
     """
-    value = obs.attrs.get("OBS_ID", obs.name)
+    value = observation(obs).attrs.get("OBS_ID", obs.name)
     return value if isinstance(value, str) else int(value) if value is not None else ""
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import scalar, shown
 from xgamma.dl3.times import MissionTime
-from xgamma.errors import MissingDataError
-from xgamma.units import position, time_value, to_value
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.units import position, time_value
 
 __all__ = ["select_rows"]
 
@@ -100,14 +101,34 @@ def _pointings(table: xr.Dataset) -> Any:
 
 
 def _cone(table: xr.Dataset, cone: tuple[Any, Any], frame: str) -> np.ndarray:
-    center, radius = cone
+    center, radius = _pair(
+        cone, "cone", "(position, radius), for example ((83.63, 22.01), '2 deg')"
+    )
+    if np.ndim(center) == 0 and not isinstance(center, str) and not hasattr(center, "frame"):
+        raise XGammaError(
+            f"cone={shown(cone)} is no position and radius: write ((lon, lat), radius), for example ((83.63, 22.01), '2 deg')."
+        )
+    size = scalar(radius, "deg", "cone radius")
+    if not 0 <= size <= 180:
+        raise XGammaError(f"The cone radius {radius!r} must be an angle between 0 and 180 deg.")
     separation = _pointings(table).separation(position(center, frame).icrs).deg
-    return np.asarray(separation <= to_value(radius, "deg", "cone radius"))
+    return np.asarray(separation <= size)
+
+
+def _pair(value: Any, name: str, example: str) -> tuple[Any, Any]:
+    """Return two values, or say how they are written."""
+    try:
+        first, second = value
+    except (TypeError, ValueError):
+        raise XGammaError(f"{name}={shown(value)} must be {example}.") from None
+    return first, second
 
 
 def _box(table: xr.Dataset, box: tuple[Any, Any], frame: str) -> np.ndarray:
+    example = "((lon_min, lon_max), (lat_min, lat_max))"
     (lon_min, lon_max), (lat_min, lat_max) = (
-        [to_value(v, "deg", "box") for v in pair] for pair in box
+        [scalar(v, "deg", "box") for v in _pair(pair, "box", example)]
+        for pair in _pair(box, "box", example)
     )
     points = _pointings(table).transform_to(frame).spherical
     lat = points.lat.deg
@@ -127,12 +148,18 @@ def _times(table: xr.Dataset, interval: tuple[Any, Any]) -> np.ndarray:
         float(attrs.get("MJDREFF", 0)),
         str(attrs.get("TIMESYS", "TT")).strip().lower(),
     )
-    start, stop = (reference.to_seconds(time_value(t)) for t in interval)
+    first, last = _pair(interval, "time", "(start, stop), None for an open end")
+    start = -np.inf if first is None else reference.to_seconds(time_value(first))
+    stop = np.inf if last is None else reference.to_seconds(time_value(last))
+    if not start < stop:
+        raise XGammaError(f"time={shown(interval)} is an empty range: give (start, stop).")
     return np.asarray((column(table, "tstop") > start) & (column(table, "tstart") < stop))
 
 
 def _zeniths(table: xr.Dataset, limits: tuple[Any, Any]) -> np.ndarray:
-    lo, hi = (to_value(v, "deg", "zenith") for v in limits)
+    first, last = _pair(limits, "zenith", "(lo, hi), None for an open end")
+    lo = -np.inf if first is None else scalar(first, "deg", "zenith")
+    hi = np.inf if last is None else scalar(last, "deg", "zenith")
     zenith = column(table, "zen_pnt") if "zen_pnt" in table else 90.0 - column(table, "alt_pnt")
     return np.asarray((zenith >= lo) & (zenith <= hi))
 

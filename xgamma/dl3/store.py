@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import file_path
+from xgamma.arguments import file_path, shown
 from xgamma.dl3 import index as index_
 from xgamma.dl3.assemble import build_observation
 from xgamma.dl3.fits_table import FitsFile, open_fits
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.gadf_spec import GROUPS
 from xgamma.dl3.query import select_rows
-from xgamma.errors import MissingDataError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 
 __all__ = ["Store", "open_store"]
 
@@ -128,6 +128,10 @@ class Store:
         """
         try:
             hdus = self._hdus[obs_id]
+        except TypeError:
+            raise XGammaError(
+                f"{shown(obs_id)} is not one run: take several with store.select(obs_id=[...])."
+            ) from None
         except KeyError:
             raise MissingDataError(
                 f"The store {self.path} has no run {obs_id!r}: {_nearest(obs_id, self.obs_ids)}"
@@ -206,7 +210,7 @@ class Store:
         frame : str
             Frame of `cone` (if it is a string or a pair) and `box`.
         time : (start, stop), optional
-            Runs that overlap this interval: astropy times or ISO text in TT.
+            Runs that overlap this interval: astropy times or ISO text in TT, None for an open end.
         zenith : (lo, hi), optional
             Zenith angle of the pointing, degrees by default.
         quality : value, sequence or callable, optional
@@ -274,8 +278,10 @@ def _nearest(obs_id: Any, known: list[Any]) -> str:
         return "it is empty."
     if isinstance(obs_id, (int, float)) and all(isinstance(k, int) for k in known):
         known = sorted(known, key=lambda k: (abs(k - obs_id), k))
-    shown = ", ".join(str(k) for k in known[:5])
-    return f"the nearest {'is' if len(known) == 1 else 'are'} {shown}."
+    listed = ", ".join(str(k) for k in known[:5])
+    if isinstance(obs_id, str) and obs_id in map(str, known):
+        return f"its runs have numbers, so leave out the quotes of {obs_id!r}."
+    return f"the nearest {'is' if len(known) == 1 else 'are'} {listed}."
 
 
 def open_store(

@@ -11,6 +11,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.arguments import choice
 from xgamma.datasets.collection import collect
 from xgamma.datasets.cutout import cutout
 from xgamma.datasets.mosaic import Mosaic
@@ -247,9 +248,16 @@ def reduce(
     >>> ds.obs_id.values
     array([1, 2])
     """
-    if errors not in {"raise", "warn"}:
-        raise XGammaError(f"errors={errors!r} is not known: use 'raise' or 'warn'.")
+    choice(errors, "errors", ("raise", "warn"))
     require_dataset(into, "into")
+    if isinstance(observations, xr.DataTree):
+        # One run, or a tree of runs.
+        one = "events" in observations.children or not observations.children
+        observations = [observations] if one else list(observations.children.values())
+    elif not isinstance(observations, Iterable):
+        raise XGammaError(
+            f"{type(observations).__name__} is no list of observations: open them with xg.open_store(folder)."
+        )
     masks = _safe_options(safe_mask, offset_max)
     if cutout_width is None and offset_max is not None and "x" in into.dims:
         from xgamma.sky import pixel_scale
