@@ -1,5 +1,6 @@
 """Zarr on file systems of fsspec and on store objects: memory, and local by URL."""
 
+import pickle
 from typing import ClassVar
 
 import numpy as np
@@ -67,6 +68,71 @@ def test_few_requests(url):
     part = lazy.counts.isel(y=slice(2, 8), x=slice(12, 18)).compute()
     assert Counting.keys == ["counts/c/0/0/1"]
     xr.testing.assert_identical(part, ds.counts.isel(y=slice(2, 8), x=slice(12, 18)).compute())
+
+
+def test_writing_reads_nothing():
+    Counting.keys.clear()
+    filled("map").gamma.to_zarr(Counting(zarr.storage.MemoryStore()))
+    assert Counting.keys == []
+
+
+def broken():
+    """A dataset whose exposure fails to be computed, when all else is written."""
+    import dask.array
+
+    def fail(block):
+        raise OSError("the network is gone")
+
+    ds = filled("map")
+    lazy = dask.array.from_array(ds.exposure.values, chunks=-1).map_blocks(
+        fail, dtype="f4", meta=np.empty(0, "f4")
+    )
+    return ds.assign(exposure=ds.exposure.copy(data=lazy))
+
+
+def test_a_part_is_not_taken_for_the_whole(url):
+    ds = filled("map")
+    with pytest.raises(OSError, match="network"):
+        broken().gamma.to_zarr(f"{url}/a.zarr")
+    with pytest.raises(xg.XGammaError, match="not written to its end"):
+        xg.open(f"{url}/a.zarr")
+    with pytest.raises(xg.XGammaError, match="is there, unfinished: pass overwrite"):
+        ds.gamma.to_zarr(f"{url}/a.zarr")
+    ds.gamma.to_zarr(f"{url}/a.zarr", overwrite=True)
+    xr.testing.assert_identical(xg.open(f"{url}/a.zarr").load(), ds)
+    system, place = fsspec.url_to_fs(f"{url}/a.zarr")
+    assert not [name for name in system.find(place) if "unfinished" in name]
+
+
+def test_an_archive_that_stops(url):
+    def runs():
+        yield simulate_observation("83.63d 22.51d", livetime="60 s", events=False)
+        raise OSError("the network is gone")
+
+    with pytest.raises(OSError, match="network"):
+        xg.write_archive(runs(), f"{url}/runs.zarr")
+    with pytest.raises(xg.XGammaError, match="not written to its end"):
+        xg.open_store(f"{url}/runs.zarr")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_other_things_are_not_replaced(url, overwrite):
+    system, place = fsspec.url_to_fs(f"{url}/data")
+    system.makedirs(place, exist_ok=True)
+    system.pipe(f"{place}/thesis.tex", b"all of it")
+    with pytest.raises(xg.XGammaError, match="is no Zarr store: it is not replaced"):
+        filled("map").gamma.to_zarr(f"{url}/data", overwrite=overwrite)
+    assert system.cat(f"{place}/thesis.tex") == b"all of it"
+
+
+def test_workers_can_write():
+    from xgamma.io.remote_new import NewStore
+
+    store = NewStore(zarr.storage.MemoryStore())
+    zarr.create_array(store, shape=(4,), chunks=(2,), dtype="f4")
+    there = zarr.open_array(pickle.loads(pickle.dumps(store)), mode="r+")
+    there[:2] = 1.0
+    assert there[0] == 1.0
 
 
 def test_without_consolidated_metadata(url):

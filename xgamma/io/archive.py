@@ -6,7 +6,8 @@ Layout: ``index`` holds the table of runs (dim ``obs``), ``runs/<OBS_ID>`` an ob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
 from xgamma.io.opening import check_version
-from xgamma.io.remote import is_consolidated, is_remote, joined, store_at, zarr_attrs
+from xgamma.io.remote import (
+    is_consolidated,
+    is_remote,
+    is_unfinished,
+    joined,
+    store_at,
+    zarr_attrs,
+)
 from xgamma.io.storage import new_store, restore_tree, write_tree
 from xgamma.model import MODEL_VERSION
 
@@ -90,13 +98,15 @@ def open_archive(path: Any) -> ZarrStore:
     place = path if is_remote(path) else Path(path).absolute()
     attrs = zarr_attrs(place) if is_remote(place) else _attrs(place)
     if attrs.get("xgamma_format") != FORMAT:
+        if is_unfinished(place):
+            raise XGammaError(f"'{place}' was not written to its end: write it again.")
         raise XGammaError(
             f"The Zarr store '{place}' holds no runs: open datasets and collections with xg.open."
         )
     check_version(attrs, place)
-    with xr.open_dataset(
-        store_at(joined(place, "index")), engine="zarr", consolidated=False
-    ) as stored:
+    index = store_at(joined(place, "index"))
+    once = is_consolidated(index)
+    with xr.open_dataset(index, engine="zarr", consolidated=once) as stored:
         table = restore(stored.load())
     table = table.set_coords("obs_id")
     groups = [str(g) for g in attrs.get("groups", [])]
@@ -121,7 +131,7 @@ def write_archive(
         Taken one by one: thousands need the memory of one. A store's table becomes the index.
     path : path-like or URL
         Folder, which appears when it is complete; or a URL that fsspec knows, written in
-        place.
+        place, which opens when it is complete.
     overwrite : bool
         Whether an existing archive may be replaced.
     progress : bool
@@ -162,14 +172,29 @@ def write_archive(
             if obs_id in known:
                 raise XGammaError(f"Two runs have the OBS_ID {obs_id}: an archive holds one each.")
             known.add(obs_id)
-            write_tree(obs, store_at(joined(place, "runs", str(obs_id))))
+            with part_of(place, "runs", str(obs_id)) as part:
+                write_tree(obs, part)
             groups |= dict.fromkeys(map(str, obs.children))
             rows.append(_row(obs, obs_id))
         table = observations.table if isinstance(observations, Store) else _index(rows)
-        _write_index(table, store_at(joined(place, "index")))
+        with part_of(place, "index") as part:
+            write_tree(xr.DataTree(table.reset_coords("obs_id")), part)
         root.attrs.update(
             {"xgamma_format": FORMAT, "model_version": MODEL_VERSION, "groups": list(groups)}
         )
+
+
+@contextmanager
+def part_of(place: Any, *names: str) -> Iterator[Any]:
+    """Give the place of a group of an archive that is being written."""
+    if not is_remote(place):
+        yield joined(place, *names)
+        return
+    from xgamma.io.remote_new import NewStore
+
+    store = NewStore(store_at(joined(place, *names)))
+    yield store
+    store.finish()
 
 
 def _row(obs: xr.DataTree, obs_id: Any) -> dict[str, Any]:
@@ -181,7 +206,3 @@ def _index(rows: list[dict[str, Any]]) -> xr.Dataset:
     names = {key for row in rows for key in row}
     data = {n: ("obs", np.array([row.get(n, np.nan) for row in rows])) for n in sorted(names)}
     return xr.Dataset(data).set_coords("obs_id")
-
-
-def _write_index(table: xr.Dataset, store: Any) -> None:
-    write_tree(xr.DataTree(table.reset_coords("obs_id")), store)

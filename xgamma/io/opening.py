@@ -10,7 +10,7 @@ import xarray as xr
 from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore, with_edges
-from xgamma.io.remote import is_consolidated, is_remote, store_at
+from xgamma.io.remote import is_consolidated, is_remote, is_unfinished, store_at
 from xgamma.io.storage import grown, is_zarr, restore_tree
 from xgamma.io.zarr_groups import open_groups
 from xgamma.model import MODEL_VERSION, validate
@@ -83,6 +83,8 @@ def _open_groups(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
             kwargs = {"consolidated": is_consolidated(place), **kwargs}
         tree = xr.open_datatree(store_at(place), engine=engine, **kwargs)
     except FileNotFoundError:
+        if is_unfinished(place):
+            raise XGammaError(f"'{place}' was not written to its end: write it again.") from None
         raise MissingDataError(f"There is no store '{place}': check the path.") from None
     except (OSError, RuntimeError, KeyError, EOFError) as error:
         raise XGammaError(

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError
 
 __all__ = [
     "is_consolidated",
     "is_remote",
+    "is_unfinished",
     "joined",
     "store_at",
     "without_warning",
@@ -20,6 +21,8 @@ __all__ = [
 ]
 
 LOCAL = ("file://", "local://")
+# The name of an object that is there as long as a store is being written.
+UNFINISHED = ".xgamma-unfinished"
 
 
 def is_remote(path: Any) -> bool:
@@ -108,6 +111,13 @@ def is_consolidated(path: Any) -> bool:
     return zarr.open_group(store_at(path), mode="r").metadata.consolidated_metadata is not None
 
 
+def is_unfinished(path: Any) -> bool:
+    """Tell whether the writing of a remote store has begun and not ended."""
+    from zarr.core.sync import sync
+
+    return is_remote(path) and bool(sync(store_at(path).exists(UNFINISHED)))
+
+
 def zarr_attrs(path: Any) -> dict[str, Any]:
     """Return the attributes of the root of a store; none where there is no store."""
     import zarr
@@ -116,14 +126,3 @@ def zarr_attrs(path: Any) -> dict[str, Any]:
         return dict(zarr.open_group(store_at(path), mode="r").attrs)
     except OSError:
         return {}
-
-
-def refuse_existing(path: Any) -> None:
-    """Raise an `XGammaError` that names the mend if there is a store."""
-    import zarr
-
-    try:
-        zarr.open_group(store_at(path), mode="r")
-    except OSError:
-        return
-    raise XGammaError(f"'{path}' exists already: pass overwrite=True to replace it.")

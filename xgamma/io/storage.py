@@ -15,11 +15,10 @@ import xarray as xr
 
 from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.io import remote
 from xgamma.io.atomic import atomic_path, refuse_existing
 from xgamma.io.cf import encoding_of, export, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
-from xgamma.io.remote import is_remote, store_at, without_warning, zarr_options
+from xgamma.io.remote import is_remote, without_warning, zarr_options
 
 __all__ = ["grown", "restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
 
@@ -72,8 +71,8 @@ def to_zarr(
         The dataset; also dask-backed.
     path : path-like, URL or zarr store
         Folder, which appears when it is complete. A URL (``"s3://…"``, ``"memory://…"``, any
-        that fsspec knows) or a store of zarr is written in place, with all metadata in one
-        object (``consolidated=True``), so that it opens with few requests.
+        that fsspec knows) or a store of zarr is written in place and opens when it is
+        complete; its metadata are one object (``consolidated=True``), so few requests do.
     overwrite : bool
         Whether an existing store may be replaced.
     **kwargs
@@ -113,13 +112,10 @@ def new_store(path: Any, overwrite: bool) -> Iterator[Any]:
         with atomic_folder(path, overwrite) as temporary:
             yield temporary
         return
-    import zarr
+    from xgamma.io.remote_new import new_remote
 
-    if not overwrite:
-        remote.refuse_existing(path)
-    store = store_at(path)
-    zarr.open_group(store, mode="w", zarr_format=3)
-    yield store
+    with new_remote(path, overwrite) as store:
+        yield store
 
 
 @contextmanager

@@ -1,0 +1,120 @@
+"""Writing a Zarr store in place so that nobody takes a part of it for the whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import zarr
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+from zarr.storage import WrapperStore
+
+from xgamma.errors import XGammaError
+from xgamma.io.remote import UNFINISHED, store_at
+
+__all__ = ["NewStore", "new_remote"]
+
+ROOT = "zarr.json"
+
+
+class NewStore(WrapperStore[Any]):
+    """A store that is being written: its root comes last, its metadata are not read back.
+
+    Chunks and the metadata of arrays go to their place at once, the root's metadata with
+    `finish`: without a root, nothing opens. What zarr asks of the metadata meanwhile is
+    answered from memory, as nobody else writes here.
+    """
+
+    def __init__(self, store: Any):
+        super().__init__(store)
+        self.metadata: dict[str, Any] = {}
+
+    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        """Give metadata from memory, chunks from the store."""
+        if is_metadata(key):
+            return self.metadata.get(key)
+        return await super().get(key, prototype, byte_range)
+
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is a key."""
+        return key in self.metadata if is_metadata(key) else await super().exists(key)
+
+    async def set(self, key: str, value: Any) -> None:
+        """Keep metadata, and write everything but the root."""
+        if is_metadata(key):
+            self.metadata[key] = value
+        if key != ROOT:
+            await super().set(key, value)
+
+    async def set_if_not_exists(self, key: str, value: Any) -> None:
+        """Write what is not there."""
+        if not await self.exists(key):
+            await self.set(key, value)
+
+    async def delete(self, key: str) -> None:
+        """Take a key away."""
+        self.metadata.pop(key, None)
+        await super().delete(key)
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """List what is there, without the mark that it is unfinished."""
+        async for name in super().list_dir(prefix):
+            if name != UNFINISHED:
+                yield name
+
+    def finish(self) -> None:
+        """Write the root."""
+        sync(self._store.set(ROOT, self.metadata[ROOT]))
+
+
+def is_metadata(key: str) -> bool:
+    """Tell whether a key holds metadata, of any version of Zarr."""
+    name = key.rpartition("/")[2]
+    return name == ROOT or name.startswith(".z")
+
+
+@contextmanager
+def new_remote(path: Any, overwrite: bool = False) -> Iterator[NewStore]:
+    """Give an empty store to write, which opens after the block only.
+
+    Parameters
+    ----------
+    path : URL or zarr store
+        Place.
+    overwrite : bool
+        Whether an existing store, or an unfinished one, may be replaced.
+
+    Yields
+    ------
+    store : NewStore
+        A group without members.
+
+    Raises
+    ------
+    XGammaError
+        If something is there that may not be replaced.
+    """
+    place = store_at(path)
+    refuse(path, place, overwrite)
+    store = NewStore(place)
+    zarr.open_group(store, mode="w", zarr_format=3)
+    mark = default_buffer_prototype().buffer.from_bytes(b"")
+    sync(place.set(UNFINISHED, mark))
+    yield store
+    store.finish()
+    sync(place.delete(UNFINISHED))
+
+
+def refuse(path: Any, place: Any, overwrite: bool) -> None:
+    """Raise an `XGammaError` that names the mend if a place may not be written."""
+    sync(place._ensure_open())
+    if sync(place.is_empty("")):
+        return
+    here = [name for name in (ROOT, ".zgroup", UNFINISHED) if sync(place.exists(name))]
+    if not here:
+        raise XGammaError(f"'{path}' is no Zarr store: it is not replaced; give another name.")
+    if not overwrite:
+        state = "is there, unfinished" if here == [UNFINISHED] else "exists already"
+        raise XGammaError(f"'{path}' {state}: pass overwrite=True to replace it.")
