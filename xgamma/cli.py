@@ -172,12 +172,7 @@ def _plot(commands: Any) -> None:
                 raise XGammaError(
                     f"'{arguments.file}' holds several datasets: draw a file with one of them."
                 )
-            try:
-                figure = data.gamma.peek()
-            except ImportError:
-                raise XGammaError(
-                    "Drawing needs matplotlib: install it with pip install 'xgamma[plot]'."
-                ) from None
+            figure = data.gamma.peek()
             ending, known = arguments.out.suffix[1:], figure.canvas.get_supported_filetypes()
             if ending.lower() not in known:
                 raise XGammaError(

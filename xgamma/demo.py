@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
-from xgamma.errors import MissingDataError
+from xgamma.extras import require_package
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,12 +57,7 @@ def run_demo(out: str | os.PathLike[str], seed: int = 0, quiet: bool = False) ->
     from xgamma.dl3 import open_store, simulate_store
     from xgamma.io.atomic import atomic_path
 
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise MissingDataError(
-            "The demo draws with matplotlib: install it with pip install 'xgamma[plot]'."
-        ) from None
+    require_package("matplotlib", "The picture of the demo", "plot")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     store = open_store(simulate_store(folder / "store", source=CENTER, seed=seed, overwrite=True))

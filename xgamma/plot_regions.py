@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import MissingDataError
+from xgamma.extras import require_package
 from xgamma.makers import figure
 from xgamma.regions import parse_regions, region_center
 
@@ -73,10 +74,7 @@ def plot_regions(ds: xr.Dataset, ax: Any = None) -> Any:
     >>> len(ax.patches) > 1
     True
     """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError:
-        raise MissingDataError("Plots need matplotlib: pip install 'xgamma[plot]'.") from None
+    plt = require_package("matplotlib.pyplot", "Drawing", "plot")
     runs = off_regions(ds)
     on = figure.one_region(str(ds.coords["region"].values))
     plane = figure.plane_of(on)

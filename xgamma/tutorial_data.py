@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.extras import require_package
 
 __all__ = ["datasets", "fetch", "open_dataset"]
 
@@ -72,12 +73,7 @@ def fetch(
         raise MissingDataError(
             f"There are no tutorial data {name!r}: choose from {', '.join(registry)}."
         )
-    try:
-        import pooch
-    except ImportError:
-        raise MissingDataError(
-            "Tutorial data need pooch: install it with pip install 'xgamma[tutorial]'."
-        ) from None
+    pooch = require_package("pooch", "Fetching tutorial data", "tutorial")
     entry = registry[name]
     url = base_url or os.environ.get(URL_VARIABLE) or BASE_URL
     url = url if url.endswith("/") else f"{url}/"

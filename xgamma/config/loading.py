@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.extras import require_package
 
 if TYPE_CHECKING:
     from xgamma.config.schema import Config
@@ -60,12 +61,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     ...     load_config(file).template.energy.nbin
     12
     """
-    try:
-        from pydantic import ValidationError
-    except ImportError:
-        raise MissingDataError(
-            "Configuration files need pydantic: install it with pip install 'xgamma[config]'."
-        ) from None
+    pydantic = require_package("pydantic", "A configuration file", "config")
     from xgamma.config.schema import Config
 
     place = Path(path)
@@ -84,7 +80,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
         raise XGammaError(f"{place} line 1: fields are needed, as in xgamma config --example.")
     try:
         config = Config.model_validate(data)
-    except ValidationError as error:
+    except pydantic.ValidationError as error:
         faults = sorted({_fault(e, lines) for e in error.errors()})
         texts = [f"{place} line {line}: {text}" for line, text in faults]
         raise XGammaError("\n".join(texts)) from None

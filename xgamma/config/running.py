@@ -15,6 +15,7 @@ import xarray as xr
 
 from xgamma.config.loading import load_config
 from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.extras import require_package
 
 if TYPE_CHECKING:
     from xgamma.config.schema import Axis, Config, Output, Template
@@ -100,14 +101,9 @@ def _scheduler(name: str) -> Iterator[Any]:
     if "://" not in name:
         yield name
         return
+    distributed = require_package("distributed", "A dask cluster", "dask")
     try:
-        from distributed import Client
-    except ImportError:
-        raise XGammaError(
-            "A dask cluster needs distributed: install it with pip install 'xgamma[dask]'."
-        ) from None
-    try:
-        client = Client(name, timeout="10s")
+        client = distributed.Client(name, timeout="10s")
     except (OSError, ValueError) as error:
         raise XGammaError(
             f"There is no dask scheduler at {name} ({type(error).__name__}): check run.scheduler."

@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.arguments import choice
-from xgamma.errors import MissingDataError
+from xgamma.extras import require_package
 from xgamma.frame import header_key, wcs_from_key
 from xgamma.numerics.interpolation import Weights, sparse_weights
 
@@ -100,15 +100,10 @@ class Reprojection:
     dims = ("y", "x")
 
     def __init__(self, source: Any, target: Any, method: str = "exact") -> None:
-        try:
-            from reproject import reproject_adaptive, reproject_exact
-        except ImportError:
-            raise MissingDataError(
-                "Reprojection needs the package reproject: pip install xgamma[reproject]."
-            ) from None
+        package = require_package("reproject", "Reprojection", "reproject", "use interp_to")
         from xgamma.io.fits_frame import image_keywords
 
-        methods = {"exact": reproject_exact, "adaptive": reproject_adaptive}
+        methods = {"exact": package.reproject_exact, "adaptive": package.reproject_adaptive}
         self._method = methods[choice(method, "method", methods)]
         self._wcs, goal = (wcs_from_key(header_key(image_keywords(o))) for o in (source, target))
         self._goal = goal.deepcopy()

@@ -17,6 +17,7 @@ import xarray as xr
 from xgamma.dl3.gadf_spec import GROUPS
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.extras import require_package
 from xgamma.io.cf import restore
 from xgamma.io.opening import check_version
 from xgamma.io.remote import (
@@ -104,6 +105,7 @@ def open_archive(path: Any) -> ZarrStore:
             f"The Zarr store '{place}' holds no runs: open datasets and collections with xg.open."
         )
     check_version(attrs, place)
+    require_package("zarr", "A Zarr archive", "dask")
     index = store_at(joined(place, "index"))
     once = is_consolidated(index)
     with xr.open_dataset(index, engine="zarr", consolidated=once) as stored:
@@ -152,8 +154,7 @@ def write_archive(
     ...     len(xg.open_store(Path(folder) / "archive.zarr"))
     1
     """
-    import zarr
-
+    zarr = require_package("zarr", "A Zarr archive", "dask")
     runs: Iterable[xr.DataTree] = observations
     if progress:
         from tqdm.auto import tqdm

@@ -9,6 +9,7 @@ import xarray as xr
 
 from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.extras import require_package
 from xgamma.io.cf import restore, with_edges
 from xgamma.io.remote import is_consolidated, is_remote, is_unfinished, store_at
 from xgamma.io.storage import grown, is_zarr, restore_tree
@@ -38,7 +39,7 @@ def open(path: Any, **kwargs: Any) -> Any:
     Raises
     ------
     MissingDataError
-        If there is no such file.
+        If there is no such file, or a package for it is not installed.
     XGammaError
         If the file is truncated or damaged, follows a later data model, or is of no kind known
         here.
@@ -52,6 +53,8 @@ def open(path: Any, **kwargs: Any) -> Any:
     ...     xg.open(Path(folder) / "bare.nc").load().identical(ds)
     True
     """
+    if kwargs.get("chunks") is not None:
+        require_package("dask", "chunks=", "dask")
     if is_remote(path):
         return _open_groups(path, "zarr", kwargs)
     place = file_path(path)

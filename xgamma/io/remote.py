@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from xgamma.errors import MissingDataError
+from xgamma.extras import require_package
 
 __all__ = [
     "is_consolidated",
@@ -71,6 +72,7 @@ def store_at(path: Any) -> Any:
     """
     if not isinstance(path, str) or not is_remote(path):
         return path
+    require_package("zarr", "A Zarr store", "dask")
     from zarr.storage import FsspecStore
 
     options = {"auto_mkdir": True} if path.startswith(LOCAL) else None
@@ -106,7 +108,7 @@ def is_consolidated(path: Any) -> bool:
     FileNotFoundError
         If there is no store.
     """
-    import zarr
+    zarr = require_package("zarr", "A Zarr store", "dask")
 
     return zarr.open_group(store_at(path), mode="r").metadata.consolidated_metadata is not None
 
@@ -120,7 +122,7 @@ def is_unfinished(path: Any) -> bool:
 
 def zarr_attrs(path: Any) -> dict[str, Any]:
     """Return the attributes of the root of a store; none where there is no store."""
-    import zarr
+    zarr = require_package("zarr", "A Zarr store", "dask")
 
     try:
         return dict(zarr.open_group(store_at(path), mode="r").attrs)

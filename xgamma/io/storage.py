@@ -15,6 +15,7 @@ import xarray as xr
 
 from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.extras import require_package
 from xgamma.io.atomic import atomic_path, refuse_existing
 from xgamma.io.cf import encoding_of, export, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
@@ -108,6 +109,7 @@ def to_zarr(
 @contextmanager
 def new_store(path: Any, overwrite: bool) -> Iterator[Any]:
     """Give an empty store to write: a temporary folder, or the place itself if it is remote."""
+    require_package("zarr", "A Zarr store", "dask")
     if not is_remote(path):
         with atomic_folder(path, overwrite) as temporary:
             yield temporary

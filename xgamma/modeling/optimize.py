@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xgamma.errors import MissingDataError
+from xgamma.extras import require_package
 from xgamma.units import conversion
 
 if TYPE_CHECKING:
@@ -72,12 +72,8 @@ def minuit(
     objective: Objective, strategy: int = 1, tol: float = 0.1, max_calls: int | None = None
 ) -> Minimum:
     """Minimise with MIGRAD, and get the covariance from HESSE (James & Roos 1975)."""
-    try:
-        from iminuit import Minuit
-    except ImportError:
-        raise MissingDataError(
-            "The backend 'minuit' needs iminuit: pip install iminuit, or use backend='scipy'."
-        ) from None
+    package = require_package("iminuit", "The backend 'minuit'", "fit", "use backend='scipy'")
+    Minuit = package.Minuit
     engine = Minuit(objective, objective.x, name=objective.names)
     engine.errordef = Minuit.LEAST_SQUARES
     engine.strategy, engine.tol = strategy, tol

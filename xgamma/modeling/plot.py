@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.extras import require_package
 from xgamma.units import to_value
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def axes_or_new(ax: Any) -> Any:
     """Return the given axes, or new ones."""
     if ax is not None:
         return ax
-    import matplotlib.pyplot as plt
+    plt = require_package("matplotlib.pyplot", "Drawing", "plot")
 
     return plt.subplots()[1]
 
@@ -162,7 +163,7 @@ def plot_spectrum(
 
     chosen = chosen_models(ds, models)
     if axes is None:
-        import matplotlib.pyplot as plt
+        plt = require_package("matplotlib.pyplot", "Drawing", "plot")
 
         _, axes = plt.subplots(
             2, sharex=True, gridspec_kw={"height_ratios": (3, 1), "hspace": 0.05}

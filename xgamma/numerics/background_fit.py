@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgamma.errors import MissingDataError
+from xgamma.extras import require_package
 
 __all__ = ["NormFit", "fit_norm", "fit_norm_tilt"]
 
@@ -24,13 +24,9 @@ class NormFit:
 
 
 def _minuit() -> type:
-    try:
-        from iminuit import Minuit
-    except ImportError:
-        raise MissingDataError(
-            "method='fit' needs iminuit: pip install 'xgamma[fit]', or use method='scale'."
-        ) from None
-    return Minuit
+    package = require_package("iminuit", "method='fit'", "fit", "use method='scale'")
+    minuit: type = package.Minuit
+    return minuit
 
 
 def _cash(counts: np.ndarray, npred: np.ndarray) -> float:

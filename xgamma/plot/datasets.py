@@ -11,6 +11,7 @@ from xgamma.axes import edges, edges_in, units_of
 from xgamma.datasets.onoff import background as background_of
 from xgamma.datasets.onoff import is_onoff
 from xgamma.errors import MissingDataError
+from xgamma.extras import require_package
 from xgamma.irf.queries import edisp_kernel
 from xgamma.plot.maps import image_wcs, plot_map
 from xgamma.schema import ONOFF, kind, require
@@ -24,7 +25,7 @@ __all__ = ["peek", "plot_counts", "plot_edisp", "plot_exposure"]
 def _axes(ax: Any) -> Any:
     if ax is not None:
         return ax
-    import matplotlib.pyplot as plt
+    plt = require_package("matplotlib.pyplot", "Drawing", "plot")
 
     return plt.figure(figsize=(6, 4.5), layout="constrained").add_subplot()
 
@@ -155,7 +156,7 @@ def plot_edisp(ds: xr.Dataset, position: Any = None, ax: Any = None) -> Any:
 
 
 def _peek_map(ds: xr.Dataset) -> Figure:
-    import matplotlib.pyplot as plt
+    plt = require_package("matplotlib.pyplot", "Drawing", "plot")
 
     images: dict[str, xr.DataArray] = {}
     if "counts" in ds:
@@ -183,7 +184,7 @@ def _peek_map(ds: xr.Dataset) -> Figure:
 
 
 def _peek_spectrum(ds: xr.Dataset) -> Figure:
-    import matplotlib.pyplot as plt
+    plt = require_package("matplotlib.pyplot", "Drawing", "plot")
 
     drawn: list[tuple[str, Any]] = [
         ("counts", plot_counts),

@@ -9,6 +9,7 @@ import xarray as xr
 
 from xgamma.axes import edges, units_of
 from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.extras import require_package
 from xgamma.frame import frame_of, header_key, wcs_from_key
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _image(array: xr.DataArray) -> xr.DataArray:
 
 
 def _norm(stretch: str, values: np.ndarray, vmin: Any, vmax: Any) -> Any:
-    from matplotlib.colors import LogNorm, Normalize, PowerNorm
+    colors = require_package("matplotlib.colors", "Drawing", "plot")
 
     if stretch not in STRETCHES:
         raise XGammaError(f"stretch={stretch!r} is not known: use one of {', '.join(STRETCHES)}.")
@@ -84,8 +85,8 @@ def _norm(stretch: str, values: np.ndarray, vmin: Any, vmax: Any) -> Any:
     if stretch == "log":
         positive = finite[finite > 0]
         low = low if low > 0 else (float(positive.min()) if positive.size else 0.1)
-        return LogNorm(low, max(high, low * 1.001))
-    return Normalize(low, high) if stretch == "linear" else PowerNorm(0.5, low, high)
+        return colors.LogNorm(low, max(high, low * 1.001))
+    return colors.Normalize(low, high) if stretch == "linear" else colors.PowerNorm(0.5, low, high)
 
 
 def _diverging(array: xr.DataArray) -> bool:
@@ -163,7 +164,7 @@ def plot_map(
     flag = values.dtype == bool
     wcs = image_wcs(image)
     if ax is None:
-        import matplotlib.pyplot as plt
+        plt = require_package("matplotlib.pyplot", "Drawing", "plot")
 
         ax = plt.figure(figsize=(7, 5.5), layout="constrained").add_subplot(projection=wcs)
     values = values.astype(float)
@@ -266,7 +267,7 @@ def plot_grid(array: xr.DataArray, ncols: int = 3, add_cbar: bool = False, **kwa
     >>> figure.axes[0].get_title()
     '1.00 TeV - 1.58 TeV'
     """
-    import matplotlib.pyplot as plt
+    plt = require_package("matplotlib.pyplot", "Drawing", "plot")
 
     dim = _band_dim(array)
     total = array.sizes[dim]
@@ -326,7 +327,7 @@ def plot_interactive(array: xr.DataArray, **kwargs: Any) -> Any:
         raise MissingDataError(
             "The slider needs ipywidgets: pip install ipywidgets, or draw all bins with plot_grid."
         ) from None
-    import matplotlib.pyplot as plt
+    plt = require_package("matplotlib.pyplot", "Drawing", "plot")
 
     dim = _band_dim(array)
     bins = [(band_title(array, dim, number), number) for number in range(array.sizes[dim])]

@@ -14,6 +14,7 @@ import xarray as xr
 
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.extras import require_package
 from xgamma.io.atomic import atomic_path
 
 __all__ = ["Checkpoint", "read_mosaic", "signature", "write_mosaic"]
@@ -37,7 +38,7 @@ def signature(into: xr.Dataset, options: dict[str, Any]) -> str:
     signature : str
         Hexadecimal digits, the same in every session.
     """
-    from dask.base import tokenize
+    tokenize = require_package("dask.base", "resume=", "dask").tokenize
 
     labels = {
         str(n): (v.dims, v.values.tolist(), v.attrs) for n, v in into.coords.variables.items()
@@ -149,7 +150,7 @@ def write_mosaic(mosaic: Mosaic, path: Path, done: list[str]) -> None:
     done : list of str
         Keys of the runs in it.
     """
-    import zarr
+    zarr = require_package("zarr", "A Zarr store", "dask")
 
     group = zarr.open_group(path, mode="w-")
     arrays = {f"sums/{name}": values for name, values in mosaic.sums.items()}
@@ -192,7 +193,7 @@ def read_mosaic(path: Path, template: xr.Dataset) -> tuple[Mosaic, list[str]]:
     MissingDataError
         If the store is not there, or not whole.
     """
-    import zarr
+    zarr = require_package("zarr", "A Zarr store", "dask")
 
     try:
         group = zarr.open_group(path, mode="r")
@@ -220,7 +221,7 @@ def read_mosaic(path: Path, template: xr.Dataset) -> tuple[Mosaic, list[str]]:
 
 
 def _array(path: Path, name: str) -> np.ndarray:
-    import zarr
+    zarr = require_package("zarr", "A Zarr store", "dask")
 
     return np.asarray(zarr.open_array(path, path=name, mode="r")[:])
 

@@ -17,6 +17,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
+from xgamma.extras import require_package
 from xgamma.io.cf import export, text_as
 from xgamma.io.storage import atomic_folder
 from xgamma.scale.drive import drive, settle
@@ -118,6 +119,7 @@ def reduce_survey(
         raise XGammaError("out= makes a mosaic: give a template with a sky, from create_map.")
     if job.options.get("cutout_width") is None:
         raise XGammaError("out= adds cutouts of runs: give offset_max or cutout_width.")
+    require_package("zarr", "out=", "dask")
     limit = memory_bytes(memory)
     place = Path(out)
     runs = Runs(observations)
