@@ -263,3 +263,28 @@ def test_ts_of_nothing_follows_its_law():
         values.append(data.gamma.stat_sum([]) - xg.fit(data, null).total_stat)
     assert min(values) > -1e-3
     assert kstest(values, chi2(1).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("value", [np.nan, -3.0])
+@pytest.mark.parametrize("name", ["counts", "counts_off"])
+def test_counts_that_are_none(name, value):
+    """NaN was blamed on the parameters, negative counts were fitted; masked ones are no matter."""
+    from xgamma.tutorial import example_spectrum
+
+    ds = example_spectrum()
+    ds = ds.assign({name: ds[name].astype(float).where(ds.energy > 2, value)})
+    model = xg.SkyModel(xg.PowerLaw(amplitude="1e-11 cm-2 s-1 TeV-1"), name="crab")
+    for call in (xg.fit, xg.stat_sum):
+        with pytest.raises(
+            xg.XGammaError, match=f"The {name} of .*NaN or negative in 2 of the bins"
+        ):
+            call(ds, [model])
+    masked = ds.assign(mask_safe=ds.energy > 2)
+    assert xg.fit(masked, [model]).success
+
+
+@pytest.mark.parametrize("wrong", [None, "crab.nc", [1]])
+def test_what_is_no_dataset(wrong):
+    model = xg.SkyModel(xg.PowerLaw(), name="crab")
+    with pytest.raises(xg.XGammaError, match="data= must be a dataset"):
+        xg.fit(wrong, [model])

@@ -186,3 +186,55 @@ def test_temporal_files_against_peer(tmp_path, gammapy):
     np.testing.assert_allclose(ours(times), theirs(times).value.ravel(), rtol=2e-3)
     text = Models(SkyModel(spectral.PowerLaw(), temporal=ours, name="m")).to_yaml()
     assert Models.from_yaml(text)["m"].temporal.filename == str(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda m: setattr(m.spectral, "indx", 3),
+            "no parameter or attribute 'indx': did you mean",
+        ),
+        (lambda m: setattr(m.spatial, "siggma", 3), "did you mean 'sigma'"),
+        (lambda m: setattr(m, "spectrl", spectral.PowerLaw()), "did you mean 'spectral'"),
+        (lambda m: setattr(m.spectral, "gamma", 3), "it has .*amplitude.*index"),
+        (lambda m: setattr(m.spectral, "index", np.nan), "must be a finite number"),
+        (lambda m: setattr(m.spatial, "e", 2), "out of its range 0 to 1"),
+        (lambda m: setattr(m.spectral.amplitude, "value", np.inf), "must be a finite number"),
+    ],
+)
+def test_misspelt_parameters_and_values_that_are_none(change, sentence):
+    """Assigning to a name that is not there changed nothing, and said nothing."""
+    model = example()["crab"]
+    with pytest.raises(XGammaError, match=sentence):
+        change(model)
+
+
+def test_bounds_on_one_side_are_named_as_such():
+    with pytest.raises(XGammaError, match="'sigma' = -1 is below its least value 0"):
+        spatial.Gaussian(sigma=-1)
+
+
+def test_positions_can_be_assigned():
+    shape = spatial.PointSource(lon=1, lat=2, frame="galactic")
+    shape.position = "3d 4d"
+    assert (shape.lon_0.value, shape.lat_0.value) == (3, 4)
+
+
+def test_wrong_numbers_in_yaml_and_places_in_lists():
+    text = example().to_yaml().replace("value: 2.6", "value: soft")
+    with pytest.raises(XGammaError, match="value of the parameter 'index' of PowerLaw is 'soft'"):
+        Models.from_yaml(text)
+    with pytest.raises(MissingDataError, match="no model number 7: there are 3, crab, other"):
+        example()[7]
+
+
+@pytest.mark.parametrize("wrong", ["map.fits", None])
+def test_templates_that_are_no_maps(wrong):
+    from xgamma.tutorial import example_map
+
+    with pytest.raises(XGammaError, match="must be a map with pixels"):
+        xg.TemplateMap(wrong)
+    cube = example_map().background
+    with pytest.raises(XGammaError, match="dimension 'energy': sum over it"):
+        xg.TemplateMap(cube)

@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.arguments import file_path
 from xgamma.errors import XGammaError
 from xgamma.io.archive import is_archive, write_archive
 from xgamma.io.opening import open as open_any
@@ -55,7 +56,7 @@ def convert(
     ...     convert(folder + "/a.fits", folder + "/a.nc").name
     'a.nc'
     """
-    origin, place = Path(source), Path(target)
+    origin, place = file_path(source, "source"), file_path(target, "target")
     if _holds_runs(origin):
         _convert_runs(origin, place, overwrite, progress)
     else:

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import file_path
+from xgamma.arguments import choice, file_path
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.gate import require_dataset
 from xgamma.io.atomic import atomic_path
 from xgamma.units import conversion, parse_unit
 
@@ -272,10 +273,8 @@ def write_flux_points(
 def _to_table(points: xr.Dataset, sed_type: str) -> Any:
     from astropy.table import Table
 
-    if sed_type not in (*TYPES, "likelihood"):
-        raise XGammaError(
-            f"sed_type={sed_type!r} is not known: use one of {', '.join(TYPES)}, likelihood."
-        )
+    choice(sed_type, "sed_type", (*TYPES, "likelihood"))
+    require_dataset(points, "points")
     table = Table(meta={"SED_TYPE": sed_type})
     if "n_sigma_ul" in points.attrs:
         table.meta["UL_CONF"] = math.erf(float(points.attrs["n_sigma_ul"]) / math.sqrt(2))

@@ -12,6 +12,7 @@ from xgamma import sky
 from xgamma.axes import axis_coords, centers_in
 from xgamma.dl3 import observation
 from xgamma.errors import AxisError
+from xgamma.gate import require_dataset
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.numerics.interpolation import apply_weights
 from xgamma.units import to_value
@@ -71,6 +72,7 @@ def observation_time_map(
     >>> round(float(time.max()) * 3600 / obs.gamma.livetime, 6)
     2.0
     """
+    require_dataset(into, "into")
     total = np.zeros((into.sizes["y"], into.sizes["x"]))
     for obs in observations:
         offset = sky.separation(into, observation.pointing(obs)).values
@@ -117,6 +119,7 @@ def effective_livetime_map(
     >>> effective_livetime_map([obs], empty, offset_max="1 deg").dims
     ('energy_true', 'y', 'x')
     """
+    require_dataset(into, "into")
     if "energy_true" not in into.coords:
         raise AxisError("The template has no axis 'energy_true': pass energy= to xg.create_map.")
     energy = centers_in(into, "energy_true", "TeV")

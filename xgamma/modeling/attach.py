@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.gate import require_dataset
 from xgamma.modeling.sky_model import Model, Models
 
 __all__ = ["models_of", "with_models"]
@@ -53,8 +54,9 @@ def iterate_datasets(obj: Any) -> Iterator[tuple[str, xr.Dataset]]:
     elif isinstance(obj, dict):
         yield from obj.items()
     else:
-        for i, ds in enumerate(obj):
-            yield f"dataset-{i}", ds
+        parts = obj if isinstance(obj, Iterable) and not isinstance(obj, str) else [obj]
+        for i, ds in enumerate(parts):
+            yield f"dataset-{i}", require_dataset(ds, "data")
 
 
 def with_models(obj: Any, models: Model | Iterable[Model] | None) -> Any:

@@ -49,7 +49,12 @@ def stat_sum(
     True
     """
     chosen = chosen_models(obj, models)
-    return sum(likelihood_of(ds, chosen, scheme).stat_sum() for ds in datasets_of(obj).values())
+    total = 0.0
+    for ds in datasets_of(obj).values():
+        likelihood = likelihood_of(ds, chosen, scheme)
+        likelihood.check_counts()
+        total += likelihood.stat_sum()
+    return total
 
 
 def stat_array(

@@ -63,6 +63,7 @@ class Objective:
         self._priors = [p for p in models.parameters if p.prior is not None]
         for likelihood in self.likelihoods:
             likelihood.check()
+            likelihood.check_counts()
         self._check_inside()
         self.bounds = [self._bounds(n, p) for n, p in named.items()]
         self.scale = np.array([natural_scale(p) for p in self.parameters])

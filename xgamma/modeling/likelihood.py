@@ -80,6 +80,19 @@ class Likelihood:
         if self.background is not None:
             self.data.check_finite(self.background.npred, "the background")
 
+    def check_counts(self) -> None:
+        """Raise if counts that would be fitted are no counts."""
+        for name in ("counts", "counts_off"):
+            values = self.data.counts if name == "counts" else self.data.array(name)
+            if values is None:
+                continue
+            used = values[self.data.mask]
+            bad = int(np.count_nonzero(~(used >= 0)))
+            if bad:
+                raise XGammaError(
+                    f"The {name} of the dataset {self.data.name!r} are NaN or negative in {bad} of the bins to fit: take these out of mask_safe, or mend them."
+                )
+
 
 class CashLikelihood(Likelihood):
     """Poisson counts over a predicted background."""

@@ -8,9 +8,11 @@ the same object.
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -162,12 +164,19 @@ class Parameter:
         self.check(self._value)
 
     def check(self, value: float) -> None:
-        """Raise unless a value lies within the bounds."""
+        """Raise unless a value is a number within the bounds."""
+        if not np.isfinite(value):
+            raise XGammaError(f"The parameter {self.name!r} = {value:g} must be a finite number.")
         if value < self.min or value > self.max:
-            raise XGammaError(
-                f"The parameter {self.name!r} = {value:g} is out of its range "
-                f"{self.min:g} to {self.max:g}: give a value inside, or widen min and max."
-            )
+            if np.isnan(self.max):
+                bounds = f"is below its least value {self.min:g}: give a larger one, or lower min"
+            elif np.isnan(self.min):
+                bounds = (
+                    f"is above its largest value {self.max:g}: give a smaller one, or raise max"
+                )
+            else:
+                bounds = f"is out of its range {self.min:g} to {self.max:g}: give a value inside, or widen min and max"
+            raise XGammaError(f"The parameter {self.name!r} = {value:g} {bounds}.")
 
     @property
     def value(self) -> float:
@@ -237,7 +246,44 @@ class Spec:
         )
 
 
-class Component:
+class Sealed:
+    """Base of objects that take no new attributes once they are made: a misspelt one is refused."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _sealing(cls.__init__)  # type: ignore[method-assign]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = name.startswith("_") or name in self.__dict__ or hasattr(type(self), name)
+        if self.__dict__.get("_making") == 0 and not known:
+            public = [
+                n
+                for n in dir(self)
+                if not n.startswith("_") and not inspect.isroutine(getattr(type(self), n, None))
+            ]
+            near = get_close_matches(name, public, 1)
+            mend = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(public)}."
+            raise XGammaError(
+                f"{type(self).__name__} has no parameter or attribute {name!r}: {mend}"
+            )
+        object.__setattr__(self, name, value)
+
+
+def _sealing(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor after which an object is sealed, that of a subclass included."""
+
+    @functools.wraps(init)
+    def making(self: Any, *args: Any, **kwargs: Any) -> None:
+        depth = self.__dict__.get("_making", 0)
+        object.__setattr__(self, "_making", depth + 1)
+        init(self, *args, **kwargs)
+        object.__setattr__(self, "_making", depth)
+
+    return making
+
+
+class Component(Sealed):
     """Base of spectra, shapes and time profiles: named parameters, declared in `specs`.
 
     Assigning a number, a string with a unit or a quantity sets the value of a parameter;
@@ -286,7 +332,7 @@ class Component:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dict__.get("_parameters", {}):
-            object.__setattr__(self, name, value)
+            super().__setattr__(name, value)
             return
         where = f"{type(self).__name__}.{name}"
         if isinstance(value, Parameter):

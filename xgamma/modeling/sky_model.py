@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import MissingDataError, UnitError, XGammaError
-from xgamma.modeling.parameter import Parameter
+from xgamma.modeling.parameter import Parameter, Sealed
 from xgamma.modeling.spatial import Shape
 from xgamma.modeling.spectral import FLUX, PowerLawNorm, Spectrum
 from xgamma.modeling.temporal import TimeProfile
@@ -22,7 +22,7 @@ __all__ = ["FoVBackground", "Model", "Models", "SkyModel", "TemplateNPred"]
 COUNTER = itertools.count(1)
 
 
-class Model:
+class Model(Sealed):
     """Base of the entries of `Models`: a name, components, and the datasets it acts on."""
 
     name: str
@@ -256,7 +256,12 @@ class Models(list[Model]):
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, (int, np.integer, slice)) and not isinstance(key, bool):
-            found = super().__getitem__(key)
+            try:
+                found = super().__getitem__(key)
+            except IndexError:
+                raise MissingDataError(
+                    f"There is no model number {key}: there are {len(self)}, {', '.join(self.names) or 'none'}."
+                ) from None
             return Models(found) if isinstance(key, slice) else found
         for model in self:
             if model.name == key:

@@ -104,6 +104,10 @@ class Shape(Component):
             self.lon_0.to_value("deg"), self.lat_0.to_value("deg"), unit="deg", frame=self.frame
         )
 
+    @position.setter
+    def position(self, value: Any) -> None:
+        self.set_position(value)
+
     @property
     def extent(self) -> float:
         """Radius beyond which the shape is taken as zero, degrees; infinite if it fills the sky."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import shown
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spatial import FLUX_PER_SR, Shape, rotation
@@ -59,6 +60,15 @@ class TemplateMap(Shape):
     ) -> None:
         from xgamma import sky
 
+        if not isinstance(map, xr.DataArray) or not {"y", "x"} <= set(map.dims):
+            raise XGammaError(
+                f"map={shown(map)} must be a map with pixels: read one with xg.read_map(path)."
+            )
+        rest = set(map.dims) - {"y", "x", "energy_true"}
+        if rest:
+            raise XGammaError(
+                f"The template map has the dimension {sorted(str(d) for d in rest)[0]!r}: sum over it, or rename the energy to 'energy_true'."
+            )
         middle = sky.center(map)
         self._middle = (float(middle.spherical.lon.deg), float(middle.spherical.lat.deg))
         values = {"lon": self._middle[0], "lat": self._middle[1], **values}

@@ -231,18 +231,29 @@ def set_from_dict(component: Any, data: dict[str, Any], links: dict[str, Paramet
     spec = component.specs[name]
     parameter = Parameter(
         name,
-        float(data["value"]),
+        _number(component, data, "value"),
         parse_unit(str(data.get("unit", spec.unit))).to_string(),
-        float(data.get("min", spec.min)),
-        float(data.get("max", spec.max)),
+        _number(component, data, "min", spec.min),
+        _number(component, data, "max", spec.max),
         bool(data.get("frozen", spec.frozen)),
-        float(data.get("error", 0.0)),
+        _number(component, data, "error", 0.0),
         prior_from_dict(data.get("prior")),
         spec.log,
     )
     setattr(component, name, parameter)
     if link:
         links[link] = parameter
+
+
+def _number(component: Any, data: dict[str, Any], key: str, default: float | None = None) -> float:
+    """Return a number of a parameter's entry."""
+    value = data.get(key, default)
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise XGammaError(
+            f"The {key} of the parameter {data['name']!r} of {type(component).__name__} is {value!r}, which is no number."
+        ) from None
 
 
 def prior_from_dict(data: dict[str, Any] | None) -> Prior | None:
