@@ -284,6 +284,7 @@ WRONG_KINDS = {
     "a template of text": (lambda ds: ds.counts.gamma.interp_to("a"), "A map is needed, not str"),
     "no path": (lambda ds: ds.gamma.to_fits(None), "path=None must be the path"),
     "no path for NetCDF": (lambda ds: ds.gamma.to_netcdf(3), "path=3 must be the path"),
+    "a URL for NetCDF": (lambda ds: ds.gamma.to_netcdf("s3://a/b.nc"), "is a URL: only"),
     "no path for Zarr": (lambda ds: ds.gamma.to_zarr(None), "path=None must be the path"),
     "no path to open": (lambda ds: xg.open(None), "path=None must be the path"),
     "no store": (lambda ds: xg.open_store(None), "path=None must be the path"),

@@ -299,6 +299,10 @@ def file_path(value: Any, role: str = "path") -> Path:
     Traceback (most recent call last):
     xgamma.errors.XGammaError: path=None must be the path of a file or folder: a text or a pathlib.Path.
     """
+    if isinstance(value, str) and "://" in value:
+        raise XGammaError(
+            f"{role}={shown(value)} is a URL: only ds.gamma.to_zarr, xg.write_archive, xg.open and xg.open_store take one, for Zarr; give a path here."
+        )
     if isinstance(value, (str, os.PathLike)) and os.fspath(value):
         return Path(value)
     raise XGammaError(

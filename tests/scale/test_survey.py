@@ -68,6 +68,12 @@ def test_odd_numbers_of_runs(strip, job, tmp_path):
     xr.testing.assert_identical(ds.counts.load(), xg.reduce(runs, **options).counts)
 
 
+@pytest.mark.parametrize("option", ["out", "resume"])
+def test_no_urls(strip, job, option):
+    with pytest.raises(xg.XGammaError, match=f"{option}='memory://m.zarr' is a URL"):
+        xg.reduce(strip, **job, **{option: "memory://m.zarr"})
+
+
 def test_on_off_tiles(strip, job, tmp_path):
     options = {**job, "background": {"method": "ring", "r_in": "0.3 deg", "width": "0.2 deg"}}
     ds = xg.reduce(strip, out=tmp_path / "m.zarr", memory="95 MB", **options)

@@ -11,6 +11,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.arguments import file_path
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
 from xgamma.scale.drive import drive, settle
@@ -107,7 +108,7 @@ class _Kept:
         from xgamma.scale.checkpoint import Checkpoint, signature
 
         mark = signature(job.into, job.options)
-        path = Path(f"xgamma-resume-{mark[:12]}") if resume is True else Path(resume)
+        path = Path(f"xgamma-resume-{mark[:12]}") if resume is True else file_path(resume, "resume")
         self.keys = runs.keys()
         self.checkpoint = Checkpoint(path, mark)
         mosaic, self.done = self.checkpoint.load(job.into)

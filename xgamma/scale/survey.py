@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import file_path
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
 from xgamma.extras import require_package
@@ -121,7 +122,7 @@ def reduce_survey(
         raise XGammaError("out= adds cutouts of runs: give offset_max or cutout_width.")
     require_package("zarr", "out=", "dask")
     limit = memory_bytes(memory)
-    place = Path(out)
+    place = file_path(out, "out")
     runs = Runs(observations)
     with atomic_folder(place, overwrite) as temporary:
         scratch = Path(tempfile.mkdtemp(prefix=".xgamma-sums-", dir=temporary.parent))
