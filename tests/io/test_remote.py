@@ -54,6 +54,10 @@ class Counting(zarr.storage.WrapperStore):
         self.keys.append(key)
         return await super().get(key, prototype, byte_range)
 
+    def with_read_only(self, read_only=False):
+        """Wrap the store again, which zarr's own wrapper did not always do."""
+        return type(self)(self._store.with_read_only(read_only))
+
 
 def test_few_requests(url):
     ds = filled("map").chunk(y=10, x=10)
