@@ -10,13 +10,14 @@ import xarray as xr
 
 from xgamma.arguments import choice
 from xgamma.axes import coord_variable, edges
-from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.units import parse_unit
+from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
+from xgamma.units import conversion, parse_unit
 
 __all__ = [
     "MODEL_VERSION",
     "VARIABLES",
     "Variable",
+    "in_own_units",
     "kind",
     "require",
     "validate",
@@ -108,6 +109,50 @@ def variable_attrs(name: str, **extra: Any) -> dict[str, Any]:
     if spec.units is not None:
         attrs["units"] = spec.units
     return attrs | extra
+
+
+def in_own_units(ds: xr.Dataset) -> xr.Dataset:
+    """Return a dataset whose variables are in the units of the data model.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With canonical variables in any unit of the right kind.
+
+    Returns
+    -------
+    ds : Dataset
+        The same object if there is nothing to convert; lazy variables stay lazy.
+
+    Raises
+    ------
+    UnitError
+        If a variable has a unit of another kind.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> ds = example_map()
+    >>> in_own_units(ds) is ds
+    True
+    >>> other = ds.assign(exposure=ds.exposure.gamma.to_unit("cm2 s"))
+    >>> in_own_units(other).exposure.attrs["units"]
+    'm2 s'
+    """
+    new = {}
+    for name, variable in ds.variables.items():
+        spec = VARIABLES.get(str(name))
+        units = variable.attrs.get("units")
+        if spec is None or spec.units is None or units is None or units == spec.units:
+            continue
+        try:
+            factor = conversion(str(units), spec.units)
+        except UnitError as error:
+            raise UnitError(f"{name}: {error}") from None
+        if factor != 1.0:
+            attrs = {**variable.attrs, "units": spec.units}
+            new[name] = xr.Variable(variable.dims, variable.data * factor, attrs)
+    return ds.assign(new) if new else ds
 
 
 def kind(ds: xr.Dataset) -> str:

@@ -419,3 +419,36 @@ def test_rows_of_other_files_are_kept():
     stacked = one.gamma.stack(two)
     assert stacked.obs_id.values.tolist() == [1, 2]
     assert stacked.obs_mode.values.tolist() == ["WOBBLE", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("exposure", "cm2 s"),
+        ("psf", "deg-2"),
+        ("psf_exposure", "cm2 s"),
+        ("edisp_exposure", "km2 h"),
+        ("livetime", "h"),
+        ("time_start", "d"),
+        ("pointing_lon", "rad"),
+        ("gti_stop", "min"),
+    ],
+)
+def test_units_may_differ(name, unit):
+    """Variables in other units of their kind are converted, whichever comes first."""
+    from xgamma.tutorial import example_map
+
+    ds = example_map()
+    other = ds.assign({name: ds[name].gamma.to_unit(unit)})
+    assert xg.validate(other) == []
+    want = xg.stack([ds, ds])
+    for parts in ([ds, other], [other, ds], [other, other]):
+        got = xg.stack(parts)
+        for key in want.data_vars:
+            if want[key].dtype.kind in "if":
+                np.testing.assert_allclose(got[key], want[key], rtol=1e-5, err_msg=key)
+                assert got[key].attrs.get("units") == want[key].attrs.get("units")
+    info, plain = other.gamma.info_dict(), ds.gamma.info_dict()
+    for key in ("exposure_min", "exposure_max", "livetime", "ontime", "counts_rate"):
+        np.testing.assert_allclose(info[key], plain[key], rtol=1e-5)
+    np.testing.assert_allclose(other.gamma.cumulative().livetime, ds.gamma.cumulative().livetime)

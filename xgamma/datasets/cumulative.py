@@ -11,6 +11,7 @@ from xgamma.datasets.onoff import background_values, is_onoff, ratio, safe, vari
 from xgamma.datasets.rows import row_sums
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.numerics.statistics import cash_significance, li_ma
+from xgamma.schema import in_own_units
 
 __all__ = ["cumulative"]
 
@@ -19,7 +20,7 @@ SUMS = ("counts_sum", "background_sum", "counts_off_sum")
 
 def _rows(ds: xr.Dataset, region: Any) -> dict[str, np.ndarray]:
     """Return the per-run sums of a dataset, shape (n_obs,) each."""
-    name = ds.attrs.get("name", "")
+    name, ds = ds.attrs.get("name", ""), in_own_units(ds)
     if region is not None:
         if "x" not in ds.dims or "counts" not in ds or ds.sizes.get("obs") != 1:
             raise XGammaError(

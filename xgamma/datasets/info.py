@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgamma.datasets.masks import mask, safe
 from xgamma.datasets.onoff import background_values, is_onoff
-from xgamma.schema import ONOFF, kind
+from xgamma.schema import ONOFF, in_own_units, kind
 
 __all__ = ["Info", "info", "info_dict", "info_table"]
 
@@ -115,6 +115,7 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     >>> info_dict(ds)["n_bins"]
     2
     """
+    ds = in_own_units(ds)
     under = safe(ds)
     used = None if under is None or not in_safe_range else np.asarray(under.values)
     counts, background = _total(ds, "counts", used), _background(ds, used)

@@ -16,6 +16,7 @@ from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_betw
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
 from xgamma.numerics.masked import under
+from xgamma.schema import in_own_units
 from xgamma.units import conversion
 
 __all__ = ["COARSE", "FINE", "Mosaic", "place"]
@@ -112,6 +113,7 @@ class Mosaic:
             If axes or frames differ, or the dataset reaches beyond the template.
         """
         self._check(ds)
+        ds = in_own_units(ds)
         fine, coarse = (place(self.template, ds, dims) for dims in (FINE, COARSE))
         mask = self._mask(ds)
         image = np.asarray(mask.any(axis=-1))

@@ -17,6 +17,7 @@ from xgamma.io.fits_axes import Axis, axis_of
 from xgamma.io.fits_maps import map_path
 from xgamma.io.fits_regions import region_table
 from xgamma.io.fits_tables import gti_table
+from xgamma.schema import in_own_units
 from xgamma.units import conversion
 
 __all__ = ["write_ogip"]
@@ -64,6 +65,7 @@ def write_ogip(
     for name in ("counts", "exposure"):
         if name not in ds:
             raise MissingDataError(f"The dataset has no {name!r}, which OGIP files need.")
+    ds = in_own_units(ds)
     livetime = _livetime(ds)
     names = _names(target)
     files = {"arf": [_arf(ds, livetime, energy_unit)]}
