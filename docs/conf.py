@@ -59,6 +59,7 @@ myst_heading_anchors = 3
 nb_execution_mode = os.environ.get("XGAMMA_DOCS_EXECUTE", "off")
 nb_execution_timeout = 300
 nb_execution_in_temp = True
+nb_merge_streams = True
 # What loads the scripts of interactive pictures is not a picture itself.
 suppress_warnings = ["mystnb.unknown_mime_type"]
 nb_execution_raise_on_error = True

@@ -34,7 +34,7 @@ def test_runs(notebook, tmp_path):
 
 
 def test_all_are_here():
-    assert [p.stem[:2] for p in NOTEBOOKS] == [f"0{n}" for n in range(1, 9)]
+    assert [p.stem[:2] for p in NOTEBOOKS] == [f"{n:02d}" for n in range(1, 11)]
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)

@@ -226,3 +226,28 @@ def test_open_reads_fits_and_ogip(tmp_path):
     spectrum = filled("spectrum_onoff", n_obs=0)
     spectrum.gamma.to_ogip(tmp_path / "pha.fits", energy_unit="TeV")
     np.testing.assert_array_equal(xg.open(tmp_path / "pha.fits").counts, spectrum.counts)
+
+
+def test_many_runs_are_joined_on_one_frame_only(tmp_path):
+    from xgamma.frame import set_frame
+
+    def labelled(run):
+        return set_frame(run)[["counts"]].assign_coords(run=int(run.attrs["name"]))
+
+    def opened(*names):
+        files = [tmp_path / f"{name}.nc" for name in names]
+        with xr.set_options(use_new_combine_kwarg_defaults=True):
+            return xr.open_mfdataset(files, preprocess=labelled, combine="nested", concat_dim="run")
+
+    runs = {}
+    for name, frame in ((1, "icrs"), (2, "icrs"), (3, "galactic")):
+        ds = xg.create_map((0, 0), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3), frame=frame)
+        shape = [ds.sizes[d] for d in ("energy", "y", "x")]
+        counts = (("energy", "y", "x"), np.full(shape, name), {"units": ""})
+        runs[name] = ds.assign(counts=counts).assign_attrs(name=str(name))
+        runs[name].gamma.to_netcdf(tmp_path / f"{name}.nc")
+    with opened(1, 2) as many:
+        assert many.counts.chunks[0] == (1, 1)
+        xr.testing.assert_equal(many.counts.sum("run").load(), runs[1].counts + runs[2].counts)
+    with pytest.raises(xr.AlignmentError, match="wcs"):
+        opened(1, 3)

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 
+import xgamma as xg
 from xgamma.tutorial import CRAB, example_map
 
 dask = pytest.importorskip("dask", reason="dask is not installed: pip install xgamma[dask]")
@@ -64,3 +65,25 @@ def test_longitude_and_latitude_as_axes(holoviews, cut):
     picture = on_sky.hvplot.quadmesh(x="lon", y="lat", cmap="inferno", flip_xaxis=True)
     assert [d.name for d in picture.kdims] == ["lon", "lat"]
     assert holoviews.render(picture)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_walk_along_a_store_reads_the_tiles_in_view(holoviews, tmp_path):
+    pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
+    from dask.callbacks import Callback
+
+    ds = example_map()
+    ds.chunk(y=5, x=5).gamma.to_zarr(tmp_path / "tiles.zarr")
+    lazy = xg.open(tmp_path / "tiles.zarr", chunks={})
+    tasks = []
+
+    def window(column):
+        part = lazy.counts.isel(x=slice(column, column + 4), energy=0).compute()
+        return part.hvplot.image(x="x", y="y")
+
+    walk = holoviews.DynamicMap(window, kdims=["column"]).redim.values(column=[0, 3, 10])
+    with Callback(pretask=lambda key, *_: tasks.append(str(key))):
+        picture = walk[10]
+    assert len({task for task in tasks if "open_dataset-counts" in task}) == 4
+    expected = ds.counts.isel(x=slice(10, 14), energy=0)
+    assert float(picture.dimension_values("counts").sum()) == float(expected.sum())
