@@ -383,6 +383,22 @@ def test_a_mosaic_of_many_is_one_task_and_misfits_are_named_at_once(datasets):
         source.gamma.cutout(CRAB, "1 deg").gamma.stack(source)
 
 
+def test_the_livetime_of_what_is_unsafe_everywhere(datasets):
+    """It does not count, as far as a mask can be known without computing."""
+    ds = datasets["map"]
+    hidden = ds.assign(mask_safe=xr.zeros_like(ds.mask_safe))
+    want = xg.stack([ds, hidden, ds])
+    assert want.exposure.attrs["livetime"] == 2 * ds.exposure.attrs["livetime"]
+    known = chunked(hidden).assign(mask_safe=hidden.mask_safe)
+    with dask.config.set(scheduler=refuse):
+        total = xg.stack([chunked(ds), known, chunked(ds)])
+        unknown = xg.stack([chunked(ds), chunked(hidden), chunked(ds)])
+    assert total.exposure.attrs == want.exposure.attrs
+    xr.testing.assert_allclose(total.compute(), want, rtol=1e-6)
+    assert unknown.exposure.attrs["livetime"] == 3 * ds.exposure.attrs["livetime"]
+    xr.testing.assert_allclose(unknown.compute(), want, rtol=1e-6)
+
+
 def test_what_is_postponed_keeps_labels():
     like = xr.DataArray(np.zeros(3), dims="x", coords={"x": [1, 2, 3]}, attrs={"units": "s"})
     out = postponed(like, lambda a: a + 1.0, like.chunk())

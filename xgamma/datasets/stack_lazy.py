@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.datasets.mosaic import COARSE, FINE, Mosaic, place
-from xgamma.deferred import hollow, postponed
+from xgamma.deferred import hollow, is_lazy, postponed
 
 __all__ = ["added_up", "stack_lazily"]
 
@@ -32,8 +32,9 @@ def stack_lazily(
     """Return a sum that is computed when it is asked for, as one task.
 
     Tables of runs and good times are small and decide on the sizes of the result, so they are
-    read at once. Whether a dataset is unsafe everywhere is not known yet, so the livetime of
-    each counts.
+    read at once. The livetime of a dataset that is unsafe everywhere does not count, as in an
+    eager sum, if its mask is in memory. What a dask-backed mask hides is not known before it is
+    computed, while an attribute is a number now: there the livetime counts.
 
     Parameters
     ----------
@@ -75,11 +76,16 @@ def _pixel(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _outline(ds: xr.Dataset, first: xr.Dataset) -> xr.Dataset:
-    """Return a dataset without values on a single pixel, all of it safe, its tables read."""
+    """Return a dataset without values on a single pixel, its tables read.
+
+    All of it is safe, unless the mask is in memory and nothing is.
+    """
     one = _pixel(ds)
+    mask = ds.variables.get("mask_safe")
+    hidden = mask is not None and not is_lazy(mask) and not mask.values.any()
     one = one.assign_coords({d: first.coords[d] for d in (*FINE, *COARSE) if d in one.dims})
     values = {
-        n: v.variable.copy(data=np.full(v.shape, v.dtype == bool, dtype=v.dtype))
+        n: v.variable.copy(data=np.full(v.shape, v.dtype == bool and not hidden, dtype=v.dtype))
         for n, v in one.data_vars.items()
         if set(v.dims) - TABLES
     }
