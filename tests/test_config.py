@@ -160,7 +160,7 @@ def test_files_that_hold_no_fields(write, tmp_path):
         ([("outputs:", "run: {memory: 1 GB}\noutputs:")], "one output, ending in .zarr"),
         (
             [("outputs:", "run: {memory: 1 GB, stack: false}\noutputs:"), ("out.nc", "out.zarr")],
-            "neither resume nor stack",
+            "leave out stack",
         ),
         ([("store: store", "store: store\n  target: Vela")], "loosen target"),
         ([("store: store", "store: store\n  ids: [99]")], "no run 99"),

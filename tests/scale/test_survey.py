@@ -13,7 +13,7 @@ import xgamma as xg
 from tests.runs import template
 from xgamma.dl3 import simulate_store
 from xgamma.scale.survey import memory_bytes, reduce_survey
-from xgamma.scale.tiles import TiledSums, Tiles
+from xgamma.scale.tiles import TiledSums, TileFiles, Tiles
 
 pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
 pytest.importorskip("dask", reason="dask is not installed: pip install xgamma[dask]")
@@ -87,7 +87,7 @@ def test_tiles_are_written_and_read_back(strip, job, tmp_path):
     from xgamma.datasets.stack import covering
 
     limit = 1.2e6
-    sums = TiledSums(job["into"], tmp_path / "sums.zarr", limit, side=20)
+    sums = TiledSums(job["into"], TileFiles(tmp_path / "sums"), limit, side=20)
     for _ in range(2):
         for node in tree.children.values():
             part = Mosaic(covering([node.to_dataset()]))
@@ -104,7 +104,7 @@ def test_the_bound_is_too_small(strip, job, tmp_path):
         with pytest.raises(xg.XGammaError, match="too small"):
             xg.reduce(strip, out=tmp_path / "m.zarr", memory=memory, **job)
     assert not list(tmp_path.iterdir())
-    sums = TiledSums(job["into"], tmp_path / "sums.zarr", 1e3)
+    sums = TiledSums(job["into"], TileFiles(tmp_path / "sums"), 1e3)
     from xgamma.datasets.mosaic import Mosaic
 
     part = Mosaic(job["into"])
@@ -140,8 +140,8 @@ def test_a_survey_needs_cutouts_of_a_map(strip, job, tmp_path):
     spectrum = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.2)", xg.energy_axis(1, 10, 3))
     with pytest.raises(xg.XGammaError, match="a template with a sky"):
         xg.reduce(strip, out=tmp_path / "m.zarr", into=spectrum)
-    with pytest.raises(xg.XGammaError, match="leave out resume"):
-        xg.reduce(strip, out=tmp_path / "m.zarr", resume=True, **job)
+    with pytest.raises(xg.XGammaError, match="leave out stack"):
+        xg.reduce(strip, out=tmp_path / "m.zarr", stack=False, **job)
 
 
 def test_the_store_appears_whole_or_not_at_all(strip, job, tmp_path, monkeypatch):

@@ -66,7 +66,7 @@ def reduce_config(
     options: dict[str, Any] = {"stack": run.stack, "resume": run.resume}
     if tiled:
         (output,) = config.outputs
-        options = {"out": output.path, "memory": run.memory, "overwrite": output.overwrite}
+        options |= {"out": output.path, "memory": run.memory, "overwrite": output.overwrite}
     with _scheduler(run.scheduler) as scheduler:
         result = reduce(
             store,
@@ -195,8 +195,8 @@ def _check_output(output: Output, config: Config) -> None:
         raise XGammaError(
             "With run.memory the sum goes straight into a store: give one output, ending in .zarr."
         )
-    if config.run.memory is not None and (config.run.resume or not config.run.stack):
-        raise XGammaError("run.memory goes with neither resume nor stack: false: leave one out.")
+    if config.run.memory is not None and not config.run.stack:
+        raise XGammaError("run.memory makes one mosaic: leave out stack: false.")
     if not config.run.stack and kind not in ("netcdf", "zarr"):
         raise XGammaError(
             f"The output '{output.path}' holds one dataset: write a collection (stack: false) to NetCDF or Zarr."

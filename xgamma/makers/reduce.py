@@ -216,7 +216,8 @@ def reduce(
     resume : path-like or True, optional
         Folder that keeps the sum of what is done (Zarr, written after each task): a session
         that starts again with the same template and options goes on from there. With True, a
-        folder in the working directory named after these.
+        folder in the working directory named after these. With `out`, the tiles so far, written
+        every half a minute and when the session ends with an error.
     out : path-like, optional
         Zarr store to stack into, tile by tile, for a mosaic larger than memory; the result is
         opened from there, lazily.
@@ -274,11 +275,20 @@ def reduce(
     if out is not None:
         from xgamma.scale.survey import reduce_survey
 
-        if resume or not stack:
-            raise XGammaError("out= makes one mosaic in one session: leave out resume and stack.")
+        if not stack:
+            raise XGammaError("out= makes one mosaic: leave out stack=False.")
         job = Job(into, options, errors)
         return reduce_survey(
-            observations, job, out, memory, scheduler, workers, progress, name, overwrite
+            observations,
+            job,
+            out,
+            memory,
+            scheduler,
+            workers,
+            progress,
+            name,
+            overwrite,
+            resume=resume,
         )
     if resume and not stack:
         raise XGammaError("resume keeps a sum: with stack=False, reduce the missing runs only.")

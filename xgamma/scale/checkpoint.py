@@ -12,12 +12,23 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import file_path
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.extras import require_package
 from xgamma.io.atomic import atomic_path
 
-__all__ = ["Checkpoint", "read_mosaic", "signature", "write_mosaic"]
+__all__ = [
+    "Checkpoint",
+    "folder_for",
+    "of_runs",
+    "plain",
+    "put_runs",
+    "read_mosaic",
+    "require_wanted",
+    "signature",
+    "write_mosaic",
+]
 
 MANIFEST = "manifest.json"
 _ONOFF = ("acceptance", "acceptance_off", "alpha_off")
@@ -100,6 +111,19 @@ class Checkpoint:
         with atomic_path(self.path / MANIFEST) as temporary:
             temporary.write_text(json.dumps({"signature": self.signature, "state": state}))
 
+    @property
+    def state(self) -> Path | None:
+        """The state that counts; None if nothing is done."""
+        manifest = self._manifest()
+        return self.path / manifest["state"] if manifest and manifest["state"] else None
+
+    def turn_to(self, state: str) -> None:
+        """Make another state in the folder the one that counts, and remove the older ones."""
+        self._point(state)
+        for other in self.path.glob("state-*"):
+            if other.name != state:
+                shutil.rmtree(other, ignore_errors=True) if other.is_dir() else other.unlink()
+
     def load(self, template: xr.Dataset) -> tuple[Mosaic | None, list[str]]:
         """Return the sum so far and the keys of the runs in it.
 
@@ -115,10 +139,7 @@ class Checkpoint:
         done : list of str
             Keys, in the order in which they were added.
         """
-        manifest = self._manifest()
-        if manifest is None or not manifest["state"]:
-            return None, []
-        return read_mosaic(self.path / manifest["state"], template)
+        return (None, []) if self.state is None else read_mosaic(self.state, template)
 
     def save(self, mosaic: Mosaic, done: list[str]) -> None:
         """Write a new state, make it the one that counts, remove the older ones.
@@ -132,10 +153,23 @@ class Checkpoint:
         """
         name = f"state-{secrets.token_hex(6)}.zarr"
         write_mosaic(mosaic, self.path / name, done)
-        self._point(name)
-        for other in self.path.glob("state-*.zarr"):
-            if other.name != name:
-                shutil.rmtree(other, ignore_errors=True)
+        self.turn_to(name)
+
+
+def folder_for(resume: Any, signature: str) -> Path:
+    """Return the folder of partial results, named after the reduction for ``resume=True``."""
+    if resume is True:
+        return Path(f"xgamma-resume-{signature[:12]}")
+    return file_path(resume, "resume")
+
+
+def require_wanted(path: Path, done: list[str], keys: list[str]) -> None:
+    """Raise an `XGammaError` that names a run which is done but not asked for."""
+    strange = sorted(set(done) - set(keys))
+    if strange:
+        raise XGammaError(
+            f"The partial results in '{path}' hold the run {strange[0].rpartition('#')[0]}, which is not asked for: remove the folder, or give another."
+        )
 
 
 def write_mosaic(mosaic: Mosaic, path: Path, done: list[str]) -> None:
@@ -159,16 +193,28 @@ def write_mosaic(mosaic: Mosaic, path: Path, done: list[str]) -> None:
     for name, values in arrays.items():
         # Half of a mosaic may be zeros: light compression writes faster than none.
         group.create_array(name, data=values, chunks=_chunks(values))
-    state = {
-        "done": done,
-        "dims": mosaic.dims,
-        "attrs": mosaic.attrs,
+    state = {"done": done, "dims": mosaic.dims, "attrs": mosaic.attrs, **of_runs(mosaic)}
+    group.attrs["state"] = json.dumps(state, default=plain)
+
+
+def of_runs(mosaic: Mosaic) -> dict[str, Any]:
+    """Return what a sum says of its runs, for JSON."""
+    return {
         "rows": [{k: [*_packed(v), attrs] for k, (v, attrs) in row.items()} for row in mosaic.rows],
         "gtis": [[a.tolist(), b.tolist()] for a, b in mosaic.gtis],
         "livetime": mosaic.livetime,
         "count": mosaic.count,
     }
-    group.attrs["state"] = json.dumps(state, default=_plain)
+
+
+def put_runs(mosaic: Mosaic, state: dict[str, Any]) -> None:
+    """Give a sum what `of_runs` returned."""
+    mosaic.rows = [
+        {k: (np.array(v, dtype=dtype), attrs) for k, (v, dtype, attrs) in row.items()}
+        for row in state["rows"]
+    ]
+    mosaic.gtis = [(np.array(a, dtype=float), np.array(b, dtype=float)) for a, b in state["gtis"]]
+    mosaic.livetime, mosaic.count = float(state["livetime"]), int(state["count"])
 
 
 def read_mosaic(path: Path, template: xr.Dataset) -> tuple[Mosaic, list[str]]:
@@ -211,12 +257,7 @@ def read_mosaic(path: Path, template: xr.Dataset) -> tuple[Mosaic, list[str]]:
         mosaic.onoff.used = True
         for name in _ONOFF:
             setattr(mosaic.onoff, name, _array(path, f"onoff/{name}"))
-    mosaic.rows = [
-        {k: (np.array(v, dtype=dtype), attrs) for k, (v, dtype, attrs) in row.items()}
-        for row in state["rows"]
-    ]
-    mosaic.gtis = [(np.array(a, dtype=float), np.array(b, dtype=float)) for a, b in state["gtis"]]
-    mosaic.livetime, mosaic.count = float(state["livetime"]), int(state["count"])
+    put_runs(mosaic, state)
     return mosaic, list(state["done"])
 
 
@@ -236,7 +277,7 @@ def _packed(values: np.ndarray) -> tuple[list[Any], str]:
     return values.tolist(), "object" if values.dtype.kind == "O" else values.dtype.str
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return attributes that NumPy made as numbers and lists of Python."""
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()

@@ -6,14 +6,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from xgamma.arguments import file_path
 from xgamma.datasets.mosaic import Mosaic
-from xgamma.errors import XGammaError
 from xgamma.scale.drive import drive, settle
 from xgamma.scale.fold import Job, Partial
 from xgamma.scale.pools import pool_for
@@ -105,18 +102,14 @@ class _Kept:
     """What an earlier session left, and where this one leaves its own."""
 
     def __init__(self, runs: Runs, job: Job, resume: Any):
-        from xgamma.scale.checkpoint import Checkpoint, signature
+        from xgamma.scale.checkpoint import Checkpoint, folder_for, require_wanted, signature
 
         mark = signature(job.into, job.options)
-        path = Path(f"xgamma-resume-{mark[:12]}") if resume is True else file_path(resume, "resume")
+        path = folder_for(resume, mark)
         self.keys = runs.keys()
         self.checkpoint = Checkpoint(path, mark)
         mosaic, self.done = self.checkpoint.load(job.into)
-        strange = sorted(set(self.done) - set(self.keys))
-        if strange:
-            raise XGammaError(
-                f"The partial results in '{path}' hold the run {strange[0].rpartition('#')[0]}, which is not asked for: remove the folder, or give another."
-            )
+        require_wanted(path, self.done, self.keys)
         known = set(self.done)
         self.todo = [p for p, key in enumerate(self.keys) if key not in known]
         self.start = Partial(mosaic=mosaic) if mosaic is not None else None

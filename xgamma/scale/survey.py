@@ -7,9 +7,10 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -23,10 +24,11 @@ from xgamma.io.cf import export, text_as
 from xgamma.io.storage import atomic_folder
 from xgamma.scale.drive import drive, settle
 from xgamma.scale.fold import Job
+from xgamma.scale.kept_tiles import KeptTiles
 from xgamma.scale.pools import pool_for
 from xgamma.scale.run import progress_bar
 from xgamma.scale.runs import Runs
-from xgamma.scale.tiles import ONOFF_SUMS, TILE, TiledSums, all_sums
+from xgamma.scale.tiles import ONOFF_SUMS, TILE, TiledSums, TileFiles, all_sums
 
 __all__ = ["memory_bytes", "reduce_survey"]
 
@@ -82,12 +84,13 @@ def reduce_survey(
     name: str | None = None,
     overwrite: bool = False,
     side: int | None = None,
+    resume: str | os.PathLike[str] | bool | None = None,
 ) -> xr.Dataset:
     """Reduce runs and add them up in a Zarr store, tile by tile.
 
     Each run is reduced once, in the order of the sky, and added to the tiles that it touches.
-    Tiles that are not in use wait in a store of sums in double precision beside the output;
-    at the end each becomes a region of the output.
+    Tiles that are not in use wait in files of sums in double precision, beside the output or in
+    the folder of `resume`; at the end each becomes a region of the output.
 
     Parameters
     ----------
@@ -105,6 +108,8 @@ def reduce_survey(
         Whether an existing store may be replaced.
     side : int, optional
         About the pixels along the side of a tile; 128 when absent.
+    resume : path-like or True, optional
+        Folder of partial results to go on from, as in `reduce`.
 
     Returns
     -------
@@ -127,9 +132,13 @@ def reduce_survey(
     with atomic_folder(place, overwrite) as temporary:
         scratch = Path(tempfile.mkdtemp(prefix=".xgamma-sums-", dir=temporary.parent))
         try:
-            rows = Mosaic(job.into)
             side = side or TILE
-            sums = _added(runs, job, rows, scratch, limit, side, scheduler, workers, progress)
+            kept = KeptTiles(runs, job, resume, side) if resume else None
+            files = kept.files if kept else TileFiles(scratch)
+            rows = Mosaic(job.into)
+            with closing(pool_for(scheduler, workers, gather=True)) as pool:
+                tiled = _Bound(limit, side, pool.workers, job.into, files)
+                sums = _added(runs, job, rows, tiled, pool, kept, progress)
             if sums is None:
                 raise XGammaError(
                     "No run was reduced: the list is empty, or every run failed or missed the map."
@@ -142,56 +151,76 @@ def reduce_survey(
     return open_any(place, chunks={})
 
 
+class _Bound(NamedTuple):
+    """How much may be held, and by whom."""
+
+    limit: float
+    side: int
+    workers: int
+    into: xr.Dataset
+    files: TileFiles
+
+    def sums(self, run_bytes: float) -> TiledSums:
+        """Return sums within what runs, and the sky's geometry, leave of the limit.
+
+        A run takes room where it is at work, where it waits, and where it is added.
+        """
+        used = OVERHEAD + run_bytes * ((1.0 + WORK) * self.workers + 1.0)
+        used += sky.geometry_bytes(self.into) * self.workers
+        if used >= self.limit:
+            raise XGammaError(
+                f"memory={self.limit / 1e6:.0f} MB is too small: {self.workers} workers hold {used / 1e6:.0f} MB of runs, tiles come on top; allow more, use fewer workers or a smaller offset_max."
+            )
+        return TiledSums(self.into, self.files, self.limit - used, self.side)
+
+
 def _added(
     runs: Runs,
     job: Job,
     rows: Mosaic,
-    scratch: Path,
-    limit: float,
-    side: int,
-    scheduler: Any,
-    workers: int | None,
+    bound: _Bound,
+    pool: Any,
+    kept: KeptTiles | None,
     progress: bool | None,
 ) -> TiledSums | None:
     """Reduce all runs; put what belongs to runs in `rows`, and return the sums of the sky."""
+    order = kept.positions if kept else []
+    run_bytes = kept.run_bytes if kept else 0.0
     sums: TiledSums | None = None
-    order: list[int] = []
-    pool = pool_for(scheduler, workers, gather=True)
+    if kept and order:
+        sums = bound.sums(run_bytes)
+        kept.restore(sums, rows)
+    whole = True
     try:
-        with progress_bar(len(runs), progress) as bar:
-            for partial in _parts(pool, replace(job, local=True), runs):
+        with progress_bar(len(runs), progress, done=len(order)) as bar:
+            for partial in _parts(pool, replace(job, local=True), runs, set(order)):
                 bar(1)
                 if partial.mosaic is None:
                     continue
                 if sums is None:
-                    used = _working_set(partial.mosaic, pool.workers, job.into)
-                    left = limit - used
-                    if left <= 0:
-                        raise XGammaError(
-                            f"memory={limit / 1e6:.0f} MB is too small: {pool.workers} workers hold {used / 1e6:.0f} MB of runs, tiles come on top; allow more, use fewer workers or a smaller offset_max."
-                        )
-                    sums = TiledSums(job.into, scratch / "sums.zarr", left, side)
+                    run_bytes = sum(v.nbytes for v in all_sums(partial.mosaic).values())
+                    sums = bound.sums(run_bytes)
+                whole = False
                 sums.add(partial.mosaic)
                 _take_rows(rows, partial.mosaic)
                 order += partial.done
+                whole = True
+                if kept:
+                    kept.save(sums, rows, order, run_bytes)
     finally:
-        pool.close()
+        # A run that was being added when the session ended is neither in nor out.
+        if kept and sums is not None and whole:
+            kept.save(sums, rows, order, run_bytes, now=True)
     rows.rows = [rows.rows[k] for k in np.argsort(order, kind="stable")] if rows.rows else []
     return sums
 
 
-def _parts(pool: Any, job: Job, runs: Runs) -> Iterator[Any]:
+def _parts(pool: Any, job: Job, runs: Runs, done: set[int]) -> Iterator[Any]:
     from xgamma.makers.reduce import report
 
-    for _, partial in drive(pool, job, runs, _along_the_sky(runs, job.into), 1, pool.workers):
+    todo = [position for position in _along_the_sky(runs, job.into) if position not in done]
+    for _, partial in drive(pool, job, runs, todo, 1, pool.workers):
         yield settle(partial, job, report)
-
-
-def _working_set(part: Mosaic, workers: int, into: xr.Dataset) -> float:
-    """Return the bytes of runs at work, waiting, and being added, and of the sky's geometry."""
-    size = sum(values.nbytes for values in all_sums(part).values())
-    runs = size * ((1.0 + WORK) * workers + 1.0)
-    return OVERHEAD + runs + sky.geometry_bytes(into) * workers
 
 
 def _along_the_sky(runs: Runs, into: xr.Dataset) -> list[int]:
@@ -224,7 +253,7 @@ def _write(sums: TiledSums, rows: Mosaic, folder: Path, name: str | None) -> Non
     """Write the mosaic: labels and rows first, then a region for each tile."""
     import zarr
 
-    onoff = "onoff_acceptance" in sums.dims
+    onoff = "onoff_acceptance" in sums.forms
     ratio = _mean_ratio(sums) if onoff else None
     header = rows.to_dataset(name)
     made = False
@@ -247,7 +276,8 @@ def _tile_dataset(sums: TiledSums, key: tuple[int, int], ratio: float | None) ->
     mosaic = Mosaic(template)
     arrays = sums.take(key)
     mosaic.sums = {n: v for n, v in arrays.items() if not n.startswith("onoff_")}
-    mosaic.dims, mosaic.attrs = sums.dims, sums.attrs
+    mosaic.dims = {n: form.dims for n, form in sums.forms.items()}
+    mosaic.attrs = {n: form.attrs for n, form in sums.forms.items()}
     if ratio is not None:
         mosaic.onoff.used, mosaic.onoff.mean_ratio = True, ratio
         for part in ONOFF_SUMS:
@@ -259,7 +289,7 @@ def _tile_dataset(sums: TiledSums, key: tuple[int, int], ratio: float | None) ->
 def _mean_ratio(sums: TiledSums) -> float | None:
     """Return the mean of off to on acceptance over the whole mosaic; see `OnOffSum`."""
     total = sums.total("onoff_alpha_off")
-    counts = sums.total("counts_off") if "counts_off" in sums.dims else 0.0
+    counts = sums.total("counts_off") if "counts_off" in sums.forms else 0.0
     return counts / total if total > 0 else 0.0
 
 
@@ -280,7 +310,8 @@ def _create(
             attrs["livetime"] = rows.livetime
         data = dask.array.zeros(shape, dtype=array.dtype, chunks=chunks)
         maps[variable] = (array.dims, data, attrs)
-        encoding[str(variable)] = {"chunks": chunks}
+        # Tiles that no run reaches are never written: they are zero, not the NaN of Zarr.
+        encoding[str(variable)] = {"chunks": chunks, "fill_value": array.dtype.type(0)}
         if array.dtype.kind == "f":
             encoding[str(variable)]["_FillValue"] = None
     ds = text_as(export(header.assign(maps)), "U", object)

@@ -1,7 +1,9 @@
-"""Running sums of a mosaic in tiles: some in memory, the others in a Zarr store."""
+"""Running sums of a mosaic in tiles: some in memory, the others in files."""
 
 from __future__ import annotations
 
+import secrets
+import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from xgamma import sky
 from xgamma.datasets.mosaic import COARSE, FINE, Mosaic, place
 from xgamma.errors import XGammaError
 
-__all__ = ["TILE", "Tile", "TiledSums", "Tiles"]
+__all__ = ["TILE", "Form", "Tile", "TileFiles", "TiledSums", "Tiles"]
 
 # Pixels along the side of a tile: the bytes of one are about those of a compressed chunk.
 TILE = 128
@@ -85,36 +87,90 @@ def _cuts(template: xr.Dataset, dim: str, side: int) -> list[int]:
     return [0, *(int(k) for k in inner), coarse.size]
 
 
+class Form(NamedTuple):
+    """What the sums of a variable look like in a full tile, spatial dims first."""
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: Any
+    attrs: dict[str, Any]
+
+
+class TileFiles:
+    """The sums of tiles in a folder, a Zarr group each.
+
+    A tile that is written again gets another file: what was written once is never changed.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+    names : dict of (int, int) to str
+        Files of tiles that are there.
+    """
+
+    def __init__(self, folder: Path, names: dict[tuple[int, int], str] | None = None):
+        self.folder, self.names = folder, dict(names or {})
+        self.kept = frozenset(self.names.values())
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def keys(self) -> set[tuple[int, int]]:
+        """Return the tiles that have a file."""
+        return set(self.names)
+
+    def write(self, key: tuple[int, int], arrays: dict[str, np.ndarray]) -> None:
+        """Write the sums of a tile, and remove its older file, if that is not to be kept."""
+        import zarr
+
+        name = f"tile-{key[0]}-{key[1]}-{secrets.token_hex(4)}.zarr"
+        group = zarr.open_group(self.folder / name, mode="w-")
+        for variable, values in arrays.items():
+            group.create_array(variable, data=values, chunks=values.shape)
+        old = self.names.get(key)
+        self.names[key] = name
+        if old is not None and old not in self.kept:
+            shutil.rmtree(self.folder / old, ignore_errors=True)
+
+    def read(self, key: tuple[int, int], variable: str) -> Any:
+        """Return the sum of a variable in a tile; 0 where it was not written."""
+        import zarr
+
+        if key not in self.names or not (self.folder / self.names[key] / variable).exists():
+            return 0
+        return zarr.open_array(self.folder / self.names[key], path=variable, mode="r")[...]
+
+    def keep(self) -> None:
+        """Keep the files that count now, whatever is written later, and remove the others."""
+        self.kept = frozenset(self.names.values())
+        for file in self.folder.glob("tile-*.zarr"):
+            if file.name not in self.kept:
+                shutil.rmtree(file, ignore_errors=True)
+
+
 class TiledSums:
     """The sums of a `Mosaic`, kept within a number of bytes.
 
-    The tiles used last stay in memory; the others are written to a Zarr store, whose chunks are
-    the tiles, and read back when they are needed again.
+    The tiles used last stay in memory; the others are written to files, and read back when they
+    are needed again.
 
     Parameters
     ----------
     template : Dataset
         The whole map.
-    folder : Path
-        Of the store; must not exist.
+    files : TileFiles
+        Where tiles are that are not in memory.
     limit : float
         Bytes of the tiles held in memory.
     side : int
         As `Tiles`.
     """
 
-    def __init__(self, template: xr.Dataset, folder: Path, limit: float, side: int = TILE):
-        import zarr
-
-        self.template, self.limit = template, limit
+    def __init__(self, template: xr.Dataset, files: TileFiles, limit: float, side: int = TILE):
+        self.template, self.files, self.limit = template, files, limit
         self.tiles = Tiles(template, side)
-        self.store = zarr.open_group(folder, mode="w-")
-        self.arrays: dict[str, Any] = {}
-        self.dims: dict[str, tuple[str, ...]] = {}
-        self.dtypes: dict[str, Any] = {}
-        self.attrs: dict[str, dict[str, Any]] = {}
+        self.forms: dict[str, Form] = {}
         self.held: OrderedDict[tuple[int, int], dict[str, np.ndarray]] = OrderedDict()
-        self.stored: set[tuple[int, int]] = set()
+        self.changed: set[tuple[int, int]] = set()
         self.spare: list[dict[str, np.ndarray]] = []
         self.bytes, self.peak, self.spilled = 0, 0, 0
 
@@ -143,9 +199,10 @@ class TiledSums:
         for key in self._touched(origin, size):
             tile = self.tiles.at(key)._asdict()
             arrays = self.take(key)
+            self.changed.add(key)
             for name, values in sums.items():
                 into, off = [], []
-                for dim in self.dims[name][:2]:
+                for dim in self.forms[name].dims[:2]:
                     low = max(origin[dim], tile[dim].start)
                     high = max(low, min(origin[dim] + size[dim], tile[dim].stop))
                     into.append(slice(low - tile[dim].start, high - tile[dim].start))
@@ -155,22 +212,16 @@ class TiledSums:
                 operation(target, values[tuple(off)], out=target)
 
     def _declare(self, part: Mosaic, name: str, values: np.ndarray) -> None:
-        """Make the array of a variable in the store, at its first use."""
-        if name in self.dims:
-            if not np.can_cast(values.dtype, self.dtypes[name], "same_kind"):
+        """Say what the sums of a variable look like, at its first use."""
+        if name in self.forms:
+            if not np.can_cast(values.dtype, self.forms[name].dtype, "same_kind"):
                 raise XGammaError(
-                    f"{name} is of {values.dtype} in one run and of {self.dtypes[name]} in another: reduce all with the same makers."
+                    f"{name} is of {values.dtype} in one run and of {self.forms[name].dtype} in another: reduce all with the same makers."
                 )
             return
-        spatial = tuple(d for d in (*FINE, *COARSE) if d in part.dims.get(name, FINE))
         dims = part.dims.get(name, (*FINE, "energy"))
-        self.dims[name], self.dtypes[name] = dims, values.dtype
-        self.attrs[name] = part.attrs.get(name, {})
-        shape = tuple(self.template.sizes[d] for d in spatial) + values.shape[2:]
-        chunks = tuple(self.tiles.chunks(d) for d in spatial) + values.shape[2:]
-        self.arrays[name] = self.store.create_array(
-            name, shape=shape, chunks=chunks, dtype=values.dtype, fill_value=0
-        )
+        rest = tuple(self.tiles.chunks(d) for d in dims[:2]) + values.shape[2:]
+        self.forms[name] = Form(dims, rest, values.dtype, part.attrs.get(name, {}))
 
     def _touched(self, origin: dict[str, int], size: dict[str, int]) -> list[tuple[int, int]]:
         """Return the tiles that a cutout reaches on either grid."""
@@ -200,36 +251,36 @@ class TiledSums:
         """
         if key in self.held:
             self.held.move_to_end(key)
-            missing = [n for n in self.dims if n not in self.held[key]]
+            missing = [n for n in self.forms if n not in self.held[key]]
         else:
             self.held[key] = {}
-            missing = list(self.dims)
+            missing = list(self.forms)
         arrays = self.held[key]
         if len(self.held) > 1 and missing:
             self._shed(key, self.bytes_of_a_tile())
         spare = self.spare.pop() if self.spare and not arrays else {}
         for name in missing:
-            where = self._where(key, name)
+            form = self.forms[name]
+            tile = self.tiles.at(key)._asdict()
             whole = spare.get(name)
             if whole is None:
-                whole = np.empty(self.arrays[name].chunks, self.dtypes[name])
-            arrays[name] = whole[tuple(slice(s.stop - s.start) for s in where)]
-            arrays[name][...] = self.arrays[name][where] if key in self.stored else 0
+                whole = np.empty(form.shape, form.dtype)
+            arrays[name] = whole[tuple(slice(tile[d].stop - tile[d].start) for d in form.dims[:2])]
+            arrays[name][...] = self.files.read(key, name)
             self.bytes += whole.nbytes
         self.peak = max(self.peak, self.bytes)
         self._shed(key)
         return arrays
 
-    def _where(self, key: tuple[int, int], name: str) -> tuple[slice, ...]:
-        tile = self.tiles.at(key)._asdict()
-        return tuple(tile[d] for d in self.dims[name][:2])
-
     def bytes_of_a_tile(self) -> int:
         """Return what the sums of one tile take."""
-        return sum(
-            int(np.prod(a.chunks)) * np.dtype(self.dtypes[n]).itemsize
-            for n, a in self.arrays.items()
-        )
+        return sum(int(np.prod(f.shape)) * np.dtype(f.dtype).itemsize for f in self.forms.values())
+
+    def flush(self) -> None:
+        """Write all tiles that differ from their files; they stay in memory."""
+        for key in sorted(self.changed):
+            self.files.write(key, self.held[key])
+        self.changed.clear()
 
     def _shed(self, wanted: tuple[int, int], room: int = 0) -> None:
         """Write the tiles that were not used for longest, until the rest and `room` fit.
@@ -240,15 +291,17 @@ class TiledSums:
         while self.bytes + room > self.limit and len(self.held) > 1:
             key = next(k for k in self.held if k != wanted)
             spare: dict[str, np.ndarray] = {}
-            for name, values in self.held.pop(key).items():
-                self.arrays[name][self._where(key, name)] = values
+            arrays = self.held.pop(key)
+            if key in self.changed:
+                self.files.write(key, arrays)
+                self.changed.discard(key)
+                self.spilled += 1
+            for name, values in arrays.items():
                 whole = values.base
                 assert whole is not None
                 spare[name] = whole
                 self.bytes -= whole.nbytes
             self.spare = [spare]
-            self.stored.add(key)
-            self.spilled += 1
         if self.bytes > self.limit:
             raise XGammaError(
                 f"One tile of the mosaic takes {self.bytes / 1e6:.0f} MB, more than the {self.limit / 1e6:.0f} MB left of memory=: allow more, or use fewer workers."
@@ -256,7 +309,7 @@ class TiledSums:
 
     def touched(self) -> list[tuple[int, int]]:
         """Return the tiles that hold anything, in order."""
-        return sorted(self.stored | set(self.held))
+        return sorted(self.files.keys() | set(self.held))
 
     def total(self, name: str) -> float:
         """Return the sum of a variable over the whole mosaic."""
