@@ -1,6 +1,7 @@
 """Collections of many datasets in one file: as xarray would write and read them, only faster."""
 
 import pickle
+import re
 import warnings
 
 import netCDF4
@@ -243,3 +244,24 @@ def test_zarr_of_format_2(tmp_path, opened):
     tree.to_zarr(tmp_path / "a.zarr", zarr_format=2, consolidated=False)
     xr.testing.assert_identical(xg.open(tmp_path / "a.zarr").load(), tree)
     assert not opened
+
+
+def contents(folder):
+    """The files of a store, the time of writing left out of its descriptions."""
+    found = {}
+    for file in folder.rglob("*"):
+        if file.is_file():
+            found[str(file.relative_to(folder))] = text = file.read_bytes()
+            if file.name == "zarr.json" and b"history" in text:
+                found[str(file.relative_to(folder))] = re.sub(rb'"history": ".*"', b"", text)
+    return found
+
+
+def test_zarr_is_what_xarray_would_write(tmp_path):
+    tree = collection()
+    tree.gamma.to_zarr(tmp_path / "ours.zarr")
+    tree.gamma.to_zarr(tmp_path / "theirs.zarr", zarr_format=3)
+    assert contents(tmp_path / "ours.zarr") == contents(tmp_path / "theirs.zarr")
+    with xr.open_datatree(tmp_path / "ours.zarr", engine="zarr", consolidated=False) as plain:
+        assert set(plain.groups) == set(tree.groups)
+        np.testing.assert_array_equal(plain["z"].counts, tree["z"].counts)

@@ -14,12 +14,14 @@ import numpy as np
 import xarray as xr
 
 from xgamma.arguments import file_path
+from xgamma.deferred import is_lazy
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.extras import require_package
 from xgamma.io.atomic import atomic_path, refuse_existing
 from xgamma.io.cf import encoding_of, export, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
 from xgamma.io.remote import is_remote, without_warning, zarr_options
+from xgamma.io.zarr_files import write_files
 
 __all__ = ["grown", "restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
 
@@ -258,6 +260,9 @@ def write_tree(tree: xr.DataTree, store: Any, **kwargs: Any) -> None:
     """Write a tree into a folder that does not exist yet, or into an empty store."""
     nodes = {p: text_as(ds, "U", object) for p, ds in _nodes(tree).items()}
     encoding = {p: encoding_of(ds, True) for p, ds in nodes.items()}
+    if not (kwargs or is_remote(store) or is_lazy(*nodes.values())):
+        write_files(nodes, Path(store), encoding)
+        return
     out = xr.DataTree.from_dict({p: rechunked(ds, encoding[p]) for p, ds in nodes.items()})
     with without_warning():
         out.to_zarr(store, **{**zarr_options(store), "encoding": encoding, **kwargs})
