@@ -326,6 +326,27 @@ WRONG_KINDS = {
         lambda ds: ds.drop_vars("counts").gamma.residuals(),
         "has no 'counts'",
     ),
+    "a map without rows": (
+        lambda ds: ds.isel(y=slice(0, 0)).gamma.npred([example_model()]),
+        "no pixels along 'y'",
+    ),
+    "a picture without columns": (
+        lambda ds: ds.isel(x=slice(0, 0)).counts.sum("energy").gamma.plot(),
+        "no pixels along 'x'",
+    ),
+    "no energies": (
+        lambda ds: ds.isel(energy=slice(0, 0)).gamma.to_image(),
+        "'energy' has no bins",
+    ),
+    "one pixel": (
+        lambda ds: ds.isel(x=3, y=4).gamma.npred([example_model()]),
+        "has lost its dimension 'y'",
+    ),
+    "a misspelt variable": (lambda ds: ds.gamma.quantity("exposur"), "has no 'exposur'"),
+    "an object for NetCDF": (
+        lambda ds: ds.assign_attrs(note=object()).gamma.to_netcdf("never.nc"),
+        "attribute 'note' of the dataset is a object, which NetCDF cannot hold",
+    ),
     "a radius below zero": (lambda ds: ds.gamma.excess_map("-1 deg"), "between 0 and 180"),
 }
 

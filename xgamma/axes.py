@@ -353,6 +353,8 @@ def edges(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:
     coords = axis_coords(obj, dim)
     lo = np.atleast_1d(np.asarray(coords[f"{dim}_lo"].values, dtype=float))
     hi = np.atleast_1d(np.asarray(coords[f"{dim}_hi"].values, dtype=float))
+    if not lo.size:
+        raise AxisError(f"The axis {dim!r} has no bins: nothing was left by a selection before.")
     width = hi - lo
     if lo.size > 1 and np.any(
         np.abs(lo[1:] - hi[:-1]) > TOLERANCE * np.minimum(width[1:], width[:-1])

@@ -57,6 +57,11 @@ ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
             issue = issue_of_dims(ds, str(name))
             if issue is not None:
                 raise AxisError(issue)
+    for dim in SPATIAL:
+        if dim in ds.coords and dim not in ds.dims:
+            raise AxisError(
+                f"The map has lost its dimension {dim!r}: choose with isel({dim}=[0]), or with a slice, which keep it."
+            )
     require_even_pixels(ds)
     for dim in AXES:
         if dim in ds.dims and f"{dim}_lo" in ds.variables:

@@ -251,3 +251,30 @@ def test_many_runs_are_joined_on_one_frame_only(tmp_path):
         xr.testing.assert_equal(many.counts.sum("run").load(), runs[1].counts + runs[2].counts)
     with pytest.raises(xr.AlignmentError, match="wcs"):
         opened(1, 3)
+
+
+ODD_ATTRS = {"flag": True, "undefined": None, "nested": {"a": [1, None]}, "switches": [True, False]}
+
+
+@pytest.mark.parametrize("form", ["nc", "zarr"])
+def test_attributes_that_are_neither_text_nor_number(form, tmp_path):
+    """FITS headers have keywords that are true, false or without a value; NetCDF has not."""
+    ds = filled("map").assign_attrs(ODD_ATTRS)
+    ds["counts"].attrs["flag"] = False
+    path = tmp_path / f"a.{form}"
+    ds.gamma.to_netcdf(path) if form == "nc" else ds.gamma.to_zarr(path)
+    back = xg.open(path).load()
+    xr.testing.assert_identical(back, ds)
+    assert back.attrs["flag"] is True
+    assert back.counts.attrs["flag"] is False
+
+
+def test_header_keywords_of_runs(tmp_path):
+    from xgamma.dl3 import simulate_observation
+
+    obs = simulate_observation(livetime="1 s", events=False)
+    obs.attrs |= {"GOOD": True, "COMMENTS": None}
+    obs.gamma.to_netcdf(tmp_path / "run.nc")
+    back = xg.open(tmp_path / "run.nc")
+    assert back.attrs["GOOD"] is True
+    assert back.attrs["COMMENTS"] is None

@@ -34,4 +34,5 @@ class GammaDataset(ModelMethods, OperationMethods, MakerMethods):
 
     def quantity(self, name: str) -> Any:
         """Return the values of a variable with their unit. See `xgamma.units.quantity`."""
+        model.require(self._raw, name)
         return units.quantity(self._raw[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy as np
 import xarray as xr
 
 from xgamma import __version__
+from xgamma.errors import XGammaError
 from xgamma.frame import FrameIndex, drop_frame, set_frame
 
 __all__ = [
     "assembled",
     "encoding_of",
     "export",
+    "netcdf_ready",
     "rechunked",
     "restore",
     "restored_attrs",
@@ -33,6 +36,7 @@ AXES = ("energy", "energy_true", "rad", "migra", "offset")
 BOUNDS = "bounds"
 # Attributes that exist in the file only; opening takes them off again.
 FILE_ATTRS = ("Conventions", "history")
+JSON_ATTRS = "json_attributes"
 VARIABLE_ATTRS = ("grid_mapping", "flag_values", "flag_meanings")
 
 
@@ -151,6 +155,55 @@ def assembled(
     return ds
 
 
+def netcdf_ready(ds: xr.Dataset) -> xr.Dataset:
+    """Return a dataset whose attributes NetCDF can hold: truth values and the like as JSON text.
+
+    Headers of events have keywords that are true, false or without a value; `restore` gives them
+    back as they were.
+
+    Raises
+    ------
+    XGammaError
+        If an attribute is of a kind that is neither a number nor text.
+    """
+    ds = ds.copy(deep=False)
+    ds.attrs = _netcdf_attrs(ds.attrs, "the dataset")
+    for name, variable in ds.variables.items():
+        variable.attrs = _netcdf_attrs(variable.attrs, str(name))
+    return ds
+
+
+def _netcdf_attrs(attrs: Mapping[Any, Any], owner: str) -> dict[Any, Any]:
+    """Return attributes, those that NetCDF has no type for joined in one text."""
+    plain, others = {}, {}
+    for key, value in attrs.items():
+        kind = np.asarray(value).dtype.kind if not isinstance(value, dict) else "O"
+        if (
+            kind in "iuf"
+            or isinstance(value, (str, bytes))
+            or (kind == "U" and np.ndim(value) == 1)
+        ):
+            plain[key] = value
+        else:
+            others[str(key)] = np.asarray(value).tolist() if kind == "b" else value
+    if others:
+        for key, value in others.items():
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError):
+                raise XGammaError(
+                    f"The attribute {key!r} of {owner} is a {type(value).__name__}, which NetCDF cannot hold: make it text or a number."
+                ) from None
+        plain[JSON_ATTRS] = json.dumps(others)
+    return plain
+
+
+def _from_json(attrs: dict[Any, Any]) -> dict[Any, Any]:
+    """Return attributes with those that were joined in one text."""
+    text = attrs.pop(JSON_ATTRS, None)
+    return attrs if text is None else attrs | json.loads(text)
+
+
 def restore(ds: xr.Dataset) -> xr.Dataset:
     """Undo `export`: take off what is in the file only, put back the frame index.
 
@@ -170,6 +223,7 @@ def restore(ds: xr.Dataset) -> xr.Dataset:
         for key in (*VARIABLE_ATTRS, BOUNDS) if name in AXES else VARIABLE_ATTRS:
             variable.attrs.pop(key, None)
             variable.encoding.pop(key, None)
+        variable.attrs = _from_json(variable.attrs)
     coords = {n for n in ds.coords if n not in stored}
     coords |= {n for n in _COORDS if n in variables and _is_axis(ds, n)}
     indexes = {n: index for n, index in ds.xindexes.items() if n not in stored}
@@ -184,7 +238,7 @@ def restore(ds: xr.Dataset) -> xr.Dataset:
 
 def restored_attrs(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return attributes of a dataset without those that `export` gave them."""
-    out = dict(attrs)
+    out = _from_json(dict(attrs))
     if out.get("Conventions") == CONVENTIONS:
         out.pop("Conventions")
         lines = str(out.pop("history", "")).splitlines()

@@ -188,6 +188,10 @@ def image_keywords(obj: xr.Dataset | xr.DataArray, irf: bool = False) -> dict[st
     steps = []
     for i, dim in ((1, f"x{suffix}"), (2, f"y{suffix}")):
         labels = np.atleast_1d(sky.coord_variable(obj, dim).values)
+        if not labels.size:
+            raise FrameError(
+                f"The map has no pixels along {dim!r}: nothing was left by a selection before."
+            )
         step = sky.label_step(obj, dim)
         if step <= 0 or not np.allclose(np.diff(labels), step, rtol=1e-6):
             raise FrameError(

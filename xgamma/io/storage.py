@@ -18,7 +18,7 @@ from xgamma.deferred import is_lazy
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.extras import require_package
 from xgamma.io.atomic import atomic_path, refuse_existing
-from xgamma.io.cf import encoding_of, export, rechunked, restore, text_as
+from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
 from xgamma.io.remote import is_remote, without_warning, zarr_options
 from xgamma.io.zarr_files import write_files
@@ -56,7 +56,7 @@ def to_netcdf(
     ...     xg.open(Path(folder) / "a.nc").load().identical(ds)
     True
     """
-    out = export(ds)
+    out = netcdf_ready(export(ds))
     with atomic_path(path, overwrite) as temporary:
         out.to_netcdf(
             temporary, **{"engine": "netcdf4", "encoding": encoding_of(out, False), **kwargs}
@@ -215,7 +215,7 @@ def tree_to_netcdf(
     ...     list(xg.open(Path(folder) / "a.nc").load().children)
     ['a', 'b']
     """
-    nodes = _nodes(tree)
+    nodes = {p: netcdf_ready(ds) for p, ds in _nodes(tree).items()}
     encoding = {p: encoding_of(ds, False) for p, ds in nodes.items()}
     with atomic_path(path, overwrite) as temporary:
         if kwargs:

@@ -10,9 +10,10 @@ import xarray as xr
 from xgamma import sky
 from xgamma.arguments import choice
 from xgamma.axes import centers_in, edges_in
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.model import kind
 from xgamma.numerics import convolution, radial
+from xgamma.schema import in_own_units
 from xgamma.units import conversion
 
 __all__ = ["Compiled"]
@@ -45,7 +46,12 @@ class Compiled:
     def __init__(self, ds: xr.Dataset, scheme: str = "exact") -> None:
         self.scheme = choice(scheme, "scheme", ("exact", "gammapy"))
         self.nearest = {"psf": False, "edisp": scheme == "gammapy"}
-        self.ds = ds
+        self.ds = ds = in_own_units(ds)
+        empty = [d for d in ("y", "x") if ds.sizes.get(d) == 0]
+        if empty:
+            raise AxisError(
+                f"The dataset {ds.attrs.get('name')!r} has no pixels along {empty[0]!r}: nothing was left by a selection before."
+            )
         self.name = ds.attrs.get("name")
         self.kind = kind(ds)
         self.is_map = self.kind.startswith("map")
