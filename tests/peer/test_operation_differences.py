@@ -137,3 +137,90 @@ def test_interpolation_does_not_mix_in_what_is_not_safe(grids):
     found = ds.gamma.interp_to(goal)
     assert_allclose(found.counts.where(found.mask_safe).max(), 0.49, rtol=1e-3)
     assert float(ds.counts.gamma.interp_to(goal, preserve_counts=True).max()) > 100
+
+
+def small_onoff(seed=0):
+    """An on-off map of six energy bins from 0.5 to 20 TeV, here and there."""
+    from astropy import units as u
+    from gammapy.datasets import MapDatasetOnOff
+    from gammapy.maps import Map, MapAxis, WcsGeom
+
+    edges = np.geomspace(0.5, 20, 7)
+    axis = MapAxis.from_energy_edges(edges * u.TeV)
+    geom = WcsGeom.create(skydir=(0, 0), width=1, binsz=0.1, frame="icrs", axes=[axis])
+    rng = np.random.default_rng(seed)
+    shape = geom.data_shape
+    parts = {
+        "counts": rng.poisson(2.0, shape),
+        "counts_off": rng.poisson(9.0, shape) + 1,
+        "acceptance": rng.uniform(0.5, 1.5, shape),
+        "acceptance_off": rng.uniform(5.0, 9.0, shape),
+    }
+    maps = {n: Map.from_geom(geom, data=v.astype(float)) for n, v in parts.items()}
+    safe = Map.from_geom(geom, data=np.ones(shape, dtype=bool))
+    peer = MapDatasetOnOff(**maps, mask_safe=safe)
+    ours = xg.create_map((0, 0), "1 deg", "0.1 deg", xg.energy_axis_from_edges(edges))
+    ours = ours.assign(counts=(("energy", "y", "x"), parts.pop("counts")))
+    return ours.gamma.to_onoff(**parts), peer
+
+
+def test_slices_hold_whole_bins():
+    """From 1 to 10 TeV the peer takes the nearest edges, so energies that were not asked for."""
+    from astropy import units as u
+
+    ours, peer = small_onoff()
+    here = ours.gamma.slice_energy("1 TeV", "10 TeV").gamma.edges("energy").to_value("TeV")
+    there = peer.slice_by_energy(1 * u.TeV, 10 * u.TeV).counts.geom.axes["energy"].edges.value
+    assert (here.size - 1, there.size - 1) == (2, 4)
+    assert here[0] >= 1
+    assert here[-1] <= 10
+    assert there[0] < 0.93
+    assert there[-1] > 10.8
+
+
+def test_acceptance_of_joined_pixels_is_a_sum():
+    """The peer takes means: alpha, background and excess are the same."""
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+    from regions import CircleSkyRegion
+
+    ours, peer = small_onoff()
+    region = CircleSkyRegion(SkyCoord(0, 0, unit="deg"), 0.25 * u.deg)
+    pixels = int(ours.gamma.region_mask(region).sum())
+    pairs = [
+        (ours.gamma.to_spectrum(region), peer.to_spectrum_dataset(region), pixels),
+        (ours.gamma.downsample(2), peer.downsample(2), 4),
+    ]
+    for here, there, n in pairs:
+        assert_allclose(np.ravel(here.acceptance), n * np.ravel(there.acceptance.data), rtol=1e-6)
+        for name in ("alpha", "background", "excess"):
+            values = getattr(here.gamma, name).values
+            assert_allclose(values.ravel(), np.ravel(getattr(there, name).data), rtol=1e-5)
+
+
+def test_solid_angle_beside_the_pole():
+    """Of a tangential projection cos³θ dx dy; the peer multiplies with the cosine of the latitude."""
+    from gammapy.maps import WcsGeom
+
+    ours = xg.create_map((40, 89.9), npix=(31, 30), binsz="0.1 deg", proj="TAN")
+    peer = WcsGeom.create(skydir=(40, 89.9), npix=(31, 30), binsz=0.1, proj="TAN", frame="icrs")
+    angle = np.radians(ours.gamma.separation((40, 89.9)).transpose("y", "x").values)
+    truth = np.radians(0.1) ** 2 * np.cos(angle) ** 3
+    found = ours.gamma.solid_angle.transpose("y", "x").values
+    assert_allclose(found, truth, rtol=1e-6)
+    assert np.abs(peer.solid_angle().to_value("sr") / truth - 1).max() > 0.9
+
+
+def test_masked_datasets_keep_their_responses(data):
+    """The peer stacks into an empty dataset, so exposure, PSF and dispersion are cut too."""
+    from gammapy.datasets import MapDataset
+
+    path = data / "dl4/cta-1dc-gc.fits.gz"
+    peer, ours = MapDataset.read(path), xg.read_fits(path)
+    inside = ours.gamma.separation(ours.gamma.center) < 1
+    ours = ours.assign(mask_safe=ours.mask_safe & inside)
+    peer.mask_safe.data &= inside.transpose("y", "x").values
+    masked = ours.gamma.to_masked()
+    assert_array_equal(masked.counts, peer.to_masked().counts.data)
+    assert_array_equal(masked.exposure, ours.exposure)
+    assert peer.to_masked().exposure.data.sum() < 0.5 * peer.exposure.data.sum()
