@@ -4,7 +4,9 @@ The norm at a pixel solves ``S(x) = sum n g / (b + x g) = G``, with g the counts
 source at norm one and G their sum. Newton's method is applied to ``1/S - 1/G``, which is
 increasing and concave: from the left of the root it never overshoots, and for a single
 bin one step is exact. It never goes below ``max(n/G - b/g)``, which is left of the root
-(Stewart 2009, A&A 495, 989). Only bins with counts enter S.
+(Stewart 2009, A&A 495, 989). Only bins with counts enter S. The norm stays where no bin, with
+or without counts, has a negative prediction: ``x >= -min(b/g)``, so that a hole in the counts
+cannot be worth more than the background that is missing there.
 """
 
 from __future__ import annotations
@@ -39,6 +41,42 @@ def source_sums(weights: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     return fftconvolve(weights, flipped, mode="same", axes=(1, 2)).sum(axis=0)
 
 
+def least_norms(background: np.ndarray, weight: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    """Return the least norm, at each pixel, at which no bin in reach is predicted negative.
+
+    Parameters
+    ----------
+    background, weight : ndarray
+        Background, and counts of a source whose kernel were one, shape (energy, y, x); bins
+        without weight are out of reach.
+    kernels : ndarray
+        Shape (energy, k, k), k odd.
+
+    Returns
+    -------
+    norms : ndarray
+        ``-min(b/g)`` over the bins in reach, shape (y, x); minus infinity where there is none.
+    """
+    half = kernels.shape[1] // 2
+    ny, nx = weight.shape[1:]
+    used = weight > 0
+    ratio = np.where(used, np.maximum(background, FLOOR) / np.where(used, weight, 1.0), np.inf)
+    ratio = np.pad(ratio, ((0, 0), (half, half), (half, half)), constant_values=np.inf)
+    smallest = ratio.min(axis=(1, 2))
+    shares = np.argwhere((kernels > 0) & np.isfinite(smallest)[:, np.newaxis, np.newaxis])
+    bounds = smallest[shares[:, 0]] / kernels[tuple(shares.T)]
+    order = np.argsort(bounds, kind="stable")
+    reached = source_sums(used.astype(float), (kernels > 0).astype(float)) > 0.5
+    found = np.full((ny, nx), np.inf)
+    # Most of a kernel is too faint to bound any pixel: the brightest first, the rest not at all.
+    for i, (e, dy, dx) in enumerate(shares[order]):
+        if i % 32 == 0 and bounds[order[i]] >= found.max(where=reached, initial=0.0):
+            break
+        part = ratio[e, dy : dy + ny, dx : dx + nx]
+        np.minimum(found, part / kernels[e, dy, dx], out=found)
+    return -found
+
+
 def ts_map(
     counts: np.ndarray,
     background: np.ndarray,
@@ -69,11 +107,13 @@ def ts_map(
     Returns
     -------
     maps : dict of ndarray
-        ``norm``, ``norm_err``, ``ts``, ``stat_null`` and ``n_steps``, shape (y, x); NaN where no
-        bin with counts is in reach, or nothing was to be done.
+        ``norm``, ``norm_err``, ``ts`` and ``n_steps``, shape (y, x); NaN where no bin is in reach,
+        or nothing was to be done. Without counts in reach the norm is the least that predicts
+        none below zero, and has no error (NaN).
     """
     weight = np.where(mask, exposure, 0.0)
     total = source_sums(weight, kernels)
+    least = least_norms(background, weight, kernels)
     shape = counts.shape[1:]
     out = {k: np.full(shape, np.nan) for k in ("norm", "norm_err", "ts")}
     out["n_steps"] = np.zeros(shape)
@@ -92,6 +132,7 @@ def ts_map(
                 weight,
                 kernels,
                 total,
+                least,
                 pixels,
                 rtol,
                 out,
@@ -123,6 +164,7 @@ def solve_rows(
     weight: np.ndarray,
     kernels: np.ndarray,
     total: np.ndarray,
+    least: np.ndarray,
     pixels: np.ndarray,
     rtol: float,
     out: dict[str, np.ndarray],
@@ -131,11 +173,17 @@ def solve_rows(
     pairs = Pairs(first, last, half, where, counts, background, weight, kernels)
     view = (last - first, counts.shape[2])
     big = pairs.pad(total[first:last])
-    todo = pairs.pad(pixels[first:last]).astype(bool) & pairs.reached & (big > 0)
-    norm, curvature, steps = newton(pairs, np.where(todo, big, 1.0), todo, rtol)
+    lowest = pairs.pad(least[first:last])
+    todo = pairs.pad(pixels[first:last]).astype(bool) & (big > 0) & np.isfinite(lowest)
+    solved = todo & pairs.reached
+    norm, curvature, steps = newton(pairs, np.where(solved, big, 1.0), solved, rtol)
+    low = solved & (norm < lowest)
+    norm = np.where(todo & (low | ~pairs.reached), lowest, norm)
+    if low.any():
+        curvature = np.where(low, pairs.slopes(norm)[1], curvature)
     ts = 2 * (pairs.gain(norm) - norm * big)
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = 1 / np.sqrt(curvature)
+        error = np.where(pairs.reached, 1 / np.sqrt(curvature), np.nan)
     for name, values in (("norm", norm), ("norm_err", error), ("ts", ts), ("n_steps", steps)):
         inner = np.where(todo, values, np.nan).reshape(view[0], -1)
         out[name][first:last] = inner[:, half : half + view[1]]
