@@ -211,3 +211,44 @@ def test_an_excess_map_keeps_its_pixels():
     maps = ds.gamma.excess_map("0.2 deg")
     assert maps.indexes["x"].equals(ds.indexes["x"])
     assert maps.x.attrs == ds.x.attrs
+
+
+def test_flux_points_without_counts_are_known_exactly():
+    """With B background counts, s of the source and none seen: -ln L is B + x s where positive.
+
+    So the best norm is -B/s, where nothing is predicted, it rises by 1/2 within 1/(2 s), and
+    the limit from no source up is 2/s. Before, the norm was anywhere below.
+    """
+    energy = xg.energy_axis(1, 10, 3)
+    ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", energy, name="d")
+    background = np.array([2.0, 0.5, 0.1])
+    ds = ds.assign(
+        counts=("energy", np.zeros(3, dtype=int)),
+        background=("energy", background, {"units": ""}),
+        exposure=("energy_true", np.full(3, 2e10), {"units": "m2 s"}),
+    )
+    source = xg.SkyModel(xg.PowerLaw(index=2.5), name="s")
+    per_norm = ds.gamma.npred_signal(source).values
+    points = ds.gamma.flux_points("s", models=[source])
+    np.testing.assert_allclose(points.norm, -background / per_norm, rtol=1e-5)
+    np.testing.assert_allclose(points.norm_errp, 0.5 / per_norm, rtol=1e-3)
+    np.testing.assert_allclose(points.norm_ul, 2 / per_norm, rtol=1e-3)
+    np.testing.assert_allclose(points.ts, 2 * background, rtol=1e-5)
+    assert points.success.all()
+
+
+def test_flux_points_of_faint_bands_predict_nothing_negative():
+    """Holes in sparse counts around a source are not worth more than the background there."""
+    from xgamma.tutorial import example_map, example_model
+
+    ds = example_map()
+    rng = np.random.default_rng(3)
+    faint = ds.assign(background=0.02 * ds.background)
+    empty = faint.assign(counts=faint.background.copy(data=rng.poisson(faint.background)))
+    model = example_model()
+    points = empty.gamma.flux_points("crab", models=[model])
+    source = empty.gamma.npred_signal([model])
+    total = empty.background + points.norm.values[:, None, None] * source
+    reached = source > 1e-6 * source.max(("y", "x"))
+    assert (points.norm < 0).any()
+    assert float(total.where(reached).min()) > -1e-9

@@ -14,6 +14,7 @@ from xgamma.axes import edges_in
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.fit import Objective
+from xgamma.modeling.likelihood import CashLikelihood
 from xgamma.modeling.result import minimise_part
 from xgamma.modeling.sky_model import Model, Models, SkyModel
 from xgamma.modeling.spectral import PowerLawNorm, Spectrum
@@ -220,13 +221,40 @@ class NormScan:
         top = 1.0
         while self(top) < min(here, nothing) + 4 and top < 1e6:
             top *= 2
-        bottom = -1.0
-        while self(bottom) < min(here, nothing) + 4 and bottom > -top:
+        bottom, least = -1.0, self.least()
+        while self(bottom) < min(here, nothing) + 4 and bottom > max(-top, least):
             bottom *= 2
+        bottom = max(bottom, least)
+        if self(bottom) <= self(bottom + 1e-6 * (top - bottom)):
+            # Fewer counts than the background has where the source is: the bound is the best.
+            best = self(bottom)
+            if best <= min(here, nothing):
+                return bottom, best, True
         found = minimize_scalar(
             self, bounds=(bottom, top), method="bounded", options={"xatol": 1e-6 * (top - bottom)}
         )
         return float(found.x), float(found.fun), bool(found.success)
+
+    def least(self) -> float:
+        """Return the norm below which a bin of known background would be predicted negative.
+
+        Counts say nothing there: a statistic that counts a negative prediction as none is flat.
+        Off counts bound the signal by themselves.
+        """
+        least = -np.inf
+        for likelihood in self.objective.likelihoods:
+            if not isinstance(likelihood, CashLikelihood):
+                continue
+            self(1.0)
+            with_source = likelihood.npred()
+            self(0.0)
+            rest = likelihood.npred()
+            source = np.where(likelihood.data.mask, with_source - rest, 0.0)
+            # What is left of rounding, far from the source, bounds nothing.
+            reached = source > 1e-6 * source.max(initial=0.0)
+            if reached.any():
+                least = max(least, -float((rest[reached] / source[reached]).min()))
+        return least
 
     def crossing(self, start: float, target: float, step: float) -> float:
         """Return where the statistic reaches a target on one side of a start."""
