@@ -154,6 +154,12 @@ def test_zarr_makes_once_what_groups_share(tmp_path, opened):
     xr.testing.assert_identical(ours, tree)
 
 
+def old_flags(values):
+    """Flags as older releases of xarray write them."""
+    flags = ("i", np.array(values, "i1"), {"dtype": "bool"})
+    return xr.Dataset({"v": flags}, {"b": flags})
+
+
 @pytest.mark.filterwarnings("ignore:The data type .FixedLengthUTF32")
 @pytest.mark.parametrize("bare", [False, True])
 def test_zarr_of_all_sorts(bare, tmp_path):
@@ -169,6 +175,8 @@ def test_zarr_of_all_sorts(bare, tmp_path):
         "/empty": xr.Dataset({"v": ("i", np.empty(0))}),
         "/zeros": xr.Dataset({"v": ("i", np.zeros(3))}, {"i": np.zeros(3)}),
         "/zeros2": xr.Dataset({"v": ("i", np.zeros(3))}, {"i": np.arange(3.0)}),
+        "/old": old_flags([0, 1]),
+        "/old2": old_flags([1, 1]),
         "/flags": xr.Dataset({"v": ("i", [True, False])}, {"b": ("i", [True, True])}),
     }
     tree = xr.DataTree.from_dict({n.path: n.to_dataset() for n in tree.subtree} | extra)

@@ -16,9 +16,9 @@ NUMBERS = {f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 
 TEXTS = {"string", "fixed_length_utf32"}
 TYPES = NUMBERS | TEXTS | {"bool"}
 # Attributes by which xarray decodes values, or tells coordinates from data.
-DECODING = {"missing_value", "scale_factor", "add_offset", "dtype", "calendar", "_Unsigned"}
-DECODING |= {"_Encoding", "_ARRAY_DIMENSIONS"}
-LINKS = ("_FillValue", "coordinates", "grid_mapping", "bounds", "units")
+DECODING = {"missing_value", "scale_factor", "add_offset", "calendar", "_Unsigned", "_Encoding"}
+DECODING |= {"_ARRAY_DIMENSIONS"}
+LINKS = ("_FillValue", "dtype", "coordinates", "grid_mapping", "bounds", "units")
 # How xarray writes that NaN stands for what is missing: reading changes no value then.
 NAN = "AAAAAAAA+H8="
 LITTLE = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "bytes"}]
@@ -95,7 +95,9 @@ def _array(document: dict[str, Any]) -> Array:
         and not any(codec["name"] == "sharding_indexed" for codec in codecs)
         and not rest.get("storage_transformers")
         and not DECODING & set(attrs)
-        and (attrs.get("_FillValue", NAN) == NAN)
+        and attrs.get("_FillValue", NAN) == NAN
+        # Masks, as older releases of xarray write them.
+        and (attrs.get("dtype"), name) in {(None, name), ("bool", "int8")}
         and " since " not in units
         and not units.endswith(("days", "hours", "minutes", "seconds"))
         and (not shape or rest.get("dimension_names") is not None)

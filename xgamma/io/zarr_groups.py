@@ -86,7 +86,7 @@ class _Lazy(BackendArray):
 
         array = zarr.open_array(self.place, path=self.path, mode="r")
         basic = all(isinstance(k, (int, np.integer, slice)) for k in key)
-        return array[key] if basic else array.oindex[key]
+        return np.asarray(array[key] if basic else array.oindex[key], dtype=self.dtype)
 
 
 class _Reader:
@@ -135,7 +135,10 @@ class _Reader:
                 indexes[name], variable = self._labels(name, inner, array)
                 variable.attrs = own
             elif name in first.eager:
-                variable = xr.Variable(array.dims, self._values(inner, array)[1].copy(), own)
+                values = self._values(inner, array)[1]
+                # Text is as wide as it is: that of the first group says nothing.
+                dtype = values.dtype if array.kind in TEXTS else model.dtype
+                variable = xr.Variable(array.dims, values.astype(dtype), own)
             else:
                 lazy = _lazy(_Lazy(self.place, inner, array.shape, model.dtype))
                 variable = xr.Variable(array.dims, lazy, own)
@@ -184,6 +187,7 @@ def _template(arrays: dict[str, Array], ds: xr.Dataset) -> _Template | None:
     texts = {name for name, array in arrays.items() if array.kind in TEXTS}
     labels = frozenset(map(str, ds.xindexes)) - {"wcs"}
     plain = all(array.plain for array in arrays.values()) and not labels & texts
+    plain &= not any("dtype" in arrays[name].attrs for name in labels)
     plain &= all(type(index) in (PandasIndex, FrameIndex) for index in ds.xindexes.values())
     plain &= all(arrays[name].dims == v.dims for name, v in variables.items())
     if not plain:
