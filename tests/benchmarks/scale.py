@@ -179,8 +179,10 @@ def opening(data: Path) -> None:
     """Print how long it takes to open an archive of a thousand runs in Zarr."""
     import shutil
 
+    import xarray as xr
+
     import xgamma as xg
-    from xgamma.io.archive import _write_index
+    from xgamma.io.storage import write_tree
 
     store = xg.open_store(data / "hess-dl3-dr1").select(target="PKS 2155-304")
     with TemporaryDirectory() as folder:
@@ -188,7 +190,7 @@ def opening(data: Path) -> None:
         xg.write_archive(store, place)
         shutil.rmtree(place / "index")
         many = runs_of(data, 1000, Path(folder))
-        _write_index(many.table, place / "index")
+        write_tree(xr.DataTree(many.table.reset_coords("obs_id")), place / "index")
         for new in many.obs_ids:
             old = store.obs_ids[(new - many.obs_ids[0]) % RUNS]
             (place / "runs" / str(new)).symlink_to(place / "runs" / str(old))

@@ -9,7 +9,7 @@ import xarray as xr
 
 import xgamma as xg
 from xgamma.dl3 import simulate_observation
-from xgamma.io import archive as archive_module
+from xgamma.io.storage import write_tree
 from xgamma.scale import run as run_module
 from xgamma.scale.fold import Job
 from xgamma.scale.runs import Runs
@@ -119,7 +119,7 @@ def thousand(tmp_path_factory):
     row = xg.open_store(path).table.reset_coords()
     table = xr.concat([row] * 1000, "obs").assign(obs_id=("obs", np.arange(1000)))
     shutil.rmtree(path / "index")
-    archive_module._write_index(table.set_coords("obs_id"), path / "index")
+    write_tree(xr.DataTree(table), path / "index")
     return path
 
 
