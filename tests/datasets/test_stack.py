@@ -452,3 +452,35 @@ def test_units_may_differ(name, unit):
     for key in ("exposure_min", "exposure_max", "livetime", "ontime", "counts_rate"):
         np.testing.assert_allclose(info[key], plain[key], rtol=1e-5)
     np.testing.assert_allclose(other.gamma.cumulative().livetime, ds.gamma.cumulative().livetime)
+
+
+@pytest.mark.parametrize("name", ["counts", "background", "exposure"])
+def test_what_only_some_have_is_not_summed(name):
+    """Counts of two runs over the background of one gave an excess that nobody measured."""
+    from xgamma.datasets.mosaic import Mosaic
+    from xgamma.tutorial import example_map
+
+    ds = example_map()
+    less = ds.drop_vars(name)
+    with pytest.raises(xg.MissingDataError, match=f"has no '{name}', which those before it have"):
+        xg.stack([ds, less])
+    with pytest.raises(xg.MissingDataError, match=f"has '{name}', which those before it lack"):
+        xg.stack([less, ds])
+    with pytest.raises(xg.MissingDataError, match=f"has no '{name}'"):
+        xg.stack([ds.chunk(), less.chunk()]).compute()
+    assert name not in xg.stack([less, less])
+    one, other = Mosaic(ds), Mosaic(ds)
+    one.add(ds)
+    other.add(less)
+    with pytest.raises(xg.MissingDataError, match=f"A part of the sum has no '{name}'"):
+        one.merge(other)
+
+
+def test_on_off_and_plain_are_not_mixed():
+    from xgamma.tutorial import example_spectrum
+
+    ds = example_spectrum()
+    with pytest.raises(xg.XGammaError, match="is not on-off, but those before it are on-off"):
+        xg.stack([ds, ds.gamma.from_onoff()])
+    with pytest.raises(xg.XGammaError, match="is on-off, but those before it are not"):
+        xg.stack([ds.gamma.from_onoff(), ds])

@@ -13,7 +13,7 @@ from xgamma.datasets.masks import corner_pixels
 from xgamma.datasets.onoff import is_onoff
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_between
-from xgamma.errors import AxisError, FrameError, XGammaError
+from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError
 from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
 from xgamma.numerics.masked import under
 from xgamma.schema import in_own_units
@@ -74,6 +74,10 @@ def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[
     return tuple(slices)
 
 
+# What every dataset of a sum must have if one has it.
+WHOLE = ("counts", "background", "exposure", "counts_off")
+
+
 class Mosaic:
     """A running sum of datasets on one template; memory does not grow with their number.
 
@@ -113,6 +117,8 @@ class Mosaic:
             If axes or frames differ, or the dataset reaches beyond the template.
         """
         self._check(ds)
+        name = f"The dataset {ds.attrs.get('name', '')!r}"
+        self._check_kind({n for n in WHOLE if n in ds}, is_onoff(ds), name)
         ds = in_own_units(ds)
         fine, coarse = (place(self.template, ds, dims) for dims in (FINE, COARSE))
         mask = self._mask(ds)
@@ -148,6 +154,25 @@ class Mosaic:
                 raise AxisError(
                     f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: make both from one template."
                 )
+
+    def _check_kind(self, have: set[str], onoff: bool, name: str) -> None:
+        """Refuse what lacks a variable that is summed already, or has one more: a sum of some lies."""
+        before = {n for n in WHOLE if n in self.sums}
+        if not before or not have:
+            return
+        if onoff != self.onoff.used:
+            own, other = ("on-off", "not") if onoff else ("not on-off", "on-off")
+            raise XGammaError(
+                f"{name} is {own}, but those before it are {other}: turn them into one kind first, with ds.gamma.to_onoff or from_onoff."
+            )
+        for missing in sorted(before - have):
+            raise MissingDataError(
+                f"{name} has no {missing!r}, which those before it have: fill it, or leave it out of all with drop_vars."
+            )
+        for extra in sorted(have - before):
+            raise MissingDataError(
+                f"{name} has {extra!r}, which those before it lack: fill them, or leave it out of all with drop_vars."
+            )
 
     def _mask(self, ds: xr.Dataset) -> np.ndarray:
         dims = (*_spatial(ds, FINE), "energy")
@@ -305,6 +330,8 @@ class Mosaic:
         other : Mosaic
             On an equal template; it is left as it was.
         """
+        have = {n for n in WHOLE if n in other.sums}
+        self._check_kind(have, other.onoff.used, "A part of the sum")
         for name, values in other.sums.items():
             if name not in self.sums:
                 self.sums[name] = values.copy()
