@@ -144,6 +144,17 @@ def test_plot_and_convert(folder, tmp_path, capsys):
     assert xg.open(tmp_path / "a.fits.gz").counts.equals(xg.open(folder / "sum.nc").counts)
 
 
+def test_urls(folder, tmp_path, capsys):
+    pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
+    url = f"{tmp_path.as_uri()}/deep/a.zarr"
+    assert main(["convert", str(folder / "sum.nc"), url, "--quiet"]) == 0
+    assert main(["info", url]) == 0
+    assert "Total counts" in capsys.readouterr().out
+    assert main(["validate", url]) == 0
+    assert main(["stack", url, str(folder / "sum.nc"), "--out", url, "--quiet"]) == 1
+    assert "exists already: add --overwrite" in capsys.readouterr().err
+
+
 def test_reduce_and_config(folder, tmp_path, capsys):
     pytest.importorskip("pydantic", reason="pydantic is not installed")
     assert main(["config", "--example"]) == 0

@@ -220,3 +220,25 @@ def test_the_address_of_a_cluster(write, monkeypatch):
     file = write(GOOD, ("outputs:", "run: {scheduler: 'tcp://127.0.0.1:9'}\noutputs:"))
     with pytest.raises(xg.XGammaError, match="no dask scheduler at tcp://127"):
         reduce_config(file, write=False)
+
+
+def test_urls(write, tmp_path):
+    """An archive and a product that lie where fsspec knows; the checksums are those of a folder."""
+    pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
+    url = (tmp_path / "cloud").as_uri()
+    store = xg.open_store(write(GOOD).parent / "store")
+    xg.write_archive(store, f"{url}/runs.zarr")
+    changes = (("store: store", f"store: {url}/runs.zarr"), ("out.nc", f"{url}/out.zarr"))
+    file = write(GOOD, *changes)
+    ds = reduce_config(file)
+    assert xg.open(f"{url}/out.zarr").counts.equals(ds.counts)
+    local = write(GOOD, ("store: store", "store: cloud/runs.zarr"))
+    assert json.loads(ds.attrs["inputs"]) == json.loads(
+        reduce_config(local, write=False).attrs["inputs"]
+    )
+    with pytest.raises(xg.XGammaError, match=r"out.zarr' exists already: give it overwrite: true"):
+        reduce_config(write(GOOD, *changes))
+    with pytest.raises(xg.XGammaError, match="is a URL, which holds Zarr"):
+        reduce_config(write(GOOD, ("out.nc", f"{url}/out.nc")))
+    with pytest.raises(xg.XGammaError, match=r"line 2: observations.store: a path or a URL"):
+        load_config(write(GOOD, ("store: store", "store: 3")))

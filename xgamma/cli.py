@@ -70,8 +70,15 @@ def _command(
     return command
 
 
-def _output(command: argparse.ArgumentParser, text: str) -> None:
-    command.add_argument("--out", type=Path, required=True, help=text)
+def _place(text: str) -> Path | str:
+    """Return a path, or a URL as it is: a path would join its slashes."""
+    return text if "://" in text else Path(text)
+
+
+def _output(
+    command: argparse.ArgumentParser, text: str, kind: Callable[[str], Path | str] = Path
+) -> None:
+    command.add_argument("--out", type=kind, required=True, help=text)
     command.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
@@ -138,7 +145,7 @@ def _info(commands: Any) -> None:
 
     text = "say what a dataset, a collection or an archive of runs holds"
     command = _command(commands, "info", text, run, "Reads what it needs only.")
-    command.add_argument("file", type=Path, help="NetCDF, Zarr, FITS or OGIP; folder of runs")
+    command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP; folder of runs")
 
 
 def _validate(commands: Any) -> None:
@@ -159,7 +166,7 @@ def _validate(commands: Any) -> None:
 
     text = "check a dataset against the data model"
     command = _command(commands, "validate", text, run, "Exits with 1 if anything is wrong.")
-    command.add_argument("file", type=Path, help="NetCDF, Zarr, FITS or OGIP")
+    command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP")
 
 
 def _plot(commands: Any) -> None:
@@ -182,7 +189,7 @@ def _plot(commands: Any) -> None:
 
     text = "draw counts, excess, exposure and spectrum of a dataset"
     command = _command(commands, "plot", text, run, "The ending of the picture says its format.")
-    command.add_argument("file", type=Path, help="NetCDF, Zarr, FITS or OGIP")
+    command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP")
     _output(command, "picture: .png, .pdf or .svg")
     command.add_argument("--dpi", type=int, default=120, help="dots per inch (%(default)s)")
 
@@ -195,8 +202,8 @@ def _convert(commands: Any) -> None:
 
     text = "convert datasets and archives of runs between FITS, NetCDF and Zarr"
     command = _command(commands, "convert", text, run, "Nothing is lost on the way.")
-    command.add_argument("source", type=Path, help="file, Zarr store or folder of runs")
-    command.add_argument("target", type=Path, help="ends in .nc, .zarr, .fits or .fits.gz")
+    command.add_argument("source", type=_place, help="file, Zarr store or folder of runs")
+    command.add_argument("target", type=_place, help="ends in .nc, .zarr, .fits or .fits.gz")
     command.add_argument("--overwrite", action="store_true", help="replace an existing target")
     command.add_argument("--quiet", action="store_true", help="show no bar")
 
@@ -214,19 +221,20 @@ def _stack(commands: Any) -> None:
     text = "add datasets up into one that covers them all"
     more = "One file is read after the other, so hundreds need the memory of one and the sum."
     command = _command(commands, "stack", text, run, more)
-    command.add_argument("files", type=Path, nargs="+", help="datasets on one frame and axes")
-    _output(command, "ends in .nc, .zarr, .fits or .fits.gz")
+    command.add_argument("files", type=_place, nargs="+", help="datasets on one frame and axes")
+    _output(command, "ends in .nc, .zarr, .fits or .fits.gz", _place)
     command.add_argument("--quiet", action="store_true", help="print nothing, show no bar")
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path | str) -> Iterator[Any]:
     """Give the dataset, collection or store at a path, and close its file."""
     from xgamma.io.archive import is_archive
     from xgamma.io.opening import open as open_any
     from xgamma.io.storage import is_zarr
 
-    if path.is_dir() and (is_archive(path) or not is_zarr(path)):
+    folder = isinstance(path, Path) and path.is_dir() and not is_zarr(path)
+    if folder or is_archive(path):
         from xgamma.dl3.store import open_store
 
         yield open_store(path)

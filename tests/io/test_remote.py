@@ -11,6 +11,7 @@ import xgamma as xg
 from tests.io.samples import filled
 from tests.runs import template
 from xgamma.dl3.simulate import simulate_observation
+from xgamma.scale.files import stack_files
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: pip install fsspec")
@@ -178,3 +179,23 @@ def test_what_is_not_there(url):
         xg.open_store(f"{url}/absent.zarr")
     with pytest.raises(xg.MissingDataError, match="cannot be opened"):
         xg.open("nowhere://a.zarr")
+
+
+def test_conversion_and_stacking(url, tmp_path):
+    ds = filled("map")
+    ds.gamma.to_netcdf(tmp_path / "a.nc")
+    xg.convert(tmp_path / "a.nc", f"{url}/a.zarr")
+    xg.convert(f"{url}/a.zarr", tmp_path / "b.nc")
+    xr.testing.assert_identical(xg.open(tmp_path / "b.nc").load(), ds)
+    with pytest.raises(xg.XGammaError, match=r"A URL holds Zarr: end '.*a.nc' in .zarr"):
+        xg.convert(tmp_path / "a.nc", f"{url}/a.nc")
+    stack_files([f"{url}/a.zarr", tmp_path / "a.nc"], f"{url}/sum.zarr")
+    assert xg.open(f"{url}/sum.zarr").counts.equals(xg.stack([ds, ds]).counts)
+    with pytest.raises(xg.XGammaError, match=r"sum.zarr' exists already"):
+        stack_files([f"{url}/a.zarr"], f"{url}/sum.zarr")
+
+
+def test_runs_are_converted_from_a_url(url, tmp_path):
+    xg.write_archive([simulate_observation("83.63d 22.51d", seed=1, obs_id=7)], f"{url}/r.zarr")
+    xg.convert(f"{url}/r.zarr", tmp_path / "local.zarr")
+    assert xg.open_store(tmp_path / "local.zarr").obs_ids == [7]

@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import xarray as xr
 
 import xgamma as xg
 from tests.scale.faults import Fail, Kill, Wait
+from xgamma.scale import pools
 from xgamma.scale import run as run_module
 from xgamma.scale.checkpoint import MANIFEST
 
@@ -23,9 +26,9 @@ distributed = pytest.importorskip(
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-@pytest.fixture(scope="module")
-def client():
-    """Two worker processes of one thread each; a busy machine takes long to start them."""
+@contextmanager
+def workers():
+    """Give two worker processes of one thread each; a busy machine takes long to start them."""
     import dask
 
     with (
@@ -35,6 +38,20 @@ def client():
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Workers that all tests share."""
+    with workers() as client:
+        yield client
+
+
+@pytest.fixture
+def mortal():
+    """Workers of one test, which may kill them: they do not always come back."""
+    with workers() as client:
         yield client
 
 
@@ -62,10 +79,10 @@ def test_workers_fill_a_netcdf_file(serial, client, tmp_path):
 
 
 @pytest.mark.parametrize("position", [0, 3, -1])
-def test_a_worker_killed_in_the_middle(store, job, serial, same, client, tmp_path, position):
+def test_a_worker_killed_in_the_middle(store, job, serial, same, mortal, tmp_path, position):
     """Also at the last run, when the worker holds the sums of others."""
     kill = Kill(store.obs_ids[position], tmp_path / "killed")
-    same(xg.reduce(store, scheduler=client, background=kill, **job), serial)
+    same(xg.reduce(store, scheduler=mortal, background=kill, **job), serial)
     assert kill.marker.exists()
 
 
@@ -99,17 +116,17 @@ def test_a_client_that_goes_away_and_resumes(
     same(xg.reduce(store, **options), serial)
 
 
-def test_a_run_that_kills_its_workers_is_named(store, job, client):
+def test_a_run_that_kills_its_workers_is_named(store, job, mortal):
     def patience(dask_scheduler, deaths):
         dask_scheduler.allowed_failures = deaths
 
     bad = store.obs_ids[2]
-    client.run_on_scheduler(patience, deaths=0)
+    mortal.run_on_scheduler(patience, deaths=0)
     try:
         with pytest.raises(xg.XGammaError, match=f"Run {bad}: the worker that reduced it died"):
-            xg.reduce(store, scheduler=client, background=Kill(bad), **job)
+            xg.reduce(store, scheduler=mortal, background=Kill(bad), **job)
     finally:
-        client.run_on_scheduler(patience, deaths=3)
+        mortal.run_on_scheduler(patience, deaths=3)
 
 
 def test_a_truncated_file_in_the_middle(store, job, client, tmp_path):
@@ -179,4 +196,19 @@ def test_a_client_that_is_killed_and_another_that_resumes(
     assert done == [f"{i}#1" for i in store.obs_ids[:4]]
     background = Wait(store.obs_ids[4], go)
     ds = xg.reduce(store, scheduler=client, resume=folder, background=background, **job)
+    same(ds, serial)
+
+
+def test_a_cluster_without_workers_is_waited_for(store, job, serial, same, monkeypatch):
+    """It may be a queue: the user is told, and the work goes on when a worker comes."""
+    monkeypatch.setattr(pools, "PATIENCE", 0.2)
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        late = threading.Timer(1.0, cluster.scale, [1])
+        late.start()
+        with pytest.warns(xg.XGammaWarning, match="has no worker left"):
+            ds = xg.reduce(store, scheduler=client, **job)
+        late.join()
     same(ds, serial)

@@ -156,8 +156,9 @@ def _section(section: Any, part: Any) -> Any:
 def _absolute(config: Config, folder: Path) -> Config:
     """Return the configuration with paths that hold in any working directory."""
 
-    def at(path: Path) -> Path:
-        return folder / Path(os.path.expandvars(path)).expanduser()
+    def at(path: Path | str) -> Path | str:
+        text = os.path.expandvars(path)
+        return text if isinstance(path, str) else folder / Path(text).expanduser()
 
     observations = config.observations.model_copy(update={"store": at(config.observations.store)})
     run = config.run

@@ -16,6 +16,7 @@ import xarray as xr
 from xgamma.config.loading import load_config
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.extras import require_package
+from xgamma.io.remote import is_remote, refuse_taken
 
 if TYPE_CHECKING:
     from xgamma.config.schema import Axis, Config, Output, Template
@@ -171,7 +172,7 @@ def _format(output: Output) -> str:
     if output.format is not None:
         return output.format
     for suffix, name in FORMATS.items():
-        if output.path.name.endswith(suffix):
+        if str(output.path).endswith(suffix):
             return name
     raise XGammaError(
         f"The ending of '{output.path}' names no format: end it in .nc, .zarr, .fits or .fits.gz, or give format."
@@ -181,12 +182,7 @@ def _format(output: Output) -> str:
 def _check_output(output: Output, config: Config) -> None:
     """Raise before hours of work rather than after."""
     kind = _format(output)
-    if output.path.exists() and not output.overwrite:
-        raise XGammaError(
-            f"The output '{output.path}' exists already: give it overwrite: true, or another path."
-        )
-    if not output.path.parent.is_dir():
-        raise XGammaError(f"The folder '{output.path.parent}' does not exist: create it first.")
+    _check_place(output, config, kind)
     if kind == "ogip" and config.template.region is None:
         raise XGammaError(
             f"The output '{output.path}' is OGIP, which holds spectra: give template a region, or write FITS."
@@ -201,6 +197,27 @@ def _check_output(output: Output, config: Config) -> None:
         raise XGammaError(
             f"The output '{output.path}' holds one dataset: write a collection (stack: false) to NetCDF or Zarr."
         )
+
+
+def _check_place(output: Output, config: Config, kind: str) -> None:
+    """Raise if the output cannot be put where it is to go."""
+    if is_remote(output.path):
+        if kind != "zarr" or config.run.memory is not None:
+            raise XGammaError(
+                f"The output '{output.path}' is a URL, which holds Zarr, and no mosaic larger than memory: give a path."
+            )
+        try:
+            refuse_taken(output.path, output.overwrite)
+        except XGammaError as error:
+            text = str(error).replace("pass overwrite=True", "give it overwrite: true")
+            raise type(error)(f"The output {text}") from None
+        return
+    if output.path.exists() and not output.overwrite:
+        raise XGammaError(
+            f"The output '{output.path}' exists already: give it overwrite: true, or another path."
+        )
+    if not output.path.parent.is_dir():
+        raise XGammaError(f"The folder '{output.path.parent}' does not exist: create it first.")
 
 
 def _write(result: Any, output: Output) -> None:
@@ -237,6 +254,11 @@ def provenance(text: str, store: Any) -> dict[str, str]:
 
 def _checksums(store: Any) -> dict[str, str]:
     """Return the SHA-256 of each file of each run, by its path in the store."""
+    if is_remote(store.path):
+        return {
+            f"runs/{obs_id}": _remote_digest(next(iter(groups.values()))[0])
+            for obs_id, groups in store._hdus.items()
+        }
     root = Path(store.path)
     folder = (root if root.is_dir() else root.parent).absolute()
     files = sorted({Path(file) for groups in store._hdus.values() for file, _ in groups.values()})
@@ -254,6 +276,19 @@ def _checksums(store: Any) -> dict[str, str]:
             ]
             sums[str(name)] = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return sums
+
+
+def _remote_digest(url: str) -> str:
+    """Return the digest of those of all that lies below a URL."""
+    from fsspec.core import url_to_fs
+
+    system, root = url_to_fs(url)
+    lines = []
+    for name in sorted(system.find(root)):
+        with system.open(name) as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        lines.append(f"{digest} {name.removeprefix(root).lstrip('/')}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _digest(file: Path) -> str:

@@ -7,7 +7,14 @@ import inspect
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    model_validator,
+)
 
 from xgamma.makers.reduce import BACKGROUND_METHODS
 from xgamma.units import position, to_value
@@ -28,6 +35,14 @@ def _position(value: Any) -> Any:
     return value
 
 
+def _place(value: Any) -> Path | str:
+    if not isinstance(value, (str, Path)) or not str(value):
+        raise ValueError("a path or a URL is needed")
+    return value if "://" in str(value) else Path(value)
+
+
+# A URL stays a text: a path would join its slashes.
+Place = Annotated[Any, PlainValidator(_place)]
 Angle = Annotated[str | float, _quantity("deg")]
 Energy = Annotated[str | float, _quantity("TeV")]
 Position = Annotated[str | list[float], AfterValidator(_position)]
@@ -52,7 +67,7 @@ class Cone(Section):
 class Observations(Section):
     """Which runs: all conditions must hold."""
 
-    store: Path
+    store: Place
     ids: list[Number] | None = None
     target: str | list[str] | None = None
     cone: Cone | None = None
@@ -168,7 +183,7 @@ class Run(Section):
 class Output(Section):
     """A file to write."""
 
-    path: Path
+    path: Place
     format: Literal["netcdf", "zarr", "fits", "ogip"] | None = None
     overwrite: bool = False
 

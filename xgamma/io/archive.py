@@ -63,14 +63,16 @@ class ZarrStore(Store):
         return xr.DataTree.from_dict(kept, name=tree.name)
 
 
-def is_archive(path: Path) -> bool:
-    """Tell whether a folder is an archive of runs in Zarr."""
+def is_archive(path: Any) -> bool:
+    """Tell whether a folder, or what lies at a URL, is an archive of runs in Zarr."""
     return _attrs(path).get("xgamma_format") == FORMAT
 
 
-def _attrs(path: Path) -> dict[str, Any]:
+def _attrs(path: Any) -> dict[str, Any]:
     import json
 
+    if is_remote(path):
+        return zarr_attrs(path)
     try:
         found = json.loads((path / "zarr.json").read_text())
     except (OSError, json.JSONDecodeError):
@@ -97,7 +99,7 @@ def open_archive(path: Any) -> ZarrStore:
         If the folder is another kind of Zarr store, or follows a later data model.
     """
     place = path if is_remote(path) else Path(path).absolute()
-    attrs = zarr_attrs(place) if is_remote(place) else _attrs(place)
+    attrs = _attrs(place)
     if attrs.get("xgamma_format") != FORMAT:
         if is_unfinished(place):
             raise XGammaError(f"'{place}' was not written to its end: write it again.")

@@ -8,10 +8,10 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.arguments import file_path
 from xgamma.errors import XGammaError
 from xgamma.io.archive import is_archive, write_archive
 from xgamma.io.opening import open as open_any
+from xgamma.io.remote import as_place, is_remote
 from xgamma.io.storage import is_zarr
 
 __all__ = ["convert", "write_dataset"]
@@ -22,16 +22,16 @@ def convert(
     target: str | os.PathLike[str],
     overwrite: bool = False,
     progress: bool = False,
-) -> Path:
+) -> Path | str:
     """Convert a dataset, a collection or an archive of runs to another format.
 
     Parameters
     ----------
-    source : path-like
+    source : path-like or URL
         NetCDF, Zarr or FITS dataset; OGIP spectrum; archive of runs in GADF or Zarr; DL3 file.
-    target : path-like
+    target : path-like or URL
         Its ending says the format: ``.nc``, ``.zarr``, ``.fits``, ``.fits.gz``; for runs
-        ``.zarr``, or a folder, which becomes a GADF store.
+        ``.zarr``, or a folder, which becomes a GADF store. URLs hold Zarr.
     overwrite : bool
         Whether an existing file may be replaced.
     progress : bool
@@ -39,7 +39,7 @@ def convert(
 
     Returns
     -------
-    target : Path
+    target : Path or str
         What was written.
 
     Raises
@@ -56,7 +56,7 @@ def convert(
     ...     convert(folder + "/a.fits", folder + "/a.nc").name
     'a.nc'
     """
-    origin, place = file_path(source, "source"), file_path(target, "target")
+    origin, place = as_place(source, "source"), as_place(target, "target")
     if _holds_runs(origin):
         _convert_runs(origin, place, overwrite, progress)
     else:
@@ -65,7 +65,9 @@ def convert(
     return place
 
 
-def _holds_runs(path: Path) -> bool:
+def _holds_runs(path: Path | str) -> bool:
+    if isinstance(path, str):
+        return is_archive(path)
     if path.is_dir():
         return is_archive(path) if is_zarr(path) else True
     if not path.name.endswith((".fits", ".fits.gz", ".fit")):
@@ -75,31 +77,31 @@ def _holds_runs(path: Path) -> bool:
     return "EVENTS" in open_hdus(path)
 
 
-def _convert_runs(origin: Path, place: Path, overwrite: bool, progress: bool) -> None:
+def _convert_runs(origin: Path | str, place: Path | str, overwrite: bool, progress: bool) -> None:
     from xgamma.dl3.store import open_store
 
     store = open_store(origin)
-    if place.suffix == ".zarr":
+    if is_remote(place) or Path(place).suffix == ".zarr":
         write_archive(store, place, overwrite, progress)
-    elif not place.suffix:
+    elif not Path(place).suffix:
         from xgamma.dl3.writer import write_store
 
         write_store(store, place, overwrite)
     else:
         raise XGammaError(
-            f"Runs are written to Zarr or to a GADF folder: end '{place.name}' in .zarr, or in nothing."
+            f"Runs are written to Zarr or to a GADF folder: end '{Path(place).name}' in .zarr, or in nothing."
         )
 
 
-def write_dataset(data: Any, place: Path, overwrite: bool = False) -> None:
+def write_dataset(data: Any, place: Path | str, overwrite: bool = False) -> None:
     """Write a dataset or collection in the format that the ending of a path names.
 
     Parameters
     ----------
     data : Dataset or DataTree
         What to write.
-    place : Path
-        Ends in ``.nc``, ``.zarr``, ``.fits`` or ``.fits.gz``.
+    place : Path or URL
+        Ends in ``.nc``, ``.zarr``, ``.fits`` or ``.fits.gz``; a URL in ``.zarr``.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -108,7 +110,9 @@ def write_dataset(data: Any, place: Path, overwrite: bool = False) -> None:
     XGammaError
         If the ending names no format, or the file exists.
     """
-    name = place.name.lower()
+    name = Path(place).name.lower()
+    if is_remote(place) and not name.endswith(".zarr"):
+        raise XGammaError(f"A URL holds Zarr: end '{place}' in .zarr.")
     if name.endswith((".nc", ".nc4")):
         data.gamma.to_netcdf(place, overwrite=overwrite)
     elif name.endswith(".zarr"):
@@ -121,5 +125,5 @@ def write_dataset(data: Any, place: Path, overwrite: bool = False) -> None:
         data.gamma.to_fits(place, overwrite=overwrite)
     else:
         raise XGammaError(
-            f"The ending of '{place.name}' names no format: use .nc, .zarr, .fits or .fits.gz."
+            f"The ending of '{Path(place).name}' names no format: use .nc, .zarr, .fits or .fits.gz."
         )

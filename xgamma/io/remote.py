@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError
 from xgamma.extras import require_package
+from xgamma.io.atomic import refuse_existing
 
 __all__ = [
+    "as_place",
     "is_consolidated",
     "is_remote",
     "is_unfinished",
     "joined",
+    "refuse_taken",
     "store_at",
     "without_warning",
     "zarr_attrs",
@@ -37,6 +41,27 @@ def is_remote(path: Any) -> bool:
     if isinstance(path, str):
         return "://" in path
     return hasattr(path, "supports_writes")
+
+
+def as_place(value: Any, role: str = "path") -> Any:
+    """Return a URL as it is, anything else as a path.
+
+    Examples
+    --------
+    >>> as_place("s3://survey/crab.zarr"), as_place("crab.zarr").suffix
+    ('s3://survey/crab.zarr', '.zarr')
+    """
+    return value if isinstance(value, str) and is_remote(value) else file_path(value, role)
+
+
+def refuse_taken(place: Any, overwrite: bool = False) -> None:
+    """Raise an `XGammaError` that names the mend if a path, or what lies at a URL, must stay."""
+    if is_remote(place):
+        from xgamma.io.remote_new import refuse
+
+        refuse(place, store_at(place), overwrite)
+    elif not overwrite:
+        refuse_existing(place)
 
 
 def joined(place: Any, *parts: str) -> Any:

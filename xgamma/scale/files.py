@@ -11,9 +11,9 @@ import xarray as xr
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.stack import covering
 from xgamma.errors import XGammaError
-from xgamma.io.atomic import refuse_existing
 from xgamma.io.convert import write_dataset
 from xgamma.io.opening import open as open_any
+from xgamma.io.remote import as_place, refuse_taken
 from xgamma.scale.run import progress_bar
 
 __all__ = ["stack_files"]
@@ -31,10 +31,10 @@ def stack_files(
 
     Parameters
     ----------
-    files : sequence of path-like
+    files : sequence of path-like or URL
         Datasets on one frame and one set of axes.
-    out : path-like
-        Ends in ``.nc``, ``.zarr``, ``.fits`` or ``.fits.gz``.
+    out : path-like or URL
+        Ends in ``.nc``, ``.zarr``, ``.fits`` or ``.fits.gz``; a URL in ``.zarr``.
     overwrite : bool
         Whether an existing file may be replaced.
     progress : bool, optional
@@ -50,9 +50,8 @@ def stack_files(
     XGammaError
         If a file holds several datasets, or cannot be added; it is named.
     """
-    place = Path(out)
-    if not overwrite:
-        refuse_existing(place)
+    place = as_place(out, "out")
+    refuse_taken(place, overwrite)
     mosaic = Mosaic(covering([_grid(file) for file in files]))
     with progress_bar(len(files), progress, desc="stack", unit="file") as bar:
         for file in files:
@@ -62,7 +61,7 @@ def stack_files(
                 except XGammaError as error:
                     raise type(error)(f"'{file}': {error}") from error
             bar(1)
-    ds = mosaic.to_dataset(place.name.split(".")[0])
+    ds = mosaic.to_dataset(Path(place).name.split(".")[0])
     write_dataset(ds, place, overwrite)
     return ds
 

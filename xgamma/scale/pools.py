@@ -6,6 +6,7 @@ import multiprocessing
 import pickle
 import sys
 import threading
+import warnings
 from concurrent.futures import (
     BrokenExecutor,
     Executor,
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 
 import xarray as xr
 
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers.parallel import default_workers
 from xgamma.scale.fold import Job, Partial, extend, fold, merge, summary
 from xgamma.scale.runs import Runs
@@ -25,6 +26,8 @@ from xgamma.scale.transport import Exchange, fold_to_file
 
 __all__ = ["Cluster", "Pool", "Processes", "pool_for"]
 
+# Seconds until it is asked whether a cluster has workers at all.
+PATIENCE = 60.0
 # Imported once, by the server that processes are forked from, where there are other threads.
 PRELOADED = (
     "xgamma.makers.reduce",
@@ -181,7 +184,23 @@ class Cluster:
 
     def result(self, handle: Any) -> Partial:
         """Return what the task did, without its sum unless that is gathered."""
+        self._wait(handle[1])
         return handle[1].result()
+
+    def _wait(self, future: Any) -> None:
+        """Wait for a future; say so if nobody is there to compute it, as dask would wait for ever."""
+        from distributed import wait
+
+        while not future.done():
+            try:
+                wait(future, timeout=PATIENCE)
+            except TimeoutError:
+                if not self.client.nthreads():
+                    warnings.warn(
+                        "The dask cluster has no worker left: the work goes on when one starts; interrupt it, or start one.",
+                        XGammaWarning,
+                        stacklevel=2,
+                    )
 
     def died(self, error: BaseException) -> bool:
         """Tell whether the scheduler gave a task up because workers died over it."""
@@ -207,6 +226,7 @@ class Cluster:
         futures = [future for _, future in total]
         while len(futures) > 1:
             futures[-2:] = [self.client.submit(merge, into, *futures[-2:], pure=False)]
+        self._wait(futures[0])
         return futures[0].result()
 
     def recover(self) -> None:
