@@ -301,7 +301,7 @@ def file_path(value: Any, role: str = "path") -> Path:
     """
     if isinstance(value, str) and "://" in value:
         raise XGammaError(
-            f"{role}={shown(value)} is a URL: only ds.gamma.to_zarr, xg.write_archive, xg.open and xg.open_store take one, for Zarr; give a path here."
+            f"{role}={shown(value)} is a URL: only ds.gamma.to_zarr, xg.write_archive, xg.open, xg.open_store and xg.convert take one, for Zarr; give a path here."
         )
     if isinstance(value, (str, os.PathLike)) and os.fspath(value):
         return Path(value)

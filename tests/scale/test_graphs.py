@@ -30,6 +30,9 @@ class Future:
     def result(self):
         return self.value
 
+    def done(self):
+        return True
+
 
 class Client:
     """Looks like a `distributed.Client`, does everything at once, and counts."""
