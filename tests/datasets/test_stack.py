@@ -476,6 +476,18 @@ def test_what_only_some_have_is_not_summed(name):
         one.merge(other)
 
 
+@pytest.mark.parametrize("name", ["psf", "edisp"])
+def test_a_response_that_only_some_have_is_told(name):
+    from xgamma.tutorial import example_map
+
+    ds = example_map()
+    less = ds.drop_vars(name)
+    for pair in ([ds, less], [less, ds]):
+        with pytest.warns(xg.XGammaWarning, match=f"Only some of the datasets have '{name}'"):
+            total = xg.stack(pair)
+        assert total[name].equals(xg.stack([ds])[name])
+
+
 def test_on_off_and_plain_are_not_mixed():
     from xgamma.tutorial import example_spectrum
 

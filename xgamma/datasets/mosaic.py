@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from xgamma.datasets.masks import corner_pixels
 from xgamma.datasets.onoff import is_onoff
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_between
-from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError
+from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, XGammaWarning
 from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
 from xgamma.numerics.masked import under
 from xgamma.schema import in_own_units
@@ -76,6 +77,8 @@ def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[
 
 # What every dataset of a sum must have if one has it.
 WHOLE = ("counts", "background", "exposure", "counts_off")
+# What is averaged over the datasets that have it.
+RESPONSES = ("psf", "edisp")
 
 
 class Mosaic:
@@ -118,7 +121,7 @@ class Mosaic:
         """
         self._check(ds)
         name = f"The dataset {ds.attrs.get('name', '')!r}"
-        self._check_kind({n for n in WHOLE if n in ds}, is_onoff(ds), name)
+        self._check_kind({n for n in (*WHOLE, *RESPONSES) if n in ds}, is_onoff(ds), name)
         ds = in_own_units(ds)
         fine, coarse = (place(self.template, ds, dims) for dims in (FINE, COARSE))
         mask = self._mask(ds)
@@ -157,9 +160,16 @@ class Mosaic:
 
     def _check_kind(self, have: set[str], onoff: bool, name: str) -> None:
         """Refuse what lacks a variable that is summed already, or has one more: a sum of some lies."""
-        before = {n for n in WHOLE if n in self.sums}
+        before = {n for n in (*WHOLE, *RESPONSES) if n in self.sums}
         if not before or not have:
             return
+        for response in sorted((have ^ before) & set(RESPONSES)):
+            warnings.warn(
+                f"Only some of the datasets have {response!r}: that of the sum is the mean over those.",
+                XGammaWarning,
+                stacklevel=4,
+            )
+        have, before = (names - set(RESPONSES) for names in (have, before))
         if onoff != self.onoff.used:
             own, other = ("on-off", "not") if onoff else ("not on-off", "on-off")
             raise XGammaError(
@@ -330,7 +340,7 @@ class Mosaic:
         other : Mosaic
             On an equal template; it is left as it was.
         """
-        have = {n for n in WHOLE if n in other.sums}
+        have = {n for n in (*WHOLE, *RESPONSES) if n in other.sums}
         self._check_kind(have, other.onoff.used, "A part of the sum")
         for name, values in other.sums.items():
             if name not in self.sums:
