@@ -42,6 +42,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= 40 and "\n" not in text else f"a {type(value).__name__}"
 
 
+def _finite(value: Any) -> float:
+    """Return a finite number, NaN for anything else."""
+    try:
+        found = float(value) if not isinstance(value, str) and np.ndim(value) == 0 else np.nan
+    except (TypeError, ValueError):
+        return np.nan
+    return found if np.isfinite(found) else np.nan
+
+
 def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) -> float:
     """Return a finite number between two bounds.
 
@@ -72,11 +81,8 @@ def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) ->
     Traceback (most recent call last):
     xgamma.errors.XGammaError: aeff_percent='10 %' must be a number from 0 to 100.
     """
-    try:
-        found = float(value) if not isinstance(value, str) and np.ndim(value) == 0 else np.nan
-    except (TypeError, ValueError):
-        found = np.nan
-    if np.isfinite(found) and low <= found <= high:
+    found = _finite(value)
+    if low <= found <= high:
         return found
     bounds = ""
     if np.isfinite(low):
@@ -93,10 +99,7 @@ def positive(value: Any, name: str) -> float:
     Traceback (most recent call last):
     xgamma.errors.XGammaError: n_sigma=0 must be a number above 0.
     """
-    try:
-        found = number(value, name)
-    except XGammaError:
-        found = np.nan
+    found = _finite(value)
     if not found > 0:
         raise XGammaError(f"{name}={shown(value)} must be a number above 0.")
     return found
@@ -113,11 +116,8 @@ def whole(value: Any, name: str, low: int = 1) -> int:
     Traceback (most recent call last):
     xgamma.errors.XGammaError: nbin=2.5 must be a positive whole number.
     """
-    try:
-        found = number(value, name, low)
-    except XGammaError:
-        found = np.nan
-    if not float(found).is_integer():
+    found = _finite(value)
+    if not (found >= low and found.is_integer()):
         kind = "positive whole number" if low == 1 else f"whole number of at least {low}"
         raise XGammaError(f"{name}={shown(value)} must be a {kind}.")
     return int(found)

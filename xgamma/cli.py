@@ -72,7 +72,9 @@ def _command(
 
 def _place(text: str) -> Path | str:
     """Return a path, or a URL as it is: a path would join its slashes."""
-    return text if "://" in text else Path(text)
+    from xgamma.io.remote import is_remote
+
+    return text if is_remote(text) else Path(text)
 
 
 def _output(

@@ -268,13 +268,9 @@ def _checksums(store: Any) -> dict[str, str]:
         if file.is_file():
             sums[str(name)] = _digest(file)
         elif file.is_dir():
-            # A run in a Zarr archive: the digest of those of its files.
-            lines = [
-                f"{_digest(f)} {f.relative_to(file)}"
-                for f in sorted(file.rglob("*"))
-                if f.is_file()
-            ]
-            sums[str(name)] = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+            # A run in a Zarr archive.
+            inside = (f for f in file.rglob("*") if f.is_file())
+            sums[str(name)] = _joint({f.relative_to(file).as_posix(): _digest(f) for f in inside})
     return sums
 
 
@@ -283,12 +279,18 @@ def _remote_digest(url: str) -> str:
     from fsspec.core import url_to_fs
 
     system, root = url_to_fs(url)
-    lines = []
-    for name in sorted(system.find(root)):
+    digests = {}
+    for name in system.find(root):
         with system.open(name) as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        lines.append(f"{digest} {name.removeprefix(root).lstrip('/')}")
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        digests[name.removeprefix(root).lstrip("/")] = digest
+    return _joint(digests)
+
+
+def _joint(digests: dict[str, str]) -> str:
+    """Return the digest of those of files, by their names: folder by folder, wherever they lie."""
+    names = sorted(digests, key=lambda name: name.split("/"))
+    return hashlib.sha256("\n".join(f"{digests[n]} {n}" for n in names).encode()).hexdigest()
 
 
 def _digest(file: Path) -> str:

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from xgamma.io.remote import is_remote
 from xgamma.makers.reduce import BACKGROUND_METHODS
 from xgamma.units import position, to_value
 
@@ -38,7 +39,7 @@ def _position(value: Any) -> Any:
 def _place(value: Any) -> Path | str:
     if not isinstance(value, (str, Path)) or not str(value):
         raise ValueError("a path or a URL is needed")
-    return value if "://" in str(value) else Path(value)
+    return value if is_remote(value) else Path(value)
 
 
 # A URL stays a text: a path would join its slashes.

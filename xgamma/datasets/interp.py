@@ -153,7 +153,7 @@ def upsample(array: xr.DataArray, factor: int, preserve_counts: bool = True) -> 
     ((4, 4), 4.0, array([-0.25,  0.25,  0.75,  1.25]))
     """
     _require_pixels(array)
-    factor = whole_factor(factor)
+    factor = whole(factor, "factor")
     variable = repeated(array.variable, dict.fromkeys(PIXELS, factor))
     coords = {dim: split_labels(array, dim, factor) for dim in PIXELS}
     if preserve_counts and array.dtype != bool:
@@ -169,11 +169,6 @@ def upsample(array: xr.DataArray, factor: int, preserve_counts: bool = True) -> 
             {"wcs": array.coords["wcs"].variable}, indexes={"wcs": FrameIndex(frame_attrs(array))}
         )
     )
-
-
-def whole_factor(factor: Any) -> int:
-    """Return a factor as a whole number, or refuse it."""
-    return whole(factor, "factor")
 
 
 def repeated(variable: xr.Variable, factors: dict[str, int]) -> xr.Variable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,7 @@ class Mosaic:
         """
         self._check(ds)
         name = f"The dataset {ds.attrs.get('name', '')!r}"
-        self._check_kind({n for n in (*WHOLE, *RESPONSES) if n in ds}, is_onoff(ds), name)
+        self._check_kind(ds, is_onoff(ds), name)
         ds = in_own_units(ds)
         fine, coarse = (place(self.template, ds, dims) for dims in (FINE, COARSE))
         mask = self._mask(ds)
@@ -158,9 +159,9 @@ class Mosaic:
                     f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: make both from one template."
                 )
 
-    def _check_kind(self, have: set[str], onoff: bool, name: str) -> None:
+    def _check_kind(self, content: Container[Any], onoff: bool, name: str) -> None:
         """Refuse what lacks a variable that is summed already, or has one more: a sum of some lies."""
-        before = {n for n in (*WHOLE, *RESPONSES) if n in self.sums}
+        have, before = ({n for n in (*WHOLE, *RESPONSES) if n in c} for c in (content, self.sums))
         if not before or not have:
             return
         for response in sorted((have ^ before) & set(RESPONSES)):
@@ -340,8 +341,7 @@ class Mosaic:
         other : Mosaic
             On an equal template; it is left as it was.
         """
-        have = {n for n in (*WHOLE, *RESPONSES) if n in other.sums}
-        self._check_kind(have, other.onoff.used, "A part of the sum")
+        self._check_kind(other.sums, other.onoff.used, "A part of the sum")
         for name, values in other.sums.items():
             if name not in self.sums:
                 self.sums[name] = values.copy()

@@ -42,7 +42,8 @@ class _Inputs:
     def __init__(self, ds: xr.Dataset, mask: xr.DataArray | None):
         require(ds, "counts")
         use = np.asarray(safe(ds).data)
-        if pixel_mask(mask, ds) is not None and mask is not None:
+        mask = pixel_mask(mask, ds)
+        if mask is not None:
             extra = mask.variable.set_dims(
                 {d: ds.sizes[d] for d in reco_dims(ds) if d not in mask.dims} | dict(mask.sizes)
             )

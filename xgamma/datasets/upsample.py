@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import whole
 from xgamma.axes import axis_coords, coords_from_edges, edges
-from xgamma.datasets.interp import repeated, split_labels, whole_factor
+from xgamma.datasets.interp import repeated, split_labels
 from xgamma.datasets.rules import PIXELS, RECORDS, ROW_SUMS, SUMMED, rebuilt
 from xgamma.errors import AxisError
 from xgamma.schema import VARIABLES
@@ -63,13 +64,13 @@ def upsample(
     """
     out = ds
     if factor is not None:
-        out = _split(out, dict.fromkeys(PIXELS, whole_factor(factor)), name)
+        out = _split(out, dict.fromkeys(PIXELS, whole(factor, "factor")), name)
     for dim, number in factors.items():
         if dim not in SPLIT:
             raise AxisError(
                 f"There is no rule to upsample {dim!r}: use a factor for pixels, or {', '.join(SPLIT)}."
             )
-        out = _split(out, {dim: whole_factor(number)}, name)
+        out = _split(out, {dim: whole(number, "factor")}, name)
     return out
 
 

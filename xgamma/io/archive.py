@@ -107,7 +107,6 @@ def open_archive(path: Any) -> ZarrStore:
             f"The Zarr store '{place}' holds no runs: open datasets and collections with xg.open."
         )
     check_version(attrs, place)
-    require_package("zarr", "A Zarr archive", "dask")
     index = store_at(joined(place, "index"))
     once = is_consolidated(index)
     with xr.open_dataset(index, engine="zarr", consolidated=once) as stored:

@@ -140,9 +140,11 @@ def is_consolidated(path: Any) -> bool:
 
 def is_unfinished(path: Any) -> bool:
     """Tell whether the writing of a remote store has begun and not ended."""
+    if not is_remote(path):
+        return False
     from zarr.core.sync import sync
 
-    return is_remote(path) and bool(sync(store_at(path).exists(UNFINISHED)))
+    return bool(sync(store_at(path).exists(UNFINISHED)))
 
 
 def zarr_attrs(path: Any) -> dict[str, Any]:

@@ -70,10 +70,6 @@ def reference_time_of(ds: xr.Dataset) -> str:
     return "2000-01-01T00:00:00.000"
 
 
-def _check_selection(select: Iterable[str]) -> tuple[str, ...]:
-    return choices(select, "select", SELECTION)
-
-
 def _for_pointlike(wanted: tuple[str, ...], obs: xr.DataTree) -> tuple[str, ...]:
     """Warn that point-like responses hold for one on region only, and leave out what they lack."""
     if not set(wanted) - {"counts"} or not observation.is_pointlike(obs):
@@ -161,7 +157,7 @@ def fill(
     >>> sorted(ds.data_vars)[:2], ds.exposure.attrs["units"]
     (['counts', 'exposure'], 'm2 s')
     """
-    wanted = _check_selection(select)
+    wanted = choices(select, "select", SELECTION)
     if background_oversampling is not None:
         background_oversampling = whole(background_oversampling, "background_oversampling")
     choices(options, "the option", BACKGROUND_OPTIONS if "x" in ds.dims else SPECTRUM_OPTIONS)

@@ -139,7 +139,8 @@ class Checkpoint:
         done : list of str
             Keys, in the order in which they were added.
         """
-        return (None, []) if self.state is None else read_mosaic(self.state, template)
+        state = self.state
+        return (None, []) if state is None else read_mosaic(state, template)
 
     def save(self, mosaic: Mosaic, done: list[str]) -> None:
         """Write a new state, make it the one that counts, remove the older ones.
