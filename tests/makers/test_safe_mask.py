@@ -298,3 +298,14 @@ def test_thresholds_fold_through_the_dispersion():
     folded = ds.gamma.safe_mask(obs, methods=["aeff-default"], fold=True)
     first = [int(m.mask_safe.any(("y", "x")).values.argmax()) for m in (plain, folded)]
     assert first == [1, 3]
+
+
+@pytest.mark.parametrize("irfs", ["DL3", "DL4"])
+def test_nothing_is_safe_without_effective_area(irfs):
+    """An area of zero has no threshold: the responses of the run and the maps agree on that."""
+    obs = simulated(events=True)
+    ds = template().gamma.fill(obs)
+    options = {"methods": ["aeff-max"], "fixed_offset": "60 deg", "irfs": irfs}
+    with pytest.warns(xg.XGammaWarning, match="zero at the position asked for: nothing is safe"):
+        masked = ds.gamma.safe_mask(obs, **options)
+    assert not masked.mask_safe.any()

@@ -165,7 +165,9 @@ def aeff_max(
         energies = grid_edges(aeff, "energy_true")
         area = evaluate(aeff, "aeff", energy_true=energies, offset=offset_of(obs, **where)).values
         good = energies[area > percent / 100.0 * area.max()]
-        return energy_range(ds, fold(float(good.min())) if good.size else np.inf)
+        if not good.size:
+            return _nothing_safe(ds, "effective area")
+        return energy_range(ds, fold(float(good.min())))
     area = at_position(ds, "exposure", _position_of(ds, obs, **where))
     if not (area > 0).any():
         return _nothing_safe(ds, "exposure")
