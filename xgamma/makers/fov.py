@@ -16,7 +16,7 @@ from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers.exclusion import keep_on
 from xgamma.makers.ring import run_name
 from xgamma.model import require, variable_attrs
-from xgamma.numerics.background_fit import NormFit, fit_norm, fit_norm_tilt
+from xgamma.numerics.background_fit import NormFit, fit_norm, fit_norm_tilt, norm_at
 from xgamma.units import to_value
 
 __all__ = ["fov_background"]
@@ -128,8 +128,9 @@ def _solve(
     log_energy: np.ndarray,
 ) -> NormFit:
     if method == "scale":
-        total = counts.sum() - signal.sum()
-        return NormFit(float(total / background.sum()), float(np.sqrt(total) / background.sum()))
+        norm = (counts.sum() - signal.sum()) / background.sum()
+        # What fluctuates is the counts, also those that a fixed signal explains.
+        return NormFit(float(norm), float(np.sqrt(counts.sum()) / background.sum()))
     if spectral_model == "norm":
         return fit_norm(counts, background, signal)
     return fit_norm_tilt(counts, background, signal, log_energy)
@@ -187,8 +188,8 @@ def fov_background(
         the dataset is of one run): ``background_norm``, ``background_norm_error``,
         ``background_norm_group`` (number of the group), ``background_norm_counts`` and
         ``background_norm_npred`` (sums of the group that were used); a fit adds
-        ``background_tilt`` and its error. A group that cannot be normalised becomes
-        unsafe, with a warning. `ds` stays as it was.
+        ``background_tilt`` and its error (zero and NaN if all background lies in one energy bin).
+        A group that cannot be normalised becomes unsafe, with a warning. `ds` stays as it was.
 
     Raises
     ------
@@ -236,9 +237,7 @@ def fov_background(
             _warn(ds, bins, problem)
             bad |= bins
             continue
-        factor = np.exp(-fit.tilt * data.log_energy[bins])
-        record["norm"][bins] = fit.norm * factor
-        record["error"][bins] = fit.norm_error * factor
+        record["norm"][bins], record["error"][bins] = norm_at(fit, data.log_energy[bins])
         record["tilt"][bins], record["tilt_error"][bins] = fit.tilt, fit.tilt_error
     return _apply(ds, record, used, groups, bad, method, spectral_model)
 
