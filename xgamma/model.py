@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ __all__ = [
     "create_map",
     "create_spectrum",
     "kind",
+    "labels_alone",
     "require",
     "validate",
     "variable_attrs",
@@ -265,6 +266,32 @@ def assemble(
         **(attrs or {}),
     }
     return ds
+
+
+def labels_alone(ds: xr.Dataset, keep: Iterable[str] = ()) -> xr.Dataset:
+    """Return a dataset without anything that runs gave it.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum, filled, stacked or empty.
+    keep : iterable of str
+        Variables of the data model that stay.
+
+    Returns
+    -------
+    template : Dataset
+        Without the variables of the data model, and without what lies along ``obs`` or ``gti``,
+        coordinates too. Variables of the user's own stay.
+    """
+    tables = {"obs", "gti"}
+    stale = [
+        name
+        for name, variable in ds.variables.items()
+        if tables & set(variable.dims)
+        or (name in VARIABLES and name in ds.data_vars and name not in keep)
+    ]
+    return ds.drop_vars(stale)
 
 
 def create_spectrum(

@@ -53,6 +53,7 @@ VARIABLES: dict[str, Variable] = {
         Variable("counts_off", RECO, "", "number", "off counts"),
         Variable("acceptance", RECO, "", "number", "acceptance"),
         Variable("acceptance_off", RECO, "", "number", "off acceptance"),
+        Variable("acceptance_region", RECO, "", "number", "acceptance of the on region"),
         Variable("mask_safe", RECO, None, "bool", "safe data range"),
         Variable("mask_fit", RECO, None, "bool", "fit range"),
         Variable("exposure", TRUE, "m2 s", "number", "exposure"),

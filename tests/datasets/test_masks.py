@@ -6,7 +6,7 @@ from astropy import units as u
 from numpy.testing import assert_array_equal
 
 import xgamma as xg
-from xgamma.datasets.masks import energy_mask
+from xgamma.datasets.masks import coarse_mask, energy_mask
 
 AXIS = xg.energy_axis_from_edges([1, 2, 5, 10, 20])
 
@@ -53,3 +53,12 @@ def test_energy_range_without_a_mask_has_a_sky():
     assert_array_equal(low, 1.0)
     assert_array_equal(high, 10.0)
     assert low.gamma.wcs is ds.gamma.wcs
+
+
+def test_coarse_mask_where_both_grids_have_the_same_pixels():
+    """Then it is the fine one, at the last pixel too, so that a sum of a sum is the sum."""
+    ds = xg.create_map((0, 0), "1 deg", "0.2 deg", xg.energy_axis(1, 10, 1), binsz_irf="0.2 deg")
+    for pixel in np.ndindex(5, 5):
+        mask = np.zeros((1, 5, 5), dtype=bool)
+        mask[0][pixel] = True
+        assert_array_equal(coarse_mask(ds.assign(mask_safe=(("energy", "y", "x"), mask))), mask)

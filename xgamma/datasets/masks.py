@@ -188,8 +188,10 @@ def corner_pixels(ds: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:
     fine, coarse = (np.atleast_1d(ds.variables[d].values) for d in (dim, f"{dim}_irf"))
     # Labels are exact to rounding only; a half must not fall either way by chance.
     at = np.round((coarse - fine[0]) / label_step(ds, dim), 6)
-    low = np.clip(np.floor(at).astype(int), 0, max(fine.size - 2, 0))
-    high = np.where(at == low, low, np.minimum(low + 1, fine.size - 1))
+    last = fine.size - 1
+    low = np.clip(np.floor(at).astype(int), 0, max(last - 1, 0))
+    low = np.where(at == last, last, low)
+    high = np.where(at == low, low, np.minimum(low + 1, last))
     return low, high
 
 

@@ -16,7 +16,7 @@ from xgamma.datasets.onoff import is_onoff
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_between
 from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, XGammaWarning
-from xgamma.model import AXES, ONOFF, VARIABLES, variable_attrs
+from xgamma.model import AXES, ONOFF, VARIABLES, labels_alone, variable_attrs
 from xgamma.numerics.masked import under
 from xgamma.schema import in_own_units
 from xgamma.units import conversion
@@ -396,12 +396,7 @@ class Mosaic:
             variables["exposure"].attrs["livetime"] = self.livetime
         variables |= join_rows(self.rows)
         variables |= join_gtis(self.gtis, self._reference())
-        stale = [
-            v
-            for v, array in self.template.data_vars.items()
-            if v in VARIABLES or {"obs", "gti"} & set(array.dims)
-        ]
-        ds = self.template.drop_vars(stale).assign(variables)
+        ds = labels_alone(self.template).assign(variables)
         if name is not None:
             ds.attrs = {**ds.attrs, "name": name}
         return ds

@@ -143,6 +143,30 @@ def require_time(field: Field) -> None:
         )
 
 
+def require_own_run(ds: xr.Dataset, obs: xr.DataTree) -> None:
+    """Raise unless the counts of a dataset are those of this run alone: its off counts are.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum; one without a row along ``obs`` is taken at its word.
+    obs : DataTree
+        Run.
+
+    Raises
+    ------
+    XGammaError
+        If the dataset holds several runs, or another one.
+    """
+    if "obs_id" not in ds:
+        return
+    own, run = np.atleast_1d(ds["obs_id"].values).tolist(), observation.obs_id(obs)
+    if len(own) != 1 or str(own[0]) != str(run):
+        raise XGammaError(
+            f"The dataset holds {f'{len(own)} runs' if len(own) != 1 else f'run {own[0]}'}, so the off counts of run {run} alone do not fit it: take the background run by run, then stack."
+        )
+
+
 def warn_outside(field: Field, name: str, axis: Axis, inside: np.ndarray) -> None:
     """Warn if no energy of the map lies in the range of a response: its map is then zero."""
     if inside.any():

@@ -18,16 +18,13 @@ from xgamma.makers import edisp as edisp_
 from xgamma.makers import exposure as exposure_
 from xgamma.makers import psf as psf_
 from xgamma.makers.field import Field
-from xgamma.model import kind, variable_attrs
+from xgamma.model import kind, labels_alone, variable_attrs
 from xgamma.options import check_size
 from xgamma.units import to_value
 
 __all__ = ["SELECTION", "fill"]
 
 SELECTION = ("counts", "exposure", "background", "psf", "edisp")
-RESULTS = (*SELECTION, "psf_exposure", "edisp_exposure")
-# What another run, or a maker that comes after, made of a dataset no longer holds after filling.
-DERIVED = ("counts_off", "acceptance", "acceptance_off", "mask_safe")
 
 
 def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]:
@@ -104,6 +101,18 @@ def fill_variables(
     return variables
 
 
+def refilled(ds: xr.Dataset, variables: dict[str, xr.Variable], name: str | None) -> xr.Dataset:
+    """Return the labels of a dataset with the variables of one run.
+
+    What other runs, and makers after them, left in it does not describe this run. The fit range
+    is no result of a run: it stays.
+    """
+    filled = labels_alone(ds, keep=("mask_fit",)).assign(variables)
+    if name is not None:
+        filled.attrs = {**filled.attrs, "name": name}
+    return filled
+
+
 def fill(
     ds: xr.Dataset,
     obs: xr.DataTree,
@@ -118,7 +127,8 @@ def fill(
     Parameters
     ----------
     ds : Dataset
-        Template or cutout (a map), or a spectrum dataset.
+        Template or cutout (a map), or a spectrum dataset. Of a dataset that is filled already
+        only its labels, its ``mask_fit`` and variables of your own are used.
     obs : DataTree
         Observation, from `open_store`.
     select : str or iterable of str
@@ -171,8 +181,4 @@ def fill(
     check_size(ds, wanted)
     variables = fill_variables(field, wanted, background_oversampling, **options)
     variables |= observation_row(field, reference_time_of(ds))
-    stale = [v for v in (*RESULTS, *DERIVED, *variables) if v in ds.data_vars]
-    filled = ds.drop_vars(stale).assign(variables)
-    if name is not None:
-        filled.attrs = {**filled.attrs, "name": name}
-    return filled
+    return refilled(ds, variables, name)

@@ -13,7 +13,7 @@ from xgamma.datasets.onoff import reco_dims, safe, to_onoff
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.makers import counts as counts_
-from xgamma.makers.field import Field
+from xgamma.makers.field import Field, require_own_run
 from xgamma.makers.region_field import RegionField
 from xgamma.makers.spectrum import region_counts
 from xgamma.model import variable_attrs
@@ -147,6 +147,7 @@ def phase_background(
     if _overlap(on, off):
         raise XGammaError("on_phase and off_phase overlap: take them apart.")
     arguments.observation(obs)
+    require_own_run(ds, obs)
     if str(column).lower() not in observation.group(obs, "events").variables:
         raise MissingDataError(
             f"Run {observation.obs_id(obs)} has no column {str(column).upper()!r} of phases: add it to its events first."

@@ -13,6 +13,7 @@ from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variabl
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers import figure
+from xgamma.makers.field import require_own_run
 from xgamma.makers.rad_max import largest_rad_max
 from xgamma.makers.region_field import RegionField
 from xgamma.makers.region_finder import find_angles, finder_options, overlap
@@ -144,6 +145,7 @@ def reflected_background(
     options = finder_options(angle_increment, min_distance, min_distance_input, max_region_number)
     if n_off_regions is not None:
         n_off_regions = arguments.whole(n_off_regions, "n_off_regions")
+    require_own_run(ds, obs)
     field = RegionField(ds, obs)
     field.check_point_like()
     region, energy_dependent = _check_region(field, n_off_regions)

@@ -21,7 +21,6 @@ from xgamma.numerics.convolve import disk_kernel, kernel_sum, ring_kernel
 __all__ = ["adaptive_ring_background", "ring_background"]
 
 MAX_ANGLE = 30.0
-REGION_ATTRS = {"long_name": "acceptance of the on region", "units": ""}
 
 
 def angle(value: Any, name: str, low: float = 0.0) -> float:
@@ -121,7 +120,7 @@ def _postponed(
     variables["counts_off"].attrs.update(method=method, correlated=1)
     if method == "adaptive_ring":
         variables["acceptance_region"] = variables["acceptance"].copy()
-        variables["acceptance_region"].attrs = dict(REGION_ATTRS)
+        variables["acceptance_region"].attrs = variable_attrs("acceptance_region")
     like = with_variables(ds, variables)
     return postponed(like, function, ds, names=variables, **options)
 
@@ -298,4 +297,5 @@ def adaptive_ring_background(
         counts_off[enough], acceptance_off[enough] = ring_counts[enough], ring_acceptance[enough]
         undone &= ~enough
     out = _result(ds, counts_off, acceptance, acceptance_off, "adaptive_ring")
-    return out.assign(acceptance_region=xr.Variable(reco_dims(ds), on_region, REGION_ATTRS))
+    attrs = variable_attrs("acceptance_region")
+    return out.assign(acceptance_region=xr.Variable(reco_dims(ds), on_region, attrs))

@@ -216,7 +216,7 @@ def fill_spectrum(
     >>> ds.exposure.dims, ds.edisp.dims
     (('energy_true',), ('energy_true', 'energy'))
     """
-    from xgamma.makers.fill import DERIVED, RESULTS, observation_row, reference_time_of
+    from xgamma.makers.fill import observation_row, reference_time_of, refilled
 
     field = RegionField(ds, obs, use_region_center)
     wanted = tuple(select)
@@ -234,8 +234,4 @@ def fill_spectrum(
     if "edisp" in wanted:
         variables |= _dispersion(field, exposure)
     variables |= observation_row(field, reference_time_of(ds))
-    stale = [v for v in (*RESULTS, *DERIVED, *variables) if v in ds.data_vars]
-    filled = ds.drop_vars(stale).assign(variables)
-    if name is not None:
-        filled.attrs = {**filled.attrs, "name": name}
-    return filled
+    return refilled(ds, variables, name)
