@@ -13,7 +13,7 @@ import xgamma as xg
 from tests.runs import simulated, template
 from xgamma import sky
 from xgamma.datasets.mosaic import Mosaic
-from xgamma.datasets.rows import union_of_intervals
+from xgamma.numerics.intervals import union_of_intervals
 
 RECO = ("energy", "y", "x")
 ENERGY = xg.energy_axis_from_edges([1.0, 2.0, 4.0])

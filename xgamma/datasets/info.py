@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgamma.datasets.masks import mask, safe
 from xgamma.datasets.onoff import background_values, is_onoff
+from xgamma.datasets.rows import good_times
 from xgamma.schema import ONOFF, in_own_units, kind
 
 __all__ = ["Info", "info", "info_dict", "info_table"]
@@ -123,7 +124,7 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     fit = mask(ds)
     bins = int(np.prod([ds.sizes[d] for d in _dims(ds)]))
     livetime = float(np.sum(ds["livetime"].values)) if "livetime" in ds else np.nan
-    ontime = float((ds["gti_stop"] - ds["gti_start"]).sum()) if "gti_start" in ds else np.nan
+    ontime = float(np.subtract(*good_times(ds)[::-1]).sum()) if "gti_start" in ds else np.nan
     out: dict[str, Any] = {
         "name": ds.attrs.get("name", ""),
         "kind": kind(ds),

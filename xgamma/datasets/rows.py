@@ -8,10 +8,11 @@ import numpy as np
 import xarray as xr
 
 from xgamma.datasets.onoff import background_values, is_onoff, safe
+from xgamma.numerics.intervals import union_of_intervals
 from xgamma.schema import ONOFF, VARIABLES, variable_attrs
-from xgamma.units import time_value
+from xgamma.units import conversion, time_value
 
-__all__ = ["join_gtis", "join_rows", "row_of", "row_sums", "seconds_between", "union_of_intervals"]
+__all__ = ["good_times", "join_gtis", "join_rows", "row_of", "row_sums", "seconds_between"]
 
 OBS_VARIABLES = tuple(v.name for v in VARIABLES.values() if v.dims[:1] == ("obs",))
 Row = dict[str, tuple[np.ndarray, dict[str, Any]]]
@@ -109,26 +110,26 @@ def join_rows(rows: list[Row]) -> dict[str, xr.Variable]:
     return out
 
 
-def union_of_intervals(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the union of time intervals, sorted, those that overlap or touch joined.
+def good_times(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Return the union of the good time intervals of a dataset, seconds since its reference.
 
     Parameters
     ----------
-    start, stop : ndarray
-        Shape (n,).
+    ds : Dataset
+        With ``gti_start`` and ``gti_stop``.
 
     Returns
     -------
     start, stop : ndarray
-        Of the union.
+        Sorted and disjoint: time that two intervals share counts once.
     """
-    if start.size == 0:
-        return start, stop
-    order = np.argsort(start, kind="stable")
-    start, stop = start[order], np.maximum.accumulate(stop[order])
-    new = np.append(True, start[1:] > stop[:-1])
-    last = np.append(np.flatnonzero(new)[1:] - 1, start.size - 1)
-    return start[new], stop[last]
+    start, stop = (_in_seconds(ds.variables[n]) for n in ("gti_start", "gti_stop"))
+    return union_of_intervals(start, stop)
+
+
+def _in_seconds(times: xr.Variable) -> np.ndarray:
+    unit = str(times.attrs.get("units") or "s")
+    return np.atleast_1d(times.values).astype(float) * conversion(unit, "s")
 
 
 def join_gtis(gtis: list[tuple[np.ndarray, np.ndarray]], reference: str) -> dict[str, xr.Variable]:

@@ -10,7 +10,7 @@ import xarray as xr
 from xgamma.dl3.fits_table import FitsFile, open_fits
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.gadf_spec import GROUPS, group_of
-from xgamma.dl3.observation import number
+from xgamma.dl3.groups import number
 from xgamma.errors import MissingDataError
 
 __all__ = ["build_observation", "read_observation"]

@@ -138,16 +138,11 @@ def _box(table: xr.Dataset, box: tuple[Any, Any], frame: str) -> np.ndarray:
 
 
 def _times(table: xr.Dataset, interval: tuple[Any, Any]) -> np.ndarray:
-    if "MJDREFI" not in table.attrs:
+    reference = MissionTime.from_header(table.attrs, "The observation table")
+    if reference is None:
         raise MissingDataError(
             "The observation table has no MJDREFI: its times cannot be compared; select by TSTART."
         )
-    attrs = table.attrs
-    reference = MissionTime(
-        float(attrs["MJDREFI"]),
-        float(attrs.get("MJDREFF", 0)),
-        str(attrs.get("TIMESYS", "TT")).strip().lower(),
-    )
     first, last = _pair(interval, "time", "(start, stop), None for an open end")
     start = -np.inf if first is None else reference.to_seconds(time_value(first))
     stop = np.inf if last is None else reference.to_seconds(time_value(last))

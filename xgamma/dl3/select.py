@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 
 from xgamma.arguments import generator
-from xgamma.dl3.observation import group, gti_bounds, mission_time, obs_id, pointing
+from xgamma.dl3.good_time import gti_bounds, mission_time, timed_events
+from xgamma.dl3.groups import group, obs_id
+from xgamma.dl3.pointings import pointing
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.units import to_value
 
@@ -119,7 +121,7 @@ def select_events(
             mask &= _column_mask(obs, events, name, limits, cuts)
     if time is not None:
         start, stop = _mission_limits(obs, time)
-        values = events["time"].values
+        values = timed_events(obs)
         mask &= (values >= start) & (values < stop)
         gti = _cut_gti(obs, gti, start, stop)
         cuts.append({"time": [_finite(start), _finite(stop)], "units": "s"})

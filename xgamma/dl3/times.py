@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xgamma.errors import XGammaError
 from xgamma.units import time_value
 
 if TYPE_CHECKING:
     from astropy.time import Time
 
 __all__ = ["MissionTime"]
+
+SCALES = ("tai", "tcb", "tcg", "tdb", "tt", "ut1", "utc")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,47 @@ class MissionTime:
     mjdrefi: float
     mjdreff: float
     timesys: str = "tt"
+
+    @classmethod
+    def from_header(cls, header: Mapping[Any, Any], where: str) -> MissionTime | None:
+        """Return the reference that a header states, or None where it states none.
+
+        Parameters
+        ----------
+        header : mapping
+            Keywords: MJDREFI and MJDREFF, or MJDREF; TIMESYS, TT where it is missing.
+        where : str
+            What the header is of, for the error message.
+
+        Returns
+        -------
+        reference : MissionTime or None
+            The reference.
+
+        Raises
+        ------
+        XGammaError
+            If a keyword is not a number, or TIMESYS not a time scale.
+        """
+        name = "MJDREFI" if header.get("MJDREFI") is not None else "MJDREF"
+        if header.get(name) is None:
+            return None
+        fraction = header.get("MJDREFF") if name == "MJDREFI" else None
+        pair = [_day(where, name, header[name])]
+        pair.append(0.0 if fraction is None else _day(where, "MJDREFF", fraction))
+        scale = str(header.get("TIMESYS") or "TT").strip().lower()
+        if scale not in SCALES:
+            raise XGammaError(
+                f"{where}: TIMESYS={header['TIMESYS']!r} is not a time scale that is known "
+                f"({', '.join(SCALES)}): correct the header."
+            )
+        return cls(pair[0], pair[1], scale)
+
+    def seconds_since(self, other: MissionTime) -> float:
+        """Return what to add to seconds of this reference to have seconds of another."""
+        if self == other:
+            return 0.0
+        return float((self.reference - other.reference).sec)
 
     @property
     def reference(self) -> Time:
@@ -71,6 +116,20 @@ class MissionTime:
         if isinstance(reference_time, str):
             return _offset(self, reference_time)
         return 0.0 - self.to_seconds(reference_time)
+
+
+def _day(where: str, name: str, value: Any) -> float:
+    """Return a keyword as a number of days."""
+    try:
+        days = float(value)
+    except (TypeError, ValueError):
+        days = float("nan")
+    if not 0.0 <= days < 1e6:
+        raise XGammaError(
+            f"{where}: {name}={value!r} is not a modified Julian date, so the times mean nothing: "
+            f"correct the header."
+        )
+    return days
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.arguments import choices, whole
-from xgamma.dl3 import observation
+from xgamma.dl3 import good_time, observation
 from xgamma.errors import XGammaWarning
 from xgamma.makers import background as background_
 from xgamma.makers import counts as counts_
@@ -30,6 +30,7 @@ SELECTION = ("counts", "exposure", "background", "psf", "edisp")
 def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]:
     """Return the metadata of one run: its row along ``obs`` and its good time intervals."""
     obs = field.obs
+    good_time.check_event_times(obs)
     offset = observation.mission_time(obs).offset(reference_time)
     start, stop = observation.gti_bounds(obs)
     row: dict[str, Any] = {
@@ -38,8 +39,8 @@ def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]
         "ontime": field.ontime,
         "pointing_lon": float(field.pointing.ra.deg),
         "pointing_lat": float(field.pointing.dec.deg),
-        "time_start": float(start.min()) + offset if start.size else np.nan,
-        "time_stop": float(stop.max()) + offset if stop.size else np.nan,
+        "time_start": float(start[0]) + offset if start.size else np.nan,
+        "time_stop": float(stop[-1]) + offset if stop.size else np.nan,
         "telescope": str(obs.attrs.get("TELESCOP", "")),
     }
     attrs = {"reference_time": reference_time}

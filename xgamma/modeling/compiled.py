@@ -10,6 +10,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.arguments import choice
 from xgamma.axes import centers_in, edges_in
+from xgamma.datasets.rows import good_times
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.model import kind
 from xgamma.numerics import convolution, radial
@@ -123,8 +124,8 @@ class Compiled:
         from astropy.time import Time
 
         zero = Time(str(self.ds["gti_start"].attrs.get("reference_time", "2000-01-01")), scale="tt")
-        start, stop = (self.ds[n].values / 86400.0 + zero.mjd for n in ("gti_start", "gti_stop"))
-        return np.atleast_1d(start), np.atleast_1d(stop), "tt"
+        start, stop = (seconds / 86400.0 + zero.mjd for seconds in good_times(self.ds))
+        return start, stop, "tt"
 
     # --- sky ----------------------------------------------------------------------------
     @cached_property

@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.arguments import generator
+from xgamma.datasets.rows import good_times
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.compiled import Compiled
@@ -101,16 +102,11 @@ def empty() -> Columns:
     return {name: np.zeros(0) for name in names}
 
 
-def good_times(data: Compiled) -> np.ndarray:
-    """Return good time intervals (n, 2) in s since the dataset's reference."""
-    return np.stack([np.atleast_1d(data.ds[n].values) for n in ("gti_start", "gti_stop")], axis=1)
-
-
 def draw_times(
     rng: np.random.Generator, data: Compiled, size: int, model: Any = None
 ) -> np.ndarray:
     """Draw times inside the good time intervals, following a time profile if there is one."""
-    gti = good_times(data)
+    gti = np.stack(good_times(data.ds), axis=1)
     steps = 1 if model is None or model.temporal is None else 1000
     edges = np.linspace(gti[:, 0], gti[:, 1], steps + 1, axis=1)
     starts, lengths = edges[:, :-1].ravel(), np.diff(edges, axis=1).ravel()
@@ -297,7 +293,7 @@ def as_observation(
 
     text = str(data.ds["gti_start"].attrs.get("reference_time", "2000-01-01"))
     mjd = Time(text, scale="tt").mjd
-    gti = good_times(data)
+    gti = np.stack(good_times(data.ds), axis=1)
     middle = sky.center(data.ds).icrs
     at = [
         float(np.atleast_1d(data.ds[n].values)[0]) if n in data.ds else float(value)
