@@ -15,6 +15,7 @@ from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import variable_attrs
 from xgamma.numerics.interpolation import Axis, Weights, apply_weights, sparse_weights
+from xgamma.numerics.intervals import trapezoid_weights
 from xgamma.numerics.loglog import LogLogIntegral, fill_gaps_log, safe_log
 from xgamma.units import conversion
 
@@ -124,7 +125,8 @@ def rotation_times(field: Field, step: float = 1.0) -> np.ndarray:
     Returns
     -------
     times : ndarray
-        Seconds after the start of the observation, from 0 to its on time.
+        Seconds after the start of the observation, from its first good time to its last, with
+        both ends of each gap that a step would cross.
 
     References
     ----------
@@ -139,14 +141,26 @@ def rotation_times(field: Field, step: float = 1.0) -> np.ndarray:
             f"Run {observation.obs_id(field.obs)} has a background in ALTAZ alignment but no GEOLON and GEOLAT: add them to the EVENTS header."
         )
     start = observation.tstart(field.obs)
+    starts, stops = _good_time(field)
     times = [0.0]
-    while times[-1] < field.ontime:
+    while times[-1] < stops[-1]:
         at = field.pointing.transform_to(AltAz(obstime=start + times[-1] * u.s, location=place))
         rate = EARTH_RATE * np.cos(place.lat.rad) * abs(np.cos(at.az.rad))
         with np.errstate(divide="ignore"):
             delta = step * np.cos(at.alt.rad) / rate
-        times.append(min(times[-1] + max(float(delta), MIN_TIME_STEP), field.ontime))
+        last = times[-1] + max(float(delta), MIN_TIME_STEP)
+        # A step ends with the good time it reaches; what begins after a gap is a new one.
+        reached = int(np.searchsorted(starts, last)) - 1
+        times.append(min(last, stops[reached]))
+        if last >= stops[reached] and reached + 1 < starts.size:
+            times.append(starts[reached + 1])
     return np.array(times)
+
+
+def _good_time(field: Field) -> tuple[np.ndarray, np.ndarray]:
+    """Return the good time intervals, seconds after the start of the observation."""
+    starts, stops = observation.gti_bounds(field.obs)
+    return starts - starts[0], stops - starts[0]
 
 
 def _altaz_basis(field: Field, seconds: float) -> np.ndarray:
@@ -254,7 +268,7 @@ def background(
 
 
 def _time_averaged(field: Field, ds: xr.Dataset, rate: _Rate, step: float) -> Any:
-    """Return the rate averaged over the run, which turns under an ALTAZ-aligned response."""
+    """Return the rate averaged over the good time: a response in ALTAZ alignment turns with it."""
     if len(rate.axes) == 1:
         return rate.integrated(field.offset[field.used])
     alignment = _alignment(ds, field.obs)
@@ -262,11 +276,10 @@ def _time_averaged(field: Field, ds: xr.Dataset, rate: _Rate, step: float) -> An
         detx, dety = field.detector()
         return rate.integrated(dety, -detx if alignment == "REVERSE_LON_RADEC" else detx)
     times = rotation_times(field, step)
-    total, previous = 0.0, None
-    for number, time in enumerate(times):
-        detx, dety = field.detector(_altaz_basis(field, float(time)))
-        current = rate.integrated(dety, detx)
-        if previous is not None:
-            total = total + 0.5 * (current + previous) * (time - times[number - 1])
-        previous = current
-    return total / times[-1]
+    weights = trapezoid_weights(times, *_good_time(field))
+    total = 0.0
+    for time, weight in zip(times, weights / weights.sum(), strict=True):
+        if weight > 0:
+            detx, dety = field.detector(_altaz_basis(field, float(time)))
+            total = total + weight * rate.integrated(dety, detx)
+    return total
