@@ -117,6 +117,17 @@ class Compiled:
         return mask
 
     @cached_property
+    def unknown(self) -> np.ndarray:
+        """Bins (energy, y, x) whose counts, off counts or background are not numbers."""
+        bad = np.zeros(self.shape, dtype=bool)
+        other = "counts_off" if self.kind.endswith("onoff") else "background"
+        for name in ("counts", other):
+            values = self.array(name)
+            if values is not None and values.dtype.kind == "f":
+                bad |= ~np.isfinite(values)
+        return bad
+
+    @cached_property
     def gti(self) -> tuple[np.ndarray, np.ndarray, str] | None:
         """Good time intervals as MJD (TT) and the scale, or None."""
         if "gti_start" not in self.ds:

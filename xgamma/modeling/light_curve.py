@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import edges_in
 from xgamma.errors import MissingDataError
 from xgamma.modeling.attach import chosen_models, datasets_of
-from xgamma.modeling.points import flux_points
+from xgamma.modeling.bands import energy_bands, shared_edges
+from xgamma.modeling.points import PointSetup
 from xgamma.modeling.sky_model import Model
 
 __all__ = ["light_curve"]
@@ -23,7 +24,11 @@ def light_curve(
     energy_edges: Any = None,
     time_intervals: Any = None,
     models: Model | Iterable[Model] | None = None,
-    **options: Any,
+    n_sigma: float = 1.0,
+    n_sigma_ul: float = 2.0,
+    norm_values: Any = None,
+    refit: bool = False,
+    scheme: str = "exact",
 ) -> xr.Dataset:
     """Fit the norm of a source in intervals of time.
 
@@ -40,13 +45,13 @@ def light_curve(
         interval for each dataset when absent.
     models : Model or iterable of Model, optional
         Those on the datasets when absent.
-    **options : dict
-        Passed to `flux_points`.
+    n_sigma, n_sigma_ul, norm_values, refit, scheme
+        See `flux_points`.
 
     Returns
     -------
     curve : Dataset
-        As `flux_points`, with a dim ``time`` (middles, TT) and the coordinates ``time_lo`` and
+        As `flux_points` (the same bands in all intervals), with a dim ``time`` (middles, TT) and the coordinates ``time_lo`` and
         ``time_hi``; ``counts``, ``npred`` and ``npred_excess`` are summed over datasets.
 
     Raises
@@ -66,13 +71,20 @@ def light_curve(
     chosen = chosen_models(data, models)
     spans = {name: good_time(ds) for name, ds in datasets.items()}
     groups = time_groups(spans, time_intervals)
-    first = next(iter(datasets.values()))
-    edges = edges_in(first, "energy", "TeV")[[0, -1]] if energy_edges is None else energy_edges
-    curves = []
-    for (low, high), names in groups:
+    # The bands are those of all datasets, so that the intervals can be compared.
+    if energy_edges is None:
+        energy_edges = shared_edges(datasets)[[0, -1]]
+    bands = energy_bands(datasets, energy_edges)
+    setup = PointSetup(chosen, source, n_sigma, n_sigma_ul, norm_values, refit, scheme)
+    found = []
+    for _, names in groups:
         part = {n: datasets[n] for n in names}
-        points = flux_points(part, source, edges, chosen, **options)
-        summed = points[["counts", "npred", "npred_excess"]].sum("dataset")
+        found.append([setup.point(part, low, high) for low, high in bands])
+    setup.check(itertools.chain(*found))
+    curves = []
+    for ((low, high), _), rows in zip(groups, found, strict=True):
+        points = setup.assemble(rows, bands)
+        summed = points[["counts", "npred", "npred_excess"]].sum("dataset", min_count=1)
         points = points.drop_dims("dataset").merge(summed)
         middle = low + (high - low) / 2
         points = points.expand_dims(time=[middle])

@@ -81,7 +81,8 @@ class Likelihood:
             self.data.check_finite(self.background.npred, "the background")
 
     def check_counts(self) -> None:
-        """Raise if counts that would be fitted are no counts."""
+        """Raise if counts, or a background, that would be fitted are no numbers."""
+        empty = np.count_nonzero(self.data.unknown & self.data.mask)
         for name in ("counts", "counts_off"):
             values = self.data.counts if name == "counts" else self.data.array(name)
             if values is None:
@@ -92,6 +93,10 @@ class Likelihood:
                 raise XGammaError(
                     f"The {name} of the dataset {self.data.name!r} are NaN or negative in {bad} of the bins to fit: take these out of mask_safe, or mend them."
                 )
+        if empty:
+            raise XGammaError(
+                f"The background of the dataset {self.data.name!r} is NaN in {empty} of the bins to fit: take these out of mask_safe, or mend it."
+            )
 
 
 class CashLikelihood(Likelihood):

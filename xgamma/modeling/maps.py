@@ -16,35 +16,14 @@ from xgamma.model import require
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.evaluator import SourceTerm
+from xgamma.modeling.excess import Excess
 from xgamma.modeling.likelihood import WStatLikelihood
 from xgamma.modeling.predict import full_likelihood, labelled, result_attrs
 from xgamma.modeling.sky_model import Model, SkyModel
-from xgamma.numerics import statistics as stats
 from xgamma.numerics.ts_map import source_sums
 from xgamma.numerics.ts_map import ts_map as solve
 
 __all__ = ["excess_map", "ts_map"]
-
-
-def tophat(radius: Any, data: Compiled) -> np.ndarray:
-    """Return a disk (k, k) of ones, its pixels those whose centre lies within a radius."""
-    size = float(np.radians(scalar(radius, "deg", "correlation_radius")))
-    if not 0 < size < np.pi:
-        raise XGammaError(f"correlation_radius={radius!r} must be an angle between 0 and 180 deg.")
-    sy, sx = data.scale
-    # A radius of whole pixels may miss the last of them by rounding.
-    ny, nx = int(size / sy * (1 + 1e-9)), int(size / sx * (1 + 1e-9))
-    dy, dx = np.arange(-ny, ny + 1) * sy, np.arange(-nx, nx + 1) * sx
-    return (np.hypot(dy[:, None], dx[None, :]) <= size * (1 + 1e-9)).astype(float)
-
-
-def around(values: np.ndarray, disk: np.ndarray) -> np.ndarray:
-    """Sum (energy, y, x) over a disk around each pixel, without the rounding of a transform."""
-    from scipy.signal import fftconvolve
-
-    summed = fftconvolve(values, disk[None], mode="same", axes=(1, 2))
-    # Rounding of the transform is far below a count: what is smaller is nothing.
-    return np.where(np.abs(summed) < 1e-9 * max(float(np.abs(values).sum()), 1e-300), 0.0, summed)
 
 
 def excess_map(
@@ -79,12 +58,17 @@ def excess_map(
         Dims those of the counts (without ``energy`` if summed): ``counts``, ``npred`` (the
         expected counts), ``excess``, ``ts``, ``sqrt_ts`` (Li & Ma or Cash, with the sign of the
         excess), and with `errors` ``excess_errn``, ``excess_errp``, ``excess_ul``. NaN where no
-        bin of the mask is in reach.
+        bin of the masks is in reach, or a bin of the masks holds NaN.
 
     Raises
     ------
     XGammaError
         If the dataset is not a map.
+
+    Notes
+    -----
+    Off counts of a ring belong to the middle of the disk; those of other methods are summed
+    over it, as in `xgamma.datasets.significance.significance`.
 
     Examples
     --------
@@ -103,46 +87,17 @@ def excess_map(
     data = likelihood.data
     if not data.is_map:
         raise XGammaError("An excess map needs a map dataset, not a spectrum.")
-    disk = tophat(correlation_radius, data)
-
-    def summed(values: np.ndarray) -> np.ndarray:
-        masked = np.where(data.mask, values, 0.0)
-        return around(masked.sum(0, keepdims=True) if sum_energy else masked, disk)
-
-    n_on = np.rint(summed(data.counts)) if is_whole(data.counts) else summed(data.counts)
-    covered = summed(np.ones(data.shape)) > 0.5
-    out: dict[str, np.ndarray] = {"counts": n_on}
-    if isinstance(likelihood, WStatLikelihood):
-        off = np.maximum(summed(likelihood.n_off), 0.0)
-        expected = np.maximum(summed(likelihood.alpha * likelihood.n_off), 0.0)
-        signal = summed(likelihood.npred_signal())
-        acceptance = data.array("acceptance")
-        on = summed(np.ones(data.shape) if acceptance is None else acceptance.astype(float))
-        off_acceptance = summed(data.required("acceptance_off").astype(float))
-        plain = np.where(
-            off_acceptance > 0, on / np.where(off_acceptance > 0, off_acceptance, 1), 0
-        )
-        alpha = np.where(off > 0, expected / np.where(off > 0, off, 1.0), plain)
-        out["npred"] = expected + signal
-        null = stats.wstat(n_on, off, alpha, np.maximum(signal, 0.0))
-        best = stats.wstat(n_on, off, alpha, n_on - expected)
-        ts = np.maximum(null - best, 0.0)
-        covered = covered & (alpha > 0)
-        safe = np.where(alpha > 0, alpha, 1.0)
-        pairs = (n_on, off, safe)
-        measure = (stats.wstat_excess_error, stats.wstat_excess_limit)
-    else:
-        out["npred"] = np.maximum(summed(likelihood.npred()), 0.0)
-        ts = np.maximum(stats.cstat(n_on, out["npred"]), 0.0)
-        pairs = (n_on, out["npred"])  # type: ignore[assignment]
-        measure = (stats.cash_excess_error, stats.cash_excess_limit)  # type: ignore[assignment]
-    out["excess"] = n_on - out["npred"]
-    out["ts"] = ts
-    out["sqrt_ts"] = np.sign(out["excess"]) * np.sqrt(ts)
+    if correlation_radius is None:
+        raise XGammaError("correlation_radius=None must be an angle between 0 and 180 deg.")
+    found = Excess(likelihood, correlation_radius, sum_energy)
+    out = {name: getattr(found, name) for name in ("counts", "npred", "excess", "ts", "sqrt_ts")}
     if errors:
-        out["excess_errn"], out["excess_errp"] = measure[0](*pairs, n_sigma)  # type: ignore[operator]
-        out["excess_ul"] = measure[1](*pairs, n_sigma_ul)  # type: ignore[operator]
-    return as_dataset(likelihood, {k: np.where(covered, v, np.nan) for k, v in out.items()})
+        out["excess_errn"], out["excess_errp"] = found.errors(n_sigma)
+        out["excess_ul"] = found.limit(n_sigma_ul)
+    if found.onoff:
+        # Without an off region nothing is known of the background.
+        out = {k: np.where(found.off_and_alpha[1] > 0, v, np.nan) for k, v in out.items()}
+    return as_dataset(likelihood, {k: found.known(v) for k, v in out.items()})
 
 
 def _postponed(ds: xr.Dataset, models: Any, options: dict[str, Any]) -> xr.Dataset:
@@ -156,11 +111,6 @@ def _postponed(ds: xr.Dataset, models: Any, options: dict[str, Any]) -> xr.Datas
     like = xr.Dataset(made, attrs={"name": ds.attrs.get("name", "")})
     chosen = deepcopy(chosen_models(ds, models))
     return postponed(like, excess_map, ds, models=chosen, **options)
-
-
-def is_whole(values: np.ndarray) -> bool:
-    """Tell whether all counts are whole numbers, as those of data are."""
-    return bool(np.all(values == np.rint(values)))
 
 
 def as_dataset(likelihood: Any, maps: dict[str, np.ndarray]) -> xr.Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,12 +9,10 @@ import numpy as np
 import xarray as xr
 
 from xgamma.arguments import positive
-from xgamma.axes import edges_in
-from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.attach import chosen_models, datasets_of
-from xgamma.modeling.fit import Objective
-from xgamma.modeling.likelihood import CashLikelihood
-from xgamma.modeling.result import minimise_part
+from xgamma.modeling.bands import band_of, energy_bands
+from xgamma.modeling.norm_scan import NormScan
 from xgamma.modeling.sky_model import Model, Models, SkyModel
 from xgamma.modeling.spectral import PowerLawNorm, Spectrum
 from xgamma.units import to_value
@@ -59,7 +56,8 @@ def flux_points(
         Name of the model.
     energy_edges : Quantity, list of str or array_like, optional
         Edges of the bands; plain numbers are TeV. A bin belongs to the band that holds its
-        centre, and the band then ends where its bins do. All bins by themselves when absent.
+        centre, and the band then ends where bins of all datasets do. All bins by themselves
+        when absent.
     models : Model or iterable of Model, optional
         Those on the datasets when absent.
     n_sigma, n_sigma_ul : float
@@ -87,6 +85,22 @@ def flux_points(
     ------
     MissingDataError
         If there is no such model, or no bin in any band.
+    AxisError
+        If the datasets have different bins, and some straddle the bands.
+    FrameError
+        If the source lies outside of all datasets.
+
+    Warns
+    -----
+    XGammaWarning
+        If a band holds no bin: it is left out.
+
+    Notes
+    -----
+    All is NaN in a band without bins to fit, or where nothing of the source is expected.
+    ``norm_err`` is NaN where the statistic has no second derivative at its minimum, as without
+    counts; ``norm_errn`` ends where some bin would be predicted negative, and below that
+    norm ``stat_scan`` is NaN.
 
     Examples
     --------
@@ -99,33 +113,87 @@ def flux_points(
     >>> bool((abs(points.norm - 1) < 1e-2).all())
     True
     """
-    n_sigma, n_sigma_ul = positive(n_sigma, "n_sigma"), positive(n_sigma_ul, "n_sigma_ul")
     datasets = datasets_of(data)
-    chosen = chosen_models(data, models)
-    form, scaled, factor = scaled_source(chosen, source, refit)
-    grid = SCAN if norm_values is None else np.atleast_1d(to_value(norm_values, "", "norm_values"))
-    bands: Iterable[tuple[float, float]] = energy_bands(next(iter(datasets.values())), energy_edges)
+    bands = energy_bands(datasets, energy_edges)
+    setup = PointSetup(
+        chosen_models(data, models), source, n_sigma, n_sigma_ul, norm_values, refit, scheme
+    )
+    shown: Iterable[np.ndarray] = bands
     if progress:
         from tqdm.auto import tqdm
 
-        bands = tqdm(bands, desc="bands")
-    rows = []
-    for low, high in bands:
+        shown = tqdm(bands, desc="bands")
+    rows = [setup.point(datasets, low, high) for low, high in shown]
+    setup.check(rows)
+    return setup.assemble(rows, bands)
+
+
+class PointSetup:
+    """What all points of a source have in common: its form, and how norms are looked at.
+
+    Parameters
+    ----------
+    models : Models
+        All models.
+    source : str
+        Name of one.
+    n_sigma, n_sigma_ul, norm_values, refit, scheme
+        See `flux_points`.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        source: str,
+        n_sigma: float = 1.0,
+        n_sigma_ul: float = 2.0,
+        norm_values: Any = None,
+        refit: bool = False,
+        scheme: str = "exact",
+    ) -> None:
+        self.n_sigma, self.n_sigma_ul = (
+            positive(n_sigma, "n_sigma"),
+            positive(n_sigma_ul, "n_sigma_ul"),
+        )
+        self.source, self.scheme = source, scheme
+        self.form, self.models, self.factor = scaled_source(models, source, refit)
+        self.grid = (
+            SCAN if norm_values is None else np.atleast_1d(to_value(norm_values, "", "norm_values"))
+        )
+        self.outside: FrameError | None = None
+
+    def point(self, datasets: dict[str, xr.Dataset], low: float, high: float) -> dict[str, Any]:
+        """Fit the norm in one band (TeV); NaN where nothing of the source can be seen."""
         parts = {n: band_of(ds, low, high) for n, ds in datasets.items()}
         used = {n: ds for n, ds in parts.items() if ds is not None}
-        rows.append(
-            one_point(
-                used, list(datasets), scaled, source, factor, grid, n_sigma, n_sigma_ul, scheme
-            )
-        )
-    points = assemble_points(rows, bands_array(datasets, energy_edges), form, grid)
-    points.attrs = {
-        "name": f"{source}-points",
-        "source": source,
-        "n_sigma": n_sigma,
-        "n_sigma_ul": n_sigma_ul,
-    }
-    return points
+        row = empty_row(self.grid.size, len(datasets))
+        if not used:
+            return row
+        try:
+            scan = NormScan(used, self.models, self.factor, self.scheme)
+        except FrameError as error:
+            self.outside = error
+            return row
+        if np.isfinite(scan.width):
+            row |= norm_row(scan, self.grid, self.n_sigma, self.n_sigma_ul)
+            row |= counts_row(scan, list(datasets), self.source)
+        return row
+
+    def check(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Raise if the source lies outside of all that was looked at."""
+        if self.outside is not None and not any(np.isfinite(r["norm"]) for r in rows):
+            raise self.outside
+
+    def assemble(self, rows: list[dict[str, Any]], bands: np.ndarray) -> xr.Dataset:
+        """Turn fitted norms into fluxes, with labels."""
+        points = assemble_points(rows, bands, self.form, self.grid)
+        points.attrs = {
+            "name": f"{self.source}-points",
+            "source": self.source,
+            "n_sigma": self.n_sigma,
+            "n_sigma_ul": self.n_sigma_ul,
+        }
+        return points
 
 
 def scaled_source(
@@ -152,155 +220,41 @@ def scaled_source(
     return form, scaled, factor
 
 
-def energy_bands(ds: xr.Dataset, energy_edges: Any) -> list[tuple[float, float]]:
-    """Return bands in TeV that end where bins of the dataset do."""
-    edges = edges_in(ds, "energy", "TeV")
-    if energy_edges is None:
-        return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-    wanted = np.atleast_1d(np.asarray(to_value(energy_edges, "TeV", "energy_edges")))
-    if wanted.size < 2 or np.any(np.diff(wanted) <= 0):
-        raise AxisError("energy_edges must be at least two energies that increase.")
-    centers = np.sqrt(edges[:-1] * edges[1:])
-    bands = []
-    for low, high in itertools.pairwise(wanted):
-        inside = np.flatnonzero((centers >= low) & (centers < high))
-        if inside.size:
-            bands.append((float(edges[inside[0]]), float(edges[inside[-1] + 1])))
-    if not bands:
-        raise MissingDataError(
-            f"No energy bin of {ds.attrs.get('name')!r} lies between {wanted[0]:g} and "
-            f"{wanted[-1]:g} TeV: it has {edges[0]:g} to {edges[-1]:g} TeV."
-        )
-    return bands
+def empty_row(n_grid: int, n_datasets: int) -> dict[str, Any]:
+    """Return a point of which nothing is known."""
+    keys = ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul", "ts", "stat", "stat_null")
+    row: dict[str, Any] = dict.fromkeys(keys, np.nan)
+    row |= {"success": False, "stat_scan": np.full(n_grid, np.nan)}
+    return row | {k: np.full(n_datasets, np.nan) for k in ("counts", "npred", "npred_excess")}
 
 
-def bands_array(datasets: dict[str, xr.Dataset], energy_edges: Any) -> np.ndarray:
-    """Return the bands, shape (n, 2), TeV."""
-    return np.array(energy_bands(next(iter(datasets.values())), energy_edges))
-
-
-def band_of(ds: xr.Dataset, low: float, high: float) -> xr.Dataset | None:
-    """Return the energy bins of a dataset within a band, None if all are masked."""
-    edges = edges_in(ds, "energy", "TeV")
-    centers = np.sqrt(edges[:-1] * edges[1:])
-    inside = np.flatnonzero((centers >= low) & (centers < high))
-    if not inside.size:
-        return None
-    part = ds.isel(energy=slice(int(inside[0]), int(inside[-1]) + 1))
-    for name in ("mask_safe", "mask_fit"):
-        if name in part and not bool(part[name].any()):
-            return None
-    return part
-
-
-class NormScan:
-    """The statistic as a function of the norm, the other free parameters fitted again."""
-
-    def __init__(
-        self, datasets: dict[str, xr.Dataset], models: Models, factor: PowerLawNorm, scheme: str
-    ) -> None:
-        factor.norm.value, factor.norm.frozen = 1.0, False
-        self.objective = Objective(datasets, models, scheme, check_effect=False)
-        self.index = next(i for i, p in enumerate(self.objective.parameters) if p is factor.norm)
-        self.x = self.objective.x.copy()
-        self.free = [i for i in range(self.x.size) if i != self.index]
-
-    def __call__(self, norm: float) -> float:
-        """Return the statistic at a norm."""
-        x = self.x.copy()
-        x[self.index] = norm / self.objective.scale[self.index]
-        if not self.free:
-            return self.objective(x)
-        return minimise_part(self.objective, x, self.free)
-
-    def minimum(self) -> tuple[float, float, bool]:
-        """Return the best norm, its statistic, and whether it was found."""
-        from scipy.optimize import minimize_scalar
-
-        here, nothing = self(1.0), self(0.0)
-        top = 1.0
-        while self(top) < min(here, nothing) + 4 and top < 1e6:
-            top *= 2
-        bottom, least = -1.0, self.least()
-        while self(bottom) < min(here, nothing) + 4 and bottom > max(-top, least):
-            bottom *= 2
-        bottom = max(bottom, least)
-        if self(bottom) <= self(bottom + 1e-6 * (top - bottom)):
-            # Fewer counts than the background has where the source is: the bound is the best.
-            best = self(bottom)
-            if best <= min(here, nothing):
-                return bottom, best, True
-        found = minimize_scalar(
-            self, bounds=(bottom, top), method="bounded", options={"xatol": 1e-6 * (top - bottom)}
-        )
-        return float(found.x), float(found.fun), bool(found.success)
-
-    def least(self) -> float:
-        """Return the norm below which a bin of known background would be predicted negative.
-
-        Counts say nothing there: a statistic that counts a negative prediction as none is flat.
-        Off counts bound the signal by themselves.
-        """
-        least = -np.inf
-        for likelihood in self.objective.likelihoods:
-            if not isinstance(likelihood, CashLikelihood):
-                continue
-            self(1.0)
-            with_source = likelihood.npred()
-            self(0.0)
-            rest = likelihood.npred()
-            source = np.where(likelihood.data.mask, with_source - rest, 0.0)
-            # What is left of rounding, far from the source, bounds nothing.
-            reached = source > 1e-6 * source.max(initial=0.0)
-            if reached.any():
-                least = max(least, -float((rest[reached] / source[reached]).min()))
-        return least
-
-    def crossing(self, start: float, target: float, step: float) -> float:
-        """Return where the statistic reaches a target on one side of a start."""
-        from scipy.optimize import brentq
-
-        inner, outer = start, start + step
-        for _ in range(60):
-            if self(outer) > target:
-                return float(brentq(lambda v: self(v) - target, inner, outer, rtol=1e-6))
-            inner, outer = outer, outer + 2 * (outer - inner)
-        return float("nan")
-
-
-def one_point(
-    datasets: dict[str, xr.Dataset],
-    names: Sequence[str],
-    models: Models,
-    source: str,
-    factor: PowerLawNorm,
-    grid: np.ndarray,
-    n_sigma: float,
-    n_sigma_ul: float,
-    scheme: str,
-) -> dict[str, Any]:
-    """Fit the norm in one band."""
-    row: dict[str, Any] = dict.fromkeys(
-        ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul", "ts", "stat", "stat_null"), np.nan
-    )
-    row |= {"success": False, "stat_scan": np.full(grid.size, np.nan)}
-    row |= {k: np.full(len(names), np.nan) for k in ("counts", "npred", "npred_excess")}
-    if not datasets:
-        return row
-    scan = NormScan(datasets, models, factor, scheme)
-    norm, stat, success = scan.minimum()
+def norm_row(scan: NormScan, grid: np.ndarray, n_sigma: float, n_sigma_ul: float) -> dict[str, Any]:
+    """Return the best norm, its errors and limit, and the profile; the best norm stays set."""
+    norm, stat = scan.minimum()
     null = scan(0.0)
-    step = max(abs(norm), 0.1)
-    errp = scan.crossing(norm, stat + n_sigma**2, 0.3 * step) - norm
-    errn = norm - scan.crossing(norm, stat + n_sigma**2, -0.3 * step)
+    errp = scan.crossing(norm, stat + n_sigma**2, scan.width) - norm
+    errn = norm - scan.crossing(norm, stat + n_sigma**2, -scan.width)
     # A flux is not negative: the limit of a negative norm is that of none.
     physical, reference = (norm, stat) if norm > 0 else (0.0, null)
-    limit = scan.crossing(physical, reference + n_sigma_ul**2, 0.6 * step)
-    row |= {"norm": norm, "stat": stat, "stat_null": null, "ts": max(null - stat, 0.0)}
-    row |= {"norm_errp": errp, "norm_errn": errn, "norm_ul": limit, "success": success}
-    row["norm_err"] = curvature_error(scan, norm, stat, errp / n_sigma)
-    row["stat_scan"] = np.array([scan(v) for v in grid])
+    row: dict[str, Any] = {
+        "norm": norm,
+        "norm_err": scan.error(norm, stat, errp / n_sigma),
+        "norm_errn": errn,
+        "norm_errp": errp,
+        "norm_ul": scan.crossing(physical, reference + n_sigma_ul**2, scan.width),
+        "stat": stat,
+        "stat_null": null,
+        "ts": max(null - stat, 0.0),
+        "stat_scan": np.array([scan(v) if v >= scan.least else np.nan for v in grid]),
+    }
+    row["success"] = bool(np.isfinite([row["norm"], row["norm_errp"], row["norm_ul"]]).all())
     scan(norm)
+    return row
+
+
+def counts_row(scan: NormScan, names: Sequence[str], source: str) -> dict[str, Any]:
+    """Return counts and prediction of each dataset at the norm that is set."""
+    row = {k: np.full(len(names), np.nan) for k in ("counts", "npred", "npred_excess")}
     for likelihood in scan.objective.likelihoods:
         at = list(names).index(str(likelihood.data.name))
         mask = likelihood.data.mask
@@ -311,13 +265,6 @@ def one_point(
                 inside = mask[:, term.box[0], term.box[1]]
                 row["npred_excess"][at] = float(np.sum(term.npred, where=inside))
     return row
-
-
-def curvature_error(scan: NormScan, norm: float, stat: float, scale: float) -> float:
-    """Return the error from the second derivative at the minimum."""
-    step = 0.3 * scale if np.isfinite(scale) and scale > 0 else 0.1
-    second = (scan(norm + step) - 2 * stat + scan(norm - step)) / step**2
-    return float(np.sqrt(2 / second)) if second > 0 else float("nan")
 
 
 def assemble_points(

@@ -290,16 +290,20 @@ def wstat_excess_error(
     """
     n, m, a = np.broadcast_arrays(*(np.asarray(v, float) for v in (n_on, n_off, alpha)))
     best = n - a * m
-    scale = 3 * (n_sigma * np.sqrt(n + a**2 * m + 1) + n_sigma**2)
+    scale = wstat_reach(n, m, a, n_sigma)
     up = solve_rise(lambda s: wstat(n, m, a, s), best, best + scale, n_sigma**2)
     down = solve_rise(lambda s: wstat(n, m, a, s), best, best - scale, n_sigma**2)
     return best - down, up - best
 
 
 def wstat_excess_limit(
-    n_on: np.ndarray, n_off: np.ndarray, alpha: np.ndarray, n_sigma: float = 2.0
+    n_on: np.ndarray,
+    n_off: np.ndarray,
+    alpha: np.ndarray,
+    n_sigma: float = 2.0,
+    mu_sig: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """Return the upper limit of the excess of an on-off measurement.
+    """Return the upper limit of the excess of an on-off measurement over a known signal.
 
     Parameters
     ----------
@@ -307,16 +311,29 @@ def wstat_excess_limit(
         Counts and acceptance ratio.
     n_sigma : float
         2 for a limit at 97.7 % confidence.
+    mu_sig : ndarray
+        Known signal in the on region, which is no part of the excess.
 
     Returns
     -------
     limit : ndarray
-        Upper limit of the excess.
+        Upper limit of the excess: where the statistic has risen by ``n_sigma^2`` above its
+        least value for excesses that are not negative.
     """
-    n, m, a = np.broadcast_arrays(*(np.asarray(v, float) for v in (n_on, n_off, alpha)))
-    start = np.maximum(n - a * m, 0.0)
-    top = start + 3 * (n_sigma * np.sqrt(n + a**2 * m + 1) + n_sigma**2)
-    return solve_rise(lambda s: wstat(n, m, a, s), start, top, n_sigma**2)
+    values = (np.asarray(v, float) for v in (n_on, n_off, alpha, mu_sig))
+    n, m, a, s = np.broadcast_arrays(*values)
+    start = np.maximum(n - a * m - s, 0.0)
+    top = start + wstat_reach(n, m, a, n_sigma)
+    return solve_rise(lambda e: wstat(n, m, a, s + e), start, top, n_sigma**2)
+
+
+def wstat_reach(n: np.ndarray, m: np.ndarray, a: np.ndarray, n_sigma: float) -> np.ndarray:
+    """Return a distance from the best excess at which the statistic has risen by ``n_sigma^2``.
+
+    Three times the Gaussian error with a count more on either side; an off count that was not
+    seen stands for `alpha` counts.
+    """
+    return 3 * (n_sigma * np.sqrt(n + 1 + a**2 * (m + 1)) + n_sigma**2 * (1 + a))
 
 
 def solve_rise(
