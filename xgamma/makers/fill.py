@@ -11,7 +11,7 @@ import xarray as xr
 
 from xgamma.arguments import choices, whole
 from xgamma.dl3 import good_time, observation
-from xgamma.errors import XGammaWarning
+from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers import background as background_
 from xgamma.makers import counts as counts_
 from xgamma.makers import edisp as edisp_
@@ -102,6 +102,15 @@ def fill_variables(
     return variables
 
 
+def _within_limit(field: Field) -> xr.Variable:
+    """Return a mask of the pixels that were computed: counts of the others have no prediction."""
+    near = xr.Variable(("y", "x"), np.isfinite(field.offset).reshape(field.shape))
+    mask = near.set_dims(
+        {"y": field.shape[0], "x": field.shape[1], "energy": field.ds.sizes["energy"]}
+    )
+    return xr.Variable(mask.dims, mask.data, variable_attrs("mask_safe")).transpose("energy", ...)
+
+
 def refilled(ds: xr.Dataset, variables: dict[str, xr.Variable], name: str | None) -> xr.Dataset:
     """Return the labels of a dataset with the variables of one run.
 
@@ -140,7 +149,7 @@ def fill(
         Name of the result; that of the template when absent.
     offset_limit : Quantity, str or float, optional
         Offset from the pointing beyond which exposure, background and responses are left at
-        zero, to save the time of computing what a mask will hide.
+        zero, to save the time of computing them. Nothing there is safe. For maps.
     **options
         ``fill_missing`` and ``rotation_step`` (degrees) for the background; for a spectrum
         ``containment_correction`` and ``use_region_center``.
@@ -149,7 +158,8 @@ def fill(
     -------
     ds : Dataset
         New dataset with the variables, one row along ``obs`` and the good time intervals of
-        the run. Everything is safe until `safe_mask` says otherwise. `ds` stays as it was.
+        the run. Everything within `offset_limit` is safe until `safe_mask` says otherwise. `ds`
+        stays as it was.
 
     Raises
     ------
@@ -175,6 +185,10 @@ def fill(
     if kind(ds).startswith("spectrum"):
         from xgamma.makers.spectrum import fill_spectrum
 
+        if offset_limit is not None:
+            raise XGammaError(
+                "offset_limit= is for maps: a spectrum has one position, which safe_mask(obs, methods=['offset-max'], offset_max=...) takes or leaves."
+            )
         return fill_spectrum(ds, obs, wanted, background_oversampling, name=name, **options)
     wanted = _for_pointlike(wanted, obs)
     limit = None if offset_limit is None else to_value(offset_limit, "deg", "offset_limit")
@@ -182,4 +196,6 @@ def fill(
     check_size(ds, wanted)
     variables = fill_variables(field, wanted, background_oversampling, **options)
     variables |= observation_row(field, reference_time_of(ds))
+    if limit is not None:
+        variables["mask_safe"] = _within_limit(field)
     return refilled(ds, variables, name)

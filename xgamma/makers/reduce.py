@@ -20,6 +20,7 @@ from xgamma.dl3 import observation
 from xgamma.errors import OutsideError, XGammaError, XGammaWarning
 from xgamma.gate import require_dataset
 from xgamma.makers.fill import SELECTION, fill
+from xgamma.makers.hidden import hidden_offset, looks_within
 from xgamma.makers.parallel import default_workers, in_order
 from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
 from xgamma.scale.fold import RETRIES, Job, tried
@@ -73,6 +74,7 @@ def reduce_one(
     safe_mask: dict[str, Any] | None = None,
     background: dict[str, Any] | str | Callable[..., xr.Dataset] | None = None,
     fill_options: dict[str, Any] | None = None,
+    hidden_beyond: float | None = None,
 ) -> xr.Dataset:
     """Reduce one observation: the body of the loop of `reduce`.
 
@@ -84,6 +86,9 @@ def reduce_one(
         Template.
     cutout_width, select, safe_mask, background, fill_options
         As in `reduce`.
+    hidden_beyond : float, optional
+        Offset from the pointing, in degrees, beyond which nobody will look at the maps after
+        `safe_mask`; what lies there need not be computed.
 
     Returns
     -------
@@ -99,8 +104,8 @@ def reduce_one(
     if cutout_width is not None and "x" in into.dims:
         part = cutout(into, observation.pointing(obs), cutout_width)
     options = dict(fill_options or {})
-    if "x" in into.dims and safe_mask and "offset-max" in safe_mask.get("methods", ()):
-        options.setdefault("offset_limit", safe_mask.get("offset_max", "3 deg"))
+    if hidden_beyond is not None and looks_within(part, obs, safe_mask or {}, hidden_beyond):
+        options.setdefault("offset_limit", hidden_beyond)
     ds = fill(part, obs, select, name=str(observation.obs_id(obs)), **options)
     _require_reach(ds)
     if safe_mask is not None:
@@ -189,7 +194,9 @@ def reduce(
         Size of the cutout made around each pointing; twice `offset_max` (if that is given)
         and a pixel when absent, else the whole template.
     offset_max : Quantity, str or float, optional
-        Largest offset from the pointing; adds ``"offset-max"`` to the safe-mask methods.
+        Largest offset from the pointing; adds ``"offset-max"`` to the safe-mask methods. With
+        ``stack=False`` what lies beyond is masked, and can be looked at again with another mask;
+        a stacked dataset does not hold it.
     select : iterable of str
         What to fill.
     safe_mask : dict, str or list of str, optional
@@ -270,6 +277,7 @@ def reduce(
         "safe_mask": masks,
         "background": background,
         "fill_options": fill_options,
+        "hidden_beyond": hidden_offset(into, masks, background) if stack else None,
     }
     datasets: Iterable[xr.Dataset]
     if out is not None:
