@@ -121,7 +121,7 @@ def spectrum_options():
     return {
         "select": ["counts", "exposure", "edisp"],
         "safe_mask": {"methods": ["aeff-max"], "aeff_percent": 10},
-        "background": {"method": "reflected", "exclusion": mask},
+        "background": {"method": "reflected", "exclusion": mask, "scheme": "gammapy"},
         "containment_correction": True,
     }
 
@@ -606,6 +606,6 @@ def test_spectra_bin_by_bin(data, gammapy, monkeypatch, folder, run, text, conta
         expected = getattr(theirs, name).data[:, 0, 0]
         np.testing.assert_allclose(ds[name], expected, rtol=1e-5, err_msg=name)
     np.testing.assert_allclose(ds.edisp, theirs.edisp.edisp_map.data[:, :, 0, 0], atol=1e-6)
-    found = ds.gamma.reflected_background(ours)
+    found = ds.gamma.reflected_background(ours, scheme="gammapy")
     np.testing.assert_array_equal(found.counts_off, onoff.counts_off.data[:, 0, 0])
     np.testing.assert_array_equal(found.acceptance_off, onoff.acceptance_off.data[:, 0, 0])

@@ -148,6 +148,7 @@ class MakerMethods(Shared):
         min_distance_input: Any = "0.1 rad",
         max_region_number: int = 10000,
         n_off_regions: int | None = None,
+        scheme: str = "exact",
     ) -> xr.Dataset:
         """Off counts from turned regions. See `xgamma.makers.reflected.reflected_background`."""
         from xgamma.makers.reflected import reflected_background
@@ -161,6 +162,7 @@ class MakerMethods(Shared):
             min_distance_input=min_distance_input,
             max_region_number=max_region_number,
             n_off_regions=n_off_regions,
+            scheme=scheme,
         )
 
     def phase_background(

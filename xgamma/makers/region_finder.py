@@ -16,6 +16,10 @@ from xgamma.numerics.tangent import Figure, Plane
 __all__ = ["find_angles", "reflected_regions"]
 
 WIDTH_MARGIN = 0.3  # degrees, of the square in which exclusions are looked up
+# A region seen under fewer pixels than this is looked at on finer ones: below two, more than
+# neighbours could overlap.
+NARROWEST = 4.0
+FINEST = 10  # times that pixels are halved, to 0.07 arcsec
 
 
 def _turn(value: Any, name: str, low: float, strict: bool = False) -> float:
@@ -83,9 +87,10 @@ def find_angles(
         Of `numerics.reflected.reflected_angles`.
     energy_dependent : bool
         Whether the circle is the largest of several, so that it must be seen whole; else its
-        size is that of the pixels in it, and neighbours may overlap by less than a pixel.
+        size is that of the pixels in it, and neighbours may overlap by a pixel or two.
     binsz : float
-        Pixels on which regions and exclusions are compared, degrees.
+        Pixels on which regions and exclusions are compared, degrees; halved until a region is
+        seen under four of them.
 
     Returns
     -------
@@ -95,29 +100,51 @@ def find_angles(
         Around the pointing.
     """
     lon, lat = (float(v) for v in sphere.vector_to_lonlat(center))
-    plane, frame = Plane(lon, lat, binsz), figure.frame_name(region)
-    on = figure.figure_of(region, plane)
-    if not np.isfinite(on.center):
+    frame = figure.frame_name(region)
+    for _ in range(FINEST):
+        plane = Plane(lon, lat, binsz)
+        on = figure.figure_of(region, plane)
+        if not np.isfinite(on.center):
+            return [], plane
+        half, even = _square(plane, on, center)
+        if n_off_regions is None and on.contains(np.zeros(1, dtype=complex))[0]:
+            return [], plane
+        if n_off_regions is not None:
+            excluded = _excluded(exclusion, plane, frame, on, half, even)
+            angles = reflected.wobble_angles(on, excluded, n_off_regions)
+            return ([] if overlap(on, angles) else angles), plane
+        size = _size(on, half, even, energy_dependent)
+        if size * abs(on.center) >= NARROWEST:
+            break
+        binsz *= 0.5
+    if size == 0:
         return [], plane
+    excluded = _excluded(exclusion, plane, frame, on, half, even)
+    # Seen by its pixels a region is a little smaller than it is: it must not reach into the on
+    # region, however small the distance asked for.
+    beside = reflected.whole_size(on) - size - options["min_distance"]
+    options = {**options, "min_distance_input": max(options["min_distance_input"], beside)}
+    return reflected.reflected_angles(on, size, excluded, **options), plane
+
+
+def _square(plane: Plane, on: Figure, center: np.ndarray) -> tuple[int, bool]:
+    """Return half the pixels along a side of what is looked at, and whether they are even."""
     # The distance on the sphere, as a width on the plane, sets the size of the square.
     separation = float(sphere.separation(plane.deproject(np.array([on.center])), center)[0])
-    npix = round((4.0 * separation + WIDTH_MARGIN) / binsz)
+    npix = round((4.0 * separation + WIDTH_MARGIN) / plane.step)
     npix = max(npix, 2 * int(abs(on.center) + on.reach + 2))
-    half, even = npix // 2, npix % 2 == 0
-    excluded = _excluded(exclusion, plane, frame, on, half, even)
-    if n_off_regions is not None:
-        angles = reflected.wobble_angles(on, excluded, n_off_regions)
-        return ([] if overlap(on, angles) else angles), plane
+    return npix // 2, npix % 2 == 0
+
+
+def _size(on: Figure, half: int, even: bool, energy_dependent: bool) -> float:
+    """Return the angle under which the pixels of a region are seen; zero if there are none."""
+    if energy_dependent and on.radius is not None:
+        return reflected.whole_size(on)
     grid = reflected.pixel_grid(
         half, even, abs(on.center) - on.reach - 1.0, abs(on.center) + on.reach + 1.0
     )
     inside = grid[on.contains(grid)]
-    if inside.size == 0 or on.contains(np.zeros(1, dtype=complex))[0]:
-        return [], plane
-    size = reflected.angular_size(inside)
-    if energy_dependent and on.radius is not None:
-        size = 2.0 * float(np.arcsin(min(on.radius / abs(on.center), 1.0)))
-    return reflected.reflected_angles(on, size, excluded, **options), plane
+    return reflected.angular_size(inside) if inside.size else 0.0
 
 
 def overlap(on: Figure, angles: list[float]) -> bool:

@@ -6,9 +6,19 @@ import numpy as np
 
 from xgamma.numerics.tangent import Figure
 
-__all__ = ["angular_size", "pixel_grid", "reflected_angles", "turned", "wobble_angles"]
+__all__ = [
+    "angular_size",
+    "pixel_grid",
+    "reflected_angles",
+    "shared_area",
+    "turned",
+    "union_area",
+    "whole_size",
+    "wobble_angles",
+]
 
 TURN = 2.0 * np.pi
+SAMPLES = 200  # along a side of the square around a figure whose area is measured
 
 
 def pixel_grid(half: int, even: bool, low: float, high: float) -> np.ndarray:
@@ -73,6 +83,82 @@ def angular_size(z: np.ndarray) -> float:
 def turned(z: np.ndarray, angle: float) -> np.ndarray:
     """Return positions turned back by an angle, counter-clockwise on the image, radians."""
     return z * np.exp(-1j * angle)
+
+
+def _samples(figure: Figure) -> np.ndarray:
+    """Return a fine grid of positions in a figure."""
+    line = ((np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5) * 2.0 * np.sqrt(2.0) * figure.reach
+    # Askew, so that no side of a box runs along a row, which would be in or out as a whole.
+    z = figure.center + (line[np.newaxis, :] + 1j * line[:, np.newaxis]) * np.exp(0.61j)
+    return z[figure.contains(z)]
+
+
+def whole_size(figure: Figure) -> float:
+    """Return the angle under which all of a figure is seen from the origin, radians.
+
+    Examples
+    --------
+    >>> round(whole_size(Figure.circle(2 + 0j, 1.0)), 3)
+    1.047
+    """
+    if figure.radius is not None:
+        return 2.0 * float(np.arcsin(min(figure.radius / abs(figure.center), 1.0)))
+    inside = _samples(figure)
+    rim = 2.0 * np.sqrt(2.0) * figure.reach / SAMPLES
+    return angular_size(inside) + 2.0 * rim / float(np.abs(inside).min()) if inside.size else 0.0
+
+
+def shared_area(figure: Figure, gaps: np.ndarray) -> np.ndarray:
+    """Return the part of a figure that it shares with itself turned around the origin.
+
+    Parameters
+    ----------
+    figure : Figure
+        On region, on a plane around the pointing position.
+    gaps : ndarray
+        Angles by which it is turned, radians, shape (n,).
+
+    Returns
+    -------
+    share : ndarray
+        Shape (n,): exact for a circle, else from a grid of 200 x 200 points.
+    """
+    if figure.radius is None:
+        inside = _samples(figure)
+        shares = [figure.contains(turned(inside, gap)).mean() for gap in gaps]
+        return np.array(shares, dtype=float)
+    if figure.radius == 0:
+        return np.zeros(np.shape(gaps))
+    half = abs(figure.center) * np.sin(0.5 * np.minimum(gaps, np.pi)) / figure.radius
+    half = np.minimum(half, 1.0)
+    return (2.0 / np.pi) * (np.arccos(half) - half * np.sqrt(1.0 - half**2))
+
+
+def union_area(figure: Figure, angles: list[float]) -> float:
+    """Return the area that turned figures cover together, in units of one of them.
+
+    Parameters
+    ----------
+    figure : Figure
+        On region, on a plane around the pointing position.
+    angles : list of float
+        Radians, increasing; so far apart that only neighbours overlap.
+
+    Returns
+    -------
+    area : float
+        The number of figures, if none overlap.
+
+    Examples
+    --------
+    >>> disc = Figure.circle(2 + 0j, 1.0)
+    >>> union_area(disc, [2.0, 4.0]), round(union_area(disc, [2.0, 3.0]), 3)
+    (2.0, 1.99)
+    """
+    gaps, number = np.unique(np.diff(angles).round(9), return_counts=True)
+    if not gaps.size:
+        return float(len(angles))
+    return float(len(angles) - number @ shared_area(figure, gaps))
 
 
 def _near(excluded: np.ndarray, figure: Figure) -> np.ndarray:
