@@ -34,9 +34,9 @@ class Compiled:
         Any kind of dataset.
     scheme : {"exact", "gammapy"}
         "exact" interpolates the energy dispersion at a source between the nodes of the
-        coarse grid, and averages the PSF of a point source over each pixel where it is.
-        "gammapy" does as gammapy 2.1: the dispersion of the nearest node, and a PSF centred
-        on a pixel and shared by the four pixels around the source, which widens it.
+        coarse grid; `xgamma.modeling.likelihood` chooses the terms that predict.
+        "gammapy" takes the dispersion of the nearest node, and predicts as gammapy 2.1 in
+        every part; see `xgamma.modeling.gammapy_scheme`.
 
     Raises
     ------
@@ -94,6 +94,21 @@ class Compiled:
         unit = self.ds["exposure"].attrs.get("units", "m2 s")
         factor = conversion(unit, "m2 s") * M2_TO_CM2
         return finite(values) * factor
+
+    def exposure_at(self, y: float, x: float) -> np.ndarray:
+        """Exposure (energy_true) at a pixel; beyond the map that of the border."""
+        iy, wy = convolution.cubic_weights(y, self.shape[1])
+        ix, wx = convolution.cubic_weights(x, self.shape[2])
+        near = self.exposure[:, iy[:, None], ix]
+        return np.maximum(near @ wx @ wy, 0.0)
+
+    def exposure_on(self, ys: slice, xs: slice) -> np.ndarray:
+        """Exposure (energy_true, y, x) on a box of padded pixels; beyond the map that of the border."""
+        rows, columns = (
+            np.clip(np.arange(s.start, s.stop) - self.padding, 0, n - 1)
+            for s, n in zip((ys, xs), self.shape[1:], strict=True)
+        )
+        return self.exposure[:, rows[:, None], columns]
 
     @cached_property
     def background(self) -> np.ndarray | None:
@@ -216,8 +231,9 @@ class Compiled:
         """Edges of the PSF's rings, radians."""
         return np.radians(edges_in(self.ds, "rad", "deg"))
 
+    @cached_property
     def irf_labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return labels (y, x) of the coarse grid; one node at zero if there is none."""
+        """Labels (y, x) of the coarse grid; one node at zero if there is none."""
         if "y_irf" not in self.ds.coords:
             return np.zeros(1), np.zeros(1)
         return self.ds.y_irf.values.astype(float), self.ds.x_irf.values.astype(float)
@@ -230,7 +246,8 @@ class Compiled:
         return np.any(np.nan_to_num(values) > 0, axis=0)
 
     @cached_property
-    def _valid(self) -> dict[str, np.ndarray | None]:
+    def valid(self) -> dict[str, np.ndarray | None]:
+        """Which nodes hold exposure, for the PSF and for the dispersion."""
         return {name: self.irf_valid(f"{name}_exposure") for name in ("psf", "edisp")}
 
     def at_position(self, irf: np.ndarray, name: str, y: float, x: float) -> np.ndarray:
@@ -239,7 +256,7 @@ class Compiled:
             return irf[..., 0, 0]
         ly, lx = self.label(y, x)
         iy, ix, weights = convolution.bilinear(
-            ly, lx, *self.irf_labels(), self._valid[name], self.nearest[name]
+            ly, lx, *self.irf_labels, self.valid[name], self.nearest[name]
         )
         return irf[..., iy, ix] @ weights
 
@@ -248,7 +265,7 @@ class Compiled:
         """How fine and how far the kernel of each energy is sampled."""
         psf = self.psf
         assert psf is not None
-        valid = self._valid["psf"]
+        valid = self.valid["psf"]
         profiles = psf.reshape(*psf.shape[:2], -1)
         if valid is not None and valid.any():
             profiles = profiles[..., valid.ravel()]

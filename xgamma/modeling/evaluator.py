@@ -8,11 +8,12 @@ import numpy as np
 
 from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.compiled import Compiled
-from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel, TemplateNPred
+from xgamma.modeling.sky_model import FoVBackground, SkyModel, TemplateNPred
 from xgamma.modeling.spatial import PointSource, Shape
+from xgamma.modeling.temporal import TimeProfile
 from xgamma.numerics.convolution import convolve_full, split_point
 
-__all__ = ["BackgroundTerm", "SourceTerm", "TemplateTerm", "make_term"]
+__all__ = ["BackgroundTerm", "SourceTerm", "TemplateTerm"]
 
 Box: TypeAlias = tuple[slice, slice]
 MAX_OVERSAMPLING = 200
@@ -29,9 +30,10 @@ class SourceTerm:
     """Counts of a `SkyModel`.
 
     The chain is split where parameters act: position and shape give ``response``, the
-    exposure times the PSF-convolved brightness (energy_true, y, x) on a box of the map; the
-    spectrum gives ``flux`` (energy_true); the counts are their product through the
-    dispersion. A changed parameter recomputes its own part only.
+    brightness times the exposure where the photons come from, convolved with the PSF
+    (energy_true, y, x), on a box of the map; the spectrum gives ``flux`` (energy_true); the
+    counts are their product through the dispersion. A changed parameter recomputes its own
+    part only.
 
     Parameters
     ----------
@@ -71,14 +73,22 @@ class SourceTerm:
     def _flux(self) -> np.ndarray:
         edges = self.data.true_edges
         flux = self.model.spectral.kernel_integral(edges[:-1], edges[1:])
+        times = self._good_times()
+        if times is None:
+            return flux
+        temporal, start, stop = times
+        return flux * temporal.kernel_mean(start, stop)
+
+    def _good_times(self) -> tuple[TimeProfile, np.ndarray, np.ndarray] | None:
+        """Return the time profile and the good time intervals in MJD of its scale, if any."""
         temporal = self.model.temporal
         if temporal is None or self.data.gti is None:
-            return flux
+            return None
         from astropy.time import Time
 
         start, stop, scale = self.data.gti
-        times = [temporal.mjd(Time(t, format="mjd", scale=scale)) for t in (start, stop)]
-        return flux * temporal.kernel_mean(*times)
+        first, last = (temporal.mjd(Time(t, format="mjd", scale=scale)) for t in (start, stop))
+        return temporal, first, last
 
     def _place(self) -> None:
         data, shape = self.data, self.model.spatial
@@ -94,13 +104,15 @@ class SourceTerm:
             )
         y, x = self._pixel(shape)
         self.edisp = data.edisp_matrix(y, x, irf["edisp"])
-        if isinstance(shape, PointSource) or shape.extent < POINT_LIKE * self._pixel_size():
+        if self.is_point(shape):
             image, box = self._point(y, x)
         else:
             image, box = self._extended(shape, y, x, self._kernels(y, x))
-        if irf["exposure"]:
-            image = image * data.exposure[:, box[0], box[1]]
         self.response, self.box = np.ascontiguousarray(image), box
+
+    def is_point(self, shape: Shape) -> bool:
+        """Tell whether a shape is a point, or too small to be told from one."""
+        return isinstance(shape, PointSource) or shape.extent < POINT_LIKE * self._pixel_size()
 
     def _pixel_size(self) -> float:
         return float(np.degrees(min(self.data.scale)))
@@ -135,30 +147,42 @@ class SourceTerm:
             return np.zeros((self.data.true_energy.size, 0, 0)), (slice(0, 0), slice(0, 0))
         iy, ix = int(np.floor(y)), int(np.floor(x))
         half = self.data.kernel_half if self.model.apply_irf["psf"] else 0
-        if self.data.scheme == "gammapy" or half == 0:
+        if half == 0:
             image = split_point(self._kernels(y, x), y - iy, x - ix)
         else:
             image = self.data.point_image(y, x)
+        if self.model.apply_irf["exposure"]:
+            image = image * self.data.exposure_at(y, x)[:, None, None]
         return self._clip(image, iy - half, ix - half)
 
     def _extended(
         self, shape: Shape, y: float, x: float, kernels: np.ndarray
     ) -> tuple[np.ndarray, Box]:
-        ys, xs = self._support(shape, y, x)
+        ys, xs = self.support(shape, y, x)
         half = kernels.shape[1] // 2
         if ys.stop <= ys.start or xs.stop <= xs.start:
             return np.zeros((kernels.shape[0], 0, 0)), (slice(0, 0), slice(0, 0))
-        brightness = self._brightness(shape, ys, xs)
-        brightness = brightness * self.data.solid_angle[ys, xs]
+        emitted = self.emitted(shape, ys, xs)
         if half == 0:
-            image = np.broadcast_to(brightness, (kernels.shape[0], *brightness.shape[1:]))
+            image = np.broadcast_to(emitted, (kernels.shape[0], *emitted.shape[1:]))
         else:
             # The transform leaves rounding of either sign where there is nothing.
-            image = np.maximum(convolve_full(brightness, kernels), 0.0)
+            image = np.maximum(convolve_full(emitted, kernels), 0.0)
         pad = self.data.padding
         return self._clip(image, ys.start - pad - half, xs.start - pad - half)
 
-    def _support(self, shape: Shape, y: float, x: float) -> Box:
+    def emitted(self, shape: Shape, ys: slice, xs: slice) -> np.ndarray:
+        """Share of the shape in pixels (1 or energy_true, y, x) times their exposure.
+
+        The slices count from the first padded pixel. What the PSF does comes afterwards: the
+        exposure that matters is that of the true position.
+        """
+        image = self._brightness(shape, ys, xs) * self.data.solid_angle[ys, xs]
+        if self.model.apply_irf["exposure"]:
+            image = image * self.data.exposure_on(ys, xs)
+        return image
+
+    def support(self, shape: Shape, y: float, x: float) -> Box:
         """Return the slices of the padded map that the shape reaches."""
         vectors, pad = self.data.vectors, self.data.padding
         ny, nx = vectors.shape[1:]
@@ -317,11 +341,3 @@ def region_radius(data: Compiled) -> float | None:
     region = parse_regions(str(data.ds.coords["region"].item()))[0]
     radius = getattr(region, "radius", None)
     return None if radius is None else float(radius.to_value("rad"))
-
-
-def make_term(data: Compiled, model: Model) -> SourceTerm | TemplateTerm:
-    """Return the term of a source on a dataset."""
-    if isinstance(model, TemplateNPred):
-        return TemplateTerm(data, model)
-    assert isinstance(model, SkyModel)
-    return SourceTerm(data, model)

@@ -211,7 +211,7 @@ def chunks(size: int) -> list[slice]:
 def nearest_nodes(data: Compiled, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the nodes (y, x) of the coarse grid nearest to pixels."""
     nodes = []
-    for value, labels in zip(data.label(y, x), data.irf_labels(), strict=True):  # type: ignore[arg-type]
+    for value, labels in zip(data.label(y, x), data.irf_labels, strict=True):  # type: ignore[arg-type]
         step = labels[1] - labels[0] if labels.size > 1 else 1.0
         nodes.append(np.clip(np.rint((value - labels[0]) / step), 0, labels.size - 1).astype(int))
     return nodes[0], nodes[1]

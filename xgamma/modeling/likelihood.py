@@ -16,8 +16,9 @@ import xarray as xr
 
 from xgamma.errors import XGammaError
 from xgamma.modeling.compiled import Compiled
-from xgamma.modeling.evaluator import BackgroundTerm, SourceTerm, TemplateTerm, make_term
-from xgamma.modeling.sky_model import FoVBackground, Models
+from xgamma.modeling.evaluator import BackgroundTerm, SourceTerm, TemplateTerm
+from xgamma.modeling.gammapy_scheme import GammapyTerm
+from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
 from xgamma.numerics import statistics as stats
 
 __all__ = ["CashLikelihood", "Likelihood", "WStatLikelihood", "likelihood_of"]
@@ -32,6 +33,14 @@ def background_model(models: Models, name: str | None) -> FoVBackground | None:
             f"({', '.join(m.name for m in found)}): keep one."
         )
     return found[0] if found else None
+
+
+def make_term(data: Compiled, model: Model) -> SourceTerm | TemplateTerm:
+    """Return the term of a source on a dataset."""
+    if isinstance(model, TemplateNPred):
+        return TemplateTerm(data, model)
+    assert isinstance(model, SkyModel)
+    return GammapyTerm(data, model) if data.scheme == "gammapy" else SourceTerm(data, model)
 
 
 class Likelihood:

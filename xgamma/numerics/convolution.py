@@ -8,6 +8,7 @@ from scipy import fft
 __all__ = [
     "bilinear",
     "convolve_full",
+    "cubic_weights",
     "split_point",
 ]
 
@@ -118,3 +119,35 @@ def nearest_node(value: float, labels: np.ndarray) -> int:
     step = labels[1] - labels[0] if labels.size > 1 else 1.0
     # Halfway between two nodes rounds up, whatever the last digit of the position.
     return int(np.clip(np.floor((value - labels[0]) / step + 0.5 + 1e-6), 0, labels.size - 1))
+
+
+def cubic_weights(at: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return four neighbours on an axis and their weights, smooth in the position.
+
+    Cubic convolution (Keys 1981, IEEE Trans. ASSP 29, 1153) reproduces quadratic functions
+    and has a continuous derivative, which a fit of a position needs.
+
+    Parameters
+    ----------
+    at : float
+        Position in pixels, from 0; held at the border.
+    size : int
+        Number of pixels.
+
+    Returns
+    -------
+    index, weights : ndarray
+        Shape (4,) each; the weights sum to one.
+    """
+    held = min(max(at, 0.0), size - 1.0)
+    low = int(held)
+    t = held - low
+    weights = np.array(
+        [
+            0.5 * t * (2 * t - t * t - 1),
+            0.5 * (2 - 5 * t * t + 3 * t**3),
+            0.5 * t * (1 + 4 * t - 3 * t * t),
+            0.5 * t * t * (t - 1),
+        ]
+    )
+    return np.clip(np.arange(low - 1, low + 3), 0, size - 1), weights
