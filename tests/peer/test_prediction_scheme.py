@@ -107,7 +107,9 @@ def test_nothing_from_beyond_the_border(peer, ours):
     """A point a pixel outside: gammapy predicts nothing, the PSF brings in 7.9 counts."""
     from xgamma.errors import XGammaWarning
 
-    model = xg.SkyModel(xg.PowerLaw(), xg.PointSource(lon=4.05, lat=0.1, frame="galactic"), name="m")
+    model = xg.SkyModel(
+        xg.PowerLaw(), xg.PointSource(lon=4.05, lat=0.1, frame="galactic"), name="m"
+    )
     with pytest.warns(XGammaWarning, match="lies outside"):
         assert float(ours.gamma.npred_signal(model, scheme="gammapy").sum()) == 0
     assert float(ours.gamma.npred_signal(model).sum()) == pytest.approx(7.85, abs=0.1)
