@@ -125,8 +125,8 @@ class GammapyTerm(SourceTerm):
         if factor > 1:
             width = 2 * max(shape.extent, scale)
             sides = [int(np.rint(width / float(np.degrees(s)))) for s in data.scale]
-            part = self._box(y, x, sides)
-            inner = (overlap(part[0], box[0]), overlap(part[1], box[1]))
+            window = self._box(y, x, sides)
+            inner = (overlap(window[0], box[0]), overlap(window[1], box[1]))
         rows, columns = inner
         width = columns.stop - columns.start
         n = data.true_energy.size if shape.energy_dependent else 1
