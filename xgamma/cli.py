@@ -140,8 +140,10 @@ def _info(commands: Any) -> None:
             if hasattr(data, "obs_ids"):
                 print(repr(data))
             elif hasattr(data, "children"):
-                for name, node in data.children.items():
-                    print(f"{name}: {dict(node.sizes)}")
+                from xgamma.trees import datasets_in
+
+                for name, ds in datasets_in(data).items():
+                    print(f"{name}: {dict(ds.sizes)}")
             else:
                 print(data.gamma.info())
 
@@ -153,6 +155,7 @@ def _info(commands: Any) -> None:
 def _validate(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> int:
         from xgamma.model import validate
+        from xgamma.trees import datasets_in
 
         with _opened(arguments.file) as data:
             if hasattr(data, "obs_ids"):
@@ -161,7 +164,7 @@ def _validate(commands: Any) -> None:
                 )
             parts = {"": data}
             if hasattr(data, "children"):
-                parts = {f"{name}: ": node.to_dataset() for name, node in data.children.items()}
+                parts = {f"{name}: ": ds for name, ds in datasets_in(data).items()}
             issues = [f"{name}{i}" for name, ds in parts.items() for i in validate(ds, "return")]
         print("\n".join(issues) or f"{arguments.file}: all is well")
         return 1 if issues else 0

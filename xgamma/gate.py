@@ -10,11 +10,21 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.arguments import observation
 from xgamma.axes import edges
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.schema import AXES, SPATIAL, VARIABLES, issue_of_dims, issue_of_pixels
 
-__all__ = ["require_dataset", "require_even_pixels", "require_usable"]
+# Bands of flux points may leave gaps.
+FLUX_POINTS = ("dnde", "ref_dnde")
+
+__all__ = [
+    "require_array",
+    "require_dataset",
+    "require_even_pixels",
+    "require_tree",
+    "require_usable",
+]
 
 
 def require_usable(ds: xr.Dataset) -> xr.Dataset:
@@ -24,7 +34,7 @@ def require_usable(ds: xr.Dataset) -> xr.Dataset:
     ----------
     ds : Dataset
         A map or spectrum dataset, perhaps after ``isel``, ``coarsen``, ``concat`` and the like.
-        A dataset without an energy axis (a profile, a table of light curves) passes as it is.
+        A dataset without an energy axis (a profile) and flux points pass as they are.
 
     Returns
     -------
@@ -50,7 +60,7 @@ def require_usable(ds: xr.Dataset) -> xr.Dataset:
     xgamma.errors.AxisError: The bins of the axis 'energy' gape or overlap: rebin with \
 ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
     """
-    if "energy" not in ds.variables:
+    if "energy" not in ds.variables or any(name in ds.variables for name in FLUX_POINTS):
         return ds
     for name in ds.variables:
         if name in VARIABLES:
@@ -98,8 +108,77 @@ def require_dataset(obj: Any, role: str) -> xr.Dataset:
     """
     if isinstance(obj, xr.Dataset):
         return obj
+    cure = "open files with xg.open, make templates with xg.create_map"
+    if isinstance(obj, xr.DataTree):
+        cure = "of a collection take tree.gamma.dataset(name), or use tree.gamma.map(function)"
+    raise XGammaError(f"{role}= must be a dataset, not {type(obj).__name__}: {cure}.")
+
+
+def require_array(obj: Any, role: str) -> xr.DataArray:
+    """Return an argument that must be a labelled array.
+
+    Parameters
+    ----------
+    obj : DataArray
+        What was given, of any dims.
+    role : str
+        What it is to the function, for the message.
+
+    Returns
+    -------
+    array : DataArray
+        The same, of any dims.
+
+    Raises
+    ------
+    XGammaError
+        If it is something else.
+
+    Examples
+    --------
+    >>> require_array([1, 2], "array")
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: array= must be a map, not list: take a variable of a dataset, for instance ds.counts.
+    """
+    if isinstance(obj, xr.DataArray):
+        return obj
     raise XGammaError(
-        f"{role}= must be a dataset, not {type(obj).__name__}: open files with xg.open, make templates with xg.create_map."
+        f"{role}= must be a map, not {type(obj).__name__}: take a variable of a dataset, for instance ds.counts."
+    )
+
+
+def require_tree(obj: Any, role: str) -> xr.DataTree:
+    """Return an argument that must be an observation or a collection.
+
+    Parameters
+    ----------
+    obj : DataTree
+        What was given.
+    role : str
+        What it is to the function: ``obs`` is an observation.
+
+    Returns
+    -------
+    tree : DataTree
+        The same.
+
+    Raises
+    ------
+    XGammaError
+        If it is something else.
+
+    Examples
+    --------
+    >>> require_tree("runs", "tree")
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: tree= must be a collection, not str: collect datasets with xg.collect.
+    """
+    if role == "obs":
+        return observation(obj)
+    if isinstance(obj, xr.DataTree):
+        return obj
+    raise XGammaError(
+        f"{role}= must be a collection, not {type(obj).__name__}: collect datasets with xg.collect."
     )
 
 

@@ -36,8 +36,7 @@ class Hints:
 
     def _instead(self, name: str) -> str:
         """Return where to look for it."""
-        # Not through a property that checks the object first.
-        obj = self.__dict__.get("_raw", self.__dict__.get("_obj"))
+        obj = self.__dict__.get("_obj")
         if name in getattr(obj, "variables", {}) or hasattr(type(obj), name):
             kind = {"ds": "dataset", "da": "array", "tree": "tree"}[self._written]
             return f", but the {kind} itself has: write {self._written}.{name}."

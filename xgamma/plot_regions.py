@@ -10,11 +10,13 @@ import xarray as xr
 from xgamma.errors import MissingDataError
 from xgamma.extras import require_package
 from xgamma.makers import figure
+from xgamma.operation import operation
 from xgamma.regions import parse_regions, region_center
 
 __all__ = ["off_regions", "plot_regions"]
 
 
+@operation
 def off_regions(ds: xr.Dataset) -> dict[Any, list[Any]]:
     """Return the off regions of each run of an on-off spectrum.
 
@@ -47,6 +49,7 @@ def off_regions(ds: xr.Dataset) -> dict[Any, list[Any]]:
     return {row: parse_regions(text) if text else [] for row, text in enumerate(rows)}
 
 
+@operation
 def plot_regions(ds: xr.Dataset, ax: Any = None) -> Any:
     """Draw the on region, the off regions and the pointings.
 

@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.errors import XGammaError
+from xgamma.operation import operation
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -131,6 +132,7 @@ def _pixel_region(obj: Any, region: Region) -> Any:
     return region.to_pixel(sky.wcs_of(obj)) if hasattr(region, "to_pixel") else region
 
 
+@operation
 def region_mask(obj: Any, regions: Any, inside: bool = True) -> xr.DataArray:
     """Return which pixel centres lie in any of the regions.
 

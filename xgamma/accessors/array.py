@@ -6,7 +6,7 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma import gate, units
+from xgamma import units
 from xgamma.accessors.shared import Shared
 
 __all__ = ["GammaDataArray"]
@@ -17,12 +17,6 @@ class GammaDataArray(Shared):
     """``da.gamma``: what a labelled array can do."""
 
     _written = "da"
-
-    @property
-    def _obj(self) -> Any:
-        """The array, if its pixels are a map."""
-        gate.require_even_pixels(self._raw)
-        return self._raw
 
     @property
     def quantity(self) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma import gate, model, units
+from xgamma import model, units
 from xgamma.accessors.makers import MakerMethods
 from xgamma.accessors.modeling import ModelMethods
 from xgamma.accessors.operations import OperationMethods
@@ -19,20 +19,15 @@ class GammaDataset(ModelMethods, OperationMethods, MakerMethods):
     """``ds.gamma``: what a dataset can do."""
 
     @property
-    def _obj(self) -> Any:
-        """The dataset, if plain xarray left it fit for operations."""
-        return gate.require_usable(self._raw)
-
-    @property
     def kind(self) -> str:
         """Kind of dataset. See `xgamma.model.kind`."""
-        return model.kind(self._raw)
+        return model.kind(self._obj)
 
     def validate(self, errors: str = "raise") -> list[str]:
         """Check against the data model. See `xgamma.model.validate`."""
-        return model.validate(self._raw, errors)
+        return model.validate(self._obj, errors)
 
     def quantity(self, name: str) -> Any:
         """Return the values of a variable with their unit. See `xgamma.units.quantity`."""
-        model.require(self._raw, name)
-        return units.quantity(self._raw[name])
+        model.require(self._obj, name)
+        return units.quantity(self._obj[name])

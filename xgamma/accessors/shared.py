@@ -19,64 +19,58 @@ __all__ = ["Shared"]
 class Shared(Hints):
     """What maps and datasets have in common: the sky and the axes."""
 
-    _raw: Any
-
     def __init__(self, obj: Any):
-        self._raw = obj
-
-    @property
-    def _obj(self) -> Any:
-        return self._raw
+        self._obj = obj
 
     # --- sky and axes -------------------------------------------------------------------
     @property
     def frame(self) -> str:
         """Name of the celestial frame. See `xgamma.sky.frame_of`."""
-        return sky.frame_of(self._raw)
+        return sky.frame_of(self._obj)
 
     @property
     def wcs(self) -> Any:
         """Parent WCS. See `xgamma.sky.wcs_of`."""
-        return sky.wcs_of(self._raw)
+        return sky.wcs_of(self._obj)
 
     @property
     def center(self) -> Any:
         """Position of the middle of the map. See `xgamma.sky.center`."""
-        return sky.center(self._raw)
+        return sky.center(self._obj)
 
     @property
     def lonlat(self) -> tuple[xr.DataArray, xr.DataArray]:
         """Longitude and latitude of each pixel. See `xgamma.sky.lonlat`."""
-        return sky.lonlat(self._raw)
+        return sky.lonlat(self._obj)
 
     @property
     def solid_angle(self) -> xr.DataArray:
         """Solid angle of each pixel. See `xgamma.sky.solid_angle`."""
-        return sky.solid_angle(self._raw)
+        return sky.solid_angle(self._obj)
 
     def separation(self, position: Any, irf: bool = False) -> xr.DataArray:
         """Angle to a position. See `xgamma.sky.separation`."""
-        return sky.separation(self._raw, position, irf)
+        return sky.separation(self._obj, position, irf)
 
     def edges(self, dim: str) -> Any:
         """Return the edges of an axis as a quantity. See `xgamma.axes.edges`."""
         from astropy.units import Quantity
 
-        return Quantity(axes_module.edges(self._raw, dim), axes_module.units_of(self._raw, dim))
+        return Quantity(axes_module.edges(self._obj, dim), axes_module.units_of(self._obj, dim))
 
     def region_mask(self, regions: Any, inside: bool = True) -> xr.DataArray:
         """Pixels in regions. See `xgamma.regions.region_mask`."""
-        return regions_module.region_mask(self._raw, regions, inside)
+        return regions_module.region_mask(self._obj, regions, inside)
 
     def boundary_mask(self, width: Any) -> xr.DataArray:
         """Pixels farther than a margin from the edge. See `xgamma.datasets.smooth.boundary_mask`."""
         from xgamma.datasets.smooth import boundary_mask
 
-        return boundary_mask(self._raw, width)
+        return boundary_mask(self._obj, width)
 
     def energy_mask(self, min: Any = None, max: Any = None, **kwargs: Any) -> xr.DataArray:
         """Energy bins in a range. See `xgamma.datasets.masks.energy_mask`."""
-        return masks.energy_mask(self._raw, min, max, **kwargs)
+        return masks.energy_mask(self._obj, min, max, **kwargs)
 
     def cutout(self, position: Any, width: Any, mode: str = "trim", name: str | None = None) -> Any:
         """Part of the map. See `xgamma.datasets.cutout.cutout`."""

@@ -10,6 +10,7 @@ import xarray as xr
 from xgamma.datasets.masks import safe
 from xgamma.errors import FrameError, XGammaError
 from xgamma.irf.queries import at_position, edisp_kernel, psf_containment
+from xgamma.operation import operation
 from xgamma.regions import parse_regions, region_center, region_mask, region_text
 from xgamma.schema import ONOFF, SPATIAL
 
@@ -103,6 +104,7 @@ def _radius(region: Any) -> float:
     return float(parsed[0].radius.to_value("deg"))
 
 
+@operation
 def to_spectrum(
     ds: xr.Dataset, region: Any, containment_correction: bool = False, name: str | None = None
 ) -> xr.Dataset:
@@ -167,6 +169,7 @@ def to_spectrum(
     return _assemble(ds, region, new, name, tuple(str(c) for c in drop))
 
 
+@operation
 def to_region(ds: xr.Dataset, region: Any, name: str | None = None) -> xr.Dataset:
     """Collapse a map over a region, keeping its point spread function.
 

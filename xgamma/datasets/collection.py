@@ -11,8 +11,9 @@ from xgamma.axes import units_of
 from xgamma.datasets.energy_range import energy_range_total
 from xgamma.datasets.select import slice_energy
 from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.frame import set_frame
-from xgamma.gate import require_dataset
+from xgamma.gate import require_dataset, require_tree
+from xgamma.operation import operation, outside
+from xgamma.trees import collection_of, datasets_in
 
 __all__ = [
     "add",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+@operation
 def collect(parts: Iterable[xr.Dataset], name: str | None = None) -> xr.DataTree:
     """Return datasets as the children of a `DataTree`; equal names get a number.
 
@@ -69,13 +71,12 @@ def datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     Parameters
     ----------
     tree : DataTree
-        Collection.
+        Collection, nested as you like.
 
     Returns
     -------
     datasets : dict of str to Dataset
-        Children that hold coordinates; what they inherit from the root is in them, and their
-        frames are guarded.
+        By path below the root, however deep they lie; see `xgamma.trees.datasets_in`.
 
     Examples
     --------
@@ -84,11 +85,7 @@ def datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     >>> list(datasets(tree))
     ['example']
     """
-    return {
-        str(name): set_frame(node.to_dataset())
-        for name, node in tree.children.items()
-        if node.has_data or node.coords
-    }
+    return datasets_in(require_tree(tree, "tree"))
 
 
 def dataset(tree: xr.DataTree, which: str | int) -> xr.Dataset:
@@ -129,6 +126,7 @@ def dataset(tree: xr.DataTree, which: str | int) -> xr.Dataset:
     )
 
 
+@operation
 def add(tree: xr.DataTree, *parts: xr.Dataset) -> xr.DataTree:
     """Return the collection with datasets added at its end.
 
@@ -139,7 +137,15 @@ def add(tree: xr.DataTree, *parts: xr.Dataset) -> xr.DataTree:
     >>> list(datasets(add(tree, example_map().assign_attrs(name="other"))))
     ['example', 'other']
     """
-    return collect([*datasets(tree).values(), *parts], tree.name)
+    found = datasets(tree)
+    new = datasets(collect(parts))
+    for name, ds in new.items():
+        key, number = name, 1
+        while key in found:
+            number += 1
+            key = f"{name}-{number}"
+        found[key] = ds if key == name else ds.assign_attrs(name=key)
+    return collection_of(found, tree)
 
 
 def remove(tree: xr.DataTree, *names: str) -> xr.DataTree:
@@ -163,9 +169,10 @@ def remove(tree: xr.DataTree, *names: str) -> xr.DataTree:
             raise MissingDataError(
                 f"The collection has no dataset {name!r}: it has {', '.join(found) or 'none'}."
             )
-    return collect([ds for name, ds in found.items() if name not in names], tree.name)
+    return collection_of({name: ds for name, ds in found.items() if name not in names}, tree)
 
 
+@operation
 def map_datasets(
     tree: xr.DataTree, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any
 ) -> xr.DataTree:
@@ -193,11 +200,11 @@ def map_datasets(
     >>> map_datasets(collect([ds]), to_image)["a"].sizes["energy"]
     1
     """
-    results = {name: function(ds, *args, **kwargs) for name, ds in datasets(tree).items()}
-    children = {name: xr.DataTree(ds) for name, ds in results.items()}
-    return xr.DataTree(xr.Dataset(attrs=tree.attrs), children=children, name=tree.name)
+    results = {name: outside(function, ds, *args, **kwargs) for name, ds in datasets(tree).items()}
+    return collection_of(results, tree)
 
 
+@operation
 def slice_energies(tree: xr.DataTree, min: Any = None, max: Any = None) -> xr.DataTree:
     """Cut every dataset to the same energies; one without a bin in the range is left out.
 
@@ -213,17 +220,18 @@ def slice_energies(tree: xr.DataTree, min: Any = None, max: Any = None) -> xr.Da
     >>> tree["example"].sizes["energy"]
     2
     """
-    kept = []
-    for ds in datasets(tree).values():
+    kept = {}
+    for name, ds in datasets(tree).items():
         try:
-            kept.append(slice_energy(ds, min, max))
+            kept[name] = slice_energy(ds, min, max)
         except AxisError:
             continue
     if not kept:
         raise XGammaError(f"No dataset of the collection has a bin between {min} and {max}.")
-    return collect(kept, tree.name)
+    return collection_of(kept, tree)
 
 
+@operation
 def energy_ranges(tree: xr.DataTree) -> xr.Dataset:
     """Return the lowest and highest energy used in each dataset.
 
@@ -261,6 +269,7 @@ def energy_ranges(tree: xr.DataTree) -> xr.Dataset:
     )
 
 
+@operation
 def stack_reduce(tree: xr.DataTree, name: str | None = None) -> xr.Dataset:
     """Stack all datasets of a collection into one.
 

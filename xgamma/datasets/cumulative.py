@@ -11,7 +11,9 @@ from xgamma.datasets.onoff import background_values, is_onoff, ratio, safe, vari
 from xgamma.datasets.rows import row_sums
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.numerics.statistics import cash_significance, li_ma
+from xgamma.operation import operation
 from xgamma.schema import in_own_units
+from xgamma.trees import datasets_in
 
 __all__ = ["cumulative"]
 
@@ -66,6 +68,7 @@ def _require_current(ds: xr.Dataset, rows: dict[str, np.ndarray]) -> None:
             )
 
 
+@operation
 def cumulative(obj: xr.Dataset | xr.DataTree, region: Any = None) -> xr.Dataset:
     """Return the per-run table, and its running sums with their significance.
 
@@ -102,11 +105,7 @@ def cumulative(obj: xr.Dataset | xr.DataTree, region: Any = None) -> xr.Dataset:
     >>> bool(table.counts_sum[1] == table.counts.sum())
     True
     """
-    datasets = (
-        [obj]
-        if isinstance(obj, xr.Dataset)
-        else [node.to_dataset() for node in obj.children.values()]
-    )
+    datasets = [obj] if isinstance(obj, xr.Dataset) else list(datasets_in(obj).values())
     if not datasets:
         raise MissingDataError("The collection is empty: there is nothing to sum.")
     parts = [_rows(ds, region) for ds in datasets]

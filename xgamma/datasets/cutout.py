@@ -11,6 +11,7 @@ from xgamma import sky
 from xgamma.arguments import choice
 from xgamma.errors import FrameError, OutsideError
 from xgamma.model import IRF_MIN_PIXELS
+from xgamma.operation import operation
 
 __all__ = ["cutout"]
 
@@ -76,6 +77,7 @@ def cutout_slices(obj: Any, position: Any, width: Any, mode: str = "trim") -> di
     return slices
 
 
+@operation
 def cutout(obj: Any, position: Any, width: Any, mode: str = "trim", name: str | None = None) -> Any:
     """Cut a part out of a map, coarse response grids with it.
 

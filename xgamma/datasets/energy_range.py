@@ -7,10 +7,12 @@ import xarray as xr
 
 from xgamma.axes import edges, units_of
 from xgamma.datasets.masks import RECO, mask
+from xgamma.operation import operation
 
 __all__ = ["energy_range", "energy_range_total"]
 
 
+@operation
 def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.DataArray]:
     """Return the lowest and highest energy used at each pixel.
 
@@ -71,6 +73,7 @@ def _first_energy(flags: np.ndarray, values: np.ndarray, step: int) -> np.ndarra
     return out
 
 
+@operation
 def energy_range_total(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.DataArray]:
     """Return the lowest and highest energy used anywhere.
 

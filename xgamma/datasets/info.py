@@ -11,6 +11,7 @@ import xarray as xr
 from xgamma.datasets.masks import mask, safe
 from xgamma.datasets.onoff import background_values, is_onoff
 from xgamma.datasets.rows import good_times
+from xgamma.operation import operation
 from xgamma.schema import ONOFF, in_own_units, kind
 
 __all__ = ["Info", "info", "info_dict", "info_table"]
@@ -93,6 +94,7 @@ def _models(ds: xr.Dataset) -> Any:
     return models_of(ds)
 
 
+@operation
 def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     """Summarise a dataset as a dictionary.
 
@@ -247,6 +249,7 @@ class Info:
         return f"<table><caption>{title}</caption>{cells}</table>"
 
 
+@operation
 def info(ds: xr.Dataset) -> Info:
     """Summarise a dataset: counts, background, exposure, bins, statistic, models.
 
@@ -276,6 +279,7 @@ def info(ds: xr.Dataset) -> Info:
     return Info(ds)
 
 
+@operation
 def info_table(tree: xr.DataTree, cumulative: bool = False) -> Any:
     """Summarise a collection as a table, one row a dataset.
 

@@ -12,6 +12,7 @@ from xgamma.arguments import whole
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
 from xgamma.errors import AxisError
 from xgamma.frame import FrameIndex, frame_attrs
+from xgamma.operation import operation
 
 __all__ = ["interp_to", "reproject_to", "upsample"]
 
@@ -38,6 +39,7 @@ def _on_template(array: xr.DataArray, values: xr.Variable, template: Any) -> xr.
     return out.assign_coords(index)
 
 
+@operation
 def interp_to(array: xr.DataArray, template: Any, preserve_counts: bool = False) -> xr.DataArray:
     """Interpolate a map bilinearly at the pixel centres of another.
 
@@ -75,6 +77,7 @@ def interp_to(array: xr.DataArray, template: Any, preserve_counts: bool = False)
     return _on_template(array, out, template)
 
 
+@operation
 def reproject_to(
     array: xr.DataArray, template: Any, preserve_counts: bool = False, method: str = "exact"
 ) -> xr.DataArray:
@@ -122,6 +125,7 @@ def reproject_to(
     return _on_template(array, out * sky.solid_angle(template).variable, template)
 
 
+@operation
 def upsample(array: xr.DataArray, factor: int, preserve_counts: bool = True) -> xr.DataArray:
     """Split each pixel of a map into smaller ones.
 

@@ -10,6 +10,7 @@ import xarray as xr
 from xgamma.arguments import limit
 from xgamma.axes import edges, units_of
 from xgamma.numerics.masked import under
+from xgamma.operation import operation
 from xgamma.sky import label_step
 
 __all__ = [
@@ -27,6 +28,7 @@ RECO = ("energy", "y", "x")
 UNDER_MASK = ("counts", "background", "counts_off", "acceptance", "acceptance_off")
 
 
+@operation
 def energy_mask(
     obj: Any, min: Any = None, max: Any = None, dim: str = "energy", round_to_edge: bool = False
 ) -> xr.DataArray:
@@ -80,6 +82,7 @@ def safe(ds: xr.Dataset, name: str = "mask_safe") -> xr.Variable | None:
     return variable.transpose(*(d for d in RECO if d in ds.dims))
 
 
+@operation
 def mask(ds: xr.Dataset) -> xr.DataArray | None:
     """Return what a fit looks at: ``mask_safe`` and ``mask_fit``.
 
@@ -110,6 +113,7 @@ def mask(ds: xr.Dataset) -> xr.DataArray | None:
     return joined.rename("mask")
 
 
+@operation
 def mask_image(ds: xr.Dataset) -> xr.DataArray | None:
     """Return where any energy bin is used, dims ``(y, x)``; none where no mask is set.
 
@@ -139,6 +143,7 @@ def under_mask(ds: xr.Dataset, name: str, used: xr.Variable | None) -> xr.Variab
     return xr.Variable(variable.dims, kept.transpose(*variable.dims).data, variable.attrs)
 
 
+@operation
 def to_masked(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
     """Set counts, background and acceptances to zero outside the safe mask.
 
@@ -195,6 +200,7 @@ def corner_pixels(ds: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
+@operation
 def coarse_mask(ds: xr.Dataset) -> xr.Variable | None:
     """Return the safe mask on the coarse grid of the responses.
 

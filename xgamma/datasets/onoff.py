@@ -12,6 +12,7 @@ from xgamma.datasets import masks
 from xgamma.deferred import is_lazy
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model import ONOFF, kind, require, variable_attrs
+from xgamma.operation import operation
 
 __all__ = ["alpha", "background", "excess", "from_onoff", "to_onoff"]
 
@@ -65,6 +66,7 @@ def variable(ds: xr.Dataset, name: str) -> np.ndarray:
     return values.astype(float) if is_lazy(values) else np.asarray(values, dtype=float)
 
 
+@operation
 def alpha(ds: xr.Dataset) -> xr.DataArray:
     """Return the ratio of the acceptances, on to off.
 
@@ -95,6 +97,7 @@ def alpha(ds: xr.Dataset) -> xr.DataArray:
     return _like(ds, values, "alpha", "on to off acceptance")
 
 
+@operation
 def background(ds: xr.Dataset) -> xr.DataArray:
     """Return the background: alpha times off counts, or the variable of a plain dataset.
 
@@ -134,6 +137,7 @@ def background_values(ds: xr.Dataset) -> np.ndarray:
     )
 
 
+@operation
 def excess(ds: xr.Dataset) -> xr.DataArray:
     """Return counts minus background.
 
@@ -157,6 +161,7 @@ def excess(ds: xr.Dataset) -> xr.DataArray:
     return _like(ds, values, "excess", "excess counts")
 
 
+@operation
 def to_onoff(ds: xr.Dataset, counts_off: Any, acceptance: Any, acceptance_off: Any) -> xr.Dataset:
     """Turn a dataset into an on-off dataset.
 
@@ -228,6 +233,7 @@ def onoff_variables(
     return variables
 
 
+@operation
 def from_onoff(ds: xr.Dataset) -> xr.Dataset:
     """Turn an on-off dataset into a plain one, its background alpha times off counts.
 

@@ -23,11 +23,13 @@ from xgamma.datasets.rules import (
 from xgamma.errors import FrameError, OutsideError, XGammaError
 from xgamma.frame import FrameIndex, frame_attrs
 from xgamma.model import irf_labels, label_variables
+from xgamma.operation import operation
 from xgamma.schema import AXES, variable_attrs
 
 __all__ = ["interp_to", "reproject_to"]
 
 
+@operation
 def interp_to(ds: xr.Dataset, template: Any, name: str | None = None) -> xr.Dataset:
     """Interpolate a map dataset bilinearly at the pixel centres of another.
 
@@ -76,6 +78,7 @@ def interp_to(ds: xr.Dataset, template: Any, name: str | None = None) -> xr.Data
     return _regrid(ds, template, grid, name)
 
 
+@operation
 def reproject_to(
     ds: xr.Dataset, template: Any, method: str = "exact", name: str | None = None
 ) -> xr.Dataset:

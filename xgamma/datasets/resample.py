@@ -25,6 +25,7 @@ from xgamma.datasets.rules import (
     set_off_acceptance,
 )
 from xgamma.errors import AxisError
+from xgamma.operation import operation
 from xgamma.units import to_value
 
 __all__ = ["downsample", "resample_energy", "to_image"]
@@ -73,6 +74,7 @@ def _agreed(variable: xr.Variable, numbers: np.ndarray) -> xr.Variable:
     return xr.Variable(dims, np.stack(joined, axis=-1), variable.attrs).transpose(*variable.dims)
 
 
+@operation
 def resample_energy(ds: xr.Dataset, edges: Any, name: str | None = None) -> xr.Dataset:
     """Join bins of reconstructed energy between the existing edges nearest to new ones.
 
@@ -119,6 +121,7 @@ def _joined(ds: xr.Dataset, numbers: np.ndarray, name: str | None) -> xr.Dataset
     return rebuilt(ds, {"energy"}, _group_reco(ds, numbers), coords, name)
 
 
+@operation
 def to_image(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
     """Join all bins of reconstructed energy into one.
 
@@ -216,6 +219,7 @@ def _rad(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
     return rebuilt(ds, {"rad"}, new, group_axis(ds, "rad", numbers), name)
 
 
+@operation
 def downsample(
     ds: xr.Dataset, factor: int | None = None, name: str | None = None, **factors: int
 ) -> xr.Dataset:

@@ -13,10 +13,12 @@ from xgamma.axes import edges, units_of
 from xgamma.datasets.masks import energy_mask
 from xgamma.datasets.rules import PIXELS, rebuilt
 from xgamma.errors import AxisError
+from xgamma.operation import operation
 
 __all__ = ["pad", "slice_energy"]
 
 
+@operation
 def slice_energy(
     ds: xr.Dataset, min: Any = None, max: Any = None, name: str | None = None
 ) -> xr.Dataset:
@@ -59,6 +61,7 @@ def slice_energy(
     return out
 
 
+@operation
 def pad(ds: xr.Dataset, width: int, name: str | None = None) -> xr.Dataset:
     """Add pixels around a map: zeros, unsafe, without exposure.
 

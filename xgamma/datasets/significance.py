@@ -22,6 +22,7 @@ from xgamma.errors import XGammaError
 from xgamma.model import require
 from xgamma.numerics.convolve import disk_kernel, kernel_sum
 from xgamma.numerics.statistics import cash_significance, li_ma
+from xgamma.operation import operation
 from xgamma.units import to_value
 
 __all__ = ["significance", "significance_profile"]
@@ -99,6 +100,7 @@ def _disc_sums(data: _Inputs, kernel: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
+@operation
 def significance(
     ds: xr.Dataset,
     correlation_radius: Any = None,
@@ -220,6 +222,7 @@ def _labelled(
     return out
 
 
+@operation
 def significance_profile(
     ds: xr.Dataset, center: Any, radii: Any, sum_over_energy: bool = True
 ) -> xr.Dataset:

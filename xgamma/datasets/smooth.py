@@ -14,6 +14,7 @@ from xgamma.axes import require_same_axis
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import AxisError, XGammaError
 from xgamma.numerics.convolve import convolve_same, convolve_separable, disk_kernel, kernel_sum
+from xgamma.operation import operation
 from xgamma.units import to_value
 
 __all__ = ["boundary_mask", "convolve", "dilate", "erode", "profile", "radial_profile", "smooth"]
@@ -59,6 +60,7 @@ def _pixels(array: xr.DataArray, width: Any, name: str) -> tuple[float, float]:
     return angle / dy, angle / dx
 
 
+@operation
 def smooth(array: xr.DataArray, width: Any = "0.1 deg", kernel: str = "gauss") -> xr.DataArray:
     """Smooth a map with a kernel of unit sum.
 
@@ -111,6 +113,7 @@ def _gaussian(sigma: float) -> np.ndarray:
     return weights / weights.sum()
 
 
+@operation
 def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
     """Convolve a map with a kernel of pixels.
 
@@ -182,6 +185,7 @@ def _structure(mask: xr.DataArray, width: Any, kernel: str) -> np.ndarray:
     raise XGammaError(f"kernel={kernel!r} is not known: use 'disk' or 'box'.")
 
 
+@operation
 def dilate(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray:
     """Grow a mask by a margin.
 
@@ -211,6 +215,7 @@ def dilate(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray
     return _over_pixels(mask, lambda v: kernel_sum(v, [structure])[0] > 0, bool)
 
 
+@operation
 def erode(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray:
     """Shrink a mask by a margin; the edge of the map counts as outside.
 
@@ -236,6 +241,7 @@ def erode(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray:
     return _over_pixels(mask, lambda v: kernel_sum(v, [structure])[0] == total, bool)
 
 
+@operation
 def boundary_mask(obj: Any, width: Any) -> xr.DataArray:
     """Return which pixels lie farther than a margin from the edge of the map.
 
@@ -321,6 +327,7 @@ def _profile(
     return out
 
 
+@operation
 def radial_profile(array: xr.DataArray, center: Any, edges: Any, how: str = "sum") -> xr.DataArray:
     """Sum or average a map over rings around a position.
 
@@ -352,6 +359,7 @@ def radial_profile(array: xr.DataArray, center: Any, edges: Any, how: str = "sum
     return _profile(array, distance, edges, how, "offset")
 
 
+@operation
 def profile(array: xr.DataArray, edges: Any, along: str = "lon", how: str = "sum") -> xr.DataArray:
     """Sum or average a map over strips of longitude or latitude.
 

@@ -12,6 +12,7 @@ from xgamma.deferred import is_lazy
 from xgamma.errors import XGammaError
 from xgamma.gate import require_dataset
 from xgamma.model import ONOFF, SPATIAL
+from xgamma.operation import operation
 
 __all__ = ["covering", "stack", "stack_all"]
 
@@ -20,6 +21,7 @@ def _holds_data(ds: xr.Dataset) -> bool:
     return any(name in ds for name in ("counts", "background", "exposure", "mask_safe", *ONOFF))
 
 
+@operation
 def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Dataset:
     """Stack datasets into a new one on the grid of the first.
 
@@ -98,6 +100,7 @@ def covering(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     return template
 
 
+@operation
 def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dataset:
     """Stack datasets on the smallest grid that holds them all.
 

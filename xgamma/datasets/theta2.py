@@ -17,6 +17,7 @@ from xgamma.makers.counts import event_columns
 from xgamma.numerics import sphere
 from xgamma.numerics.statistics import li_ma
 from xgamma.numerics.tangent import Plane
+from xgamma.operation import operation
 from xgamma.units import position as parse_position
 from xgamma.units import to_value
 
@@ -36,6 +37,7 @@ def _vector(position: Any) -> np.ndarray:
     return sphere.lonlat_to_vector(at.ra.deg, at.dec.deg)
 
 
+@operation
 def theta2(
     observations: Iterable[xr.DataTree],
     position: Any,

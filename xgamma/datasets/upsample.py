@@ -12,6 +12,7 @@ from xgamma.axes import axis_coords, coords_from_edges, edges
 from xgamma.datasets.interp import repeated, split_labels
 from xgamma.datasets.rules import PIXELS, RECORDS, ROW_SUMS, SUMMED, rebuilt
 from xgamma.errors import AxisError
+from xgamma.operation import operation
 from xgamma.schema import VARIABLES
 
 __all__ = ["upsample"]
@@ -20,6 +21,7 @@ SHARED = (*SUMMED, "acceptance_off", *ROW_SUMS)
 SPLIT = ("energy", "energy_true", "rad", "migra")
 
 
+@operation
 def upsample(
     ds: xr.Dataset, factor: int | None = None, name: str | None = None, **factors: int
 ) -> xr.Dataset:

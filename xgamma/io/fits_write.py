@@ -19,6 +19,7 @@ from xgamma.io.fits_maps import map_path
 from xgamma.io.fits_tables import gti_table, obs_tables, table_names
 from xgamma.io.sidecar import HDU_NAME, describe
 from xgamma.model import VARIABLES
+from xgamma.operation import operation
 
 __all__ = ["write_fits", "write_map"]
 
@@ -26,6 +27,7 @@ __all__ = ["write_fits", "write_map"]
 GZIP_LEVEL = 4
 
 
+@operation
 def write_fits(
     ds: xr.Dataset, path: str | os.PathLike[str], overwrite: bool = False, checksum: bool = False
 ) -> None:
@@ -78,6 +80,7 @@ def write_fits(
     _write(_dataset_hdus(ds), target, overwrite, checksum)
 
 
+@operation
 def write_map(
     array: xr.DataArray, path: str | os.PathLike[str], overwrite: bool = False, hdu: str = "PRIMARY"
 ) -> None:

@@ -20,6 +20,7 @@ from xgamma.arguments import choice, file_path
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.gate import require_dataset
 from xgamma.io.atomic import atomic_path
+from xgamma.operation import operation
 from xgamma.units import conversion, parse_unit
 
 __all__ = ["read_flux_points", "write_flux_points"]
@@ -232,6 +233,7 @@ def _sigma_of(confidence: float) -> float:
     return float(math.sqrt(2) * erfinv(confidence))
 
 
+@operation
 def write_flux_points(
     points: xr.Dataset,
     path: str | os.PathLike[str],

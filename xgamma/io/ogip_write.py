@@ -17,12 +17,14 @@ from xgamma.io.fits_axes import Axis, axis_of
 from xgamma.io.fits_maps import map_path
 from xgamma.io.fits_regions import region_table
 from xgamma.io.fits_tables import gti_table
+from xgamma.operation import operation
 from xgamma.schema import in_own_units
 from xgamma.units import conversion
 
 __all__ = ["write_ogip"]
 
 
+@operation
 def write_ogip(
     ds: xr.Dataset, path: str | os.PathLike[str], overwrite: bool = False, energy_unit: str = "keV"
 ) -> None:

@@ -22,10 +22,12 @@ from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, 
 from xgamma.io.netcdf import write_groups
 from xgamma.io.remote import is_remote, without_warning, zarr_options
 from xgamma.io.zarr_files import write_files
+from xgamma.operation import operation
 
 __all__ = ["grown", "restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
 
 
+@operation
 def to_netcdf(
     ds: xr.Dataset, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any
 ) -> None:
@@ -63,6 +65,7 @@ def to_netcdf(
         )
 
 
+@operation
 def to_zarr(
     ds: xr.Dataset, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any
 ) -> None:
@@ -188,6 +191,7 @@ def _nodes(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     return nodes
 
 
+@operation
 def tree_to_netcdf(
     tree: xr.DataTree, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any
 ) -> None:
@@ -225,6 +229,7 @@ def tree_to_netcdf(
             write_groups(nodes, temporary, encoding)
 
 
+@operation
 def tree_to_zarr(
     tree: xr.DataTree, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any
 ) -> None:

@@ -14,11 +14,13 @@ from xgamma.errors import FrameError, MissingDataError, XGammaError
 from xgamma.irf.queries import at_position
 from xgamma.numerics.radial import CONTAINMENT, KernelPlan, containment_radius, kernel_half
 from xgamma.numerics.spectra import power_law_moment
+from xgamma.operation import operation
 from xgamma.schema import require
 
 __all__ = ["psf_kernel"]
 
 
+@operation
 def psf_kernel(
     ds: xr.Dataset,
     position: Any = None,

@@ -16,6 +16,7 @@ from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.numerics.convolution import bilinear
 from xgamma.numerics.radial import containment, containment_radius
 from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
+from xgamma.operation import operation
 from xgamma.schema import require, variable_attrs
 from xgamma.units import to_value
 
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 
+@operation
 def at_position(
     ds: xr.Dataset, name: str, position: Any = None, method: str = "nearest"
 ) -> xr.DataArray:
@@ -191,6 +193,7 @@ def _on_profile(
     return function(psf.to_dataset(name="psf"), *options)
 
 
+@operation
 def psf_containment_radius(
     ds: xr.Dataset, energy_true: Any = None, fraction: float = 0.68, position: Any = None
 ) -> xr.DataArray:
@@ -267,6 +270,7 @@ def psf_containment(
     return _over_energy(psf, values, energy, units="", long_name="containment")
 
 
+@operation
 def edisp_kernel(ds: xr.Dataset, position: Any = None) -> xr.DataArray:
     """Return the energy-dispersion kernel at a position.
 
@@ -311,6 +315,7 @@ def _matrix(ds: xr.Dataset, values: np.ndarray) -> xr.DataArray:
     return xr.DataArray(values, dims=("energy_true", "energy"), coords=coords, attrs=attrs)
 
 
+@operation
 def edisp_bias_resolution(ds: xr.Dataset, position: Any = None) -> xr.Dataset:
     """Return bias and resolution of the reconstructed energy.
 

@@ -9,6 +9,8 @@ import xarray as xr
 
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.operation import operation
+from xgamma.trees import collection_of, datasets_in
 
 __all__ = ["each_background"]
 
@@ -17,26 +19,27 @@ NEEDS_EVENTS = ("reflected", "phase")
 
 def _observations(tree: xr.DataTree, observations: Any) -> Iterator[Any]:
     """Yield the observation of each child: by number from a store or mapping, else in order."""
-    children = list(tree.children.values())
+    found = datasets_in(tree)
     if observations is None:
-        yield from (None for _ in children)
+        yield from (None for _ in found)
         return
     if hasattr(observations, "obs_ids") or isinstance(observations, dict):
-        for child in children:
-            if "obs_id" not in child.dataset or child.dataset["obs_id"].size != 1:
+        for name, ds in found.items():
+            if "obs_id" not in ds or ds["obs_id"].size != 1:
                 raise MissingDataError(
-                    f"The dataset {child.name!r} does not say of which run it is: give the observations as a list in the same order."
+                    f"The dataset {name!r} does not say of which run it is: give the observations as a list in the same order."
                 )
-            yield observations[child.dataset["obs_id"].values.ravel()[0].item()]
+            yield observations[ds["obs_id"].values.ravel()[0].item()]
         return
     runs = list(observations)
-    if len(runs) != len(children):
+    if len(runs) != len(found):
         raise XGammaError(
-            f"There are {len(runs)} observations for {len(children)} datasets: give one for each, in the same order."
+            f"There are {len(runs)} observations for {len(found)} datasets: give one for each, in the same order."
         )
     yield from runs
 
 
+@operation
 def each_background(
     tree: xr.DataTree, method: str, observations: Any = None, **options: Any
 ) -> xr.DataTree:
@@ -86,13 +89,13 @@ def each_background(
         raise MissingDataError(
             f"The method {method!r} counts events: pass the observations, for instance a store."
         )
-    children: dict[str, xr.DataTree] = {}
-    for (name, child), obs in zip(
-        tree.children.items(), _observations(tree, observations), strict=True
+    made: dict[str, xr.Dataset] = {}
+    for (name, ds), obs in zip(
+        datasets_in(tree).items(), _observations(tree, observations), strict=True
     ):
         try:
-            children[name] = xr.DataTree(function(child.to_dataset(), obs, **options))
+            made[name] = function(ds, obs, **options)
         except XGammaError as error:
             run = observation.obs_id(obs) if obs is not None else name
             raise type(error)(f"Run {run}: {error}") from error
-    return xr.DataTree(tree.to_dataset(inherit=False), children=children, name=tree.name)
+    return collection_of(made, tree)

@@ -11,6 +11,7 @@ from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import require, variable_attrs
 from xgamma.numerics.interpolation import apply_weights, sparse_weights
+from xgamma.operation import operation
 
 __all__ = ["exposure", "exposure_irf"]
 
@@ -85,6 +86,7 @@ def exposure_irf(field: Field, name: str) -> xr.Variable:
     return xr.Variable(dims, field.cube(values, irf=True), _attrs(field, name))
 
 
+@operation
 def exposure_image(ds: xr.Dataset, index: float = 2.0) -> xr.DataArray:
     """Average the exposure over true energy for each bin of reconstructed energy.
 

@@ -19,6 +19,7 @@ from xgamma.makers import exposure as exposure_
 from xgamma.makers import psf as psf_
 from xgamma.makers.field import Field
 from xgamma.model import kind, labels_alone, variable_attrs
+from xgamma.operation import operation
 from xgamma.options import check_size
 from xgamma.units import to_value
 
@@ -123,6 +124,7 @@ def refilled(ds: xr.Dataset, variables: dict[str, xr.Variable], name: str | None
     return filled
 
 
+@operation
 def fill(
     ds: xr.Dataset,
     obs: xr.DataTree,

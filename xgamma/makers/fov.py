@@ -17,6 +17,7 @@ from xgamma.makers.exclusion import keep_on
 from xgamma.makers.ring import run_name
 from xgamma.model import require, variable_attrs
 from xgamma.numerics.background_fit import NormFit, fit_norm, fit_norm_tilt, norm_at
+from xgamma.operation import operation
 from xgamma.units import to_value
 
 __all__ = ["fov_background"]
@@ -150,6 +151,7 @@ def _check(ds: xr.Dataset, method: str, spectral_model: str) -> None:
         raise XGammaError("spectral_model='norm+tilt' needs method='fit'.")
 
 
+@operation
 def fov_background(
     ds: xr.Dataset,
     obs: Any = None,

@@ -15,6 +15,7 @@ from xgamma.errors import AxisError
 from xgamma.gate import require_dataset
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.numerics.interpolation import apply_weights
+from xgamma.operation import operation
 from xgamma.units import to_value
 
 __all__ = ["effective_livetime_map", "observation_time_map"]
@@ -43,6 +44,7 @@ def _map(into: xr.Dataset, dims: tuple[str, ...], values: np.ndarray, name: str)
     return array.assign_coords(into[["wcs"]].coords)
 
 
+@operation
 def observation_time_map(
     observations: Iterable[xr.DataTree], into: xr.Dataset, offset_max: Any = None
 ) -> xr.DataArray:
@@ -81,6 +83,7 @@ def observation_time_map(
     return _map(into, ("y", "x"), total / SECONDS_PER_HOUR, "observation_time")
 
 
+@operation
 def effective_livetime_map(
     observations: Iterable[xr.DataTree], into: xr.Dataset, offset_max: Any = None
 ) -> xr.DataArray:

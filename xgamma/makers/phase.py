@@ -17,6 +17,7 @@ from xgamma.makers.field import Field, require_own_run
 from xgamma.makers.region_field import RegionField
 from xgamma.makers.spectrum import region_counts
 from xgamma.model import variable_attrs
+from xgamma.operation import operation
 
 __all__ = ["phase_background", "phase_intervals"]
 
@@ -95,6 +96,7 @@ def _counts(
     return xr.Variable("energy", region_counts(RegionField(ds, chosen)))
 
 
+@operation
 def phase_background(
     ds: xr.Dataset,
     obs: xr.DataTree,

@@ -23,6 +23,7 @@ from xgamma.makers.fill import SELECTION, fill
 from xgamma.makers.hidden import hidden_offset, looks_within
 from xgamma.makers.parallel import default_workers, in_order
 from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
+from xgamma.operation import operation
 from xgamma.scale.fold import RETRIES, Job, tried
 from xgamma.scale.run import progress_bar
 from xgamma.units import to_value
@@ -162,6 +163,7 @@ def _safe_options(safe_mask: Any, offset_max: Any) -> dict[str, Any] | None:
     return options | {"methods": methods, "offset_max": offset_max}
 
 
+@operation
 def reduce(
     observations: Any,
     into: xr.Dataset,

@@ -21,6 +21,7 @@ from xgamma.makers.region_finder import find_angles, finder_options, overlap
 from xgamma.model import require, variable_attrs
 from xgamma.numerics import reflected, sphere
 from xgamma.numerics.tangent import Figure, Plane
+from xgamma.operation import operation
 
 __all__ = ["reflected_background"]
 
@@ -73,6 +74,7 @@ def _no_regions_reason(field: RegionField, n_off: int | None) -> str:
     return "none lies outside the exclusion mask and beside the on region"
 
 
+@operation
 def reflected_background(
     ds: xr.Dataset,
     obs: xr.DataTree,

@@ -17,6 +17,7 @@ from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.makers.exclusion import keep_on
 from xgamma.model import require, variable_attrs
 from xgamma.numerics.convolve import disk_kernel, kernel_sum, ring_kernel
+from xgamma.operation import operation
 
 __all__ = ["adaptive_ring_background", "ring_background"]
 
@@ -132,6 +133,7 @@ def run_name(ds: xr.Dataset) -> str:
     return repr(str(ds.attrs.get("name", "")))
 
 
+@operation
 def ring_background(
     ds: xr.Dataset, obs: Any = None, *, r_in: Any, width: Any, exclusion: Any = None
 ) -> xr.Dataset:
@@ -206,6 +208,7 @@ def _ring_radii(
     raise XGammaError(f"method={method!r} is not known: use 'fixed_width' or 'fixed_r_in'.")
 
 
+@operation
 def adaptive_ring_background(
     ds: xr.Dataset,
     obs: Any = None,

@@ -26,6 +26,7 @@ from xgamma.makers.energy_threshold import (
 )
 from xgamma.model import kind, require, variable_attrs
 from xgamma.numerics import sphere
+from xgamma.operation import operation
 from xgamma.units import to_value
 
 __all__ = ["METHODS", "safe_mask"]
@@ -82,6 +83,7 @@ def _check(methods: Iterable[str], obs: Any, where: dict[str, Any], irfs: str) -
     return names
 
 
+@operation
 def safe_mask(
     ds: xr.Dataset,
     obs: xr.DataTree | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import xarray as xr
@@ -10,17 +10,19 @@ import xarray as xr
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.gate import require_dataset
 from xgamma.modeling.sky_model import Model, Models
+from xgamma.operation import DatasetsLike, operation
+from xgamma.trees import collection_of, datasets_in
 
 __all__ = ["models_of", "with_models"]
 
 
-def datasets_of(obj: Any) -> dict[str, xr.Dataset]:
+def datasets_of(obj: DatasetsLike) -> dict[str, xr.Dataset]:
     """Return the datasets of a dataset, a tree, a list or a mapping, by name.
 
     Parameters
     ----------
     obj : Dataset, DataTree, iterable or mapping of Dataset
-        What to look through; the nodes of a tree that hold counts or flux points count.
+        What to look through; of a tree, however deep, what holds counts or flux points.
 
     Returns
     -------
@@ -48,17 +50,19 @@ def iterate_datasets(obj: Any) -> Iterator[tuple[str, xr.Dataset]]:
     if isinstance(obj, xr.Dataset):
         yield "dataset", obj
     elif isinstance(obj, xr.DataTree):
-        for node in obj.subtree:
-            if any(n in node.data_vars for n in ("counts", "exposure", "dnde", "ref_dnde")):
-                yield node.name or "dataset", node.to_dataset()
-    elif isinstance(obj, dict):
-        yield from obj.items()
+        for name, ds in datasets_in(obj).items():
+            if any(n in ds.data_vars for n in ("counts", "exposure", "dnde", "ref_dnde")):
+                yield name, ds
+    elif isinstance(obj, Mapping):
+        for key, ds in obj.items():
+            yield str(key), require_dataset(ds, "data")
     else:
         parts = obj if isinstance(obj, Iterable) and not isinstance(obj, str) else [obj]
         for i, ds in enumerate(parts):
             yield f"dataset-{i}", require_dataset(ds, "data")
 
 
+@operation
 def with_models(obj: Any, models: Model | Iterable[Model] | None) -> Any:
     """Put models on a dataset, or on each dataset of a tree, as YAML text in its attributes.
 
@@ -95,11 +99,11 @@ def with_models(obj: Any, models: Model | Iterable[Model] | None) -> Any:
         return made
 
     if isinstance(obj, xr.DataTree):
-        return obj.map_over_datasets(lambda ds: put(ds) if ds.variables else ds)
+        return collection_of({name: put(ds) for name, ds in datasets_in(obj).items()}, obj)
     return put(obj)
 
 
-def models_of(obj: Any) -> Models:
+def models_of(obj: DatasetsLike) -> Models:
     """Return the models on a dataset, or on all datasets of a tree.
 
     Parameters
@@ -127,7 +131,7 @@ def models_of(obj: Any) -> Models:
     return Models(found.values())
 
 
-def chosen_models(obj: Any, models: Model | Iterable[Model] | None) -> Models:
+def chosen_models(obj: DatasetsLike, models: Model | Iterable[Model] | None) -> Models:
     """Return the given models, else those on the dataset."""
     if models is None:
         return models_of(obj)

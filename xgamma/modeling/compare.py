@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,14 +14,16 @@ from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.likelihood import likelihood_of
 from xgamma.modeling.predict import labelled, later, npred
 from xgamma.modeling.sky_model import Model
+from xgamma.operation import DatasetsLike, operation
 
 __all__ = ["residuals", "stat_array", "stat_sum"]
 
 RESIDUALS = ("diff", "diff/model", "diff/sqrt(model)")
 
 
+@operation
 def stat_sum(
-    obj: Any, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
+    obj: DatasetsLike, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
 ) -> float:
     """Return the fit statistic summed over the bins that are safe and fitted.
 
@@ -57,6 +58,7 @@ def stat_sum(
     return total
 
 
+@operation
 def stat_array(
     ds: xr.Dataset, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
 ) -> xr.DataArray:
@@ -89,6 +91,7 @@ def stat_array(
     return labelled(likelihood, likelihood.stat_array(), "stat", "fit statistic")
 
 
+@operation
 def residuals(
     ds: xr.Dataset,
     models: Model | Iterable[Model] | None = None,

@@ -19,6 +19,7 @@ from xgamma.modeling.likelihood import background_model
 from xgamma.modeling.sky_model import Model, SkyModel
 from xgamma.modeling.spatial import PointSource
 from xgamma.numerics import sampling
+from xgamma.operation import operation
 
 __all__ = ["sample_events"]
 
@@ -29,6 +30,7 @@ CHUNK = 50_000
 Columns = dict[str, np.ndarray]
 
 
+@operation
 def sample_events(
     ds: xr.Dataset,
     seed: Any,

@@ -15,6 +15,7 @@ from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.predict import outside_message
 from xgamma.modeling.sky_model import Model, Models, SkyModel
 from xgamma.numerics.shapes import tangent_frame
+from xgamma.operation import DatasetsLike, operation
 
 __all__ = ["Objective", "fit"]
 
@@ -209,8 +210,9 @@ def map_range(likelihood: Likelihood, shape: Any, key: str) -> tuple[float, floa
     return parameter._value + float(np.nanmin(away)), parameter._value + float(np.nanmax(away))
 
 
+@operation
 def fit(
-    data: Any,
+    data: DatasetsLike,
     models: Model | Iterable[Model] | None = None,
     backend: str = "minuit",
     progress: bool = False,

@@ -14,12 +14,14 @@ from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.bands import energy_bands, shared_edges
 from xgamma.modeling.points import PointSetup
 from xgamma.modeling.sky_model import Model
+from xgamma.operation import DatasetsLike, operation
 
 __all__ = ["light_curve"]
 
 
+@operation
 def light_curve(
-    data: Any,
+    data: DatasetsLike,
     source: str,
     energy_edges: Any = None,
     time_intervals: Any = None,

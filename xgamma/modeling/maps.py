@@ -22,10 +22,12 @@ from xgamma.modeling.predict import full_likelihood, labelled, result_attrs
 from xgamma.modeling.sky_model import Model, SkyModel
 from xgamma.numerics.ts_map import source_sums
 from xgamma.numerics.ts_map import ts_map as solve
+from xgamma.operation import operation
 
 __all__ = ["excess_map", "ts_map"]
 
 
+@operation
 def excess_map(
     ds: xr.Dataset,
     correlation_radius: Any = "0.1 deg",
@@ -127,6 +129,7 @@ def as_dataset(likelihood: Any, maps: dict[str, np.ndarray]) -> xr.Dataset:
     return xr.Dataset(made, attrs={"name": ds.attrs.get("name", "")})
 
 
+@operation
 def ts_map(
     ds: xr.Dataset,
     model: SkyModel,

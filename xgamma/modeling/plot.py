@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.extras import require_package
+from xgamma.operation import operation
 from xgamma.units import to_value
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def plot_spectrum_model(
     return ax
 
 
+@operation
 def plot_flux_points(ds: xr.Dataset, ax: Any = None, power: int = 2, **kwargs: Any) -> Any:
     """Plot flux points with their errors, and arrows for upper limits.
 
@@ -126,6 +128,7 @@ def plot_flux_points(ds: xr.Dataset, ax: Any = None, power: int = 2, **kwargs: A
     return ax
 
 
+@operation
 def plot_spectrum(
     ds: xr.Dataset, models: Any = None, axes: Any = None, power: int = 2, **kwargs: Any
 ) -> Any:

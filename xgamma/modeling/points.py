@@ -15,6 +15,7 @@ from xgamma.modeling.bands import band_of, energy_bands
 from xgamma.modeling.norm_scan import NormScan
 from xgamma.modeling.sky_model import Model, Models, SkyModel
 from xgamma.modeling.spectral import PowerLawNorm, Spectrum
+from xgamma.operation import DatasetsLike, operation
 from xgamma.units import to_value
 
 __all__ = ["flux_points"]
@@ -31,8 +32,9 @@ UNITS = {
 }
 
 
+@operation
 def flux_points(
-    data: Any,
+    data: DatasetsLike,
     source: str,
     energy_edges: Any = None,
     models: Model | Iterable[Model] | None = None,

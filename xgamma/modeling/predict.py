@@ -16,6 +16,7 @@ from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.likelihood import Likelihood, WStatLikelihood, likelihood_of
 from xgamma.modeling.sky_model import FoVBackground, Model, Models
+from xgamma.operation import operation
 
 __all__ = ["npred", "npred_background", "npred_signal"]
 
@@ -47,6 +48,7 @@ def list_of_names(names: Any) -> list[str]:
     raise XGammaError(f"model_names={shown(names)} must be a name or a list of names.")
 
 
+@operation
 def npred_signal(
     ds: xr.Dataset,
     models: Model | Iterable[Model] | None = None,
@@ -143,6 +145,7 @@ def signal_likelihood(ds: xr.Dataset, models: Models, scheme: str) -> Likelihood
     return likelihood
 
 
+@operation
 def npred_background(
     ds: xr.Dataset, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
 ) -> xr.DataArray:
@@ -184,6 +187,7 @@ def npred_background(
     return labelled(likelihood, values, "npred_background", "predicted background")
 
 
+@operation
 def npred(
     ds: xr.Dataset, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
 ) -> xr.DataArray:

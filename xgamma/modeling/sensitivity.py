@@ -13,10 +13,12 @@ from xgamma.modeling.likelihood import WStatLikelihood, likelihood_of
 from xgamma.modeling.sky_model import Models, SkyModel
 from xgamma.modeling.spectral import PowerLaw, Spectrum
 from xgamma.numerics import statistics as stats
+from xgamma.operation import operation
 
 __all__ = ["sensitivity"]
 
 
+@operation
 def sensitivity(
     ds: xr.Dataset,
     spectrum: Spectrum | None = None,

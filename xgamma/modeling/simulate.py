@@ -18,10 +18,12 @@ from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.likelihood import alpha_of
 from xgamma.modeling.predict import full_likelihood, npred_signal
 from xgamma.modeling.sky_model import Model
+from xgamma.operation import operation
 
 __all__ = ["asimov", "fake"]
 
 
+@operation
 def fake(
     ds: xr.Dataset,
     seed: Any,
@@ -67,6 +69,7 @@ def fake(
     return put_counts(ds, {name: rng.poisson(values) for name, values in predicted.items()})
 
 
+@operation
 def asimov(
     ds: xr.Dataset,
     models: Model | Iterable[Model] | None = None,

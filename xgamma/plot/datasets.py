@@ -13,6 +13,7 @@ from xgamma.datasets.onoff import is_onoff
 from xgamma.errors import MissingDataError
 from xgamma.extras import require_package
 from xgamma.irf.queries import edisp_kernel
+from xgamma.operation import operation
 from xgamma.plot.maps import image_wcs, plot_map
 from xgamma.schema import ONOFF, kind, require
 
@@ -40,6 +41,7 @@ def _over_energy(array: xr.DataArray) -> np.ndarray:
     return np.asarray(array.sum([d for d in array.dims if d != "energy"]).values, dtype=float)
 
 
+@operation
 def plot_counts(ds: xr.Dataset, ax: Any = None) -> Any:
     """Draw the counts spectrum with its background, bins as bars.
 
@@ -122,6 +124,7 @@ def plot_exposure(ds: xr.Dataset, ax: Any = None) -> Any:
     return ax
 
 
+@operation
 def plot_edisp(ds: xr.Dataset, position: Any = None, ax: Any = None) -> Any:
     """Draw the energy-dispersion matrix at a position.
 
@@ -206,6 +209,7 @@ def _peek_spectrum(ds: xr.Dataset) -> Figure:
     return figure
 
 
+@operation
 def peek(ds: xr.Dataset) -> Figure:
     """Draw what a dataset holds: maps, or spectrum, exposure and dispersion.
 

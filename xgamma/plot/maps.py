@@ -11,6 +11,7 @@ from xgamma.axes import edges, units_of
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.extras import require_package
 from xgamma.frame import frame_of, header_key, wcs_from_key
+from xgamma.operation import operation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +37,7 @@ def _spatial(array: xr.DataArray) -> tuple[str, str]:
     )
 
 
+@operation
 def image_wcs(array: xr.DataArray) -> Any:
     """Return the WCS of the image that the labels of a map describe.
 
@@ -100,6 +102,7 @@ def _signed_limit(values: np.ndarray) -> float:
     return float(np.quantile(finite, 0.999)) or float(finite.max()) or 1.0 if finite.size else 1.0
 
 
+@operation
 def plot_map(
     array: xr.DataArray,
     ax: Any = None,
@@ -238,6 +241,7 @@ def _band_dim(array: xr.DataArray) -> str:
     return dims[0]
 
 
+@operation
 def plot_grid(array: xr.DataArray, ncols: int = 3, add_cbar: bool = False, **kwargs: Any) -> Figure:
     """Draw a map bin by bin.
 
@@ -296,6 +300,7 @@ def inner_labels(ax: Any, left: bool, bottom: bool) -> None:
             coord.set_ticklabel_visible(False)
 
 
+@operation
 def plot_interactive(array: xr.DataArray, **kwargs: Any) -> Any:
     """Draw one bin at a time, chosen with a slider, in a notebook.
 
