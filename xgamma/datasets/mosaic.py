@@ -78,6 +78,7 @@ def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[
 
 # What every dataset of a sum must have if one has it.
 WHOLE = ("counts", "background", "exposure", "counts_off")
+MASKS = ("mask_safe", "mask_fit")
 # What is averaged over the datasets that have it.
 RESPONSES = ("psf", "edisp")
 
@@ -122,11 +123,16 @@ class Mosaic:
         """
         self._check(ds)
         name = f"The dataset {ds.attrs.get('name', '')!r}"
-        self._check_kind(ds, is_onoff(ds), name)
         ds = in_own_units(ds)
         fine, coarse = (place(self.template, ds, dims) for dims in (FINE, COARSE))
         mask = self._mask(ds)
         image = np.asarray(mask.any(axis=-1))
+        if not self._of_one_kind(ds, is_onoff(ds), bool(image.any()), name):
+            # It adds nothing but its time, whatever it has and lacks.
+            self._add_mask("mask_safe", mask, fine)
+            self._add_metadata(ds, False)
+            self.count += 1
+            return
         self._add_mask("mask_safe", mask, fine)
         for name in SUMMED:
             if name in ds:
@@ -159,11 +165,41 @@ class Mosaic:
                     f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: make both from one template."
                 )
 
-    def _check_kind(self, content: Container[Any], onoff: bool, name: str) -> None:
-        """Refuse what lacks a variable that is summed already, or has one more: a sum of some lies."""
+    def _of_one_kind(self, content: Container[Any], onoff: bool, shown: bool, name: str) -> bool:
+        """Tell whether maps can be added, or hold nothing safe and differ from those before.
+
+        Parameters
+        ----------
+        content : container of str
+            Variables of a dataset, or of a sum.
+        onoff, shown : bool
+            Whether it is on-off, and whether any of it is safe.
+        name : str
+            For the message.
+
+        Raises
+        ------
+        MissingDataError, XGammaError
+            If some of both is safe and one lacks what is summed in the other: a sum of some lies.
+        """
         have, before = ({n for n in (*WHOLE, *RESPONSES) if n in c} for c in (content, self.sums))
-        if not before or not have:
-            return
+        if have == before and onoff == self.onoff.used:
+            return True
+        if not before:
+            return True
+        if not shown:
+            return False
+        if "mask_safe" in self.sums and not self.sums["mask_safe"].any():
+            # So far nothing was safe: the sums are zeros, and this says what there is to sum up.
+            self.sums = {n: v for n, v in self.sums.items() if n in MASKS}
+            self.onoff = OnOffSum()
+            return True
+        if have:
+            self._check_kind(have, before, onoff, name)
+        return True
+
+    def _check_kind(self, have: set[str], before: set[str], onoff: bool, name: str) -> None:
+        """Refuse what lacks a variable that is summed already, or has one more."""
         for response in sorted((have ^ before) & set(RESPONSES)):
             warnings.warn(
                 f"Only some of the datasets have {response!r}: that of the sum is the mean over those.",
@@ -341,8 +377,11 @@ class Mosaic:
         other : Mosaic
             On an equal template; it is left as it was.
         """
-        self._check_kind(other.sums, other.onoff.used, "A part of the sum")
+        shown = "mask_safe" not in other.sums or bool(other.sums["mask_safe"].any())
+        same = self._of_one_kind(other.sums, other.onoff.used, shown, "A part of the sum")
         for name, values in other.sums.items():
+            if not same and name not in MASKS:
+                continue
             if name not in self.sums:
                 self.sums[name] = values.copy()
                 self.dims[name], self.attrs[name] = other.dims[name], other.attrs[name]
@@ -352,7 +391,8 @@ class Mosaic:
                 self.sums[name] += values
             else:
                 self.sums[name] = self.sums[name] + values
-        self.onoff.merge(other.onoff)
+        if same:
+            self.onoff.merge(other.onoff)
         self.rows += other.rows
         self.gtis += other.gtis
         self.livetime += other.livetime

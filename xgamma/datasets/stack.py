@@ -11,14 +11,18 @@ from xgamma import sky
 from xgamma.deferred import is_lazy
 from xgamma.errors import XGammaError
 from xgamma.gate import require_dataset
-from xgamma.model import ONOFF, SPATIAL
+from xgamma.model import SPATIAL, VARIABLES
 from xgamma.operation import operation
 
 __all__ = ["covering", "stack", "stack_all"]
 
 
 def _holds_data(ds: xr.Dataset) -> bool:
-    return any(name in ds for name in ("counts", "background", "exposure", "mask_safe", *ONOFF))
+    """Tell whether a dataset is more than a template, which may have times and a fit range."""
+    return any(
+        name in VARIABLES and name != "mask_fit" and not {"obs", "gti"} & set(variable.dims)
+        for name, variable in ds.data_vars.items()
+    )
 
 
 @operation
