@@ -274,7 +274,16 @@ class Compiled:
         wide = radial.containment_radius(profiles, self.rad_edges, radial.CONTAINMENT).max(axis=1)
         core = radial.containment_radius(profiles, self.rad_edges, 0.68)
         core = np.where(core > 0, core, np.inf).min(axis=1)
-        return radial.KernelPlan(wide, core, self.scale, self.rad_edges)
+        return radial.KernelPlan(
+            wide, core, self.scale, self.rad_edges, smooth=self.scheme == "exact"
+        )
+
+    @property
+    def resolution(self) -> float:
+        """Three 68 % radii of the PSF at middle energies and three pixels, radians."""
+        core = self._kernel_plan.core if self.psf is not None else np.zeros(1)
+        seen = core[np.isfinite(core)]
+        return 3 * (max(self.scale) + (float(np.median(seen)) if seen.size else 0.0))
 
     @property
     def kernel_half(self) -> int:
@@ -292,8 +301,8 @@ class Compiled:
     def point_image(self, y: float, x: float) -> np.ndarray:
         """Return the PSF of a source at a pixel averaged over the pixels around it.
 
-        Shape (energy_true, k + 1, k + 1), each energy summing to one, its first pixel
-        `kernel_half` before the one that the position is in or just behind.
+        Shape (energy_true, k + 3, k + 3), each energy summing to one, its first pixel
+        ``kernel_half + 1`` before the one that the position is in or just behind.
         """
         assert self.psf is not None
         profile = np.maximum(self.at_position(self.psf, "psf", y, x), 0.0)

@@ -150,7 +150,7 @@ class SourceTerm:
         if half == 0:
             image = split_point(self._kernels(y, x), y - iy, x - ix)
         else:
-            image = self.data.point_image(y, x)
+            image, half = self.data.point_image(y, x), half + 1
         if self.model.apply_irf["exposure"]:
             image = image * self.data.exposure_at(y, x)[:, None, None]
         return self._clip(image, iy - half, ix - half)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from xgamma.modeling.predict import outside_message
 from xgamma.modeling.sky_model import Model, Models, SkyModel
 from xgamma.numerics.shapes import tangent_frame
 from xgamma.operation import DatasetsLike, operation
+from xgamma.units import conversion
 
 __all__ = ["Objective", "fit"]
 
@@ -134,6 +136,32 @@ class Objective:
                         low, high = min(low, one[0]), max(high, one[1])
         return (low, high) if low < high else (-np.inf, np.inf)
 
+    @cached_property
+    def reach(self) -> np.ndarray:
+        """How far a position may go in one stage of a fit, scaled; infinite for all others.
+
+        Some widths of the PSF: farther away the statistic has forgotten the source.
+        """
+        reach = np.full(len(self.parameters), np.inf)
+        where = {id(p): i for i, p in enumerate(self.parameters)}
+        for likelihood in self.likelihoods:
+            if not likelihood.data.is_map:
+                continue
+            width = np.degrees(likelihood.data.resolution)
+            for model in likelihood.models:
+                shape = getattr(model, "spatial", None)
+                for key in ("lon_0", "lat_0"):
+                    parameter = None if shape is None else shape._parameters.get(key)
+                    i = where.get(id(parameter), -1)
+                    if i < 0 or parameter is None:
+                        continue
+                    own = width + (shape.extent if np.isfinite(shape.extent) else 0.0)
+                    if key == "lon_0":
+                        own /= max(np.cos(shape.kernel_values()[1]), 1e-3)
+                    own *= conversion("deg", parameter.unit) / self.scale[i]
+                    reach[i] = min(reach[i], own)
+        return reach
+
     def _idle_parameters(self) -> set[int]:
         """Return positions and shapes that no map looks at: spectra and flux points have none."""
         used: set[int] = set()
@@ -192,7 +220,6 @@ def natural_scale(parameter: Parameter) -> float:
 def map_range(likelihood: Likelihood, shape: Any, key: str) -> tuple[float, float]:
     """Return the range of a longitude or latitude parameter over the map, in its unit."""
     from xgamma.modeling.spatial import rotation
-    from xgamma.units import conversion
 
     data = likelihood.data
     pad = data.padding

@@ -15,6 +15,8 @@ from xgamma.units import conversion
 if TYPE_CHECKING:
     from xgamma.modeling.fit import Objective
 
+MOST_STAGES = 20
+
 __all__ = ["BACKENDS", "Minimum", "minuit", "progress_bar", "scipy_minimize"]
 
 
@@ -78,17 +80,31 @@ def minuit(
     engine.errordef = Minuit.LEAST_SQUARES
     engine.strategy, engine.tol = strategy, tol
     engine.errors = first_steps(objective)
-    engine.limits = [
-        (low / s, high / s)
-        for (low, high), s in zip(objective.bounds, objective.scale, strict=True)
-    ]
-    engine.migrad(ncall=max_calls)
+    migrad_in_stages(engine, objective, max_calls)
     if engine.valid and not engine.fmin.is_above_max_edm:
         engine.hesse()
     x = np.array(engine.values)
     covariance = None if engine.covariance is None else np.array(engine.covariance)
     problems = minuit_problems(engine) + limit_problems(objective, x)
     return Minimum(x, float(engine.fval), covariance, bool(engine.valid), problems, engine)
+
+
+def migrad_in_stages(engine: Any, objective: Objective, max_calls: int | None) -> None:
+    """Run MIGRAD with positions held near their start, again from where they reach an edge.
+
+    Where a source is not yet on its excess the statistic hardly curves with the position, and a
+    Newton step would carry it out of sight.
+    """
+    low, high = np.array(objective.bounds).T / objective.scale
+    reach = objective.reach
+    for _ in range(MOST_STAGES):
+        x = np.array(engine.values)
+        engine.limits = list(
+            zip(np.maximum(low, x - reach), np.minimum(high, x + reach), strict=True)
+        )
+        engine.migrad(ncall=max_calls)
+        if not np.any(np.abs(np.array(engine.values) - x) > 0.8 * reach):
+            return
 
 
 def minuit_problems(engine: Any) -> list[str]:

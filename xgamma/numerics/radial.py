@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import sparse
 
@@ -19,6 +21,9 @@ CONTAINMENT = 0.999
 # The points of an oversampled kernel lie at most this fraction of the 68 % radius apart.
 POINTS_PER_RADIUS = 6.0
 MAX_OVERSAMPLING = 10
+MOST_POINTS = 200
+# An image that moves with its source falls to zero over this many pixels, so that none jumps.
+FADE = 1.5
 
 
 def containment_radius(profile: np.ndarray, rad_edges: np.ndarray, fraction: float) -> np.ndarray:
@@ -110,6 +115,8 @@ class KernelPlan:
         Points a pixel side for a core as wide as the pixel; at most ten are used.
     half : int, optional
         Pixels from the middle to the side of the kernels; those of the widest when absent.
+    smooth : bool
+        Whether profiles bend between their rings (see `smooth_rings`), or go straight.
     """
 
     def __init__(
@@ -120,21 +127,32 @@ class KernelPlan:
         rad_edges: np.ndarray,
         points: float = POINTS_PER_RADIUS,
         half: int | None = None,
+        smooth: bool = False,
     ) -> None:
-        self.scale = scale
+        self.smooth = smooth
+        self.scale, self.core = scale, core
         self.rad_max = float(rad_edges[-1])
         self.centers = 0.5 * (rad_edges[1:] + rad_edges[:-1])
         self.halves = kernel_half(wide, min(scale))
         self.half = int(self.halves.max()) if half is None else half
+        outer = np.minimum((self.halves + 1.5) * min(scale), self.rad_max)
+        self.fade = fade(self.centers, 0.9 * wide, outer, FADE * min(scale))
         wanted = np.ceil(points * max(scale) / core)
         self.factors = np.clip(wanted, 1, MAX_OVERSAMPLING).astype(int)
+        # A small image of coarse pixels can afford more, and needs it to move smoothly.
+        finest = max(MAX_OVERSAMPLING, MOST_POINTS // (2 * self.half + 4))
+        self.point_factor = int(np.clip(wanted, 1, finest).max())
         self._groups = [self._group(int(factor)) for factor in np.unique(self.factors)]
 
     def _group(self, factor: int) -> tuple[np.ndarray, int, sparse.csr_array]:
         """Return the profiles of one oversampling, their largest half, and their matrix."""
         which = np.flatnonzero(self.factors == factor)
         half = int(self.halves[which].max())
-        return which, half, kernel_weights(half, factor, self.scale, self.centers, self.rad_max)
+        return (
+            which,
+            half,
+            kernel_weights(half, factor, self.scale, self.centers, self.rad_max, self.smooth),
+        )
 
     def kernels(self, profile: np.ndarray) -> np.ndarray:
         """Return the kernels (n, k, k) of profiles (n, rad), each summing to one."""
@@ -148,12 +166,50 @@ class KernelPlan:
         return trim(kernels, self.half - self.halves)
 
     def point_image(self, profile: np.ndarray, ty: float, tx: float) -> np.ndarray:
-        """Return the profiles of a source between pixels, (n, k + 1, k + 1), summing to one."""
-        factor = int(self.factors.max())
+        """Return the profiles of a source between pixels, (n, k + 3, k + 3), summing to one.
+
+        Their first pixel is ``half + 1`` before the one that the source is in or just behind. They fade out around the source instead of ending at a border of pixels: a smooth function
+        of the position.
+        """
         image = sampled_point(
-            profile, self.centers, self.rad_max, self.scale, self.half, factor, ty, tx
+            profile * self.fade,
+            self.centers,
+            self.rad_max,
+            self.scale,
+            self.half + 1,
+            self.point_factor,
+            ty,
+            tx,
         )
         return trim(image, self.half - self.halves)
+
+
+def fade(centers: np.ndarray, least: np.ndarray, outer: np.ndarray, width: float) -> np.ndarray:
+    """Return factors on rings that fall smoothly from one to zero.
+
+    Parameters
+    ----------
+    centers : ndarray
+        Centres of the rings, shape (rad,).
+    least : ndarray
+        Radii, shape (n,), up to which the factors are one at least.
+    outer : ndarray
+        Radii from which on they are zero.
+    width : float
+        Length of the fall; two rings at least, since profiles are straight between them.
+
+    Returns
+    -------
+    factors : ndarray
+        Shape (n, rad).
+    """
+    step = float(np.diff(centers).max()) if centers.size > 1 else 0.0
+    inner = np.maximum(outer - max(width, 2 * step), np.minimum(least, outer - step))
+    length = np.maximum(outer - inner, np.finfo(float).tiny)[:, None]
+    t = np.clip((centers - inner[:, None]) / length, 0.0, 1.0)
+    # However narrow a profile is, its middle stays.
+    t[:, 0] = 0.0
+    return np.asarray(1.0 - t * t * (3.0 - 2.0 * t))
 
 
 def kernel_half(radius: np.ndarray, pixel: float) -> np.ndarray:
@@ -173,12 +229,17 @@ def trim(images: np.ndarray, gaps: np.ndarray) -> np.ndarray:
 
 
 def kernel_weights(
-    half: int, factor: int, scale: tuple[float, float], rad_centers: np.ndarray, rad_max: float
+    half: int,
+    factor: int,
+    scale: tuple[float, float],
+    rad_centers: np.ndarray,
+    rad_max: float,
+    smooth: bool = False,
 ) -> sparse.csr_array:
     """Return the matrix that turns a radial profile into a kernel of pixels.
 
     A kernel is linear in its profile: each pixel is the mean over ``factor**2`` points of
-    the profile, interpolated linearly between the ring centres.
+    the profile, interpolated between the ring centres.
 
     Parameters
     ----------
@@ -192,6 +253,8 @@ def kernel_weights(
         Centres of the rings.
     rad_max : float
         Outer edge of the last ring; the profile is zero beyond.
+    smooth : bool
+        Whether to interpolate by cubic convolution, or linearly.
 
     Returns
     -------
@@ -204,11 +267,12 @@ def kernel_weights(
     inside = radius <= rad_max
     pixel = np.arange(side * factor) // factor
     row = (pixel[:, None] * side + pixel[None, :])[inside]
-    i, t = ring_of(radius[inside], rad_centers)
-    values = np.concatenate([1 - t, t]) / factor**2
+    around = smooth_rings if smooth else straight_rings
+    rings, shares = zip(*around(radius[inside], rad_centers), strict=True)
+    values = np.concatenate(shares) / factor**2
     shape = (side * side, rad_centers.size)
     return sparse.coo_array(
-        (values, (np.concatenate([row, row]), np.concatenate([i, i + 1]))), shape=shape
+        (values, (np.tile(row, len(rings)), np.concatenate(rings))), shape=shape
     ).tocsr()
 
 
@@ -250,15 +314,50 @@ def sampled_point(
     inside = radius <= rad_max
     pixel = np.arange(side * factor) // factor
     row = (pixel[:, None] * side + pixel[None, :])[inside]
-    low, t = ring_of(radius[inside], rad_centers)
     # Every pixel is a weighted sum of rings: one small matrix serves all profiles.
     size = rad_centers.size
-    at = row * size + low
-    weights = np.bincount(at, 1 - t, side * side * size) + np.bincount(
-        at + 1, t, side * side * size
-    )
+    weights = np.zeros(side * side * size)
+    for ring, share in smooth_rings(radius[inside], rad_centers):
+        weights += np.bincount(row * size + ring, share, weights.size)
     image = profile @ weights.reshape(side * side, size).T
     return np.maximum(image.reshape(-1, side, side), 0.0) / factor**2
+
+
+def smooth_rings(
+    radius: np.ndarray, centers: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the four rings around each radius and their shares, by cubic convolution.
+
+    The slope has no jumps, as that of straight pieces has at each centre; a profile is its own
+    mirror image at radius zero (Keys 1981, IEEE ASSP 29, 1153). Between rings at unequal
+    distances the pieces are straight.
+    """
+    steps = np.diff(centers)
+    if centers.size < 4 or steps.max() - steps.min() > 1e-9 * steps[0]:
+        yield from straight_rings(radius, centers)
+        return
+    at = (radius - centers[0]) / steps[0]
+    low = np.floor(at).astype(np.intp)
+    t = at - low
+    shares = (
+        t * (-0.5 + t * (1.0 - 0.5 * t)),
+        1.0 + t * t * (-2.5 + 1.5 * t),
+        t * (0.5 + t * (2.0 - 1.5 * t)),
+        t * t * (-0.5 + 0.5 * t),
+    )
+    for shift, share in enumerate(shares, -1):
+        ring = low + shift
+        # The ring before the first is the first again, on the other side.
+        yield np.minimum(np.where(ring < 0, -1 - ring, ring), centers.size - 1), share
+
+
+def straight_rings(
+    radius: np.ndarray, centers: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the two rings around each radius and their shares, linearly."""
+    low, t = ring_of(radius, centers)
+    yield low, 1.0 - t
+    yield low + 1, t
 
 
 def ring_of(radius: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

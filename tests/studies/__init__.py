@@ -1,0 +1,1 @@
+"""Programs that measure what no quick test can: convergence, pulls, coverage."""
