@@ -83,7 +83,6 @@ def test_prediction_bends_between_rings():
     assert errors[1] > 1.5 * errors[0], errors
 
 
-
 def test_spectrum_weights_with_exposure():
     ds = gaussian_map()
     each = ds.gamma.psf_kernel(max_radius="0.5 deg")
