@@ -150,10 +150,13 @@ class Objective:
             width = np.degrees(likelihood.data.resolution)
             for model in likelihood.models:
                 shape = getattr(model, "spatial", None)
-                for key in ("lon_0", "lat_0"):
-                    parameter = None if shape is None else shape._parameters.get(key)
+                if shape is None:
+                    continue
+                named = shape._parameters
+                for key in {"lon_0", "lat_0"} & set(named):
+                    parameter = named[key]
                     i = where.get(id(parameter), -1)
-                    if i < 0 or parameter is None:
+                    if i < 0:
                         continue
                     own = width + (shape.extent if np.isfinite(shape.extent) else 0.0)
                     if key == "lon_0":
