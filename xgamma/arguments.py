@@ -166,6 +166,50 @@ def limit(value: Any, unit: str, name: str) -> float:
     return found
 
 
+def pair(value: Any, name: str, example: str) -> tuple[Any, Any]:
+    """Return two values, or raise an `XGammaError` that says how they are written.
+
+    Examples
+    --------
+    >>> pair((1, 2), "time", "(start, stop)")
+    (1, 2)
+    >>> pair("now", "time", "(start, stop)")
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: time='now' must be (start, stop).
+    """
+    try:
+        first, second = () if isinstance(value, str) else value
+    except (TypeError, ValueError):
+        raise XGammaError(f"{name}={shown(value)} must be {example}.") from None
+    return first, second
+
+
+def interval(value: Any, unit: str, name: str) -> tuple[float, float]:
+    """Return both ends of a range in a unit; None leaves an end open.
+
+    Raises
+    ------
+    XGammaError
+        If it is not a pair, or the range is empty.
+    UnitError
+        If an end has a unit of another kind.
+
+    Examples
+    --------
+    >>> interval(("500 GeV", None), "TeV", "energy")
+    (0.5, inf)
+    >>> interval((1, 2, 3), "TeV", "energy")
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: energy=(1, 2, 3) must be a range: give (lo, hi), None for an open end.
+    """
+    first, last = pair(value, name, "a range: give (lo, hi), None for an open end")
+    low = -np.inf if first is None else limit(first, unit, name)
+    high = np.inf if last is None else limit(last, unit, name)
+    if not low < high:
+        raise XGammaError(f"{name}={shown(value)} is an empty range: give (lo, hi) with lo < hi.")
+    return low, high
+
+
 def choice(
     value: Any, name: str, allowed: Iterable[str], error: type[XGammaError] = XGammaError
 ) -> str:

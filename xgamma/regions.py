@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def parse_regions(regions: Any) -> list[SkyRegion]:
     Parameters
     ----------
     regions : Region, str, path of a DS9 file, or a list of these
-        Sky regions, or pixel regions in the parent's pixel numbers.
+        Sky regions, or pixel regions in the parent's pixel numbers. A union (``one | other``)
+        is taken for a list of its parts.
 
     Returns
     -------
@@ -59,8 +61,12 @@ def parse_regions(regions: Any) -> list[SkyRegion]:
     """
     from pathlib import Path
 
-    from regions import Region, Regions
+    from regions import CompoundPixelRegion, CompoundSkyRegion, Region, Regions
 
+    if isinstance(regions, (CompoundSkyRegion, CompoundPixelRegion)):
+        if regions.operator is operator.or_:
+            return [*parse_regions(regions.region1), *parse_regions(regions.region2)]
+        return [regions]
     if isinstance(regions, Region):
         return [regions]
     if isinstance(regions, Path) or (isinstance(regions, str) and regions.endswith(".reg")):
@@ -88,6 +94,10 @@ def region_text(region: Any) -> str:
     from regions import Regions
 
     parsed = parse_regions(region)
+    if any(hasattr(one, "region1") for one in parsed):
+        raise XGammaError(
+            "The region combines others by 'and' or 'xor', which DS9 text cannot say: give the regions one by one, or a union (one | other)."
+        )
     text = Regions(parsed).serialize(format="ds9", precision=8)
     lines = [line.strip() for line in text.splitlines() if line and not line.startswith("#")]
     return ";".join(part for part in lines if not part.startswith("global"))
@@ -103,13 +113,20 @@ def region_center(region: Any) -> SkyCoord:
     """
     from astropy.coordinates import SkyCoord
 
-    parsed = parse_regions(region)
-    centers = [_one_center(r) for r in parsed]
+    centers = [_one_center(r) for r in _parts(parse_regions(region))]
     if len(centers) == 1:
         return centers[0]
     vectors = np.mean([c.icrs.cartesian.xyz.value for c in centers], axis=0)
     lon, lat = sky.sphere.vector_to_lonlat(vectors)
     return SkyCoord(float(lon), float(lat), unit="deg", frame="icrs").transform_to(centers[0].frame)
+
+
+def _parts(parsed: list[Any]) -> list[Any]:
+    """Return regions with those that combine others in their parts."""
+    parts = []
+    for one in parsed:
+        parts += _parts([one.region1, one.region2]) if hasattr(one, "region1") else [one]
+    return parts
 
 
 def _one_center(region: Any) -> SkyCoord:

@@ -137,7 +137,7 @@ def test_no_events_left(obs, write, make):
     ("conditions", "error", "message"),
     [
         ({"energy": (2, 1)}, XGammaError, "empty range"),
-        ({"energy": 1}, XGammaError, "no range"),
+        ({"energy": 1}, XGammaError, "must be a range"),
         ({"energy": ("1 deg", None)}, UnitError, "deg"),
         ({"time": (3, 2)}, XGammaError, "empty range"),
         ({"phase": (0, 2)}, XGammaError, "within 0 and 1"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import interval, positive, scalar, whole
 from xgamma.axes import axis_coords, axis_from_edges
 from xgamma.datasets.onoff import ratio
 from xgamma.dl3 import observation
@@ -19,7 +20,6 @@ from xgamma.numerics.statistics import li_ma
 from xgamma.numerics.tangent import Plane
 from xgamma.operation import operation
 from xgamma.units import position as parse_position
-from xgamma.units import to_value
 
 __all__ = ["theta2"]
 
@@ -32,9 +32,20 @@ def _off_vectors(pointing: np.ndarray, source: np.ndarray, number: int) -> np.nd
     return plane.deproject(plane.project(source) * np.exp(1j * angles))
 
 
-def _vector(position: Any) -> np.ndarray:
+def _vector(position: Any, name: str) -> np.ndarray:
     at = position.icrs
-    return sphere.lonlat_to_vector(at.ra.deg, at.dec.deg)
+    if at.size != 1:
+        raise XGammaError(f"{name}= must be one position, not {at.size}.")
+    return sphere.lonlat_to_vector(at.ra.deg.reshape(()), at.dec.deg.reshape(()))
+
+
+def _off_vector(position_off: Any, n_off: int) -> np.ndarray:
+    """Return the one off position that is given, shape (3, 1)."""
+    if n_off != 1:
+        raise XGammaError(
+            f"n_off={n_off} and position_off= are both given: the source is turned to n_off places, or compared with one that is given."
+        )
+    return _vector(parse_position(position_off), "position_off")[:, np.newaxis]
 
 
 @operation
@@ -62,7 +73,7 @@ def theta2(
     n_off : int
         Off positions of each run, the source turned evenly around the pointing.
     position_off : SkyCoord, str or (lon, lat), optional
-        One off position for all runs instead.
+        One off position for all runs instead of those of `n_off`.
     energy : (lo, hi), optional
         Reconstructed energies; plain numbers are TeV, None leaves an end open.
 
@@ -76,7 +87,7 @@ def theta2(
     Raises
     ------
     XGammaError
-        If an option is not usable.
+        If an option is not usable, or both `n_off` and `position_off` are given.
 
     Examples
     --------
@@ -86,28 +97,20 @@ def theta2(
     >>> table.counts.sizes["theta2"], table.alpha.values[0]
     (5, np.float64(1.0))
     """
-    if n_off < 1 or nbin < 1:
-        raise XGammaError("nbin and n_off must be at least one.")
-    largest = float(to_value(max, "deg2", "max"))
+    nbin, n_off = whole(nbin, "nbin"), whole(n_off, "n_off")
+    largest = positive(scalar(max, "deg2", "max"), "max")
     edges = np.linspace(0.0, largest, nbin + 1)
-    source = _vector(parse_position(position))
-    low, high = (None, None) if energy is None else energy
-    limits = [
-        end if value is None else float(to_value(value, "TeV", "energy"))
-        for value, end in ((low, -np.inf), (high, np.inf))
-    ]
+    source = _vector(parse_position(position), "position")
+    fixed = None if position_off is None else _off_vector(position_off, n_off)
+    limits = (-np.inf, np.inf) if energy is None else interval(energy, "TeV", "energy")
     on, off = np.zeros(nbin, dtype=np.int64), np.zeros(nbin, dtype=np.int64)
     weighted, regions, ids = np.zeros(nbin), 0, []
     for obs in observations:
         ra, dec, energies = event_columns(obs)
         keep = (energies >= limits[0]) & (energies < limits[1])
         vectors = sphere.lonlat_to_vector(ra[keep], dec[keep])
-        pointing = _vector(observation.pointing(obs))
-        centers = (
-            _off_vectors(pointing, source, n_off)
-            if position_off is None
-            else _vector(parse_position(position_off))[:, np.newaxis]
-        )
+        pointing = _vector(observation.pointing(obs), "pointing")
+        centers = _off_vectors(pointing, source, n_off) if fixed is None else fixed
         _warn_overlap(obs, source, centers, largest)
         on += np.histogram(sphere.separation(vectors, source) ** 2, edges)[0]
         run_off = np.zeros(nbin, dtype=np.int64)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import scalar, shown
+from xgamma.arguments import interval, pair, scalar, shown
 from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.units import position, time_value
@@ -101,9 +101,7 @@ def _pointings(table: xr.Dataset) -> Any:
 
 
 def _cone(table: xr.Dataset, cone: tuple[Any, Any], frame: str) -> np.ndarray:
-    center, radius = _pair(
-        cone, "cone", "(position, radius), for example ((83.63, 22.01), '2 deg')"
-    )
+    center, radius = pair(cone, "cone", "(position, radius), for example ((83.63, 22.01), '2 deg')")
     if np.ndim(center) == 0 and not isinstance(center, str) and not hasattr(center, "frame"):
         raise XGammaError(
             f"cone={shown(cone)} is no position and radius: write ((lon, lat), radius), for example ((83.63, 22.01), '2 deg')."
@@ -115,20 +113,11 @@ def _cone(table: xr.Dataset, cone: tuple[Any, Any], frame: str) -> np.ndarray:
     return np.asarray(separation <= size)
 
 
-def _pair(value: Any, name: str, example: str) -> tuple[Any, Any]:
-    """Return two values, or say how they are written."""
-    try:
-        first, second = value
-    except (TypeError, ValueError):
-        raise XGammaError(f"{name}={shown(value)} must be {example}.") from None
-    return first, second
-
-
 def _box(table: xr.Dataset, box: tuple[Any, Any], frame: str) -> np.ndarray:
     example = "((lon_min, lon_max), (lat_min, lat_max))"
     (lon_min, lon_max), (lat_min, lat_max) = (
-        [scalar(v, "deg", "box") for v in _pair(pair, "box", example)]
-        for pair in _pair(box, "box", example)
+        [scalar(v, "deg", "box") for v in pair(side, "box", example)]
+        for side in pair(box, "box", example)
     )
     points = _pointings(table).transform_to(frame).spherical
     lat = points.lat.deg
@@ -137,24 +126,22 @@ def _box(table: xr.Dataset, box: tuple[Any, Any], frame: str) -> np.ndarray:
     return np.asarray(inside & (lat >= lat_min) & (lat <= lat_max))
 
 
-def _times(table: xr.Dataset, interval: tuple[Any, Any]) -> np.ndarray:
+def _times(table: xr.Dataset, limits: tuple[Any, Any]) -> np.ndarray:
     reference = MissionTime.from_header(table.attrs, "The observation table")
     if reference is None:
         raise MissingDataError(
             "The observation table has no MJDREFI: its times cannot be compared; select by TSTART."
         )
-    first, last = _pair(interval, "time", "(start, stop), None for an open end")
+    first, last = pair(limits, "time", "(start, stop), None for an open end")
     start = -np.inf if first is None else reference.to_seconds(time_value(first))
     stop = np.inf if last is None else reference.to_seconds(time_value(last))
     if not start < stop:
-        raise XGammaError(f"time={shown(interval)} is an empty range: give (start, stop).")
+        raise XGammaError(f"time={shown(limits)} is an empty range: give (start, stop).")
     return np.asarray((column(table, "tstop") > start) & (column(table, "tstart") < stop))
 
 
 def _zeniths(table: xr.Dataset, limits: tuple[Any, Any]) -> np.ndarray:
-    first, last = _pair(limits, "zenith", "(lo, hi), None for an open end")
-    lo = -np.inf if first is None else scalar(first, "deg", "zenith")
-    hi = np.inf if last is None else scalar(last, "deg", "zenith")
+    lo, hi = interval(limits, "deg", "zenith")
     zenith = column(table, "zen_pnt") if "zen_pnt" in table else 90.0 - column(table, "alt_pnt")
     return np.asarray((zenith >= lo) & (zenith <= hi))
 

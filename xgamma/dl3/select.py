@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import generator
+from xgamma.arguments import generator, interval, pair
 from xgamma.dl3.good_time import gti_bounds, mission_time, timed_events
 from xgamma.dl3.groups import group, obs_id
 from xgamma.dl3.pointings import pointing
 from xgamma.errors import MissingDataError, UnitError, XGammaError
-from xgamma.units import to_value
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -151,16 +150,7 @@ def _finite(value: float) -> float | None:
 
 def _limits(name: str, limits: Any, unit: str, cuts: list[dict[str, Any]]) -> tuple[float, float]:
     """Return lower and upper limit in a unit, and note the cut."""
-    try:
-        first, last = limits
-    except (TypeError, ValueError):
-        raise XGammaError(
-            f"{name}={limits!r} is no range: give (lo, hi), None for an open end."
-        ) from None
-    lo = -np.inf if first is None else float(to_value(first, unit, name))
-    hi = np.inf if last is None else float(to_value(last, unit, name))
-    if not lo < hi:
-        raise XGammaError(f"{name}={limits!r} is an empty range: give (lo, hi) with lo < hi.")
+    lo, hi = interval(limits, unit, name)
     cuts.append({name: [_finite(lo), _finite(hi)], "units": unit})
     return lo, hi
 
@@ -193,7 +183,8 @@ def _mission_limits(obs: xr.DataTree, limits: tuple[Any, Any]) -> tuple[float, f
     """Return a time range in mission seconds."""
     reference = mission_time(obs)
     seconds = []
-    for limit, end in zip(limits, (-np.inf, np.inf), strict=True):
+    ends = pair(limits, "time", "a range: give (start, stop), None for an open end")
+    for limit, end in zip(ends, (-np.inf, np.inf), strict=True):
         if limit is None:
             seconds.append(end)
         elif isinstance(limit, (int, float, np.number)):
@@ -275,9 +266,9 @@ def _phase_intervals(phase: Any) -> list[list[float]]:
     """Return sorted, disjoint intervals within 0 to 1."""
     pairs = [phase] if np.ndim(phase) == 1 else list(phase)
     parts: list[list[float]] = []
-    for pair in pairs:
+    for turns in pairs:
         try:
-            lo, hi = (float(v) for v in pair)
+            lo, hi = (float(v) for v in turns)
         except (TypeError, ValueError):
             raise UnitError(f"phase={phase!r} is no range: give (lo, hi) within 0 and 1.") from None
         if not (0.0 <= lo <= 1.0 and 0.0 <= hi <= 1.0) or lo == hi:

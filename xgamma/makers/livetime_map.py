@@ -9,14 +9,14 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
+from xgamma.arguments import scalar
 from xgamma.axes import axis_coords, centers_in
 from xgamma.dl3 import observation
-from xgamma.errors import AxisError
+from xgamma.errors import AxisError, XGammaError
 from xgamma.gate import require_dataset
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.numerics.interpolation import apply_weights
 from xgamma.operation import operation
-from xgamma.units import to_value
 
 __all__ = ["effective_livetime_map", "observation_time_map"]
 
@@ -24,10 +24,19 @@ SECONDS_PER_HOUR = 3600.0
 
 
 def _largest_offset(obs: xr.DataTree, offset_max: Any) -> float:
-    """Return the field of view: as asked for, or the last offset of the effective area."""
+    """Return the field of view: as asked for, or the last offset of the effective area.
+
+    An area in one bin of offset (as point-like responses have it) reaches to the end of that.
+    """
     if offset_max is not None:
-        return float(to_value(offset_max, "deg", "offset_max"))
-    return float(grid_axis(response(obs, "aeff"), "offset").nodes[-1])
+        return scalar(offset_max, "deg", "offset_max")
+    axis = grid_axis(response(obs, "aeff"), "offset")
+    largest = axis.high if axis.nodes.size == 1 else float(axis.nodes[-1])
+    if not largest > 0:
+        raise XGammaError(
+            f"Run {observation.obs_id(obs)}: its effective area has one offset, 0 deg, so its field of view is not known: give offset_max=."
+        )
+    return largest
 
 
 def _map(into: xr.Dataset, dims: tuple[str, ...], values: np.ndarray, name: str) -> xr.DataArray:
@@ -101,7 +110,9 @@ def effective_livetime_map(
     Returns
     -------
     time : DataArray
-        Dims ``(energy_true, y, x)``, hours; zero where the area on axis is zero.
+        Dims ``(energy_true, y, x)``, hours; zero where the area on axis is zero. Of responses
+        that do not reach to the axis (one bin of offset, point-like), the area nearest to it
+        stands for that on axis, and like the exposure the time is zero outside that bin.
 
     Raises
     ------
@@ -133,10 +144,11 @@ def effective_livetime_map(
         offset = sky.separation(into, observation.pointing(obs)).values
         with np.errstate(invalid="ignore"):
             seen = offset < _largest_offset(obs, offset_max)
-        at = np.append(0.0, offset[seen])
+        axis = grid_axis(aeff, "offset")
+        nearest = np.clip(0.0, axis.low, axis.high)
         area = values_of(aeff, "aeff", ("energy_true", "offset"), "m2")
         area = apply_weights(area, grid_axis(aeff, "energy_true").weights(energy), 0)
-        weights = grid_axis(aeff, "offset").weights(at, constant_edges=True)
+        weights = axis.weights(np.append(nearest, offset[seen]), constant_edges=True)
         area = np.maximum(apply_weights(area, weights, 1), 0.0)
         relative = np.zeros_like(area)
         np.divide(area, area[:, :1], out=relative, where=area[:, :1] > 0)

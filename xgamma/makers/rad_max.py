@@ -28,7 +28,7 @@ def fixed_rad_max(obs: xr.DataTree) -> float | None:
     for group in ("aeff", "edisp"):
         if group in obs.children:
             value = obs.children[group].attrs.get("RAD_MAX")
-            if isinstance(value, (int, float)):
+            if isinstance(value, (int, float)) and value > 0:
                 return float(value)
     return None
 

@@ -135,15 +135,19 @@ class RegionField(Field):
         """
         if figure.is_point(self.region) or not observation.is_pointlike(self.obs):
             return
-        fixed = fixed_rad_max(self.obs) if "rad_max" not in self.obs.children else None
-        if fixed is not None and figure.is_circle(self.region):
-            radius = float(self.region.radius.to_value("deg"))  # type: ignore[attr-defined]
-            if abs(radius - fixed) <= 1e-3 * fixed:
-                return
-            raise XGammaError(
-                f"Run {observation.obs_id(self.obs)}: its responses hold for a circle of RAD_MAX = {fixed:g} deg, but the region has a radius of {radius:g} deg: use that radius, or a point."
-            )
         if "rad_max" in self.obs.children:
             raise XGammaError(
                 f"Run {observation.obs_id(self.obs)}: its responses hold for the cuts of its RAD_MAX table: use a point as region, for example 'icrs;point(83.63, 22.01)'."
             )
+        fixed = fixed_rad_max(self.obs)
+        if fixed is None:
+            return
+        region = f"is a {type(self.region).__name__}"
+        if figure.is_circle(self.region):
+            radius = float(self.region.radius.to_value("deg"))  # type: ignore[attr-defined]
+            if abs(radius - fixed) <= 1e-3 * fixed:
+                return
+            region = f"has a radius of {radius:g} deg"
+        raise XGammaError(
+            f"Run {observation.obs_id(self.obs)}: its responses hold for a circle of RAD_MAX = {fixed:g} deg, but the region {region}: use a circle of that radius, or a point."
+        )

@@ -219,6 +219,7 @@ def fill_spectrum(
     from xgamma.makers.fill import observation_row, reference_time_of, refilled
 
     field = RegionField(ds, obs, use_region_center)
+    field.check_point_like()
     wanted = tuple(select)
     variables: dict[str, xr.Variable] = {}
     if "counts" in wanted:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import interval
+from xgamma.errors import XGammaError
 from xgamma.extras import require_package
 from xgamma.operation import operation
-from xgamma.units import to_value
 
 if TYPE_CHECKING:
     from xgamma.modeling.spectral import Spectrum
@@ -56,7 +57,9 @@ def plot_spectrum_model(
     ax : `~matplotlib.axes.Axes`
         The axes.
     """
-    low, high = (to_value(e, "TeV", "energy_range") for e in energy_range)
+    low, high = interval(energy_range, "TeV", "energy_range")
+    if not 0 < low < high < np.inf:
+        raise XGammaError(f"energy_range={energy_range!r} must have two ends above zero.")
     energy = np.geomspace(low, high, 200)
     value, error = spectrum._propagate(lambda: spectrum.kernel(energy))
     scale = energy**power
