@@ -178,7 +178,7 @@ def pair(value: Any, name: str, example: str) -> tuple[Any, Any]:
     xgamma.errors.XGammaError: time='now' must be (start, stop).
     """
     try:
-        first, second = () if isinstance(value, str) else value
+        first, second = [] if isinstance(value, str) else value
     except (TypeError, ValueError):
         raise XGammaError(f"{name}={shown(value)} must be {example}.") from None
     return first, second
