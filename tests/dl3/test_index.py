@@ -152,8 +152,11 @@ def test_missing_file_and_hdu(run, write, tmp_path):
 
 def test_shared_file_is_missing(run, write, tmp_path, make):
     lines = []
-    for obs_id in (7, 8):
-        lines += rows("run.fits", "data", obs_id, ("events", "gti"))
+    other = make.events()
+    other.header["OBS_ID"] = 8
+    write([other, make.gti()], "data/run8.fits")
+    for obs_id, file in ((7, "run.fits"), (8, "run8.fits")):
+        lines += rows(file, "data", obs_id, ("events", "gti"))
         lines += rows("irf.fits", "data", obs_id, ("aeff",))
     write([index(lines)], "hdu-index.fits")
     store = open_store(tmp_path)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.datasets.onoff import background_values, is_onoff, safe
+from xgamma.dl3.groups import run_ids
 from xgamma.numerics.intervals import union_of_intervals
 from xgamma.schema import ONOFF, VARIABLES, variable_attrs
 from xgamma.units import conversion, time_value
@@ -106,7 +107,11 @@ def join_rows(rows: list[Row]) -> dict[str, xr.Variable]:
         ]
         dims = VARIABLES[name].dims if name in VARIABLES else ("obs",)
         dims = (*dims, *(f"{name}_{i}" for i in range(len(dims), some.ndim)))[: some.ndim]
-        out[name] = xr.Variable(dims, np.concatenate(parts), attrs)
+        values = np.concatenate(parts)
+        if name == "obs_id" and values.dtype.kind in "UO":
+            # Runs of files that write numbers as text are the runs of those that do not.
+            values = np.array(run_ids(values))
+        out[name] = xr.Variable(dims, values, attrs)
     return out
 
 

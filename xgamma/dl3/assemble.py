@@ -10,8 +10,8 @@ import xarray as xr
 from xgamma.dl3.fits_table import FitsFile, open_fits
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.gadf_spec import GROUPS, group_of
-from xgamma.dl3.groups import number
-from xgamma.errors import MissingDataError
+from xgamma.dl3.groups import number, run_id
+from xgamma.errors import MissingDataError, XGammaError
 
 __all__ = ["build_observation", "read_observation"]
 
@@ -72,6 +72,7 @@ def build_observation(groups: dict[str, xr.Dataset], name: str | None = None) ->
         Root attributes are the keywords of the EVENTS HDU; ``pointing`` is made
         from them where the file has no such HDU.
     """
+    check_run(groups)
     attrs = dict(groups["events"].attrs) if "events" in groups else {}
     for key in ("EXTNAME", "EXTVER", "HDUCLASS", "HDUCLAS1", "HDUDOC", "HDUVERS"):
         attrs.pop(key, None)
@@ -87,6 +88,34 @@ def build_observation(groups: dict[str, xr.Dataset], name: str | None = None) ->
     # Passed to the constructor, each child would be copied.
     obs.children = children
     return obs
+
+
+def check_run(groups: dict[str, xr.Dataset], expected: Any = None) -> None:
+    """Raise if events, good time and pointings say that they are of different runs.
+
+    Parameters
+    ----------
+    groups : dict of Dataset
+        Groups of an observation; those without OBS_ID, or with text that is no number, pass.
+    expected : int or str, optional
+        Number of the run in an index.
+
+    Raises
+    ------
+    XGammaError
+        If two numbers differ.
+    """
+    known = {"the index": expected} if isinstance(expected, int) else {}
+    for name in ("events", "gti", "pointing"):
+        found = run_id(groups[name].attrs.get("OBS_ID", "")) if name in groups else ""
+        if isinstance(found, int):
+            known[f"the header of {name.upper()}"] = found
+    if len(set(known.values())) > 1:
+        said = ", ".join(f"{number} in {where}" for where, number in known.items())
+        source = next((ds.encoding.get("source") for ds in groups.values()), "")
+        raise XGammaError(
+            f"OBS_ID is {said} ({source}): correct the one that is wrong, or the file in the index."
+        )
 
 
 def _pointing_group(series: xr.Dataset | None, attrs: dict[str, Any]) -> xr.Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import xarray as xr
 from xgamma.dl3.fits_table import Table, open_fits
 from xgamma.dl3.gadf import column_unit
 from xgamma.dl3.gadf_spec import GROUPS, group_of, header_attrs
-from xgamma.errors import MissingDataError
+from xgamma.dl3.groups import run_id, run_ids
+from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 
 __all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files", "from_index"]
 
@@ -130,7 +132,8 @@ def from_index(hdu_file: Path, obs_file: Path | None, caldb: str | None) -> tupl
     empty = np.full(index.nrows, "")
     base = str(index.header.get("BASE_DIR") or "")
     hdus: Hdus = {}
-    for row, obs_id in enumerate(columns["OBS_ID"].tolist()):
+    known: dict[Any, int] = {}
+    for row, obs_id in enumerate(run_ids(columns["OBS_ID"].tolist())):
         match = next(
             (m for kind in kinds if (m := _GROUP_PATTERN.match(str(kind[row]).strip().lower()))),
             None,
@@ -143,17 +146,21 @@ def from_index(hdu_file: Path, obs_file: Path | None, caldb: str | None) -> tupl
             str(columns["FILE_NAME"][row]),
         )
         path = _resolve(hdu_file.parent, parts, caldb)
-        hdus.setdefault(obs_id, {}).setdefault(match[0], (path, str(columns["HDU_NAME"][row])))
+        where = (path, str(columns["HDU_NAME"][row]))
+        if hdus.setdefault(obs_id, {}).setdefault(match[0], where) != where:
+            _refuse_second(hdu_file, obs_id, match[0], kinds, known[obs_id, match[0]], row)
+        known.setdefault((obs_id, match[0]), row)
     if obs_file is None:
         table = _table_of_rows([_event_row(obs_id, groups) for obs_id, groups in hdus.items()])
     else:
         table = read_columns(_first_table(obs_file))
         if "obs_id" not in table:
             raise MissingDataError(f"The observation index {obs_file} has no column OBS_ID.")
+        hdus, table = _same_ids(hdus, table)
         table = table.isel(
             obs=[i for i, o in enumerate(table["obs_id"].values.tolist()) if o in hdus]
         )
-        table = table.set_coords("obs_id")
+        table = _once(obs_file, table).set_coords("obs_id")
         hdus = {obs_id: hdus[obs_id] for obs_id in table["obs_id"].values.tolist()}
     _add_caldb(table, hdus, caldb)
     return table, hdus
@@ -192,7 +199,7 @@ def from_files(files: Iterable[Path], caldb: str | None) -> tuple[xr.Dataset, Hd
                 groups.setdefault(group, hdu)
         if "events" not in groups:
             continue
-        obs_id = groups["events"].header.get("OBS_ID", path.name.partition(".fit")[0])
+        obs_id = run_id(groups["events"].header.get("OBS_ID", path.name.partition(".fit")[0]))
         if obs_id in hdus:
             first = hdus[obs_id]["events"][0]
             raise MissingDataError(
@@ -206,9 +213,57 @@ def from_files(files: Iterable[Path], caldb: str | None) -> tuple[xr.Dataset, Hd
             f"None of the {len(files)} FITS files holds an EVENTS table: "
             f"for responses alone use xr.open_datatree(file, engine='gadf')."
         )
-    table = _table_of_rows(rows)
+    hdus, table = _same_ids(hdus, _table_of_rows(rows))
     _add_caldb(table, hdus, caldb)
     return table, hdus
+
+
+def _same_ids(hdus: Hdus, table: xr.Dataset) -> tuple[Hdus, xr.Dataset]:
+    """Return HDUs and table with run numbers of one kind, so that each finds the other."""
+    own = table["obs_id"].values.tolist()
+    if not own:
+        return dict(zip(run_ids(hdus), hdus.values(), strict=True)), table
+    ids = run_ids([*hdus, *own])
+    named = dict(zip(ids[: len(hdus)], hdus.values(), strict=True))
+    obs_id = ("obs", np.array(ids[len(hdus) :]), table["obs_id"].attrs)
+    if "obs_id" in table.coords:
+        return named, table.assign_coords(obs_id=obs_id)
+    return named, table.assign(obs_id=obs_id)
+
+
+def _once(file: Path, table: xr.Dataset) -> xr.Dataset:
+    """Return an observation index without rows that repeat another; refuse two that differ."""
+    first: dict[Any, int] = {}
+    repeated = []
+    for row, obs_id in enumerate(table["obs_id"].values.tolist()):
+        if first.setdefault(obs_id, row) != row:
+            if not table.isel(obs=row).equals(table.isel(obs=first[obs_id])):
+                raise XGammaError(
+                    f"The observation index {file} has two rows for the run {obs_id} that differ: "
+                    f"keep one of them."
+                )
+            repeated.append(obs_id)
+    if not repeated:
+        return table
+    warnings.warn(
+        f"The observation index {file} lists {', '.join(map(str, repeated[:5]))} more than once: "
+        f"each run is taken once.",
+        XGammaWarning,
+        stacklevel=4,
+    )
+    return table.isel(obs=list(first.values()))
+
+
+def _refuse_second(
+    file: Path, obs_id: Any, group: str, kinds: list[np.ndarray], first: int, row: int
+) -> None:
+    """Raise where two HDUs of a run are of the same kind; of several kinds of PSF the first is taken."""
+    if group not in ("events", "gti", "pointing") and any(k[first] != k[row] for k in kinds):
+        return
+    raise XGammaError(
+        f"The HDU index {file} names two HDUs {group!r} for the run {obs_id} (rows {first} and {row}): "
+        f"keep the one to use."
+    )
 
 
 def _first_table(path: Path) -> Table:

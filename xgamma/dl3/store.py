@@ -15,7 +15,7 @@ import xarray as xr
 
 from xgamma.arguments import file_path, shown
 from xgamma.dl3 import index as index_
-from xgamma.dl3.assemble import build_observation
+from xgamma.dl3.assemble import build_observation, check_run
 from xgamma.dl3.fits_table import FitsFile, open_fits
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.gadf_spec import GROUPS
@@ -148,6 +148,7 @@ class Store:
             for group in GROUPS
             if group in hdus and group in wanted
         }
+        check_run(datasets, obs_id)
         return build_observation(datasets, name=str(obs_id))
 
     def _dataset(

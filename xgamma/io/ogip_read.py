@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3.fits_table import Table
+from xgamma.dl3.groups import run_id
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_hdus import FitsHDUs, open_hdus
@@ -198,7 +199,7 @@ def _name(header: dict[str, Any], path: Path) -> str:
 
 
 def _obs(header: dict[str, Any], livetime: float) -> dict[str, xr.Variable]:
-    values: dict[str, Any] = {"obs_id": header.get("OBS_ID"), "livetime": livetime}
+    values: dict[str, Any] = {"obs_id": run_id(header.get("OBS_ID") or ""), "livetime": livetime}
     values["telescope"] = header.get("TELESCOP")
     return {
         name: xr.Variable("obs", [value], variable_attrs(name))
