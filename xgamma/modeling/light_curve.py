@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import MissingDataError
+from xgamma.datasets.rows import good_times
+from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.bands import energy_bands, shared_edges
 from xgamma.modeling.points import PointSetup
@@ -43,8 +45,9 @@ def light_curve(
     energy_edges : Quantity, list of str or array_like, optional
         As for `flux_points`, plain numbers in TeV; one band of all energies when absent.
     time_intervals : Time of shape (n, 2), optional
-        A dataset belongs to the interval that holds the middle of its good time. One
-        interval for each dataset when absent.
+        A dataset belongs to the interval that holds the middle of its good time; a warning names
+        those that reach out of it. Intervals may touch, but not overlap. One interval for each
+        dataset when absent.
     models : Model or iterable of Model, optional
         Those on the datasets when absent.
     n_sigma, n_sigma_ul, norm_values, refit, scheme
@@ -60,6 +63,8 @@ def light_curve(
     ------
     MissingDataError
         If a dataset has no good time intervals, or no dataset falls into an interval.
+    XGammaError
+        If intervals overlap, or one ends before it starts: a run would count twice, or never.
 
     Examples
     --------
@@ -102,9 +107,9 @@ def good_time(ds: xr.Dataset) -> tuple[np.datetime64, np.datetime64]:
             f"The dataset {ds.attrs.get('name')!r} has no good time intervals: a light curve needs them."
         )
     zero = np.datetime64(str(ds["gti_start"].attrs.get("reference_time", "2000-01-01")), "ns")
-    start = float(ds["gti_start"].min()) * 1e9
-    stop = float(ds["gti_stop"].max()) * 1e9
-    return zero + np.timedelta64(round(start), "ns"), zero + np.timedelta64(round(stop), "ns")
+    start, stop = good_times(ds)
+    first, last = round(float(start[0]) * 1e9), round(float(stop[-1]) * 1e9)
+    return zero + np.timedelta64(first, "ns"), zero + np.timedelta64(last, "ns")
 
 
 def time_groups(
@@ -114,14 +119,61 @@ def time_groups(
     if intervals is None:
         ordered = sorted(spans, key=lambda name: spans[name][0])
         return [(spans[name], [name]) for name in ordered]
-    from astropy.time import Time
-
-    edges = Time(intervals).tt.datetime64.astype("datetime64[ns]").reshape(-1, 2)
+    edges = interval_edges(intervals)
     groups = []
     for low, high in edges:
         names = [n for n, (a, b) in spans.items() if low <= a + (b - a) / 2 < high]
+        _warn_of_reaching_out({n: spans[n] for n in names}, low, high)
         if names:
             groups.append(((low, high), names))
     if not groups:
         raise MissingDataError("No dataset falls into any of the time intervals.")
     return groups
+
+
+def interval_edges(intervals: Any) -> np.ndarray:
+    """Return time intervals as TT, datetime64, shape (n, 2), in the order given.
+
+    Raises
+    ------
+    XGammaError
+        If they are not pairs of times, one ends before it starts, or two overlap.
+    """
+    from astropy.time import Time
+
+    try:
+        edges = Time(intervals).tt.datetime64.astype("datetime64[ns]").reshape(-1, 2)
+    except ValueError as error:
+        raise XGammaError(
+            f"time_intervals are not pairs (start, stop) of times: {str(error).splitlines()[0]}"
+        ) from None
+    wrong = np.flatnonzero(~(edges[:, 0] < edges[:, 1]))
+    if wrong.size:
+        low, high = edges[wrong[0]]
+        raise XGammaError(f"The time interval {low} to {high} is empty: give (start, stop).")
+    ordered = edges[np.argsort(edges[:, 0])]
+    # A leap of clocks or rounding of days in Julian dates is below a microsecond.
+    over = np.flatnonzero(ordered[:-1, 1] - ordered[1:, 0] > np.timedelta64(1, "us"))
+    if over.size:
+        one, two = ordered[over[0]], ordered[over[0] + 1]
+        raise XGammaError(
+            f"The time intervals {one[0]} to {one[1]} and {two[0]} to {two[1]} overlap, so runs "
+            f"would count in both: give intervals that do not."
+        )
+    return edges
+
+
+def _warn_of_reaching_out(
+    spans: dict[str, tuple[np.datetime64, np.datetime64]], low: np.datetime64, high: np.datetime64
+) -> None:
+    """Warn of datasets whose good time reaches out of the interval that they are put into."""
+    margin = np.timedelta64(1, "s")
+    out = [name for name, (a, b) in spans.items() if a < low - margin or b > high + margin]
+    if out:
+        warnings.warn(
+            f"The good time of {', '.join(map(str, out[:5]))}{' …' if len(out) > 5 else ''} reaches "
+            f"out of the time interval {low} to {high}, which holds its middle: all of it counts "
+            f"there; make datasets of shorter times with select_events(time=...).",
+            XGammaWarning,
+            stacklevel=4,
+        )
