@@ -17,7 +17,23 @@ if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
     from regions import Region, SkyRegion
 
-__all__ = ["parse_regions", "region_center", "region_mask", "region_text"]
+__all__ = ["check_region", "parse_regions", "region_center", "region_mask", "region_text"]
+
+# Attributes that place and size the shapes of the package regions.
+SIZES = (
+    "center",
+    "vertices",
+    "radius",
+    "width",
+    "height",
+    "angle",
+    "inner_radius",
+    "outer_radius",
+    "inner_width",
+    "outer_width",
+    "inner_height",
+    "outer_height",
+)
 
 
 @functools.lru_cache(maxsize=128)
@@ -32,7 +48,76 @@ def _parse_text(text: str) -> tuple[SkyRegion, ...]:
         raise XGammaError(
             f"The region {text!r} holds no region: write for example 'icrs;circle(83.63, 22.01, 0.11)'."
         )
+    for region in parsed:
+        check_region(region)
     return parsed
+
+
+def check_region(region: Any) -> None:
+    """Raise if a region has no area that could be inside: NaN, two vertices, a line, a text.
+
+    Parameters
+    ----------
+    region : Region
+        A region on the sky or in pixels; a point passes.
+
+    Raises
+    ------
+    XGammaError
+        If a coordinate or size is not finite, a polygon has no area, the shape is a line or a
+        text, or the region is negated (``-circle``), which means one thing in a mask and
+        another in a list of exclusions.
+    """
+    kind = type(region).__name__
+    for part in ("region1", "region2"):
+        if hasattr(region, part):
+            check_region(getattr(region, part))
+    if kind.startswith(("Line", "Text")):
+        raise XGammaError(f"The {kind} has no area, so nothing lies inside: give a figure.")
+    if region.meta.get("include", True) in (False, "-"):
+        raise XGammaError(
+            f"The {kind} is negated ('-' before its name), which is not understood here: give what "
+            f"lies inside, and inside=False for the complement."
+        )
+    wrong = [name for name in SIZES if not _is_finite(getattr(region, name, 0.0))]
+    if wrong:
+        raise XGammaError(
+            f"The {wrong[0]} of a {kind} is not finite, so nothing lies inside: correct the region."
+        )
+    if hasattr(region, "vertices") and _is_flat(region.vertices):
+        raise XGammaError(
+            f"The {kind} has {region.vertices.size if hasattr(region.vertices, 'size') else len(region.vertices)} "
+            f"vertices on one line, so nothing lies inside: give three or more that span an area."
+        )
+
+
+def _plane(value: Any) -> np.ndarray | None:
+    """Return positions on the sky or in pixels as two rows of numbers, None for other values."""
+    if hasattr(value, "spherical"):
+        return np.array([value.spherical.lon.deg, value.spherical.lat.deg], dtype=float)
+    if hasattr(value, "xy"):
+        return np.array(value.xy, dtype=float)
+    return None
+
+
+def _is_finite(value: Any) -> bool:
+    plane = _plane(value)
+    return bool(np.isfinite(getattr(value, "value", value) if plane is None else plane).all())
+
+
+def _is_flat(vertices: Any) -> bool:
+    """Return whether vertices lie on one line, to a billionth of their extent."""
+    if hasattr(vertices, "cartesian"):
+        points = vertices.cartesian.xyz.value.T
+    else:
+        plane = _plane(vertices)
+        assert plane is not None
+        points = plane.T
+    points = points.reshape(-1, points.shape[-1])
+    if len(points) < 3:
+        return True
+    size = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return bool(size[1] <= 1e-9 * max(size[0], np.finfo(float).tiny))
 
 
 def parse_regions(regions: Any) -> list[SkyRegion]:
@@ -52,7 +137,7 @@ def parse_regions(regions: Any) -> list[SkyRegion]:
     Raises
     ------
     XGammaError
-        If something is not a region.
+        If something is not a region, or nothing can lie inside of it (see `check_region`).
 
     Examples
     --------
@@ -68,12 +153,13 @@ def parse_regions(regions: Any) -> list[SkyRegion]:
             return [*parse_regions(regions.region1), *parse_regions(regions.region2)]
         return [regions]
     if isinstance(regions, Region):
+        check_region(regions)
         return [regions]
     if isinstance(regions, Path) or (isinstance(regions, str) and regions.endswith(".reg")):
         path = Path(regions)
         if not path.is_file():
             raise XGammaError(f"The region file {str(path)!r} does not exist: check its path.")
-        return list(Regions.read(path, format="ds9"))
+        return [parsed for one in Regions.read(path, format="ds9") for parsed in parse_regions(one)]
     if isinstance(regions, str):
         return list(_parse_text(regions))
     if isinstance(regions, (list, tuple, Regions)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,42 @@ def _pick(mask: xr.DataArray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(keep, values[..., iy, ix], True)
 
 
+def _parts(region: Any) -> list[Any]:
+    """Return the regions that a union joins, else the region alone."""
+    if getattr(region, "operator", None) is not operator.or_:
+        return [region]
+    return [part for half in (region.region1, region.region2) for part in _parts(half)]
+
+
+def excluded_regions(exclusion: Any) -> list[Any]:
+    """Return regions to exclude, which must be areas on the sky.
+
+    Raises
+    ------
+    XGammaError
+        If one is in pixels, of which no image is known here, or a point.
+    """
+    regions = [one for region in parse_regions(exclusion) for one in _parts(region)]
+    for region in regions:
+        kind = type(region).__name__
+        if not hasattr(region, "to_pixel"):
+            raise XGammaError(
+                f"The {kind} to exclude is in pixels, and no image says where these lie: give a region "
+                f"on the sky, for example 'icrs;circle(83.63, 22.01, 0.3)'."
+            )
+        if kind.startswith("Compound"):
+            raise XGammaError(
+                "Regions to exclude are joined by '|' or given as a list; of what else they may be "
+                "joined by make a mask: ds.gamma.region_mask(region, inside=False)."
+            )
+        if kind == "PointSkyRegion":
+            raise XGammaError(
+                "A point has no area, so it excludes nothing: give a circle around it, for example "
+                "'icrs;circle(83.63, 22.01, 0.3)'."
+            )
+    return regions
+
+
 def keep_on(ds: xr.Dataset, exclusion: Any) -> xr.Variable | None:
     """Return an exclusion mask on the pixels of a map.
 
@@ -76,14 +113,14 @@ def keep_on(ds: xr.Dataset, exclusion: Any) -> xr.Variable | None:
     Raises
     ------
     XGammaError
-        If the mask is not boolean, or not a map.
+        If the mask is not boolean, or not a map, or a region is not an area on the sky.
     AxisError
         If it has other energies than the map.
     """
     if exclusion is None:
         return None
     if not isinstance(exclusion, xr.DataArray):
-        return region_mask(ds, exclusion, inside=False).variable
+        return region_mask(ds, excluded_regions(exclusion), inside=False).variable
     mask = _check_mask(exclusion)
     if "energy" in mask.dims:
         if mask.sizes["energy"] == 1 and ds.sizes["energy"] != 1:
@@ -134,7 +171,7 @@ def keep_at(exclusion: Any, vectors: np.ndarray, frame: str) -> np.ndarray:
     from xgamma.makers.figure import figure_of, frame_name, plane_of
 
     keep = np.ones(vectors.shape[1], dtype=bool)
-    for region in parse_regions(exclusion):
+    for region in excluded_regions(exclusion):
         own = frame_name(region)
         matrix = sky.rotation_from_icrs(own) @ sky.rotation_from_icrs(frame).T
         plane = plane_of(region)
