@@ -18,6 +18,15 @@ from typing import Any
 import numpy as np
 
 from xgamma.dl3.fits_bytes import BLOCK, parse_header, read_bytes
+from xgamma.dl3.fits_layout import (
+    check_columns,
+    check_own_data,
+    check_padding,
+    check_tdim,
+    data_size,
+    has_hdu,
+    whole_keyword,
+)
 from xgamma.errors import MissingDataError, XGammaError
 
 __all__ = ["Column", "FitsFile", "Table", "open_fits"]
@@ -55,6 +64,15 @@ class Column:
     zero: float
     null: int | None
     bits: int
+
+    @property
+    def width(self) -> int:
+        """Bytes of a cell in the table, without the heap."""
+        if self.code in "PQ":
+            return 2 * self.dtype.itemsize if self.bits else 0
+        if self.code == "A":
+            return self.bits
+        return math.prod(self.shape) * self.dtype.itemsize
 
     @property
     def is_variable(self) -> bool:
@@ -105,6 +123,8 @@ class Table:
         By upper-case name, in table order.
     nrows : int
         Number of rows.
+    repeated : set of str
+        Names that several columns have; the last one is in `columns`.
     """
 
     def __init__(self, file: FitsFile, index: int, header: dict[str, Any], start: int) -> None:
@@ -112,9 +132,15 @@ class Table:
         self.index = index
         self.header = header
         self.start = start
-        self.row_bytes = int(header["NAXIS1"])
-        self.nrows = int(header["NAXIS2"])
-        self.columns = {c.name.upper(): c for c in _columns(header, file.path)}
+        where = f"HDU {header.get('EXTNAME', index)!r} of {file.path}"
+        columns = _columns(header, where)
+        width = columns[-1].offset + columns[-1].width if columns else 0
+        check_columns(header, width, any(c.is_variable for c in columns), where)
+        check_own_data(file.data, start, data_size(header, where), where)
+        self.row_bytes, self.nrows = header["NAXIS1"], header["NAXIS2"]
+        self.columns = {c.name.upper(): c for c in columns}
+        names = [c.name.upper() for c in columns]
+        self.repeated = {name for name in names if names.count(name) > 1}
 
     @property
     def name(self) -> str:
@@ -132,6 +158,22 @@ class Table:
                 f"The HDU {self.name!r} of {self.file.path} has no column {name}: "
                 f"it has {', '.join(self.columns) or 'none'}."
             ) from None
+
+    def check_last_row(self) -> None:
+        """Raise if the last of several rows is blank: it is padding, taken for a row.
+
+        Raises
+        ------
+        XGammaError
+            If it holds zeros only.
+        """
+        stop = self.start + self.nrows * self.row_bytes
+        if self.nrows > 1 and not self.file.data[stop - self.row_bytes : stop].strip(b"\0"):
+            raise XGammaError(
+                f"The last row of the HDU {self.name!r} of {self.file.path} is blank, so "
+                f"NAXIS2={self.nrows} counts rows that were never written: correct it, or fetch the "
+                f"file again."
+            )
 
     def raw(self, name: str) -> np.ndarray:
         """Return a column as a read-only view into the file: shape (nrows, …), big-endian."""
@@ -209,17 +251,17 @@ class FitsFile:
             raise XGammaError(f"The file {self.path} is not a FITS file: it lacks the SIMPLE card.")
         tables: list[Table] = []
         position = index = 0
-        while position < len(data) and data[position : position + 8].strip(b"\0 "):
+        where = f"file {self.path}"
+        while has_hdu(data, position, where):
             header, start = parse_header(data, position, self.path)
-            naxis = int(header.get("NAXIS", 0))
-            size = math.prod(int(header[f"NAXIS{i + 1}"]) for i in range(naxis)) if naxis else 0
-            size = (size + int(header.get("PCOUNT", 0))) * int(header.get("GCOUNT", 1))
-            size *= abs(int(header.get("BITPIX", 8))) // 8
+            where = f"HDU {header.get('EXTNAME', index)!r} of {self.path}"
+            size = data_size(header, where)
             if start + size > len(data):
                 raise XGammaError(
                     f"The file {self.path} is truncated: its HDU {header.get('EXTNAME', index)!r} ends "
                     f"at byte {start + size}, the file at {len(data)}; fetch it again."
                 )
+            check_padding(data, start, size, where)
             if header.get("XTENSION") == "BINTABLE" and not header.get("ZIMAGE"):
                 tables.append(Table(self, index, header, start))
             position = start + math.ceil(size / BLOCK) * BLOCK
@@ -267,21 +309,22 @@ def open_fits(path: str | Path) -> FitsFile:
     return FitsFile(path, read_bytes(path))
 
 
-def _columns(header: dict[str, Any], path: Path) -> list[Column]:
+def _columns(header: dict[str, Any], where: str) -> list[Column]:
     """Return the columns that a table header declares, with their byte offsets."""
     columns = []
     offset = 0
-    for number in range(1, int(header.get("TFIELDS", 0)) + 1):
+    for number in range(1, whole_keyword(header, "TFIELDS", where, 0) + 1):
         form = str(header.get(f"TFORM{number}", ""))
         match = _TFORM.match(form.strip())
         if match is None:
             raise XGammaError(
-                f"The file {path} is damaged: column {number} of HDU {header.get('EXTNAME', '')!r} "
-                f"has the format {form!r}, which FITS does not know."
+                f"The {where} is damaged: its column {number} has the format {form!r}, which FITS "
+                f"does not know."
             )
         repeat = int(match[1] or 1)
         code = match[2]
-        dtype, shape = _layout(code, repeat, match[3], header.get(f"TDIM{number}"))
+        tdim = check_tdim(header.get(f"TDIM{number}"), repeat, f"column {number} of the {where}")
+        dtype, shape = _layout(code, repeat, match[3], tdim if code not in "PQ" else ())
         unit = header.get(f"TUNIT{number}")
         columns.append(
             Column(
@@ -291,26 +334,30 @@ def _columns(header: dict[str, Any], path: Path) -> list[Column]:
                 shape=shape,
                 offset=offset,
                 unit=str(unit).strip() if unit is not None else None,
-                scale=header.get(f"TSCAL{number}", 1) or 1,
-                zero=header.get(f"TZERO{number}", 0) or 0,
+                scale=_factor(header, f"TSCAL{number}", 1, where) or 1,
+                zero=_factor(header, f"TZERO{number}", 0, where),
                 null=header.get(f"TNULL{number}"),
                 bits=repeat,
             )
         )
-        width = (
-            math.ceil(repeat / 8)
-            if code == "X"
-            else repeat * np.dtype(_NUMPY.get(code, "S1")).itemsize
-        )
-        offset += 2 * width if code in "PQ" else width
+        offset += columns[-1].width
     return columns
 
 
-def _layout(code: str, repeat: int, width: str, tdim: Any) -> tuple[np.dtype, tuple[int, ...]]:
+def _factor(header: dict[str, Any], key: str, default: float, where: str) -> float:
+    """Return TSCAL or TZERO, which must be a number."""
+    value = header.get(key)
+    if value is None:
+        return default
+    if isinstance(value, (bool, str)) or not math.isfinite(value):
+        raise XGammaError(f"The {where} is damaged: {key}={value!r} is not a number.")
+    return value
+
+
+def _layout(
+    code: str, repeat: int, width: str, dims: tuple[int, ...]
+) -> tuple[np.dtype, tuple[int, ...]]:
     """Return dtype and C-order shape of one cell."""
-    dims = tuple(int(n) for n in re.findall(r"\d+", str(tdim)))[::-1] if tdim else ()
-    if dims and math.prod(dims) != repeat:
-        dims = ()
     if code == "A":
         length = dims[-1] if dims else int(width or repeat)
         count = repeat // length if length else 1

@@ -32,6 +32,9 @@ from xgamma.units import conversion, parse_unit
 
 __all__ = ["check_finite", "read_hdu"]
 
+# Columns that may hold whole numbers, of seconds; others would be floats read with the wrong TFORM.
+WHOLE = ("TIME", "START", "STOP")
+
 
 def read_hdu(table: Table, group: str | None = None, shared: bool = False) -> xr.Dataset:
     """Return one table as a labelled dataset whose variables load on first use.
@@ -75,8 +78,7 @@ def read_hdu(table: Table, group: str | None = None, shared: bool = False) -> xr
 
 def _read_table(table: Table, group: str, shared: bool) -> xr.Dataset:
     """Return events, GTIs or pointings: one row, one label-less entry."""
-    for name in REQUIRED[group]:
-        table[name]
+    check_rows(table, REQUIRED[group])
     dim, known = DIMS[group], COLUMN_UNITS[group]
     variables = {}
     for name, column in table.columns.items():
@@ -86,6 +88,42 @@ def _read_table(table: Table, group: str, shared: bool) -> xr.Dataset:
         attrs = {"units": unit} if unit or column.unit is not None else {}
         variables[name.lower()] = lazy_variable(dims, lazy, attrs)
     return xr.Dataset(variables, attrs=header_attrs(table.header))
+
+
+def check_rows(table: Table, required: tuple[str, ...]) -> None:
+    """Raise if a table lacks a column, holds something else in it, or counts rows never written.
+
+    Parameters
+    ----------
+    table : Table
+        Events, good time or pointings.
+    required : tuple of str
+        Columns that GADF asks for: a number a row.
+
+    Raises
+    ------
+    MissingDataError
+        If a column is missing.
+    XGammaError
+        If a column is there twice or is no number, or the last row is blank.
+    """
+    where = f"HDU {table.name!r} of {table.file.path}"
+    for name in required:
+        column = table[name]
+        _require_once(table, name, where)
+        whole = column.code in "BIJK" and column.scale == 1 and column.zero == 0
+        if column.shape or column.code not in "BIJKED" or (whole and name not in WHOLE):
+            raise XGammaError(
+                f"The column {name} of the {where} has the format {column.code!r}, cells {column.shape}, "
+                f"where GADF wants one real number a row: correct TFORM, or fetch the file again."
+            )
+    table.check_last_row()
+
+
+def _require_once(table: Table, name: str, where: str) -> None:
+    """Raise if a table has two columns of a name: which is meant cannot be told."""
+    if name in table.repeated:
+        raise XGammaError(f"The {where} has two columns {name}: rename the one that is not meant.")
 
 
 def _read_response(table: Table, group: str, shared: bool) -> xr.Dataset:
@@ -108,6 +146,7 @@ def _read_response(table: Table, group: str, shared: bool) -> xr.Dataset:
     variables = {}
     for variable, (candidates, wanted) in response.variables.items():
         column = next((c for c in candidates if c in table.columns), candidates[0])
+        _require_real(table, column)
         shape, transposed = _cell_layout(table, column, layout, sizes, response.dims)
         unit, factor = _unit(table, column, wanted)
         lazy = LazyColumn(table, column, 0, shape, transposed, factor, frozen=shared)
@@ -116,6 +155,19 @@ def _read_response(table: Table, group: str, shared: bool) -> xr.Dataset:
     attrs["HDUCLAS3"] = str(attrs.get("HDUCLAS3", "FULL-ENCLOSURE")).upper()
     attrs["HDUCLAS4"] = response.hduclas4
     return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _require_real(table: Table, name: str) -> None:
+    """Raise if a column of a response is twice there, or does not hold real numbers."""
+    where = f"HDU {table.name!r} of {table.file.path}"
+    column = table[name]
+    _require_once(table, name, where)
+    whole = column.code in "BIJK" and column.scale == 1 and column.zero == 0
+    if not column.is_variable and (column.code not in "BIJKED" or whole):
+        raise XGammaError(
+            f"The column {name} of the {where} has the format {column.code!r}, where GADF wants real "
+            f"numbers: correct TFORM, or fetch the file again."
+        )
 
 
 def _response_kind(table: Table, group: str) -> str:
@@ -152,6 +204,7 @@ def _axis(table: Table, prefix: str, response: Response) -> Axis:
     bounds = []
     for suffix in ("LO", "HI"):
         name = f"{prefix}_{suffix}"
+        _require_real(table, name)
         unit, factor = _unit(table, name, wanted)
         values = np.atleast_1d(table.read(name)[0]).astype(float).ravel()
         bounds.append(values * factor if factor != 1.0 else values)
@@ -206,22 +259,15 @@ def _cell_layout(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the C-order shape of a response cell and the axes that bring it to `dims`.
 
-    The first axis in the table varies fastest (GADF); where TDIM contradicts
-    that, the reverse order is tried, then the one order that fits.
+    The first axis in the table varies fastest (GADF). TDIM may be missing, but not say something
+    else: which of the two is right cannot be told.
     """
     expected = tuple(sizes[dim] for dim in order)
     shape = table[column].shape
     if table[column].is_variable:
         shape = table.read(column)[0].shape
-    if len(shape) == len(order) and shape != expected and sorted(shape) == sorted(expected):
-        if shape == expected[::-1]:
-            order = order[::-1]
-        elif len(set(expected)) == len(expected):
-            order = [next(d for d in sizes if sizes[d] == n) for n in shape]
-        else:
-            raise AxisError(_layout_message(table, column, order, sizes, shape))
-        expected = shape
-    if int(np.prod(shape)) != int(np.prod(expected)):
+    same = shape == expected or len(shape) < len(order)
+    if not same or int(np.prod(shape)) != int(np.prod(expected)):
         raise AxisError(_layout_message(table, column, order, sizes, shape))
     return expected, tuple(order.index(dim) for dim in dims)
 
@@ -232,7 +278,7 @@ def _layout_message(
     axes = ", ".join(f"{dim}: {sizes[dim]}" for dim in order)
     return (
         f"The column {column} of the HDU {table.name!r} of {table.file.path} has the shape {shape}, "
-        f"its axes say ({axes}): mend TDIM or the axis columns."
+        f"its axes say ({axes}): correct TDIM or the axis columns."
     )
 
 

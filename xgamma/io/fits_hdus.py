@@ -19,6 +19,7 @@ from xarray.core import indexing
 
 from xgamma.arguments import file_path
 from xgamma.dl3.fits_bytes import BLOCK, GZIP_MAGIC, parse_header, read_bytes
+from xgamma.dl3.fits_layout import check_own_data, check_padding, data_size, has_hdu, whole_keyword
 from xgamma.dl3.fits_table import Table
 from xgamma.errors import MissingDataError, XGammaError
 
@@ -42,15 +43,25 @@ class HDU:
 
     def __init__(self, file: FitsHDUs, index: int, header: dict[str, Any], start: int) -> None:
         self.file, self.index, self.header, self.start = file, index, header, start
+        self._checked = False
         prefix = "Z" if header.get("ZIMAGE") else ""
-        naxis = int(header.get(f"{prefix}NAXIS", 0))
-        self.shape = tuple(int(header[f"{prefix}NAXIS{i}"]) for i in range(naxis, 0, -1))
+        naxis = whole_keyword(header, f"{prefix}NAXIS", self.where, 0)
+        if naxis > 999:
+            raise XGammaError(f"The {self.where} is damaged: NAXIS={naxis} exceeds 999.")
+        self.shape = tuple(
+            whole_keyword(header, f"{prefix}NAXIS{i}", self.where) for i in range(naxis, 0, -1)
+        )
 
     @property
     def name(self) -> str:
         """EXTNAME in capitals; ``PRIMARY`` for the first HDU."""
         default = "PRIMARY" if self.index == 0 else ""
         return str(self.header.get("EXTNAME") or default).upper()
+
+    @property
+    def where(self) -> str:
+        """HDU and file, for error messages."""
+        return f"HDU {self.name!r} of {self.file.path}"
 
     @property
     def is_image(self) -> bool:
@@ -73,13 +84,7 @@ class HDU:
     @property
     def nbytes(self) -> int:
         """Size of the data, without padding."""
-        header = self.header
-        naxis = int(header.get("NAXIS", 0))
-        if not naxis:
-            return 0
-        size = math.prod(int(header[f"NAXIS{i}"]) for i in range(1, naxis + 1))
-        size = (size + int(header.get("PCOUNT", 0))) * int(header.get("GCOUNT", 1))
-        return size * abs(int(header.get("BITPIX", 8))) // 8
+        return data_size(self.header, self.where)
 
     def raw(self) -> np.ndarray:
         """Return the image as a read-only view of the file, big-endian."""
@@ -88,6 +93,9 @@ class HDU:
 
             with fits.open(self.file.path) as hdus:
                 return np.asarray(hdus[self.index].data)
+        if not self._checked:
+            check_own_data(self.file.data, self.start, self.nbytes, self.where)
+            self._checked = True
         dtype = np.dtype(DTYPES[int(self.header["BITPIX"])])
         return np.ndarray(self.shape, dtype, self.file.data, self.start)
 
@@ -131,16 +139,18 @@ class FitsHDUs:
         if data[:6] != b"SIMPLE":
             raise XGammaError(f"The file {self.path} is not a FITS file: it lacks the SIMPLE card.")
         hdus: list[HDU] = []
-        position = 0
-        while position < len(data) and data[position : position + 8].strip(b"\0 "):
+        position, where = 0, f"file {self.path}"
+        while has_hdu(data, position, where):
             header, start = parse_header(data, position, self.path)
             hdu = HDU(self, len(hdus), header, start)
+            where = hdu.where
             stop = start + hdu.nbytes
             if stop > len(data):
                 raise XGammaError(
                     f"The file {self.path} is truncated: its HDU {hdu.name!r} ends at byte {stop}, "
                     f"the file at {len(data)}; fetch it again."
                 )
+            check_padding(data, start, hdu.nbytes, where)
             hdus.append(hdu)
             position = start + math.ceil(hdu.nbytes / BLOCK) * BLOCK
         return hdus

@@ -17,7 +17,7 @@ import xarray as xr
 
 from xgamma.arguments import file_path
 from xgamma.dl3.fits_table import Table
-from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
+from xgamma.errors import AxisError, FrameError, MissingDataError, UnitError, XGammaError
 from xgamma.io.fits_axes import Axis, read_bands
 from xgamma.io.fits_frame import frame_attrs
 from xgamma.io.fits_hdus import HDU, FitsHDUs, ImageArray, is_whole, lazy_image, open_hdus
@@ -44,9 +44,12 @@ class FitsMap:
 
 
 def is_map(file: FitsHDUs, hdu: HDU) -> bool:
-    """Tell whether an HDU is a sky map or a map over a region."""
+    """Tell whether an HDU is a sky map or a map over a region.
+
+    An image of two or more axes is one: if it lacks its frame, reading says so.
+    """
     if hdu.is_image:
-        return "CTYPE1" in hdu.header
+        return len(hdu.shape) > 1
     return hdu.is_table and f"{hdu.name}_BANDS" in file and "DATA" in hdu.table.columns
 
 
@@ -226,9 +229,15 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
     file = open_hdus(path)
     if hdu is None:
         maps = [h for h in file.hdus if is_map(file, h)]
-        if not maps:
+        framed = [h for h in maps if not h.is_image or "CTYPE1" in h.header]
+        if not framed:
             names = ", ".join(h.name for h in file.hdus)
             raise MissingDataError(f"The file {file.path} holds no sky map: its HDUs are {names}.")
+        if framed[0] is not maps[0]:
+            raise FrameError(
+                f"The first image of {file.path}, {maps[0].name!r}, has no celestial frame (no CTYPE1): "
+                f"correct its header, or name the map to read, hdu={framed[0].name!r}."
+            )
         chosen = maps[0]
     else:
         chosen = file[hdu]

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import XGammaError
+from xgamma.dl3.fits_table import Table
+from xgamma.dl3.groups import run_ids
+from xgamma.dl3.times import MissionTime
+from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.io.bintable import BinTable, Column, bin_table
 from xgamma.io.fits_hdus import FitsHDUs
 from xgamma.model import VARIABLES, variable_attrs
+from xgamma.units import conversion
 
 __all__ = ["gti_table", "obs_tables", "read_gti", "read_obs"]
 
@@ -63,20 +67,35 @@ def read_gti(file: FitsHDUs) -> dict[str, xr.Variable]:
     if "GTI" not in file:
         return {}
     table = file["GTI"].table
-    header = table.header
-    text = reference_text(
-        float(header.get("MJDREFI", header.get("MJDREF", 0)) or 0),
-        float(header.get("MJDREFF", 0) or 0),
-        str(header.get("TIMESYS", "tt")),
-    )
+    table.check_last_row()
+    where = f"The HDU 'GTI' of {file.path}"
+    reference = MissionTime.from_header(table.header, where)
+    if reference is None:
+        raise MissingDataError(
+            f"{where} has no MJDREFI, so its times count from nowhere: add MJDREFI and MJDREFF."
+        )
+    text = reference_text(reference.mjdrefi, reference.mjdreff, reference.timesys)
     return {
         name: xr.Variable(
-            "gti",
-            np.asarray(table.read(column), dtype=float).reshape(table.nrows),
-            variable_attrs(name, reference_time=text),
+            "gti", _seconds(table, column, where), variable_attrs(name, reference_time=text)
         )
         for name, column in (("gti_start", "START"), ("gti_stop", "STOP"))
     }
+
+
+def _seconds(table: Table, name: str, where: str) -> np.ndarray:
+    """Return a column of times in seconds: TUNIT, else TIMEUNIT of the header, tells the unit."""
+    unit = (table[name].unit or "").strip() or str(table.header.get("TIMEUNIT") or "s")
+    try:
+        factor = conversion(unit, "s")
+    except UnitError as error:
+        raise UnitError(f"{where}, column {name}: {error}") from None
+    values = np.asarray(table.read(name))
+    if values.dtype.kind not in "iuf" or values.shape != (table.nrows,):
+        raise XGammaError(f"{where}: its column {name} does not hold a number a row.")
+    if not np.isfinite(values).all():
+        raise XGammaError(f"{where}: its column {name} holds values that are not finite.")
+    return values.astype(float) * factor
 
 
 def gti_table(ds: xr.Dataset) -> BinTable | None:
@@ -135,7 +154,10 @@ def read_obs(file: FitsHDUs, known: dict[str, dict[str, Any]]) -> dict[str, xr.V
         name = META_COLUMNS.get(key, key.lower())
         # A stacked dataset has one row, whose cells hold a value for each observation.
         attrs = variable_attrs(name) if name in VARIABLES else {"long_name": name}
-        found[name] = xr.Variable("obs", values.reshape(-1), attrs)
+        values = values.reshape(-1)
+        if name == "obs_id" and values.dtype.kind == "U":
+            values = np.array(run_ids(values))
+        found[name] = xr.Variable("obs", values, attrs)
     sizes = [v.size for v in found.values()]
     common = max(set(sizes), key=sizes.count) if sizes else 0
     return {n: v for n, v in found.items() if v.size == common}
