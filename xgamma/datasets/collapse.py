@@ -160,7 +160,7 @@ def to_spectrum(
             new["exposure"] = xr.Variable(
                 corrected.dims,
                 corrected.data,
-                {**ds.variables["exposure"].attrs, "containment_corrected": 1},
+                {**ds.variables["exposure"].attrs, "containment_correction": 1},
             )
     if "edisp" in ds:
         kernel = edisp_kernel(ds, center)

@@ -313,10 +313,11 @@ class Mosaic:
         second = next(d for d in ds.variables[name].dims if d not in (*spatial, "energy_true"))
         dims = (*spatial, "energy_true", str(second))
         weight_name = f"{name}_exposure"
-        if weight_name in ds:
-            exposure = _values(ds, weight_name, dims[:-1])
-        elif not spatial and "exposure" in ds:
+        if not spatial and "exposure" in ds:
+            # What a prediction multiplies the response with, whatever was done to it since.
             exposure = _values(ds, "exposure", dims[:-1])
+        elif weight_name in ds:
+            exposure = _values(ds, weight_name, dims[:-1])
         else:
             raise XGammaError(
                 f"The dataset {ds.attrs.get('name', '')!r} has {name} but no {weight_name}, the weight it is stacked with: fill it again."

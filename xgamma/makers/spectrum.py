@@ -101,11 +101,13 @@ def _mean(variable: xr.Variable, weights: np.ndarray) -> np.ndarray:
     return np.asarray(variable.data, dtype=float)[..., 0, :] @ weights
 
 
-def _exposure(field: RegionField, variable: xr.Variable, corrected: bool) -> dict[str, xr.Variable]:
+def _exposure(
+    field: RegionField, variable: xr.Variable, share: np.ndarray | None
+) -> dict[str, xr.Variable]:
     values = _mean(variable, field.weights)
     attrs = dict(variable.attrs)
-    if corrected:
-        values = values * _correction(field, bool(attrs.get("pointlike")))
+    if share is not None:
+        values = values * share
         attrs["containment_correction"] = 1
     return {"exposure": xr.Variable("energy_true", values, attrs)}
 
@@ -124,8 +126,14 @@ def _correction(field: RegionField, pointlike: bool) -> np.ndarray:
     return containment(response(field.obs, "psf"), field.energy_true, radius, field.center_offset)
 
 
-def _dispersion(field: RegionField, exposure: xr.Variable) -> dict[str, xr.Variable]:
-    """Return the dispersion, averaged with the exposure at each position, and its weight."""
+def _dispersion(
+    field: RegionField, exposure: xr.Variable, contained: np.ndarray | None
+) -> dict[str, xr.Variable]:
+    """Return the dispersion, averaged with the exposure at each position, and its weight.
+
+    The weight is the exposure that the prediction multiplies the dispersion with: after the
+    containment, so that a stack predicts the sum of what its datasets predict.
+    """
     weight = np.asarray(exposure.data, dtype=float)[:, 0, :] * field.weights
     total = weight.sum(axis=1)
     matrix = np.asarray(edisp_.edisp(field).data, dtype=float)[:, :, 0, :]
@@ -136,6 +144,7 @@ def _dispersion(field: RegionField, exposure: xr.Variable) -> dict[str, xr.Varia
     )
     mean = np.einsum("tep,tp->te", matrix, share)
     second = "migra" if "migra" in field.ds.dims else "energy"
+    total = total if contained is None else total * contained
     return {
         "edisp": xr.Variable(("energy_true", second), mean, variable_attrs("edisp")),
         "edisp_exposure": xr.Variable("energy_true", total, variable_attrs("edisp_exposure")),
@@ -196,8 +205,8 @@ def fill_spectrum(
     Returns
     -------
     ds : Dataset
-        New dataset; `ds` stays as it was. ``edisp_exposure``, without the containment, is
-        what weights the dispersion when stacking.
+        New dataset; `ds` stays as it was. ``edisp_exposure`` is the exposure too, after the
+        containment if that is asked for.
 
     Raises
     ------
@@ -226,13 +235,16 @@ def fill_spectrum(
         variables["counts"] = xr.Variable("energy", region_counts(field), variable_attrs("counts"))
     if {"exposure", "psf", "edisp"} & set(wanted):
         exposure = exposure_.exposure(field)
+    share = None
     if "exposure" in wanted:
-        variables |= _exposure(field, exposure, containment_correction)
+        if containment_correction:
+            share = _correction(field, bool(exposure.attrs.get("pointlike")))
+        variables |= _exposure(field, exposure, share)
     if "background" in wanted:
         variables["background"] = _background(field, background_oversampling, **options)
     if "psf" in wanted and "rad" in ds.dims:
         variables |= _psf(field, exposure)
     if "edisp" in wanted:
-        variables |= _dispersion(field, exposure)
+        variables |= _dispersion(field, exposure, share)
     variables |= observation_row(field, reference_time_of(ds))
     return refilled(ds, variables, name)

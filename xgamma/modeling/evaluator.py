@@ -134,6 +134,8 @@ class SourceTerm:
         )
         if data.psf is None or not isinstance(self.model.spatial, PointSource):
             return exposure
+        if data.ds["exposure"].attrs.get("containment_correction"):
+            return exposure
         radius = region_radius(data)
         return exposure if radius is None else exposure * data.containment(radius)
 
