@@ -7,6 +7,7 @@ from xgamma.numerics import statistics as stats
 from xgamma.numerics.loglog import integrate_loglog
 from xgamma.numerics.responses import king_profile
 from xgamma.numerics.ts_map import ts_map
+from xgamma.numerics.ts_source import Source
 
 CASES = [(15, 10, 0.5, 3.0), (3, 40, 0.1, 0.7), (200, 150, 1.0, 20.0), (1, 2, 0.3, 9.0)]
 
@@ -64,7 +65,7 @@ def test_source_at_a_pixel():
     b, kernel = rng.uniform(1, 2, (2, 9, 9)), rng.dirichlet(np.ones(9), 2).reshape(2, 3, 3)
     n, weight = rng.poisson(3, (2, 9, 9)), np.full((2, 9, 9), 40.0)
     everywhere = np.ones((2, 9, 9), dtype=bool)
-    found = ts_map(n, b, weight, kernel, everywhere, everywhere[0], rtol=1e-6)
+    found = ts_map(n, b, Source.of(kernel, weight), everywhere, everywhere[0], rtol=1e-6)
     k, box = found["norm"][4, 4], np.s_[:, 3:6, 3:6]
     g = 40 * kernel
     assert np.sum(n[box] * g / (b[box] + k * g)) == pytest.approx(g.sum(), rel=1e-6)

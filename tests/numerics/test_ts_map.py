@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
 
-from xgamma.numerics.ts_map import least_norms, ts_map
+from xgamma.numerics.ts_map import ts_map
+from xgamma.numerics.ts_source import Source, least_norms
 
 
 def example(mean, seed=1, masked=False):
@@ -52,7 +53,7 @@ def test_against_a_search(mean, masked):
     """Where counts are few, the norm ended at predictions far below zero (statistics of -60)."""
     counts, background, exposure, kernels, mask = example(mean, masked=masked)
     pixels = np.ones((9, 11), dtype=bool)
-    maps = ts_map(counts, background, exposure, kernels, mask, pixels, rtol=1e-4)
+    maps = ts_map(counts, background, Source.of(kernels, exposure), mask, pixels, rtol=1e-4)
     weight = np.where(mask, exposure, 0.0)
     least = least_norms(background, weight, kernels)
     for y, x in np.ndindex(9, 11):
@@ -67,7 +68,9 @@ def test_against_a_search(mean, masked):
 def test_without_counts_or_reach():
     counts, background, exposure, kernels, mask = example(0.01)
     mask[:, :5] = False
-    maps = ts_map(0 * counts, background, exposure, kernels, mask, np.ones((9, 11), dtype=bool))
+    maps = ts_map(
+        0 * counts, background, Source.of(kernels, exposure), mask, np.ones((9, 11), dtype=bool)
+    )
     assert np.isnan(maps["norm"][:3]).all()
     assert (maps["norm"][3:] < 0).all()
     assert np.isnan(maps["norm_err"]).all()

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import pixel_mask, positive, scalar
+from xgamma.arguments import pixel_mask, positive
 from xgamma.deferred import is_lazy, labels_of, postponed
 from xgamma.errors import XGammaError
 from xgamma.model import require
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.compiled import Compiled
-from xgamma.modeling.evaluator import SourceTerm
 from xgamma.modeling.excess import Excess
 from xgamma.modeling.likelihood import WStatLikelihood
 from xgamma.modeling.predict import full_likelihood, labelled, result_attrs
 from xgamma.modeling.sky_model import Model, SkyModel
-from xgamma.numerics.ts_map import source_sums
+from xgamma.modeling.tried_source import source_everywhere
 from xgamma.numerics.ts_map import ts_map as solve
+from xgamma.numerics.ts_source import source_sums
 from xgamma.operation import operation
 
 __all__ = ["excess_map", "ts_map"]
@@ -140,8 +140,9 @@ def ts_map(
 ) -> xr.Dataset:
     """Fit the norm of a test source at every pixel.
 
-    Its PSF, shape and energy dispersion are those at the middle of the map; its exposure is
-    that of each pixel. Background and other sources stay as they are.
+    Its PSF, energy dispersion and exposure are those of each place, the first two in tiles half
+    as wide as the grid of the responses; its shape is that at the middle of the map. Background
+    and other sources stay as they are.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def ts_map(
         What is known to be there; those on the dataset when absent.
     kernel_width : Quantity, str or float, optional
         Side of the square around the pixel that is looked at; plain numbers are degrees.
-        All of the PSF kernel when absent.
+        All of the PSF kernel when absent. Norms are of the whole source in any case.
     mask : DataArray of bool, optional
         Pixels (y, x) to do; all when absent.
     scheme : {"exact", "gammapy"}
@@ -164,6 +165,8 @@ def ts_map(
     maps : Dataset
         Dims ``(y, x)``: ``ts``, ``sqrt_ts`` (negative where the norm is), ``norm``, ``norm_err``,
         ``flux`` and ``flux_err`` (cm-2 s-1, over the range of the energy axis), ``npred_excess``.
+        NaN at pixels where no energy is inside the masks, and where a bin in reach holds NaN.
+        The attribute ``kernel_spacing`` (deg) is the side of the tiles.
 
     Raises
     ------
@@ -186,57 +189,34 @@ def ts_map(
     if not data.is_map or isinstance(likelihood, WStatLikelihood):
         raise XGammaError("A TS map needs a map dataset with a background, not an on-off spectrum.")
     mask = pixel_mask(mask, ds)
-    kernels, exposure = source_kernel(data, model, kernel_width)
     pixels = np.ones(data.shape[1:], bool) if mask is None else mask.transpose("y", "x").values
-    found = solve(
-        data.counts, likelihood.npred(), exposure, kernels, data.mask, pixels.astype(bool)
-    )
+    usable, unknown = known_bins(data)
+    # Outside of the masks only tails are seen, and norms are beyond all measure.
+    pixels = pixels.astype(bool) & usable.any(0)
+    source = source_everywhere(data, model, kernel_width, pixels)
+    if unknown.any():
+        around = np.ones((2 * source.half + 1,) * 2)
+        pixels &= source_sums(unknown[None].astype(float), around[None]) < 0.5
+    found = solve(data.counts, likelihood.npred(), source, usable, pixels)
     del found["n_steps"]
     ts = np.maximum(found["ts"], 0.0)
     found["ts"], found["sqrt_ts"] = ts, np.sign(found["norm"]) * np.sqrt(ts)
     low, high = data.energy_edges[0], data.energy_edges[-1]
     flux = float(model.spectral.kernel_integral(np.array(low), np.array(high)))
     found["flux"], found["flux_err"] = found["norm"] * flux, found["norm_err"] * flux
-    found["npred_excess"] = found["norm"] * source_sums(np.where(data.mask, exposure, 0.0), kernels)
+    found["npred_excess"] = found["norm"] * found.pop("counts")
     maps = as_dataset(likelihood, {name: values[None] for name, values in found.items()})
     maps = maps.isel(energy=0, drop=True) if "energy" in maps.dims else maps
+    # Responses are those of the place to half of this.
+    side = source.tile_side * float(np.degrees(max(data.scale)))
+    maps.attrs["kernel_spacing"] = side
     for name in ("flux", "flux_err"):
         maps[name].attrs["units"] = "s-1 cm-2"
     return maps
 
 
-def source_kernel(data: Compiled, model: SkyModel, width: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the kernel (energy, k, k) of a source at the middle, and its counts per pixel."""
-    middle = model.copy()
-    ny, nx = data.shape[1:]
-    vector = data.vectors[:, ny // 2 + data.padding, nx // 2 + data.padding]
-    lon, lat = np.degrees(np.arctan2(vector[1], vector[0])), np.degrees(np.arcsin(vector[2]))
-    if middle.spatial is None:
-        raise XGammaError(f"The test source {model.name!r} needs a shape, for example PointSource.")
-    middle.spatial.set_position(frame_position(lon, lat, data.frame))
-    term = SourceTerm(data, middle)
-    term.update()
-    flux = term.flux[:, None] * term.edisp
-    exposure = np.einsum("tr,tyx->ryx", flux, data.exposure)
-    # What falls on each pixel, over what a source with all its counts there would give.
-    box = term.box
-    share = term.npred / np.maximum(exposure[:, box[0], box[1]], 1e-300)
-    half_y = min(ny // 2 - box[0].start, box[0].stop - 1 - ny // 2)
-    half_x = min(nx // 2 - box[1].start, box[1].stop - 1 - nx // 2)
-    half = min(half_y, half_x)
-    if width is not None:
-        reach = scalar(width, "deg", "kernel_width") / 2
-        if not 0 < reach < 90:
-            raise XGammaError(f"kernel_width={width!r} must be an angle between 0 and 180 deg.")
-        half = min(half, round(float(np.radians(reach)) / min(data.scale)))
-    cy, cx = ny // 2 - box[0].start, nx // 2 - box[1].start
-    kernels = share[:, cy - half : cy + half + 1, cx - half : cx + half + 1]
-    total = kernels.sum(axis=(1, 2), keepdims=True)
-    return kernels / np.where(total > 0, total, 1.0), exposure
-
-
-def frame_position(lon: float, lat: float, frame: str) -> Any:
-    """Return a SkyCoord from degrees in a frame."""
-    from astropy.coordinates import SkyCoord
-
-    return SkyCoord(lon, lat, unit="deg", frame=frame)
+def known_bins(data: Compiled) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bins (energy, y, x) to use, and pixels of which some bin to use has no number."""
+    exposure = data.required("exposure", data.true_name)
+    unknown = data.mask & (data.unknown | ~np.isfinite(exposure).all(axis=0))
+    return data.mask & ~unknown, unknown.any(axis=0)

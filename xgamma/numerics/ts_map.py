@@ -12,76 +12,20 @@ cannot be worth more than the background that is missing there.
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from xgamma.numerics.statistics import FLOOR
+from xgamma.numerics.ts_source import Source
 
-__all__ = ["source_sums", "ts_map"]
+__all__ = ["ts_map"]
 
 PAIRS_AT_ONCE = 2_000_000
 MAX_STEPS = 40
 
 
-def source_sums(weights: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    """Return, for a source at each pixel, a sum over its bins of the kernel times weights.
-
-    Parameters
-    ----------
-    weights : ndarray
-        Shape (energy, y, x).
-    kernels : ndarray
-        Shape (energy, k, k), k odd.
-
-    Returns
-    -------
-    sums : ndarray
-        Shape (y, x).
-    """
-    flipped = kernels[:, ::-1, ::-1]
-    return fftconvolve(weights, flipped, mode="same", axes=(1, 2)).sum(axis=0)
-
-
-def least_norms(background: np.ndarray, weight: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    """Return the least norm, at each pixel, at which no bin in reach is predicted negative.
-
-    Parameters
-    ----------
-    background, weight : ndarray
-        Background, and counts of a source whose kernel were one, shape (energy, y, x); bins
-        without weight are out of reach.
-    kernels : ndarray
-        Shape (energy, k, k), k odd.
-
-    Returns
-    -------
-    norms : ndarray
-        ``-min(b/g)`` over the bins in reach, shape (y, x); minus infinity where there is none.
-    """
-    half = kernels.shape[1] // 2
-    ny, nx = weight.shape[1:]
-    used = weight > 0
-    ratio = np.where(used, np.maximum(background, FLOOR) / np.where(used, weight, 1.0), np.inf)
-    ratio = np.pad(ratio, ((0, 0), (half, half), (half, half)), constant_values=np.inf)
-    smallest = ratio.min(axis=(1, 2))
-    shares = np.argwhere((kernels > 0) & np.isfinite(smallest)[:, np.newaxis, np.newaxis])
-    bounds = smallest[shares[:, 0]] / kernels[tuple(shares.T)]
-    order = np.argsort(bounds, kind="stable")
-    reached = source_sums(used.astype(float), (kernels > 0).astype(float)) > 0.5
-    found = np.full((ny, nx), np.inf)
-    # Most of a kernel is too faint to bound any pixel: the brightest first, the rest not at all.
-    for i, (e, dy, dx) in enumerate(shares[order]):
-        if i % 32 == 0 and bounds[order[i]] >= found.max(where=reached, initial=0.0):
-            break
-        part = ratio[e, dy : dy + ny, dx : dx + nx]
-        np.minimum(found, part / kernels[e, dy, dx], out=found)
-    return -found
-
-
 def ts_map(
     counts: np.ndarray,
     background: np.ndarray,
-    exposure: np.ndarray,
-    kernels: np.ndarray,
+    source: Source,
     mask: np.ndarray,
     pixels: np.ndarray,
     rtol: float = 0.05,
@@ -92,10 +36,8 @@ def ts_map(
     ----------
     counts, background : ndarray
         Shape (energy, y, x).
-    exposure : ndarray
-        Counts per unit of norm of a source whose kernel were one there, shape (energy, y, x).
-    kernels : ndarray
-        Shape (energy, k, k), k odd.
+    source : Source
+        What is tried.
     mask : ndarray of bool
         Bins to use, shape (energy, y, x).
     pixels : ndarray of bool
@@ -107,36 +49,23 @@ def ts_map(
     Returns
     -------
     maps : dict of ndarray
-        ``norm``, ``norm_err``, ``ts`` and ``n_steps``, shape (y, x); NaN where no bin is in reach,
+        ``norm``, ``norm_err``, ``ts``, ``counts`` (of the source at norm one, in the bins to use) and
+        ``n_steps``, shape (y, x); NaN where no bin is in reach,
         or nothing was to be done. Without counts in reach the norm is the least that predicts
         none below zero, and has no error (NaN).
     """
-    weight = np.where(mask, exposure, 0.0)
-    total = source_sums(weight, kernels)
-    least = least_norms(background, weight, kernels)
+    total = source.sums(mask)
+    least = source.least(background, mask, total > 1e-9 * total.max(initial=0.0))
     shape = counts.shape[1:]
     out = {k: np.full(shape, np.nan) for k in ("norm", "norm_err", "ts")}
     out["n_steps"] = np.zeros(shape)
-    half = kernels.shape[1] // 2
+    out["counts"] = total
     where = np.nonzero(mask & (counts > 0))
-    rows = row_chunks(where[1], shape[0], kernels.shape[1])
+    rows = row_chunks(where[1], shape[0], 2 * source.half + 1)
     for first, last in rows:
         if pixels[first:last].any():
-            solve_rows(
-                first,
-                last,
-                half,
-                where,
-                counts,
-                background,
-                weight,
-                kernels,
-                total,
-                least,
-                pixels,
-                rtol,
-                out,
-            )
+            pairs = Pairs(first, last, where, counts, background, source)
+            solve_rows(pairs, slice(first, last), total, least, pixels, rtol, out)
     return out
 
 
@@ -155,26 +84,18 @@ def row_chunks(bin_rows: np.ndarray, n_rows: int, side: int) -> list[tuple[int, 
 
 
 def solve_rows(
-    first: int,
-    last: int,
-    half: int,
-    where: tuple[np.ndarray, ...],
-    counts: np.ndarray,
-    background: np.ndarray,
-    weight: np.ndarray,
-    kernels: np.ndarray,
+    pairs: Pairs,
+    rows: slice,
     total: np.ndarray,
     least: np.ndarray,
     pixels: np.ndarray,
     rtol: float,
     out: dict[str, np.ndarray],
 ) -> None:
-    """Solve the rows from `first` to `last` of the map and fill them into `out`."""
-    pairs = Pairs(first, last, half, where, counts, background, weight, kernels)
-    view = (last - first, counts.shape[2])
-    big = pairs.pad(total[first:last])
-    lowest = pairs.pad(least[first:last])
-    todo = pairs.pad(pixels[first:last]).astype(bool) & (big > 0) & np.isfinite(lowest)
+    """Solve some rows of the map and fill them into `out`."""
+    big = pairs.pad(total[rows])
+    lowest = pairs.pad(least[rows])
+    todo = pairs.pad(pixels[rows]).astype(bool) & (big > 0) & np.isfinite(lowest)
     solved = todo & pairs.reached
     norm, curvature, steps = newton(pairs, np.where(solved, big, 1.0), solved, rtol)
     low = solved & (norm < lowest)
@@ -185,8 +106,8 @@ def solve_rows(
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.where(pairs.reached, 1 / np.sqrt(curvature), np.nan)
     for name, values in (("norm", norm), ("norm_err", error), ("ts", ts), ("n_steps", steps)):
-        inner = np.where(todo, values, np.nan).reshape(view[0], -1)
-        out[name][first:last] = inner[:, half : half + view[1]]
+        inner = np.where(todo, values, np.nan).reshape(pairs.shape)
+        out[name][rows] = inner[:, pairs.half : pairs.shape[1] - pairs.half]
 
 
 class Pairs:
@@ -201,16 +122,16 @@ class Pairs:
         self,
         first: int,
         last: int,
-        half: int,
         where: tuple[np.ndarray, ...],
         counts: np.ndarray,
         background: np.ndarray,
-        weight: np.ndarray,
-        kernels: np.ndarray,
+        source: Source,
     ) -> None:
-        self.half, self.side = half, kernels.shape[2]
+        self.half, self.side = source.half, source.kernels.shape[-1]
+        half = self.half
         near = (where[1] >= first - half) & (where[1] < last + half)
-        near &= weight[where] > 0
+        if not source.at_source:
+            near &= source.exposure[where] > 0
         e, y, x = (w[near] for w in where)
         row = y[:, None] - np.arange(-half, half + 1)
         at, offset = np.nonzero((row >= first) & (row < last))
@@ -219,11 +140,23 @@ class Pairs:
         self.row, self.x = row[at, offset] - first, x[at]
         start = self.row * self.width + self.x
         self.target = (start[:, None] + np.arange(self.side)).ravel()
-        scale = np.maximum(background[e, y, x], FLOOR) / weight[e, y, x]
-        flipped = np.maximum(kernels[:, :, ::-1], 0.0)
+        flipped = np.maximum(source.kernels[..., ::-1], 0.0)
+        if len(flipped) == 1:
+            share = flipped[0][e[at], offset]
+        else:
+            tiles = self.at_pairs(self.pad(source.tiles[first:last])).astype(np.intp)
+            energy, line = e[at][:, None], offset[:, None]
+            share = flipped[tiles, energy, line, np.arange(self.side)]
+        if source.at_source:
+            padded = np.pad(source.exposure[:, first:last], ((0, 0), (0, 0), (half, half)))
+            windows = np.lib.stride_tricks.sliding_window_view(padded, self.side, axis=2)
+            share = share * windows[e[at], self.row, self.x]
+        scale = np.maximum(background[e, y, x], FLOOR)
+        if not source.at_source:
+            scale = scale / source.exposure[e, y, x]
         with np.errstate(divide="ignore"):
             # Background over source: infinite where the kernel is zero, and adds nothing.
-            self.ratio = scale[at, None] / flipped[e[at], offset]
+            self.ratio = scale[at, None] / share
         self.n = counts[e, y, x].astype(float)[at, None]
         self.reached = self.sums(np.isfinite(self.ratio).astype(float)) > 0
 
