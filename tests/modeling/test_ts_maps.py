@@ -129,7 +129,10 @@ def test_tiles_against_a_map_of_each_kernel():
             inside = tiles == tile
             for name in ("norm", "norm_err", "ts", "counts"):
                 np.testing.assert_allclose(
-                    together[name][inside], each[name][inside], rtol=2e-3, atol=1e-4
+                    together[name][inside],
+                    each[name][inside],
+                    rtol=2e-2 if name == "norm_err" else 2e-3,
+                    atol=1e-4,
                 )
 
 

@@ -10,6 +10,7 @@ from xgamma.arguments import scalar
 from xgamma.errors import XGammaError
 from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.evaluator import SourceTerm
+from xgamma.modeling.likelihood import make_term
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.numerics.ts_source import Source
 
@@ -34,12 +35,6 @@ class ResponsesAt(Compiled):
         # What is worked out once, as the exposure, is shared.
         self.__dict__ = data.__dict__.copy()
         self._place = (y, x)
-        self.__dict__.setdefault("_nodes", data.irf_labels())
-
-    def irf_labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the labels (y, x) of the coarse grid, looked up once."""
-        found: tuple[np.ndarray, np.ndarray] = self.__dict__["_nodes"]
-        return found
 
     def pixel(self, vector: np.ndarray) -> tuple[float, float]:
         """Return the middle of the map, where the source is put."""
@@ -71,16 +66,18 @@ def source_everywhere(data: Compiled, model: SkyModel, width: Any, pixels: np.nd
         gammapy they add up to one, and are those of the middle of the map everywhere.
     """
     middle = in_the_middle(data, model)
-    first = SourceTerm(
+    first = make_term(
         ResponsesAt(data, 0.5 * (data.shape[1] - 1), 0.5 * (data.shape[2] - 1)), middle
     )
+    assert isinstance(first, SourceTerm)
     first.update()
     tiles, places = tiles_of(data, pixels)
     half = kernel_half(data, first, width)
     kernels, exposure = [], np.zeros(data.shape)
     for tile, (y, x) in enumerate(places):
         here = ResponsesAt(first.data, y, x)
-        term = SourceTerm(here, middle)
+        term = make_term(here, middle)
+        assert isinstance(term, SourceTerm)
         term.update()
         folded = first.flux[:, None] * term.edisp
         inside = tiles == tile
@@ -119,7 +116,7 @@ def tiles_of(data: Compiled, pixels: np.ndarray) -> tuple[np.ndarray, list[tuple
     if flat or data.scheme == "gammapy":
         return np.zeros((ny, nx), dtype=np.intp), [(float(ny // 2), float(nx // 2))]
     sizes = []
-    for labels, step in zip(data.irf_labels(), data.label_step, strict=True):
+    for labels, step in zip(data.irf_labels, data.label_step, strict=True):
         spacing = abs(labels[1] - labels[0]) / step if labels.size > 1 else max(ny, nx)
         sizes.append(max(spacing / 2, 1.0))
     while np.ceil(ny / sizes[0]) * np.ceil(nx / sizes[1]) > MAX_TILES:
