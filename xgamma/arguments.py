@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import UnitError, XGammaError
+from xgamma.errors import MissingDataError, UnitError, XGammaError
 
 __all__ = [
     "choice",
     "choices",
+    "expanded_path",
     "file_path",
     "fits_tables",
     "generator",
@@ -352,3 +353,25 @@ def file_path(value: Any, role: str = "path") -> Path:
     raise XGammaError(
         f"{role}={shown(value)} must be the path of a file or folder: a text or a pathlib.Path."
     )
+
+
+def expanded_path(value: Any, role: str = "path") -> Path:
+    """Return a path with ``~`` and environment variables expanded, as files of models name them.
+
+    Raises
+    ------
+    MissingDataError
+        If a variable is not set.
+
+    Examples
+    --------
+    >>> expanded_path("$GAMMAPY_DATA_NOT_SET/map.fits")
+    Traceback (most recent call last):
+    xgamma.errors.MissingDataError: '$GAMMAPY_DATA_NOT_SET/map.fits' names an environment variable that is not set: set it, or give the whole path.
+    """
+    text = os.path.expandvars(os.fspath(file_path(value, role).expanduser()))
+    if "$" in text and not Path(text).exists():
+        raise MissingDataError(
+            f"{str(value)!r} names an environment variable that is not set: set it, or give the whole path."
+        )
+    return Path(text)

@@ -22,18 +22,21 @@ __all__ = ["Axis", "axis_of", "band_columns", "band_keywords", "read_bands"]
 
 MAX_AXES = 5
 TOLERANCE = 1e-6
+# The attribute ``node_type`` of an axis whose labels are nodes, not the middles of bins.
+NODE = "center"
 OLD_NAMES = {"theta": "rad", "e": "energy", "energ": "energy"}
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Bins of one axis: bounds in a unit."""
+    """Bins of one axis: bounds in a unit; or nodes, with bounds halfway between them."""
 
     name: str
     lo: np.ndarray
     hi: np.ndarray
     units: str
     interp: str
+    nodes: np.ndarray | None = None
 
     @property
     def size(self) -> int:
@@ -48,11 +51,14 @@ class Axis:
     def coords(self) -> dict[str, xr.Variable]:
         """Return the three coordinate variables."""
         triples = axis_coords_from_bounds(self.lo, self.hi, self.name, self.units, self.interp)
+        if self.nodes is not None:
+            dim, _, attrs = triples[self.name]
+            triples[self.name] = (dim, self.nodes, {**attrs, "node_type": NODE})
         return {key: xr.Variable(*triple) for key, triple in triples.items()}
 
     def renamed(self, name: str) -> Axis:
         """Return the axis under another name."""
-        return Axis(name, self.lo, self.hi, self.units, self.interp)
+        return Axis(name, self.lo, self.hi, self.units, self.interp, self.nodes)
 
     def same(self, other: Axis) -> bool:
         """Tell whether two axes have the same bins, units considered."""
@@ -85,7 +91,8 @@ def axis_of(obj: xr.Dataset | xr.DataArray, dim: str) -> Axis:
     lo, hi = (np.atleast_1d(obj[f"{dim}_{s}"].values).astype(float) for s in ("lo", "hi"))
     if values.size != lo.size + 1:
         raise AxisError(f"The axis {dim!r} has no bounds: make it with xg.energy_axis.")
-    return Axis(dim, lo, hi, str(attrs.get("units", "")), str(attrs.get("interp", "lin")))
+    nodes = np.asarray(obj[dim].values, float) if attrs.get("node_type") == NODE else None
+    return Axis(dim, lo, hi, str(attrs.get("units", "")), str(attrs.get("interp", "lin")), nodes)
 
 
 def _from_centers(centers: np.ndarray, interp: str) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +142,7 @@ def read_bands(table: Table, sizes: tuple[int, ...] | None = None) -> list[Axis]
         If bins differ from plane to plane, gape, overlap, or are labels.
     """
     where = f"The band table {table.name} of {table.file.path}"
-    if "AXCOLS1" not in table.header:
+    if "AXCOLS1" not in table.header or _is_fermi_template(table):
         return [_fermi_axis(table, where)]
     axes = []
     for i in range(1, MAX_AXES + 1):
@@ -158,8 +165,9 @@ def _band_axis(table: Table, columns: list[str], interp: str, size: int | None) 
     name = OLD_NAMES.get(name, name)
     units = str(table[columns[0]].unit or "")
     values = _unique(first, count, where)
-    if len(columns) == 1:
-        lo, hi = _from_centers(values, interp)
+    nodes = values if len(columns) == 1 else None
+    if nodes is not None:
+        lo, hi = _from_centers(nodes, interp)
     else:
         lo, hi = values, _unique(table.read(columns[1]), count, where)
     width = hi - lo
@@ -167,20 +175,26 @@ def _band_axis(table: Table, columns: list[str], interp: str, size: int | None) 
         raise AxisError(
             f"{where} has bins of {name!r} that gape or overlap: such an axis cannot be read as one."
         )
-    return Axis(name, lo, hi, units, interp)
+    return Axis(name, lo, hi, units, interp, nodes)
 
 
 def _fermi_axis(table: Table, where: str) -> Axis:
     """Return the axis of Fermi-LAT's counts cubes (EBOUNDS) and templates (ENERGIES)."""
+    if "ENERGY" in table.columns and ("E_MIN" not in table.columns or _is_fermi_template(table)):
+        nodes = np.asarray(table.read("ENERGY"), dtype=float)
+        lo, hi = _from_centers(nodes, "log")
+        return Axis("energy_true", lo, hi, str(table["ENERGY"].unit or "MeV"), "log", nodes)
     if "E_MIN" in table.columns:
         units = str(table["E_MIN"].unit or "keV")
         return Axis("energy", table.read("E_MIN"), table.read("E_MAX"), units, "log")
-    if "ENERGY" in table.columns:
-        lo, hi = _from_centers(np.asarray(table.read("ENERGY"), dtype=float), "log")
-        return Axis("energy_true", lo, hi, str(table["ENERGY"].unit or "MeV"), "log")
     raise AxisError(
         f"{where} has neither AXCOLS keywords nor E_MIN and E_MAX: its layout is not known."
     )
+
+
+def _is_fermi_template(table: Table) -> bool:
+    """Tell whether a table is that of a Fermi-LAT template, also as gammapy cuts it out."""
+    return table.name == "ENERGIES" and "ENERGY" in table.columns
 
 
 def band_names(axis: Axis) -> tuple[str, str, str]:
@@ -195,7 +209,8 @@ def band_keywords(axes: list[Axis]) -> list[tuple[str, Any]]:
     cards: list[tuple[str, Any]] = []
     for i, axis in enumerate(axes, start=1):
         _, lo, hi = band_names(axis)
-        cards += [(f"AXCOLS{i}", f"{lo},{hi}"), (f"INTERP{i}", axis.interp)]
+        columns = f"{lo},{hi}" if axis.nodes is None else axis.name.upper()
+        cards += [(f"AXCOLS{i}", columns), (f"INTERP{i}", axis.interp)]
     return cards
 
 

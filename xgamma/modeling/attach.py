@@ -80,8 +80,8 @@ def with_models(obj: Any, models: Model | Iterable[Model] | None) -> Any:
 
     Raises
     ------
-    MissingDataError
-        If a model holds a map that is not saved in a file.
+    XGammaError
+        If the models cannot be written as text.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,6 +11,7 @@ from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.sky_model import FoVBackground, SkyModel, TemplateNPred
 from xgamma.modeling.spatial import PointSource, Shape
+from xgamma.modeling.template import TemplateMap
 from xgamma.modeling.temporal import TimeProfile
 from xgamma.numerics.convolution import convolve_full, split_point
 
@@ -213,26 +215,32 @@ class SourceTerm:
 
     def _brightness(self, shape: Shape, ys: slice, xs: slice) -> np.ndarray:
         """Mean brightness (1 or energy_true, y, x) of pixels, sampled as finely as needed."""
-        frame = self.data.frame
         points = self.data.vectors[:, ys, xs]
-        if shape.energy_dependent:
-            values = shape.on_points(points, frame, self.data.true_energy)  # type: ignore[call-arg]
-            return np.nan_to_num(values)
         size = float(np.degrees(max(self.data.scale)))
         bin_size = shape.bin_size
         factor = MAX_OVERSAMPLING
         if bin_size > size / MAX_OVERSAMPLING:
             factor = max(int(np.ceil(size / bin_size - 1e-9)), 1)
         if factor == 1 or min(points.shape[1:]) < 2:
-            return np.nan_to_num(shape.on_points(points, frame))[None]
+            return self._brightness_at(shape, points)
         along_y, along_x = np.gradient(points, axis=(1, 2))
         offsets = (np.arange(factor) + 0.5) / factor - 0.5
-        total = np.zeros(points.shape[1:])
-        for dy in offsets:
+        # Planes of energy fill the memory: their parts of a pixel are taken one by one.
+        columns = offsets[:, None] if shape.energy_dependent else offsets[None]
+        total = np.zeros(1)
+        for dy, dx in itertools.product(offsets, columns):
             row = points + dy * along_y
-            sub = row[..., None] + offsets * along_x[..., None]
-            total += np.nan_to_num(shape.on_points(sub, frame)).sum(axis=-1)
-        return total[None] / factor**2
+            sub = row[..., None] + dx * along_x[..., None]
+            total = total + self._brightness_at(shape, sub).sum(axis=-1)
+        return total / factor**2
+
+    def _brightness_at(self, shape: Shape, points: np.ndarray) -> np.ndarray:
+        """Brightness (1 or energy_true, ...) at unit vectors (3, ...)."""
+        if isinstance(shape, TemplateMap) and shape.energy_dependent:
+            values = shape.on_bins(points, self.data.frame, self.data.true_edges)
+        else:
+            values = shape.on_points(points, self.data.frame)[None]
+        return np.nan_to_num(values)
 
     def _clip(self, image: np.ndarray, y0: int, x0: int) -> tuple[np.ndarray, Box]:
         """Cut an image whose first pixel is (y0, x0) of the map to the map."""

@@ -18,6 +18,7 @@ from xgamma.modeling.evaluator import Box, SourceTerm, region_radius
 from xgamma.modeling.spatial import PointSource, Shape
 from xgamma.modeling.spectral import LineSpectrum, PowerLaw, PowerLaw2, PowerLawNorm
 from xgamma.modeling.spectrum import Spectrum
+from xgamma.modeling.template import TemplateMap
 from xgamma.modeling.temporal import LightCurve, TimeProfile
 from xgamma.numerics import convolution, radial
 from xgamma.numerics.spectra import loglog_segments
@@ -95,7 +96,8 @@ class GammapyTerm(SourceTerm):
         if not np.isfinite(shape.extent):
             return slice(0, self.data.shape[1]), slice(0, self.data.shape[2])
         psf_width = side * self._scale() if self._has_psf() else 0.0
-        width = psf_width + 2 * (shape.extent + MARGIN)
+        radius = shape.half_width if isinstance(shape, TemplateMap) else shape.extent
+        width = psf_width + 2 * (radius + MARGIN)
         sides = [odd(width / float(np.degrees(s))) for s in self.data.scale]
         return self._box(y, x, sides)
 
@@ -117,7 +119,7 @@ class GammapyTerm(SourceTerm):
         """Return the shape (1 or energy_true, y, x) integrated over the pixels of a box."""
         data, scale = self.data, self._scale()
         factor = 1
-        if np.isfinite(shape.bin_size):
+        if np.isfinite(shape.bin_size) and not isinstance(shape, TemplateMap):
             factor = SHAPE_OVERSAMPLING
             if shape.bin_size > 0:
                 factor = min(int(np.ceil(scale / shape.bin_size)), SHAPE_OVERSAMPLING)
@@ -162,8 +164,8 @@ class GammapyTerm(SourceTerm):
         return sky.pixel_vectors(grid)
 
     def _brightness_at(self, shape: Shape, points: np.ndarray) -> np.ndarray:
-        if shape.energy_dependent:
-            values = shape.on_points(points, self.data.frame, self.data.true_energy)  # type: ignore[call-arg]
+        if isinstance(shape, TemplateMap):
+            values = shape.as_gammapy(points, self.data.frame, self.data.true_energy)
         else:
             values = shape.on_points(points, self.data.frame)[None]
         return np.nan_to_num(values)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import expanded_path
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.modeling.parameter import Parameter, Sealed
 from xgamma.modeling.spatial import Shape
@@ -356,7 +357,7 @@ class Models(list[Model]):
         overwrite : bool
             Whether an existing file may be replaced.
         """
-        target = Path(path)
+        target = expanded_path(path)
         if target.exists() and not overwrite:
             raise XGammaError(f"{str(path)!r} exists: pass overwrite=True to replace it.")
         target.write_text(self.to_yaml())
@@ -364,9 +365,10 @@ class Models(list[Model]):
     @classmethod
     def read(cls, path: str | Path) -> Models:
         """Read models from a YAML file."""
-        if not Path(path).exists():
+        found = expanded_path(path)
+        if not found.exists():
             raise MissingDataError(f"There is no model file {str(path)!r}.")
-        return cls.from_yaml(Path(path).read_text())
+        return cls.from_yaml(found.read_text())
 
     def __repr__(self) -> str:
         lines = [f"Models: {', '.join(self.names) or 'none'}"]

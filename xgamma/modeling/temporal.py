@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xgamma.arguments import file_path, fits_tables
+from xgamma.arguments import expanded_path, fits_tables
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.parameter import Component, Spec
 from xgamma.units import conversion, to_value
@@ -224,9 +224,10 @@ def read_columns(
     path: str | Path, names: tuple[str, ...]
 ) -> tuple[dict[str, tuple[np.ndarray, str]], Any]:
     """Read columns (values and unit) of the first table of a FITS file, and its header."""
-    if not file_path(path).exists():
+    found = expanded_path(path)
+    if not found.exists():
         raise MissingDataError(f"There is no table {str(path)!r}: give a path to one.")
-    with fits_tables(path) as hdus:
+    with fits_tables(found) as hdus:
         table = hdus[1]
         known = {column.name.upper(): column for column in table.columns}
         missing = [name for name in names if name not in known]

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import XGammaError
 from xgamma.modeling import ebl, spatial, spectral, template, temporal  # noqa: F401 fills registries
 from xgamma.modeling.parameter import Component, Parameter, Prior
 from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
 from xgamma.modeling.spatial import Shape
 from xgamma.modeling.spectrum import CompoundSpectrum, Spectrum
+from xgamma.modeling.template_file import map_from_text, map_to_text, read_template
 from xgamma.modeling.temporal import TimeProfile
 from xgamma.units import parse_unit
 
@@ -111,10 +112,9 @@ def model_to_dict(model: Model, labels: dict[int, str]) -> dict[str, Any]:
         data["apply_irf"] = dict(model.apply_irf)
     if isinstance(model, TemplateNPred):
         if model.filename is None:
-            raise MissingDataError(
-                f"The template {model.name!r} has no filename: save its map and give filename=."
-            )
-        data["filename"] = str(model.filename)
+            data["map"] = map_to_text(model.map)
+        else:
+            data["filename"] = str(model.filename)
     return data
 
 
@@ -189,11 +189,9 @@ def model_from_dict(data: dict[str, Any], links: dict[str, Parameter]) -> Model:
     if kind in {"FoVBackgroundModel", "fov-bkg"}:
         return FoVBackground(datasets or (), name=name, **parts)
     if kind in {"TemplateNPredModel"}:
-        from xgamma.modeling.template import read_template
-
-        filename = data["filename"]
+        filename = None if "map" in data else data["filename"]
         parts.pop("spatial", None)
-        counts = read_template(filename)
+        counts = map_from_text(data["map"]) if filename is None else read_template(filename)
         return TemplateNPred(counts, name=name, datasets=datasets, filename=filename, **parts)
     raise XGammaError(
         f"The model type {kind!r} of {name!r} is not known: use SkyModel, FoVBackgroundModel or "

@@ -1,0 +1,123 @@
+"""Template maps in files, and in the text of models."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from pathlib import Path
+
+import xarray as xr
+
+from xgamma.arguments import expanded_path
+from xgamma.errors import MissingDataError, UnitError, XGammaError
+from xgamma.units import parse_unit
+
+__all__ = ["map_from_text", "map_to_text", "read_brightness", "read_template"]
+
+# What the Fermi-LAT collaboration's diffuse models hold; their files may leave it out.
+FERMI_UNIT = "cm-2 s-1 MeV-1 sr-1"
+FERMI_BANDS = "ENERGIES"
+
+
+def read_template(path: str | Path) -> xr.DataArray:
+    """Read a map from a FITS file.
+
+    Parameters
+    ----------
+    path : str or Path
+        File; environment variables (``$GAMMAPY_DATA``) and ``~`` are expanded.
+
+    Returns
+    -------
+    map : DataArray
+        The map.
+
+    Raises
+    ------
+    MissingDataError
+        If the file is not there, or the variable not set.
+    """
+    from xgamma.io.fits_maps import read_map
+
+    found = expanded_path(path)
+    if not found.exists():
+        raise MissingDataError(f"There is no template map {str(path)!r}: give a path to one.")
+    return read_map(found)
+
+
+def read_brightness(path: str | Path, unit: str = "") -> xr.DataArray:
+    """Read a map of brightness or diffuse flux: its energies are true ones.
+
+    Parameters
+    ----------
+    path : str or Path
+        File; environment variables and ``~`` are expanded. The diffuse models of Fermi-LAT
+        (``gll_iem_*.fits``) are understood in their own form and in that of gammapy's cutouts.
+    unit : str
+        Unit of a map whose file does not say.
+
+    Returns
+    -------
+    map : DataArray
+        Dims ``(y, x)`` or ``(energy_true, y, x)``.
+    """
+    from xgamma.io.fits_hdus import open_hdus
+
+    array = read_template(path)
+    if "energy" in array.dims:
+        names = {"energy", "energy_lo", "energy_hi"} & set(array.coords)
+        array = array.rename({n: n.replace("energy", "energy_true") for n in names})
+    stated = str(array.attrs.get("units", "")).strip()
+    fermi = "energy_true" in array.dims and FERMI_BANDS in open_hdus(expanded_path(path))
+    if fermi and not is_unit(stated):
+        return array.assign_attrs(units=FERMI_UNIT)
+    return array if stated else array.assign_attrs(units=unit)
+
+
+def is_unit(text: str) -> bool:
+    """Tell whether a text is a unit, and not empty."""
+    try:
+        parse_unit(text)
+    except UnitError:
+        return False
+    return bool(text)
+
+
+def map_to_text(array: xr.DataArray) -> str:
+    """Return a map as text: a compressed FITS file in base64.
+
+    Parameters
+    ----------
+    array : DataArray
+        Dims ``(..., y, x)``.
+
+    Returns
+    -------
+    text : str
+        ASCII.
+    """
+    from xgamma.io.fits_write import write_map
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "map.fits.gz"
+        write_map(array, path)
+        return base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def map_from_text(text: str) -> xr.DataArray:
+    """Return the map that `map_to_text` made a text of.
+
+    Raises
+    ------
+    XGammaError
+        If the text is not one of a map.
+    """
+    from xgamma.io.fits_maps import read_map
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "map.fits.gz"
+        try:
+            path.write_bytes(base64.b64decode(text, validate=True))
+        except ValueError:
+            raise XGammaError("The map in the text of a template is damaged.") from None
+        return read_map(path).load()
