@@ -90,7 +90,8 @@ def test_not_a_number_in_a_response(group, variable, select, bad):
 def test_not_a_number_in_the_background():
     """Between good energies it is filled, as an empty cell is; infinity is refused."""
     want = template().gamma.fill_background(RUN).background
-    got = template().gamma.fill_background(spoiled("bkg", "bkg", np.nan)).background
+    with pytest.warns(xg.XGammaWarning, match="values of the background are NaN: filled"):
+        got = template().gamma.fill_background(spoiled("bkg", "bkg", np.nan)).background
     np.testing.assert_allclose(got, want, rtol=1e-4)
     with pytest.raises(xg.XGammaError, match="NaN or infinite"):
         template().gamma.fill_background(spoiled("bkg", "bkg", np.inf))

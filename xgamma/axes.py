@@ -14,6 +14,7 @@ import xarray as xr
 
 from xgamma.arguments import number, scalar, whole
 from xgamma.errors import AxisError
+from xgamma.sanity import issue_of_bins
 from xgamma.units import conversion, to_value
 
 __all__ = [
@@ -343,7 +344,8 @@ def edges(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:
     Raises
     ------
     AxisError
-        If the axis is missing, or its bins gape or overlap (as after a bare ``coarsen``).
+        If the axis is missing, or its bins gape or overlap (as after a bare ``coarsen``), do not
+        increase, are not finite or lie beyond the range that is possible.
 
     Examples
     --------
@@ -355,13 +357,13 @@ def edges(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:
     hi = np.atleast_1d(np.asarray(coords[f"{dim}_hi"].values, dtype=float))
     if not lo.size:
         raise AxisError(f"The axis {dim!r} has no bins: nothing was left by a selection before.")
-    width = hi - lo
-    if lo.size > 1 and np.any(
-        np.abs(lo[1:] - hi[:-1]) > TOLERANCE * np.minimum(width[1:], width[:-1])
-    ):
-        raise AxisError(
-            f"The bins of the axis {dim!r} gape or overlap: rebin with ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps."
-        )
+    units = str(coords[dim].attrs.get("units", ""))
+    issue = issue_of_bins(dim, lo, hi, units, tolerance=TOLERANCE)
+    if issue is not None:
+        cure = "make the axis anew with xg.energy_axis and its siblings, or sort it"
+        if "gape" in issue:
+            cure = "rebin with ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps"
+        raise AxisError(f"The bins of the axis {dim!r} {issue}: {cure}.")
     return np.append(lo, hi[-1])
 
 

@@ -22,11 +22,11 @@ from xgamma.schema import (
     Variable,
     kind,
     require,
-    validate,
     variable_attrs,
 )
 from xgamma.units import parse_unit
 from xgamma.units import position as parse_position
+from xgamma.validation import validate
 
 __all__ = [
     "AXES",

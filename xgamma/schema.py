@@ -1,17 +1,15 @@
-"""The data model as data: the variables that a dataset may hold, and the check against them."""
+"""The data model as data: the variables that a dataset may hold."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from xgamma.arguments import choice
-from xgamma.axes import coord_variable, edges
-from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
-from xgamma.units import conversion, parse_unit
+from xgamma.axes import coord_variable
+from xgamma.errors import MissingDataError, UnitError
+from xgamma.units import conversion
 
 __all__ = [
     "MODEL_VERSION",
@@ -20,7 +18,6 @@ __all__ = [
     "in_own_units",
     "kind",
     "require",
-    "validate",
     "variable_attrs",
 ]
 
@@ -180,25 +177,6 @@ def kind(ds: xr.Dataset) -> str:
     return f"{base}_onoff" if any(name in ds for name in ONOFF) else base
 
 
-def _issues_of_axes(ds: xr.Dataset) -> list[str]:
-    found = []
-    for dim in AXES:
-        if dim not in ds.dims and dim not in ds.coords:
-            continue
-        try:
-            values = edges(ds, dim)
-        except (AxisError, MissingDataError) as error:
-            found.append(str(error))
-            continue
-        if not np.all(np.diff(values) > 0):
-            found.append(f"The edges of the axis {dim!r} do not increase: sort the axis.")
-        try:
-            parse_unit(str(ds[dim].attrs.get("units", "")))
-        except XGammaError as error:
-            found.append(f"The axis {dim!r}: {error}")
-    return found
-
-
 def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
     """Return what is wrong with the dimensions or the kind of a canonical variable, if anything."""
     variable = ds.variables[name]
@@ -231,89 +209,6 @@ def issue_of_pixels(obj: xr.Dataset | xr.DataArray, dim: str) -> str | None:
     if steps[0] == 0 or steps.max() - steps.min() > 1e-6 * steps[0]:
         return f"The pixel labels {dim!r} are not evenly spaced: choose pixels with a slice, or fill the gaps with .reindex({dim}=...)."
     return None
-
-
-def _issues_of_variable(ds: xr.Dataset, name: str) -> list[str]:
-    spec, variable = VARIABLES[name], ds.variables[name]
-    issue = issue_of_dims(ds, name)
-    found = [] if issue is None else [issue]
-    if spec.dtype == "number" and variable.dtype.kind not in "iuf":
-        found.append(f"{name} has dtype {variable.dtype}, but holds numbers: convert it.")
-    if spec.units:
-        text = str(variable.attrs.get("units", ""))
-        try:
-            if not parse_unit(text).is_equivalent(parse_unit(spec.units)):
-                found.append(
-                    f"{name} has the units {text!r}, but is a quantity in {spec.units!r}: set attrs['units']."
-                )
-        except XGammaError as error:
-            found.append(f"{name}: {error}")
-    return found
-
-
-def _issues_of_frame(ds: xr.Dataset) -> list[str]:
-    spatial = [d for d in SPATIAL if d in ds.dims]
-    if not spatial:
-        return []
-    if "wcs" not in ds.coords:
-        return ["There is no coordinate 'wcs', so no sky frame: make maps with xg.create_map."]
-    if "wcs" not in ds.xindexes:
-        return [
-            "The coordinate 'wcs' has no FrameIndex: open files with xg.open, or call xgamma.sky.set_frame(ds)."
-        ]
-    found = [
-        f"The dimension {d!r} has no pixel labels: keep the coordinate {d!r} when you rebuild a map."
-        for d in spatial
-        if d not in ds.coords
-    ]
-    issues = (issue_of_pixels(ds, d) for d in spatial)
-    return found + [issue for issue in issues if issue is not None]
-
-
-def validate(ds: xr.Dataset, errors: str = "raise") -> list[str]:
-    """Check a dataset against the data model and report every issue at once.
-
-    Parameters
-    ----------
-    ds : Dataset
-        A dataset.
-    errors : {"raise", "return"}
-        Whether to raise when there are issues, or to return them.
-
-    Returns
-    -------
-    issues : list of str
-        Sentences that name the variable and the mend; empty when all is well.
-
-    Raises
-    ------
-    XGammaError
-        If there are issues and ``errors="raise"``.
-
-    Examples
-    --------
-    >>> from xgamma.axes import energy_axis
-    >>> from xgamma.model import create_map
-    >>> validate(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
-    []
-    """
-    choice(errors, "errors", ("raise", "return"))
-    if not isinstance(ds, xr.Dataset):
-        raise XGammaError(
-            f"Only a dataset can be checked, not {type(ds).__name__}: of a collection take tree.gamma.dataset(name)."
-        )
-    found = _issues_of_frame(ds) + _issues_of_axes(ds)
-    for name in ds.variables:
-        if name in VARIABLES:
-            found += _issues_of_variable(ds, str(name))
-    version = ds.attrs.get("model_version", MODEL_VERSION)
-    if int(version) > MODEL_VERSION:
-        found.append(
-            f"The dataset follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
-        )
-    if found and errors == "raise":
-        raise XGammaError("This dataset does not follow the data model:\n- " + "\n- ".join(found))
-    return found
 
 
 def require(ds: xr.Dataset, *names: str) -> None:

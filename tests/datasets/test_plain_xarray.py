@@ -188,7 +188,7 @@ REFUSED = {
     "masks summed": (lambda ds: ds.coarsen(x=2).sum(), "mask_safe has dtype int64, but is a mask"),
     "one energy": (lambda ds: ds.isel(energy=0), "has lost its dimension 'energy'.*isel"),
     "one row": (lambda ds: ds.isel(y=0), "has lost its dimension 'y'"),
-    "bins reversed": (lambda ds: ds.isel(energy=slice(None, None, -1)), "gape or overlap"),
+    "bins reversed": (lambda ds: ds.isel(energy=slice(None, None, -1)), "do not increase"),
     "pixels reversed": (lambda ds: ds.isel(x=slice(None, None, -1)), "backwards along 'x'"),
     "pixels left out": (lambda ds: ds.isel(y=[0, 1, 4, 5]), "'y' are not evenly spaced"),
 }

@@ -312,7 +312,7 @@ def test_nan_loads_and_is_reported_on_use(write, make):
     obs = read_observation(write([make.events(), make.gti(), make.aeff(values)]))
     obs.load()
     with pytest.raises(
-        XGammaError, match=r"Run 7: 'aeff' of the HDU 'AEFF' holds 1 value that is not"
+        XGammaError, match=r"Run 7: 1 of 6 values of 'aeff' of the HDU 'AEFF' are NaN or infinite"
     ):
         check_finite(obs["aeff"].to_dataset(), "aeff", obs.gamma.obs_id)
     check_finite(xr.Dataset({"a": ("x", [1.0])}), "a")

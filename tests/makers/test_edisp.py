@@ -80,7 +80,10 @@ def test_offset_is_interpolated():
 
 
 def test_negative_density_is_clipped():
-    irfs = responses(edisp=lambda energy, migra, offset: (1.1 - abs(migra - 1)) - 0.3)
+    """A smoothed density may undershoot by less than a percent of its largest value."""
+    irfs = responses(
+        edisp=lambda energy, migra, offset: np.maximum(0.8 - abs(migra - 1), -0.007) + 0 * energy
+    )
     ds = filled(xg.energy_axis("0.01 TeV", "1000 TeV", 40), irfs)
     assert float(ds.edisp.min()) >= 0
     assert_allclose(ds.edisp.sum("energy"), 1, rtol=1e-5)

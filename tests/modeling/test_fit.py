@@ -276,7 +276,7 @@ def test_counts_that_are_none(name, value):
     model = xg.SkyModel(xg.PowerLaw(amplitude="1e-11 cm-2 s-1 TeV-1"), name="crab")
     for call in (xg.fit, xg.stat_sum):
         with pytest.raises(
-            xg.XGammaError, match=f"The {name} of .*NaN or negative in 2 of the bins"
+            xg.XGammaError, match=f"The {name} of .*NaN, infinite or negative in 2 of the bins"
         ):
             call(ds, [model])
     masked = ds.assign(mask_safe=ds.energy > 2)

@@ -23,9 +23,9 @@ class GammaDataset(ModelMethods, OperationMethods, MakerMethods):
         """Kind of dataset. See `xgamma.model.kind`."""
         return model.kind(self._obj)
 
-    def validate(self, errors: str = "raise") -> list[str]:
+    def validate(self, errors: str = "raise", values: bool = True) -> list[str]:
         """Check against the data model. See `xgamma.model.validate`."""
-        return model.validate(self._obj, errors)
+        return model.validate(self._obj, errors, values)
 
     def quantity(self, name: str) -> Any:
         """Return the values of a variable with their unit. See `xgamma.units.quantity`."""

@@ -18,6 +18,7 @@ from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_betw
 from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, XGammaWarning
 from xgamma.model import AXES, ONOFF, VARIABLES, labels_alone, variable_attrs
 from xgamma.numerics.masked import under
+from xgamma.sanity import issue_of_values
 from xgamma.schema import in_own_units
 from xgamma.units import conversion
 
@@ -266,9 +267,20 @@ class Mosaic:
         if not whole and total.dtype.kind == "i":
             total = self.sums[name] = total.astype(np.float64)
         kept = under(values, mask)
-        if not whole and not np.isfinite(kept.sum()):
-            kept = np.where(np.isfinite(kept), kept, 0)
+        if not whole:
+            self._require_sound(ds, name, kept)
         total[where] += kept
+
+    @staticmethod
+    def _require_sound(
+        ds: xr.Dataset, name: str, values: np.ndarray, used: np.ndarray | None = None
+    ) -> None:
+        """Raise if values are NaN, infinite or negative where they would be added."""
+        issue = issue_of_values(name, values, used)
+        if issue is not None:
+            raise XGammaError(
+                f"The dataset {ds.attrs.get('name', '')!r}: {issue}: take these bins out of mask_safe, or correct them."
+            )
 
     def _add_onoff(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
         if "counts_off" in ds:
@@ -276,6 +288,9 @@ class Mosaic:
         dims = (*_spatial(ds, FINE), "energy")
         shape = tuple(self.template.sizes[d] for d in dims)
         parts = {n: _values(ds, n, dims) if n in ds else None for n in ONOFF}
+        for name, values in parts.items():
+            if values is not None:
+                self._require_sound(ds, name, values, mask)
         self.onoff.add(parts, mask, where, shape)
 
     def _add_exposure(self, ds: xr.Dataset, image: np.ndarray, where: tuple[slice, ...]) -> None:
@@ -284,7 +299,9 @@ class Mosaic:
         factor = conversion(str(ds.variables["exposure"].attrs.get("units", "")), "m2 s")
         attrs = {k: v for k, v in ds.variables["exposure"].attrs.items() if k != "livetime"}
         total = self._sum("exposure", dims, np.float64, attrs | {"units": "m2 s"}, values)
-        if not np.isfinite(values).all():
+        if issue_of_values("exposure", values) is not None:
+            on_sky = np.isfinite(sky.pixel_solid_angle(ds)) if image.ndim else np.array(True)
+            self._require_sound(ds, "exposure", values, (image & on_sky)[..., np.newaxis])
             values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
         if factor != 1.0:
             values = values * factor
@@ -323,8 +340,10 @@ class Mosaic:
                 f"The dataset {ds.attrs.get('name', '')!r} has {name} but no {weight_name}, the weight it is stacked with: fill it again."
             )
         weight = np.where(image[..., np.newaxis], np.nan_to_num(exposure), exposure.dtype.type(0))
+        self._require_sound(ds, weight_name, weight)
         values = _values(ds, name, dims)
-        if not np.isfinite(values).all():
+        if issue_of_values(name, values) is not None:
+            self._require_sound(ds, name, values, (weight > 0)[..., np.newaxis])
             values = np.nan_to_num(values)
         product = values * weight[..., np.newaxis]
         if columns is not None:

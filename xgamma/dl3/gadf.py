@@ -26,12 +26,14 @@ from xgamma.dl3.gadf_spec import (
     group_of,
     header_attrs,
 )
+from xgamma.dl3.gadf_units import unit_and_factor
 from xgamma.dl3.lazy import LazyColumn, lazy_variable
-from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError, XGammaWarning
-from xgamma.units import conversion, parse_unit
+from xgamma.errors import AxisError, MissingDataError, XGammaError, XGammaWarning
+from xgamma.sanity import issue_of_bins, issue_of_values
 
 __all__ = ["check_finite", "read_hdu"]
 
+ENCLOSURES = ("FULL-ENCLOSURE", "POINT-LIKE")
 # Columns that may hold whole numbers, of seconds; others would be floats read with the wrong TFORM.
 WHOLE = ("TIME", "START", "STOP")
 
@@ -62,7 +64,8 @@ def read_hdu(table: Table, group: str | None = None, shared: bool = False) -> xr
     UnitError
         If a unit is of the wrong kind.
     AxisError
-        If a response does not have the shape of its axes.
+        If a response does not have the shape of its axes, or the bins of an axis are not finite,
+        do not increase, gape, or lie beyond the range that is possible.
     """
     group = group or group_of(table)
     if group is None:
@@ -82,7 +85,7 @@ def _read_table(table: Table, group: str, shared: bool) -> xr.Dataset:
     dim, known = DIMS[group], COLUMN_UNITS[group]
     variables = {}
     for name, column in table.columns.items():
-        unit, factor = _unit(table, name, known.get(name))
+        unit, factor = unit_and_factor(table, name, known.get(name))
         lazy = LazyColumn(table, name, factor=factor, frozen=shared)
         dims = (dim, *(f"{name.lower()}_{i}" for i in range(1, len(lazy.shape))))
         attrs = {"units": unit} if unit or column.unit is not None else {}
@@ -148,11 +151,11 @@ def _read_response(table: Table, group: str, shared: bool) -> xr.Dataset:
         column = next((c for c in candidates if c in table.columns), candidates[0])
         _require_real(table, column)
         shape, transposed = _cell_layout(table, column, layout, sizes, response.dims)
-        unit, factor = _unit(table, column, wanted)
+        unit, factor = unit_and_factor(table, column, wanted)
         lazy = LazyColumn(table, column, 0, shape, transposed, factor, frozen=shared)
         variables[variable] = lazy_variable(response.dims, lazy, {"units": unit})
     attrs = header_attrs(table.header)
-    attrs["HDUCLAS3"] = str(attrs.get("HDUCLAS3", "FULL-ENCLOSURE")).upper()
+    attrs["HDUCLAS3"] = _enclosure(table)
     attrs["HDUCLAS4"] = response.hduclas4
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
@@ -186,6 +189,30 @@ def _response_kind(table: Table, group: str) -> str:
     return {"aeff": "AEFF_2D", "edisp": "EDISP_2D", "rad_max": "RAD_MAX_2D"}[group]
 
 
+def _enclosure(table: Table) -> str:
+    """Return what a response holds for: FULL-ENCLOSURE, or POINT-LIKE (the events of a cut)."""
+    text = str(table.header.get("HDUCLAS3") or "").strip().upper()
+    if text in ENCLOSURES:
+        return text
+    if text:
+        raise XGammaError(
+            f"The HDU {table.name!r} of {table.file.path} has HDUCLAS3={text!r}, which is neither "
+            f"{' nor '.join(ENCLOSURES)}: correct the header."
+        )
+    _warn_no_enclosure(str(table.file.path.parent), table.name)
+    return ENCLOSURES[0]
+
+
+@functools.lru_cache(maxsize=1024)
+def _warn_no_enclosure(folder: str, hdu: str) -> None:
+    """Warn once for a folder."""
+    warnings.warn(
+        f"The HDU {hdu!r} has no HDUCLAS3 in files of {folder}: FULL-ENCLOSURE is assumed.",
+        XGammaWarning,
+        stacklevel=6,
+    )
+
+
 class Axis(NamedTuple):
     """An axis as a key of the cache: the runs of an archive share theirs."""
 
@@ -205,7 +232,7 @@ def _axis(table: Table, prefix: str, response: Response) -> Axis:
     for suffix in ("LO", "HI"):
         name = f"{prefix}_{suffix}"
         _require_real(table, name)
-        unit, factor = _unit(table, name, wanted)
+        unit, factor = unit_and_factor(table, name, wanted)
         values = np.atleast_1d(table.read(name)[0]).astype(float).ravel()
         bounds.append(values * factor if factor != 1.0 else values)
     lo, hi = bounds
@@ -213,6 +240,12 @@ def _axis(table: Table, prefix: str, response: Response) -> Axis:
         raise AxisError(
             f"The axis {prefix} of the HDU {table.name!r} of {table.file.path} has {lo.size} lower "
             f"and {hi.size} upper edges: they must be as many."
+        )
+    issue = issue_of_bins(dim, lo, hi, wanted, nodes=True)
+    if issue is not None:
+        raise AxisError(
+            f"The bins of the axis {prefix} of the HDU {table.name!r} of {table.file.path} {issue}: "
+            f"correct {prefix}_LO and {prefix}_HI in the file."
         )
     return Axis(dim, unit, interp, lo.tobytes(), hi.tobytes())
 
@@ -282,67 +315,8 @@ def _layout_message(
     )
 
 
-def _unit(table: Table, name: str, expected: str | None) -> tuple[str, float]:
-    """Return the unit in which a column is given to the user and the factor to get there.
-
-    Columns with a unit fixed by GADF come in that unit, except background rates
-    (per TeV or per MeV), which keep theirs. A missing unit is GADF's, with a warning;
-    times take TIMEUNIT of the header first, which is what GADF says of them.
-    """
-    text = table[name].unit
-    if text is None or not text.strip():
-        if expected is None:
-            return "", 1.0
-        if expected == "s":
-            text = str(table.header.get("TIMEUNIT") or "")
-        elif expected and name != "SCALE":
-            # GADF gives SCALE of PSF_3GAUSS no unit, though it is a density: sr-1.
-            _warn_missing_unit(str(table.file.path.parent), table.name, name, expected)
-        text = text or expected
-    try:
-        if expected is None:
-            return _canonical(text), 1.0
-        if name in ("BKG", "BGD"):
-            conversion(text, expected)
-            return _canonical(text), 1.0
-        return expected, conversion(text, expected)
-    except UnitError:
-        if expected is None:
-            return text, 1.0
-        raise UnitError(
-            f"The column {name} of the HDU {table.name!r} of {table.file.path} has the unit {text!r}, "
-            f"which cannot be turned into {expected or 'a plain number'}: mend TUNIT in the file."
-        ) from None
-
-
-@functools.lru_cache(maxsize=256)
-def _canonical(text: str) -> str:
-    """Return a unit in the spelling of the FITS standard."""
-    unit = parse_unit(text)
-    try:
-        return str(unit.to_string("fits"))
-    except ValueError:
-        return str(unit.to_string())
-
-
-@functools.lru_cache(maxsize=1024)
-def _warn_missing_unit(folder: str, hdu: str, column: str, expected: str) -> None:
-    """Warn once for a folder, not once for each of its thousand runs."""
-    warnings.warn(
-        f"The column {column} of the HDU {hdu!r} has no unit in files of {folder}: "
-        f"{expected}, which GADF prescribes, is assumed.",
-        XGammaWarning,
-        stacklevel=6,
-    )
-
-
-def column_unit(table: Table, name: str) -> str:
-    """Return the unit of a column in FITS spelling, "" when it has none."""
-    return _unit(table, name, None)[0]
-
-
 def check_finite(ds: xr.Dataset, name: str, obs_id: int | str | None = None) -> None:
-    """Raise if a variable of a response holds NaN or infinity.
+    """Raise if a variable of a response holds NaN, infinity, or negative values where none can be.
 
     Loading does not check: a run with a bad response can still be looked at.
 
@@ -365,16 +339,15 @@ def check_finite(ds: xr.Dataset, name: str, obs_id: int | str | None = None) -> 
     >>> import xarray as xr
     >>> check_finite(xr.Dataset({"aeff": ("offset", [1.0, float("nan")])}), "aeff", 7)
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: Run 7: 'aeff' of the HDU 'aeff' holds 1 value that is not finite...
+    xgamma.errors.XGammaError: Run 7: 1 of 2 values of 'aeff' of the HDU 'aeff' are NaN or infinite...
     """
-    bad = int((~np.isfinite(ds[name].values)).sum())
-    if not bad:
+    hdu = f"{name!r} of the HDU {ds.attrs.get('EXTNAME', name)!r}"
+    issue = issue_of_values(name, ds[name].values, label=hdu)
+    if issue is None:
         return
     run = obs_id if obs_id is not None else ds.attrs.get("OBS_ID", "unknown")
     source = ds.encoding.get("source")
     raise XGammaError(
-        f"Run {run}: {name!r} of the HDU {ds.attrs.get('EXTNAME', name)!r} holds {bad} "
-        f"value{'s' if bad > 1 else ''} that {'are' if bad > 1 else 'is'} not finite"
-        f"{f' ({source})' if source else ''}: leave the run out, or replace the "
+        f"Run {run}: {issue}{f' ({source})' if source else ''}: leave the run out, or replace the "
         f"values, for instance with fillna(0)."
     )

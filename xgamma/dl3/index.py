@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3.fits_table import Table, open_fits
-from xgamma.dl3.gadf import column_unit
 from xgamma.dl3.gadf_spec import GROUPS, group_of, header_attrs
+from xgamma.dl3.gadf_units import column_unit
 from xgamma.dl3.groups import run_id, run_ids
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 

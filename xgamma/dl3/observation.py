@@ -17,7 +17,8 @@ from xgamma.dl3.good_time import gti_bounds, mission_time, ontime, tmid, tstart,
 from xgamma.dl3.groups import group, number, obs_id
 from xgamma.dl3.pointings import location, pointing, pointing_altaz
 from xgamma.dl3.times import MissionTime
-from xgamma.errors import XGammaWarning
+from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.sanity import issue_of_keyword
 
 __all__ = [
     "MissionTime",
@@ -39,12 +40,24 @@ __all__ = [
 
 
 def deadtime_correction(obs: xr.DataTree) -> float:
-    """Return the live fraction of the ontime: DEADC, else LIVETIME / ONTIME, else 1 with a warning."""
+    """Return the live fraction of the ontime: DEADC, else LIVETIME / ONTIME, else 1 with a warning.
+
+    Raises
+    ------
+    XGammaError
+        If it is not above 0, or more than 1.
+    """
     value = number(obs.attrs.get("DEADC"))
+    what = "DEADC"
+    if not np.isfinite(value):
+        value = number(obs.attrs.get("LIVETIME")) / number(obs.attrs.get("ONTIME") or np.nan)
+        what = "LIVETIME / ONTIME"
     if np.isfinite(value):
-        return value
-    value = number(obs.attrs.get("LIVETIME")) / number(obs.attrs.get("ONTIME") or np.nan)
-    if np.isfinite(value):
+        issue = issue_of_keyword("DEADC", value)
+        if issue is not None:
+            raise XGammaError(
+                f"Run {obs_id(obs)}: {issue.replace('DEADC', what)}: correct the header, or set obs.attrs['DEADC']."
+            )
         return value
     warnings.warn(
         f"Run {obs_id(obs)} has neither DEADC nor LIVETIME and ONTIME: no dead time is assumed.",

@@ -8,8 +8,10 @@ import numpy as np
 import xarray as xr
 
 from xgamma.axes import centers_in, edges_in, units_of
+from xgamma.dl3.gadf import check_finite
 from xgamma.dl3.simulated_source import SimulatedSource
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.irf.response import sound_coords
 from xgamma.numerics import sampling
 from xgamma.numerics.sphere import lonlat_to_vector, separation
 from xgamma.units import conversion
@@ -25,6 +27,7 @@ TINY = float(np.finfo(np.float32).tiny)
 
 def _bounds(irf: xr.Dataset, dim: str, unit: str) -> tuple[float, float]:
     """Return the outer edges of an axis, which archives may give as points without width."""
+    sound_coords(irf, dim)
     factor = conversion(units_of(irf, dim), unit)
     return float(irf[f"{dim}_lo"][0]) * factor, float(irf[f"{dim}_hi"][-1]) * factor
 
@@ -42,6 +45,7 @@ def _lin_nodes(irf: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _table(irf: xr.Dataset, name: str, dims: tuple[str, ...], unit: str) -> np.ndarray:
+    check_finite(irf, name)
     factor = conversion(str(irf[name].attrs.get("units", "")), unit)
     return irf[name].transpose(*dims).values.astype(float) * factor
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xgamma.errors import XGammaError
+from xgamma.sanity import issue_of_keyword
 from xgamma.units import time_value
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _day(where: str, name: str, value: Any) -> float:
         days = float(value)
     except (TypeError, ValueError):
         days = float("nan")
-    if not 0.0 <= days < 1e6:
+    if np.isnan(days) or issue_of_keyword(name, days) is not None:
         raise XGammaError(
             f"{where}: {name}={value!r} is not a modified Julian date, so the times mean nothing: "
             f"correct the header."

@@ -16,6 +16,7 @@ import xarray as xr
 from xgamma.axes import axis_coords_from_bounds
 from xgamma.dl3.fits_table import Table
 from xgamma.errors import AxisError
+from xgamma.sanity import issue_of_bins
 from xgamma.units import parse_unit
 
 __all__ = ["Axis", "axis_of", "band_columns", "band_keywords", "read_bands"]
@@ -110,25 +111,37 @@ def _from_centers(centers: np.ndarray, interp: str) -> tuple[np.ndarray, np.ndar
     return bounds[:-1], bounds[1:]
 
 
-def _unique(values: np.ndarray, size: int, where: str) -> np.ndarray:
-    found = np.asarray(values, dtype=float)
-    found = found if found.size == size and np.all(np.diff(found) > 0) else np.unique(found)
-    if found.size != size:
+def _along(values: np.ndarray, sizes: tuple[int, ...], number: int, where: str) -> np.ndarray:
+    """Return what a column says along one axis (the fastest is 0), in the order of the planes."""
+    planes = np.asarray(values, dtype=float)
+    if planes.size != int(np.prod(sizes)):
+        raise AxisError(f"{where} has {planes.size} rows for planes of {sizes}: correct it.")
+    lines = np.moveaxis(planes.reshape(sizes[::-1]), len(sizes) - 1 - number, 0)
+    lines = lines.reshape(sizes[number], -1)
+    if not np.array_equal(lines, np.repeat(lines[:, :1], lines.shape[1], axis=1), equal_nan=True):
         raise AxisError(
-            f"{where} lists {found.size} different bins for an axis of {size} planes: bands that "
-            "differ from plane to plane, or overlap, cannot be read as one axis."
+            f"{where} lists bands that differ from plane to plane: they cannot be read as one axis."
         )
-    return found
+    return lines[:, 0]
 
 
-def read_bands(table: Table, sizes: tuple[int, ...] | None = None) -> list[Axis]:
+def require_bins(axis: Axis, where: str) -> Axis:
+    """Return an axis, or raise an `AxisError` if its bins cannot be."""
+    issue = issue_of_bins(axis.name, np.asarray(axis.lo), np.asarray(axis.hi), axis.units)
+    if issue is None:
+        return axis
+    cure = "sort its rows first" if "increase" in issue else "correct them in the file"
+    raise AxisError(f"{where} has bins of {axis.name!r} that {issue}: {cure}.")
+
+
+def read_bands(table: Table, sizes: tuple[int, ...]) -> list[Axis]:
     """Read the axes of a band table, fastest first.
 
     Parameters
     ----------
     table : Table
         ``*_BANDS``, ``EBOUNDS`` or ``ENERGIES``.
-    sizes : tuple of int, optional
+    sizes : tuple of int
         Sizes of the axes as the image has them, fastest first.
 
     Returns
@@ -139,42 +152,45 @@ def read_bands(table: Table, sizes: tuple[int, ...] | None = None) -> list[Axis]
     Raises
     ------
     AxisError
-        If bins differ from plane to plane, gape, overlap, or are labels.
+        If bins differ from plane to plane, do not increase, are not finite, gape, overlap, or
+        are labels.
     """
     where = f"The band table {table.name} of {table.file.path}"
     if "AXCOLS1" not in table.header or _is_fermi_template(table):
-        return [_fermi_axis(table, where)]
-    axes = []
+        return [require_bins(_fermi_axis(table, where), where)]
+    named = []
     for i in range(1, MAX_AXES + 1):
         columns = table.header.get(f"AXCOLS{i}")
         if not columns:
             break
-        size = sizes[i - 1] if sizes is not None and i <= len(sizes) else None
         interp = str(table.header.get(f"INTERP{i}", "lin")).strip()
-        axes.append(_band_axis(table, [c.strip() for c in str(columns).split(",")], interp, size))
-    return axes
+        named.append(([c.strip() for c in str(columns).split(",")], interp))
+    if len(named) != len(sizes):
+        raise AxisError(
+            f"{where} has {len(named)} axes, but its map {len(sizes)}: correct AXCOLSi."
+        )
+    return [
+        require_bins(_band_axis(table, columns, interp, sizes, i), where)
+        for i, (columns, interp) in enumerate(named)
+    ]
 
 
-def _band_axis(table: Table, columns: list[str], interp: str, size: int | None) -> Axis:
+def _band_axis(
+    table: Table, columns: list[str], interp: str, sizes: tuple[int, ...], number: int
+) -> Axis:
     where = f"The band table {table.name} of {table.file.path}"
     first = table.read(columns[0])
     if first.dtype.kind not in "iuf":
         raise AxisError(f"{where} has an axis of labels ({columns[0]}), which is no axis of bins.")
-    count = np.unique(first).size if size is None else size
     name = columns[0].removesuffix("_MIN").removesuffix("_LO").lower()
     name = OLD_NAMES.get(name, name)
     units = str(table[columns[0]].unit or "")
-    values = _unique(first, count, where)
+    values = _along(first, sizes, number, where)
     nodes = values if len(columns) == 1 else None
     if nodes is not None:
         lo, hi = _from_centers(nodes, interp)
     else:
-        lo, hi = values, _unique(table.read(columns[1]), count, where)
-    width = hi - lo
-    if np.any(width <= 0) or np.any(np.abs(lo[1:] - hi[:-1]) > TOLERANCE * width[1:]):
-        raise AxisError(
-            f"{where} has bins of {name!r} that gape or overlap: such an axis cannot be read as one."
-        )
+        lo, hi = values, _along(table.read(columns[1]), sizes, number, where)
     return Axis(name, lo, hi, units, interp, nodes)
 
 

@@ -74,7 +74,7 @@ def write_fits(
     from xgamma.model import validate
 
     target = map_path(path)
-    issues = [i for i in validate(ds, errors="return") if "data model" not in i]
+    issues = [i for i in validate(ds, errors="return", values=False) if "data model" not in i]
     if issues:
         raise XGammaError("This dataset cannot be written to FITS: " + " ".join(issues))
     _write(_dataset_hdus(ds), target, overwrite, checksum)

@@ -18,8 +18,15 @@ from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_hdus import FitsHDUs, open_hdus
 from xgamma.io.fits_tables import read_gti
-from xgamma.io.ogip_response import folded, read_bounds, read_exposure, read_response
+from xgamma.io.ogip_response import (
+    folded,
+    read_bounds,
+    read_exposure,
+    read_response,
+    require_values,
+)
 from xgamma.model import assemble, variable_attrs
+from xgamma.sanity import issue_of_keyword
 from xgamma.units import conversion
 
 __all__ = ["read_ogip"]
@@ -58,7 +65,8 @@ def read_ogip(
     AxisError
         If channels or energies of the files do not fit.
     XGammaError
-        If a file is truncated, or holds several spectra (type II).
+        If a file is truncated, or holds several spectra (type II); if EXPOSURE is missing, or it,
+        a scale, count, area or matrix is NaN, or negative, or not positive where it must be.
 
     Examples
     --------
@@ -68,7 +76,7 @@ def read_ogip(
     file = open_hdus(path)
     table = _spectrum(file)
     header = table.header
-    livetime = float(header.get("EXPOSURE", 1.0) or 1.0)
+    livetime = _exposure_time(table)
     rmf = read_response(file, _linked(file, header, "RESPFILE"))
     energy = _ebounds(file, rmf)
     counts = _counts(table, livetime)
@@ -82,7 +90,7 @@ def read_ogip(
             f"The header of {file.path} names neither ANCRFILE nor RESPFILE: a spectrum needs a response."
         )
     exposure, true = read_exposure(arf, rmf, livetime)
-    scale = _column(table, "AREASCAL", counts.size)
+    scale = _scale(table, "AREASCAL", counts.size)
     data = {
         "counts": xr.Variable("energy", counts, variable_attrs("counts")),
         "mask_safe": xr.Variable("energy", _mask(table, energy), variable_attrs("mask_safe")),
@@ -131,20 +139,49 @@ def _linked(file: FitsHDUs, header: dict[str, Any], keyword: str) -> FitsHDUs | 
 
 def _counts(table: Table, livetime: float) -> np.ndarray:
     if "COUNTS" in table.columns:
+        require_values(table, "COUNTS", "counts")
         counts = table.read("COUNTS")
         if counts.dtype.kind == "f" and np.all(counts == np.rint(counts)):
             return counts.astype("i8")
         return counts.astype("i8" if counts.dtype.kind in "iu" else "f8")
     if "RATE" in table.columns:
-        return np.asarray(table.read("RATE"), dtype=float) * livetime
+        return require_values(table, "RATE", "counts") * livetime
     raise MissingDataError(f"The spectrum of {table.file.path} has neither COUNTS nor RATE.")
 
 
-def _column(table: Table, name: str, n: int, default: float = 1.0) -> np.ndarray:
-    """Return a column, or the keyword of that name, for each channel."""
+def _exposure_time(table: Table) -> float:
+    """Return EXPOSURE, which OGIP asks for, in seconds."""
+    value: Any = table.header.get("EXPOSURE")
+    problem = issue_of_keyword("EXPOSURE", value)
+    if not isinstance(value, (int, float)):
+        problem = "has no EXPOSURE" if value is None else f"has EXPOSURE={value!r}, no number"
+    elif problem is not None:
+        problem = f"has {problem}"
+    if problem is not None:
+        raise XGammaError(
+            f"The spectrum of {table.file.path} {problem}: set it to the exposure time in seconds."
+        )
+    return float(value)
+
+
+def _scale(table: Table, name: str, n: int, default: float = 1.0) -> np.ndarray:
+    """Return a column, or the keyword of that name, for each channel.
+
+    A keyword must be positive; in a column, channels with nothing behind them may have zero.
+    """
     if name in table.columns:
-        return np.asarray(table.read(name), dtype=float)
-    return np.full(n, float(table.header.get(name, default)))
+        values = require_values(table, name, "acceptance")
+        if values.any():
+            return values
+        problem = f"{name} is zero in all channels"
+    else:
+        value: Any = table.header.get(name, default)
+        problem = issue_of_keyword(name, value) or ""
+        if not isinstance(value, (int, float)):
+            problem = f"{name}={value!r} is not a number"
+    if problem:
+        raise XGammaError(f"In the spectrum of {table.file.path}, {problem}: correct the file.")
+    return np.full(n, float(value))
 
 
 def _mask(table: Table, energy: Axis) -> np.ndarray:
@@ -155,9 +192,19 @@ def _mask(table: Table, energy: Axis) -> np.ndarray:
     if "LO_THRES" in header and "HI_THRES" in header:
         # Thresholds are in TeV: the field's convention, no unit is stated.
         factor = conversion(energy.units, "TeV")
-        low, high = float(header["LO_THRES"]), float(header["HI_THRES"])
+        low, high = (_threshold(table, key) for key in ("LO_THRES", "HI_THRES"))
         mask &= (energy.lo * factor >= low * (1 - 1e-9)) & (energy.hi * factor <= high * (1 + 1e-9))
     return mask
+
+
+def _threshold(table: Table, key: str) -> float:
+    value = table.header[key]
+    problem = issue_of_keyword(key, value)
+    if problem is not None or not isinstance(value, (int, float)):
+        raise XGammaError(
+            f"In the spectrum of {table.file.path}, {problem or f'{key}={value!r} is not a number'}: correct the header."
+        )
+    return float(value)
 
 
 def _channel_flags(table: Table) -> dict[str, xr.Variable]:
@@ -180,11 +227,11 @@ def _background(
     if linked is None:
         return {}
     table = _spectrum(linked)
-    time = float(table.header.get("EXPOSURE", livetime) or livetime)
+    time = _exposure_time(table)
     counts = _counts(table, time)
     n = counts.size
-    acceptance = _column(on, "BACKSCAL", n) * scale
-    off = _column(table, "BACKSCAL", n) * _column(table, "AREASCAL", n) * (time / livetime)
+    acceptance = _scale(on, "BACKSCAL", n) * scale
+    off = _scale(table, "BACKSCAL", n) * _scale(table, "AREASCAL", n) * (time / livetime)
     if table.header.get("POISSERR") is False:
         # A background without Poisson errors is a model, scaled to the on region.
         values = counts * np.divide(acceptance, off, out=np.zeros(n), where=off != 0)

@@ -12,10 +12,11 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3.fits_table import Table
-from xgamma.errors import AxisError, MissingDataError
-from xgamma.io.fits_axes import Axis
+from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.io.fits_axes import Axis, require_bins
 from xgamma.io.fits_hdus import FitsHDUs
 from xgamma.model import variable_attrs
+from xgamma.sanity import issue_of_values
 from xgamma.units import conversion
 
 __all__ = ["folded", "read_bounds", "read_exposure", "read_matrix", "read_response"]
@@ -28,13 +29,10 @@ def read_bounds(table: Table, low: str, high: str, name: str) -> Axis:
     """Return the axis that two columns of bounds describe, keV where they state no unit."""
     lo, hi = (np.asarray(table.read(c), dtype=float) for c in (low, high))
     units = str(table[low].unit or "keV")
-    if lo.size > 1 and lo[0] > lo[-1]:
-        raise AxisError(
-            f"The energies of {table.name} in {table.file.path} fall: sort its rows first."
-        )
     # The first bin of an RMF often starts at zero, which has no logarithm.
     interp = "log" if np.all(lo > 0) else "lin"
-    return Axis(name, lo, hi, units, interp)
+    axis = Axis(name, lo, hi, units, interp)
+    return require_bins(axis, f"The table {table.name} of {table.file.path}")
 
 
 def read_exposure(
@@ -48,10 +46,19 @@ def read_exposure(
     table = arf["SPECRESP"].table
     true = read_bounds(table, "ENERG_LO", "ENERG_HI", "energy_true")
     factor = conversion(str(table["SPECRESP"].unit or "cm2"), "m2")
-    area = np.asarray(table.read("SPECRESP"), dtype=float)
+    area = require_values(table, "SPECRESP", "aeff")
     if rmf is not None:
         _require_same(true, rmf["true"], arf.path)
     return area * factor * livetime, true
+
+
+def require_values(table: Table, column: str, name: str) -> np.ndarray:
+    """Return a column as numbers, or raise an `XGammaError` if they cannot be what it is."""
+    values = np.asarray(table.read(column), dtype=float)
+    issue = issue_of_values(name, values, label=f"the column {column} of {table.name}")
+    if issue is not None:
+        raise XGammaError(f"In {table.file.path} {issue}: correct the file.")
+    return values
 
 
 def _require_same(a: Axis, b: Axis, path: Path) -> None:
@@ -115,6 +122,8 @@ def read_matrix(table: Table, channels: int) -> np.ndarray:
     ------
     AxisError
         If a group ends beyond the last channel.
+    XGammaError
+        If a value is NaN, infinite or negative.
     """
     column = list(table.columns).index("F_CHAN") + 1
     first = int(table.header.get(f"TLMIN{column}", 1))
@@ -133,4 +142,7 @@ def read_matrix(table: Table, channels: int) -> np.ndarray:
                 )
             matrix[row, low : low + size] = cell[used : used + size]
             used += size
+    issue = issue_of_values("edisp", matrix, label=f"the column MATRIX of {table.name}")
+    if issue is not None:
+        raise XGammaError(f"In {table.file.path} {issue}: correct the file.")
     return matrix

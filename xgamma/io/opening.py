@@ -15,6 +15,7 @@ from xgamma.io.remote import is_consolidated, is_remote, is_unfinished, store_at
 from xgamma.io.storage import grown, is_zarr, restore_tree
 from xgamma.io.zarr_groups import open_groups
 from xgamma.model import MODEL_VERSION, validate
+from xgamma.validation import require_sound_axes
 
 __all__ = ["check_version", "open"]
 
@@ -110,6 +111,8 @@ def _checked_tree(tree: xr.DataTree, place: Any) -> xr.DataTree:
     for node in tree.subtree:
         if "model_version" in node.attrs:
             _checked(node.to_dataset())
+        else:
+            require_sound_axes(node, place)
     return tree
 
 
@@ -122,7 +125,7 @@ def _open_fits(place: Path, kwargs: dict[str, Any]) -> xr.Dataset:
         from xgamma.io.ogip_read import read_ogip
 
         return read_ogip(place)
-    ds = open_dataset(place)
+    ds = _checked(open_dataset(place))
     return ds.chunk(kwargs["chunks"]) if kwargs.get("chunks") is not None else ds
 
 
@@ -136,5 +139,5 @@ def check_version(attrs: Any, place: Any) -> None:
 
 
 def _checked(ds: xr.Dataset) -> xr.Dataset:
-    validate(ds)
+    validate(ds, values=False)
     return ds

@@ -9,8 +9,9 @@ import xarray as xr
 
 from xgamma.arguments import observation
 from xgamma.axes import axis_coords
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.numerics.interpolation import Axis, apply_weights
+from xgamma.sanity import issue_of_bins, issue_of_values
 from xgamma.units import conversion, to_value
 
 __all__ = ["evaluate", "grid_axis", "response", "values_of"]
@@ -53,9 +54,32 @@ def response(obs: xr.DataTree, group: str) -> xr.Dataset:
     return obs.children[group].dataset
 
 
+def sound_coords(ds: xr.Dataset, dim: str) -> dict[str, xr.Variable]:
+    """Return the coordinates of one axis of a response.
+
+    Readers check files alike; this is for responses that were changed or made in memory.
+
+    Raises
+    ------
+    AxisError
+        If its bins are not finite, do not increase, gape, or lie beyond the range that is possible.
+    """
+    coords = axis_coords(ds, dim)
+    center, lo, hi = (np.atleast_1d(v.values) for v in coords.values())
+    units = str(coords[dim].attrs.get("units", ""))
+    issue = issue_of_bins(dim, lo, hi, units, nodes=True)
+    if issue is None and not ((lo <= center) & (center <= hi)).all():
+        issue = "do not hold their centres"
+    if issue is not None:
+        raise AxisError(
+            f"Run {ds.attrs.get('OBS_ID', '')}: the bins of the axis {dim!r} of the HDU {ds.attrs.get('EXTNAME', '')!r} {issue}: make its coordinates {dim}, {dim}_lo and {dim}_hi anew."
+        )
+    return coords
+
+
 def grid_axis(ds: xr.Dataset, dim: str) -> Axis:
     """Return one axis of a response as an interpolation grid, in TeV or degrees."""
-    coords = axis_coords(ds, dim)
+    coords = sound_coords(ds, dim)
     factor = conversion(str(coords[dim].attrs.get("units", "")), AXIS_UNITS.get(dim, ""))
     nodes = np.atleast_1d(coords[dim].values).astype(float) * factor
     log = coords[dim].attrs.get("interp", "lin") == "log"
@@ -78,7 +102,7 @@ def _half_steps_out(nodes: np.ndarray, log: bool) -> tuple[float, float]:
 
 def grid_edges(ds: xr.Dataset, dim: str) -> np.ndarray:
     """Return the edges of one axis of a response, in TeV or degrees, shape (n + 1,)."""
-    coords = axis_coords(ds, dim)
+    coords = sound_coords(ds, dim)
     factor = conversion(str(coords[dim].attrs.get("units", "")), AXIS_UNITS.get(dim, ""))
     lo, hi = (np.atleast_1d(coords[f"{dim}_{end}"].values).astype(float) for end in ("lo", "hi"))
     return np.append(lo, hi[-1]) * factor
@@ -110,7 +134,7 @@ def values_of(
     MissingDataError
         If the variable is not there.
     XGammaError
-        If a value is not finite.
+        If a value is not finite, or negative where it cannot be.
     """
     if name not in ds.variables:
         raise MissingDataError(
@@ -120,10 +144,11 @@ def values_of(
     values = np.asarray(variable.transpose(*dims).values, dtype=float)
     if unit is not None:
         values = values * conversion(str(variable.attrs.get("units", "")), unit)
-    if not np.isfinite(values).all():
-        bad = int(values.size - np.isfinite(values).sum())
+    hdu = f"{name.upper()!r} in the HDU {ds.attrs.get('EXTNAME', name)!r}"
+    issue = issue_of_values(name, values, label=hdu)
+    if issue is not None:
         raise XGammaError(
-            f"Run {ds.attrs.get('OBS_ID', '')}: {bad} of {values.size} values of {name.upper()!r} in the HDU {ds.attrs.get('EXTNAME', name)!r} are NaN or infinite: repair the response, for instance with obs['{name}'].ds.fillna(0)."
+            f"Run {ds.attrs.get('OBS_ID', '')}: {issue}: leave the run out, or replace them, for instance with obs['{name}'].ds.fillna(0) or clip(min=0)."
         )
     return values
 

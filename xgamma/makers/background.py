@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3 import observation
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import variable_attrs
@@ -89,7 +90,13 @@ def _clamped(weights: Weights) -> Weights:
 
 def _with_gaps(ds: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
     """Return the rate with zeros and NaN between good energies filled."""
-    if "bkg" in ds.variables and np.isnan(ds.variables["bkg"].values).any():
+    bad = np.isnan(ds.variables["bkg"].values) if "bkg" in ds.variables else np.zeros(0)
+    if bad.any():
+        warnings.warn(
+            f"Run {ds.attrs.get('OBS_ID', '')}: {np.count_nonzero(bad)} of {bad.size} values of the background are NaN: filled between good energies, taken as zero elsewhere.",
+            XGammaWarning,
+            stacklevel=2,
+        )
         ds = ds.assign(bkg=ds["bkg"].fillna(0.0))
     return fill_gaps_log(values_of(ds, "bkg", dims))
 

@@ -16,6 +16,7 @@ from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.irf.response import evaluate, grid_axis, grid_edges, response, values_of
 from xgamma.makers.edisp import kernel
 from xgamma.model import require
+from xgamma.sanity import issue_of_keyword
 from xgamma.units import position as parse_position
 
 __all__ = ["aeff_default", "aeff_max", "bkg_peak", "edisp_bias"]
@@ -73,8 +74,25 @@ def aeff_default(ds: xr.Dataset, obs: xr.DataTree, fold: Fold) -> xr.Variable:
                 stacklevel=4,
             )
             value = None
-        limits.append(None if value is None else fold(float(value)))
-    return energy_range(ds, *limits)
+        limits.append(None if value is None else _threshold(obs, key, value))
+    low, high = limits
+    if low is not None and high is not None and not low < high:
+        raise XGammaError(
+            f"Run {observation.obs_id(obs)}: LO_THRES={low:g} is not below HI_THRES={high:g}: correct the header of AEFF."
+        )
+    return energy_range(ds, *(None if value is None else fold(value) for value in limits))
+
+
+def _threshold(obs: xr.DataTree, key: str, value: Any) -> float:
+    """Return a threshold from a header in TeV."""
+    issue = issue_of_keyword(key, value)
+    if isinstance(value, str):
+        issue = f"{key}={value!r} is not a number"
+    if issue is not None:
+        raise XGammaError(
+            f"Run {observation.obs_id(obs)}: {issue} (TeV): correct the header of AEFF, or use other safe-mask methods."
+        )
+    return float(value)
 
 
 def offset_of(obs: xr.DataTree, position: Any, fixed_offset: float | None) -> float:

@@ -9,6 +9,7 @@ from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.irf.response import grid_axis, grid_edges, response, values_of
 from xgamma.numerics.interpolation import Axis
+from xgamma.sanity import issue_of_keyword
 
 __all__ = ["largest_rad_max", "rad_max_at"]
 
@@ -28,7 +29,12 @@ def fixed_rad_max(obs: xr.DataTree) -> float | None:
     for group in ("aeff", "edisp"):
         if group in obs.children:
             value = obs.children[group].attrs.get("RAD_MAX")
-            if isinstance(value, (int, float)) and value > 0:
+            if isinstance(value, (int, float)) and value != 0:
+                issue = issue_of_keyword("RAD_MAX", value)
+                if issue is not None:
+                    raise XGammaError(
+                        f"Run {observation.obs_id(obs)}: {issue} (degrees): correct the header of {group.upper()}."
+                    )
                 return float(value)
     return None
 

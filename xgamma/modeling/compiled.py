@@ -14,6 +14,7 @@ from xgamma.datasets.rows import good_times
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.model import kind
 from xgamma.numerics import convolution, radial
+from xgamma.sanity import issue_of_values
 from xgamma.schema import in_own_units
 from xgamma.units import conversion
 
@@ -91,6 +92,9 @@ class Compiled:
     def exposure(self) -> np.ndarray:
         """Exposure (energy_true, y, x) in cm2 s."""
         values = self.required("exposure", self.true_name)
+        if issue_of_values("exposure", values) is not None:
+            on_sky = np.isfinite(sky.solid_angle(self.ds).values) if self.is_map else np.array(True)
+            self._require_sound("exposure", values, self.mask.any(axis=0) & on_sky)
         unit = self.ds["exposure"].attrs.get("units", "m2 s")
         factor = conversion(unit, "m2 s") * M2_TO_CM2
         return finite(values) * factor
@@ -152,6 +156,24 @@ class Compiled:
         zero = Time(str(self.ds["gti_start"].attrs.get("reference_time", "2000-01-01")), scale="tt")
         start, stop = (seconds / 86400.0 + zero.mjd for seconds in good_times(self.ds))
         return start, stop, "tt"
+
+    def _require_sound(self, name: str, values: np.ndarray, used: np.ndarray | None) -> None:
+        """Raise if values are NaN, infinite or negative where they are used."""
+        issue = issue_of_values(name, values, used)
+        if issue is not None:
+            raise XGammaError(
+                f"The dataset {self.name!r}: {issue}: take these bins out of mask_safe, or correct them."
+            )
+
+    def _require_sound_response(self, name: str, values: np.ndarray) -> None:
+        """Raise if a response (energy_true, …, y_irf, x_irf) is not sound where there is exposure."""
+        used = None
+        if f"{name}_exposure" in self.ds and issue_of_values(name, values) is not None:
+            weight = self.ds[f"{name}_exposure"].variable
+            dims = [d for d in (self.true_name, "y_irf", "x_irf") if d in weight.dims]
+            shape = (values.shape[0], 1, *(values.shape[2:] or (1, 1)))
+            used = np.asarray(weight.transpose(*dims).data).reshape(shape) > 0
+        self._require_sound(name, values, used)
 
     # --- sky ----------------------------------------------------------------------------
     @cached_property
@@ -224,7 +246,9 @@ class Compiled:
             return None
         dims = [d for d in (self.true_name, "rad", "y_irf", "x_irf") if d in self.ds["psf"].dims]
         values = np.asarray(self.ds["psf"].variable.transpose(*dims).data, dtype=float)
-        return np.nan_to_num(values.reshape(*values.shape[:2], *(values.shape[2:] or (1, 1))))
+        values = values.reshape(*values.shape[:2], *(values.shape[2:] or (1, 1)))
+        self._require_sound_response("psf", values)
+        return np.nan_to_num(values)
 
     @cached_property
     def rad_edges(self) -> np.ndarray:
@@ -323,10 +347,10 @@ class Compiled:
             return self._diagonal[..., None, None]
         da = self.ds["edisp"]
         order = (self.true_name, "migra" if "migra" in da.dims else "energy", "y_irf", "x_irf")
-        values = np.nan_to_num(
-            da.transpose(*[d for d in order if d in da.dims]).values.astype(float)
-        )
+        values = da.transpose(*[d for d in order if d in da.dims]).values.astype(float)
         values = values.reshape(*values.shape[:2], *(values.shape[2:] or (1, 1)))
+        self._require_sound_response("edisp", values)
+        values = np.nan_to_num(values)
         return self._from_migra(values) if "migra" in da.dims else values
 
     def _from_migra(self, values: np.ndarray) -> np.ndarray:

@@ -90,22 +90,17 @@ class Likelihood:
             self.data.check_finite(self.background.npred, "the background")
 
     def check_counts(self) -> None:
-        """Raise if counts, or a background, that would be fitted are no numbers."""
-        empty = np.count_nonzero(self.data.unknown & self.data.mask)
-        for name in ("counts", "counts_off"):
+        """Raise if counts, a background or acceptances that would be fitted cannot be."""
+        for name in ("counts", "counts_off", "background", "acceptance", "acceptance_off"):
             values = self.data.counts if name == "counts" else self.data.array(name)
             if values is None:
                 continue
             used = values[self.data.mask]
-            bad = int(np.count_nonzero(~(used >= 0)))
+            bad = int(np.count_nonzero(~((used >= 0) & (used < np.inf))))
             if bad:
                 raise XGammaError(
-                    f"The {name} of the dataset {self.data.name!r} are NaN or negative in {bad} of the bins to fit: take these out of mask_safe, or mend them."
+                    f"The {name} of the dataset {self.data.name!r} are NaN, infinite or negative in {bad} of the bins to fit: take these out of mask_safe, or correct them."
                 )
-        if empty:
-            raise XGammaError(
-                f"The background of the dataset {self.data.name!r} is NaN in {empty} of the bins to fit: take these out of mask_safe, or mend it."
-            )
 
 
 class CashLikelihood(Likelihood):
