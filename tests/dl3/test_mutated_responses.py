@@ -13,6 +13,7 @@ from astropy.io import fits
 
 import xgamma as xg
 from tests.runs import responses, simulated
+from xgamma.dl3 import write_observation
 from xgamma.dl3.hdus import STRUCTURAL
 from xgamma.makers.rad_max import rad_max_at
 
@@ -38,7 +39,7 @@ def simulated_file(tmp_path):
     irfs = responses("2d")
     irfs["psf"] = king()
     path = tmp_path / "simulated.fits"
-    xg.write_observation(simulated(irfs), path)
+    write_observation(simulated(irfs), path)
     return path
 
 
@@ -54,6 +55,8 @@ KINDS = {
     "PSF_KING": (None, None, "PSF", ["psf"]),
     "BKG_2D": (None, None, "BKG", ["background"]),
 }
+
+WHOLE = ("AEFF_2D",)
 
 
 def small(data, kind, tmp_path):
@@ -85,9 +88,7 @@ def outcome(path, kind):
     if select:
         ds = template.gamma.fill(obs, select=select)
         if select == ["exposure"]:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Run .* has no [LH][OI]_THRES")
-                ds = ds.gamma.safe_mask(obs, methods=["aeff-default"])
+            ds = ds.gamma.safe_mask(obs, methods=["aeff-default"])
         found |= {n: v.values for n, v in ds.data_vars.items() if v.dtype.kind in "fib"}
         found["pointlike"] = ds.get("exposure", xr.DataArray(0)).attrs.get("pointlike", 0)
     return found
@@ -111,7 +112,7 @@ def damages(values):
     return {n: v.reshape(values.shape) for n, v in made.items() if not np.array_equal(v, flat)}
 
 
-def mutants(hdus):
+def mutants(hdus, whole):
     """Yield a description and the damaged HDUs, everything else as it was."""
     response = hdus[3]
     names = response.columns.names
@@ -126,6 +127,8 @@ def mutants(hdus):
                     continue
                 if damage == "a thousand times" and axis in {"ENERG", "ETRUE", "MIGRA"}:
                     continue  # Possible energies, of another instrument.
+                if damage == "zero" and response.data[columns[0]].size == 1:
+                    continue  # A wider bin, or a point, which stands for all offsets.
                 for c in columns:
                     response.data[c][0] = made[c][damage].astype(kept[c].dtype)
                 yield f"{' and '.join(columns)}: {damage}", hdus
@@ -141,12 +144,17 @@ def mutants(hdus):
             response.data[column][0] = values.astype(kept.dtype)
             yield f"{column}: {damage}", hdus
             response.data[column][:] = kept
-    for hdu in hdus[1:4]:
+    # The headers of events and times are the same for all responses of one run.
+    for hdu in hdus[1 if whole else 3 : 4]:
         for key in list(hdu.header):
             if not key or STRUCTURAL.fullmatch(key) or key in MEANT:
                 continue
             kept = hdu.header[key]
-            for value in (None, -1, 1e9, "nonsense", 0):
+            for value in (None, -1, "nonsense", *((1e9, 0) if hdu is response else ())):
+                if isinstance(kept, str) and isinstance(value, float | int) and value != -1:
+                    continue
+                if key == "MJDREFI" and value == 0:
+                    continue  # Seconds of the modified Julian date: legal, and some write it.
                 if value is None:
                     del hdu.header[key]
                 else:
@@ -155,20 +163,32 @@ def mutants(hdus):
                 hdu.header[key] = kept
 
 
-def judged(path, kind, want):
-    """Return what is wrong with the answer to a mutant, or None."""
+def same(want, got):
+    """Tell whether two results agree; LIVETIME / ONTIME and DEADC do to seven digits."""
+    return got is not None and np.allclose(want, got, rtol=1e-6, atol=0, equal_nan=True)
+
+
+def answer(path, kind):
+    """Return what a run gives, and what was warned of; folders in texts are left out."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            got = outcome(path, kind)
-        except xg.XGammaError as error:
-            text = str(error)
-            return None if text and "\n" not in text else f"no sentence: {text!r}"
-        except Exception as error:
-            return f"bare {type(error).__name__}: {error}"
-    if any(issubclass(w.category, xg.XGammaWarning) for w in caught):
+        got = outcome(path, kind)
+    texts = {str(w.message).replace(str(path.parent), "") for w in caught}
+    return got, texts
+
+
+def judged(path, kind, want):
+    """Return what is wrong with the answer to a mutant, or None."""
+    try:
+        got, warned = answer(path, kind)
+    except xg.XGammaError as error:
+        text = str(error)
+        return None if text and "\n" not in text else f"no sentence: {text!r}"
+    except Exception as error:
+        return f"bare {type(error).__name__}: {error}"
+    if warned - want[1]:
         return None
-    changed = [n for n in want if not np.array_equal(want[n], got.get(n), equal_nan=True)]
+    changed = [n for n in want[0] if not same(want[0][n], got.get(n))]
     return f"silent change of {', '.join(changed)}" if changed else None
 
 
@@ -177,10 +197,10 @@ def test_no_mutant_changes_silently(data, tmp_path, kind):
     hdus = small(data, kind, tmp_path)
     path = tmp_path / "run.fits"
     hdus.writeto(path)
-    want = outcome(path, kind)
+    want = answer(path, kind)
     bad = []
     total = 0
-    for number, (what, damaged) in enumerate(mutants(hdus)):
+    for number, (what, damaged) in enumerate(mutants(hdus, kind in WHOLE)):
         # Each in a folder of its own: what is missing is told once for each folder.
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -190,5 +210,5 @@ def test_no_mutant_changes_silently(data, tmp_path, kind):
         total += 1
         if issue is not None:
             bad.append(f"{what}: {issue}")
-    assert total > 100
+    assert total > 60
     assert not bad, f"{len(bad)} of {total}:\n" + "\n".join(bad)

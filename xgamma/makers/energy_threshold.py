@@ -80,7 +80,14 @@ def aeff_default(ds: xr.Dataset, obs: xr.DataTree, fold: Fold) -> xr.Variable:
         raise XGammaError(
             f"Run {observation.obs_id(obs)}: LO_THRES={low:g} is not below HI_THRES={high:g}: correct the header of AEFF."
         )
-    return energy_range(ds, *(None if value is None else fold(value) for value in limits))
+    kept = energy_range(ds, *(None if value is None else fold(value) for value in limits))
+    if not kept.values.any():
+        warnings.warn(
+            f"Run {observation.obs_id(obs)}: no energy bin lies between LO_THRES and HI_THRES ({low} to {high} TeV), so nothing is safe.",
+            XGammaWarning,
+            stacklevel=4,
+        )
+    return kept
 
 
 def _threshold(obs: xr.DataTree, key: str, value: Any) -> float:
