@@ -121,7 +121,7 @@ def test_position_and_fixed_offset():
 @pytest.mark.parametrize(
     ("method", "what"), [("aeff-max", "exposure"), ("edisp-bias", "dispersion")]
 )
-@pytest.mark.parametrize("where", [{"fixed_offset": "2 deg"}, {"position": (80, 22)}])
+@pytest.mark.parametrize("where", [{"fixed_offset": "4 deg"}, {"position": (80, 22)}])
 def test_position_outside_the_map(run, ds, method, what, where):
     """Not the nearest pixel of the border: nothing is safe, with a warning."""
     with pytest.warns(xg.XGammaWarning, match=f"{what} of .* is zero at the position"):

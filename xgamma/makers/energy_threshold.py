@@ -17,12 +17,13 @@ from xgamma.irf.response import evaluate, grid_axis, grid_edges, response, value
 from xgamma.makers.edisp import kernel
 from xgamma.model import require
 from xgamma.sanity import issue_of_keyword
-from xgamma.units import position as parse_position
 
 __all__ = ["aeff_default", "aeff_max", "bkg_peak", "edisp_bias"]
 
 # From a threshold in true energy to one in reconstructed energy, both in TeV.
 Fold = Callable[[float], float]
+# A row of a dispersion matrix is whole if this part of it lies on the axis.
+WHOLE_ROW = 0.99
 TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -107,7 +108,7 @@ def offset_of(obs: xr.DataTree, position: Any, fixed_offset: float | None) -> fl
     if fixed_offset is not None:
         return fixed_offset
     if position is not None:
-        return float(observation.pointing(obs).separation(parse_position(position)).deg)
+        return float(observation.pointing(obs).separation(position).deg)
     return 0.0
 
 
@@ -115,9 +116,17 @@ def _position_of(ds: xr.Dataset, obs: Any, position: Any, fixed_offset: float | 
     if fixed_offset is not None:
         from astropy import units as u
 
-        return observation.pointing(obs).directional_offset_by(0 * u.deg, fixed_offset * u.deg)
+        pointing = observation.pointing(obs)
+        if "x" not in ds.dims:
+            return pointing.directional_offset_by(0 * u.deg, fixed_offset * u.deg)
+        # Responses hardly depend on the direction: any pixel at this offset will do.
+        away = np.abs(sky.separation(ds, pointing).transpose("y", "x").values - fixed_offset)
+        y, x = np.unravel_index(np.nanargmin(away), away.shape)
+        if away[y, x] > max(sky.pixel_scale(ds)):
+            return pointing.directional_offset_by(0 * u.deg, fixed_offset * u.deg)
+        return sky.pix_to_world(ds, float(ds["x"].values[x]), float(ds["y"].values[y]))
     if position is not None:
-        return parse_position(position, sky.frame_of(ds))
+        return position
     if "x" in ds.dims:
         return sky.center(ds)
     from xgamma.regions import region_center
@@ -198,7 +207,9 @@ def aeff_max(
         return _nothing_safe(ds, "exposure")
     energies = centers_in(ds, "energy_true", "TeV")
     first = int(np.argmax(area > 0))
-    threshold = first_crossing(energies[first:], area[first:], percent / 100 * area.max(), True)
+    threshold = np.nan
+    if percent > 0:
+        threshold = first_crossing(energies[first:], area[first:], percent / 100 * area.max(), True)
     return energy_range(ds, fold(float(energies[first]) if np.isnan(threshold) else threshold))
 
 
@@ -220,13 +231,23 @@ def bias_energy(
     -------
     energy : float
         TeV: from the energy of the largest bias on, the first where it has sunk to the level
-        (or that energy itself, if it never does).
+        (or that energy itself, if it never does); zero if the bias is below the level
+        everywhere; NaN if no row is whole.
+
+    Notes
+    -----
+    Rows that are empty, or of which more than a hundredth is reconstructed outside of the axis,
+    have no mean that could be compared, and are left out.
     """
     norm = matrix.sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.nan_to_num((matrix * energy).sum(axis=1) / norm)
+    whole = norm > WHOLE_ROW
+    if not whole.any():
+        return float("nan")
+    energy_true, mean = energy_true[whole], (matrix[whole] @ energy) / norm[whole]
     values = (mean - energy_true) / energy_true
     start = int(np.argmax(values))
+    if values[start] <= bias:
+        return 0.0
     found = first_crossing(energy_true[start:], values[start:], bias, rising=False)
     return float(energy_true[start] if np.isnan(found) else found) * (1.0 + bias)
 
@@ -239,8 +260,12 @@ def edisp_bias(
         edisp = response(obs, "edisp")
         nodes, edges = grid_axis(edisp, "energy_true").nodes, grid_edges(edisp, "energy_true")
         offset = np.array([offset_of(obs, **where)])
-        matrix = kernel(edisp, nodes, edges, offset)[0]
-        return energy_range(ds, bias_energy(nodes, nodes, matrix, percent / 100.0))
+        wide = _widened(edges)
+        matrix = kernel(edisp, nodes, wide, offset)[0]
+        energy = bias_energy(nodes, np.sqrt(wide[1:] * wide[:-1]), matrix, percent / 100.0)
+        if np.isnan(energy):
+            return _nothing_safe(ds, "energy dispersion of the run")
+        return energy_range(ds, energy)
     require(ds, "edisp")
     if "migra" in ds["edisp"].dims:
         raise XGammaError(
@@ -250,7 +275,21 @@ def edisp_bias(
     if not matrix.any():
         return _nothing_safe(ds, "energy dispersion")
     true, reco = (centers_in(ds, dim, "TeV") for dim in ("energy_true", "energy"))
-    return energy_range(ds, bias_energy(true, reco, matrix, percent / 100.0))
+    energy = bias_energy(true, reco, matrix, percent / 100.0)
+    if np.isnan(energy):
+        raise XGammaError(
+            f"edisp-bias cannot be found from {ds.attrs.get('name', 'the dataset')!r}: of each true energy a part is reconstructed outside of its energy axis; use irfs='DL3', or a wider axis."
+        )
+    return energy_range(ds, energy)
+
+
+def _widened(edges: np.ndarray) -> np.ndarray:
+    """Return edges continued by a decade on both sides, so that no migration leaves them."""
+    low, high = edges[edges > 0][:2], edges[-2:]
+    below, above = (max(int(np.ceil(np.log(10) / np.log(b / a))), 1) for a, b in (low, high))
+    down = low[0] * (low[1] / low[0]) ** np.arange(-below, 0.0)
+    up = high[1] * (high[1] / high[0]) ** np.arange(1.0, above + 1)
+    return np.concatenate([down, edges[edges > 0], up])
 
 
 def background_spectrum(bkg: xr.Dataset) -> np.ndarray:

@@ -27,6 +27,7 @@ from xgamma.makers.energy_threshold import (
 from xgamma.model import kind, require, variable_attrs
 from xgamma.numerics import sphere
 from xgamma.operation import operation
+from xgamma.units import position as parse_position
 from xgamma.units import to_value
 
 __all__ = ["METHODS", "safe_mask"]
@@ -114,7 +115,7 @@ def safe_mask(
         Thresholds in percent.
     position : SkyCoord, str or (lon, lat), optional
         Where to look at the responses; the middle of the map (``irfs="DL4"``) or of the field
-        of view (``irfs="DL3"``) when absent.
+        of view (``irfs="DL3"``) when absent. Texts and pairs are in the frame of the map.
     fixed_offset : Quantity, str or float, optional
         Offset from the pointing to look at, instead of `position`.
     offset_max : Quantity, str or float
@@ -156,7 +157,8 @@ def safe_mask(
     False
     """
     where = {
-        "position": position,
+        # One meaning of numbers and texts, whichever responses are looked at.
+        "position": None if position is None else parse_position(position, sky.frame_of(ds)),
         "fixed_offset": None
         if fixed_offset is None
         else scalar(fixed_offset, "deg", "fixed_offset"),
