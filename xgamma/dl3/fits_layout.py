@@ -171,11 +171,9 @@ def check_own_data(data: Any, start: int, size: int, where: str) -> None:
     XGammaError
         If a block of the data begins as a header does.
     """
-    stop = start + size
-    at = data.find(b"XTENSION= '", start, stop)
-    while at >= 0 and (at - start) % BLOCK:
-        at = data.find(b"XTENSION= '", at + 1, stop)
-    if at >= 0:
+    blocks = range(start + BLOCK, start + size, BLOCK)
+    at = next((block for block in blocks if data[block : block + 11] == b"XTENSION= '"), None)
+    if at is not None:
         raise XGammaError(
             f"The {where} is damaged: another HDU begins at byte {at}, within its data; NAXIS1, "
             f"NAXIS2 or PCOUNT is too large: fetch the file again."
