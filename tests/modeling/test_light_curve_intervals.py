@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.time import Time
 
+import xgamma as xg
 from tests.modeling.sample import small_spectrum
 from tests.modeling.test_estimators import spectrum_source
 from xgamma.errors import XGammaError, XGammaWarning
@@ -53,3 +55,21 @@ def test_good_time_out_of_order(data):
     )
     curve = light_curve([swapped], "s", models=spectrum_source())
     assert (curve.time_hi - curve.time_lo).values[0] / np.timedelta64(1, "s") == 900.0
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({}, "has no MJDREFI"),
+        ({"MJDREFI": "NONE"}, "is not a modified Julian date"),
+        ({"MJDREFI": 55000, "TIMESYS": "MARS"}, "is not a time scale"),
+    ],
+)
+def test_a_light_curve_without_a_reference(tmp_path, keywords, message):
+    """Its times counted from 1 January 2000."""
+    columns = [fits.Column(n, "D", array=[0.0, 1.0]) for n in ("TIME", "NORM")]
+    hdu = fits.BinTableHDU.from_columns(columns)
+    hdu.header.update(keywords)
+    hdu.writeto(tmp_path / "curve.fits")
+    with pytest.raises(XGammaError, match=message):
+        xg.read_light_curve(tmp_path / "curve.fits")

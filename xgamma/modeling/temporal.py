@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xgamma.arguments import expanded_path, fits_tables
+from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.parameter import Component, Spec
 from xgamma.units import conversion, to_value
@@ -192,7 +193,7 @@ def read_light_curve(path: str | Path) -> LightCurve:
     Parameters
     ----------
     path : str or Path
-        File; its header gives MJDREFI, MJDREFF, TIMEUNIT and TIMESYS.
+        File; its header gives MJDREFI, MJDREFF, TIMEUNIT and TIMESYS (TT where it is missing).
 
     Returns
     -------
@@ -202,7 +203,9 @@ def read_light_curve(path: str | Path) -> LightCurve:
     Raises
     ------
     MissingDataError
-        If the file is not there.
+        If the file, a column or MJDREFI is not there.
+    XGammaError
+        If the reference is no date.
 
     Examples
     --------
@@ -210,12 +213,17 @@ def read_light_curve(path: str | Path) -> LightCurve:
     """
     columns, header = read_columns(path, ("TIME", "NORM"))
     unit = columns["TIME"][1] or str(header.get("TIMEUNIT", "d"))
-    t_ref = float(header.get("MJDREFI", 51544)) + float(header.get("MJDREFF", 0.0))
+    reference = MissionTime.from_header(header, f"The light curve {str(path)!r}")
+    if reference is None:
+        raise MissingDataError(
+            f"The light curve {str(path)!r} has no MJDREFI, so its times count from nowhere: add MJDREFI "
+            f"and MJDREFF to its header."
+        )
     return LightCurve(
         columns["TIME"][0] * conversion(unit, "d"),
         columns["NORM"][0],
-        t_ref,
-        str(header.get("TIMESYS", "utc")).lower(),
+        reference.mjdrefi + reference.mjdreff,
+        reference.timesys,
         str(path),
     )
 
