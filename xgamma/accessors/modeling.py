@@ -176,12 +176,64 @@ class ModelMethods(Shared):
         return sample_events(self._obj, seed, models, obs_id=obs_id)
 
     def residuals(
-        self, models: Any = None, method: str = "diff", scheme: str = "exact"
+        self,
+        models: Any = None,
+        method: str = "diff",
+        scheme: str = "exact",
+        correlation_radius: Any = None,
+        sum_over_energy: bool = False,
     ) -> xr.DataArray:
         """Counts minus prediction. See `xgamma.modeling.compare.residuals`."""
         from xgamma.modeling.compare import residuals
 
-        return residuals(self._obj, models, method, scheme=scheme)
+        return residuals(
+            self._obj,
+            models,
+            method,
+            scheme=scheme,
+            correlation_radius=correlation_radius,
+            sum_over_energy=sum_over_energy,
+        )
+
+    def model_significance(
+        self,
+        models: Any = None,
+        correlation_radius: Any = None,
+        mask: xr.DataArray | None = None,
+        sum_over_energy: bool = False,
+        scheme: str = "exact",
+    ) -> xr.Dataset:
+        """Significance of data against a model. See `xgamma.modeling.compare.model_significance`."""
+        from xgamma.modeling.compare import model_significance
+
+        return model_significance(
+            self._obj,
+            models,
+            correlation_radius=correlation_radius,
+            mask=mask,
+            sum_over_energy=sum_over_energy,
+            scheme=scheme,
+        )
+
+    def plot_fit(self, models: Any = None, method: str = "significance", axes: Any = None) -> Any:
+        """Counts, prediction and residuals. See `xgamma.plot.fit.plot_fit`."""
+        from xgamma.plot.fit import plot_fit
+
+        return plot_fit(self._obj, models, method=method, axes=axes)
+
+    def plot_residuals(
+        self,
+        models: Any = None,
+        method: str = "significance",
+        correlation_radius: Any = "0.1 deg",
+        axes: Any = None,
+    ) -> Any:
+        """Residuals on the sky and over energy. See `xgamma.plot.fit.plot_residuals`."""
+        from xgamma.plot.fit import plot_residuals
+
+        return plot_residuals(
+            self._obj, models, method=method, correlation_radius=correlation_radius, axes=axes
+        )
 
     # --- plot ---------------------------------------------------------------------------
     def peek(self) -> Any:

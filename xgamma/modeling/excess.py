@@ -59,6 +59,8 @@ class Excess:
         Whether to add the energies up first.
     pixels : ndarray of bool, optional
         Pixels (y, x) to use; all when absent.
+    sum_pixels : bool
+        Whether to add the pixels up: the shape is then (energy or 1, 1, 1).
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Excess:
         radius: Any = None,
         sum_energy: bool = False,
         pixels: np.ndarray | None = None,
+        sum_pixels: bool = False,
     ) -> None:
         data = likelihood.data
         if radius is not None and not data.is_map:
@@ -74,15 +77,15 @@ class Excess:
                 "A spectrum has no pixels to correlate: leave correlation_radius out."
             )
         self.likelihood, self.sum_energy = likelihood, sum_energy
+        self.added = (0,) * sum_energy + (1, 2) * sum_pixels
         self.disk = None if radius is None else tophat(radius, data)
         self.mask = data.mask if pixels is None else data.mask & pixels
         self.unknown = self.mask & data.unknown
         self.onoff = isinstance(likelihood, WStatLikelihood)
 
     def image(self, values: np.ndarray) -> np.ndarray:
-        """Return values of the bins to fit, over energy if that is asked for."""
-        known = np.where(self.mask & ~self.unknown, values, 0.0)
-        return known.sum(0, keepdims=True) if self.sum_energy else known
+        """Return values of the bins to fit, over energy and pixels if that is asked for."""
+        return np.where(self.mask & ~self.unknown, values, 0.0).sum(self.added, keepdims=True)
 
     def summed(self, values: np.ndarray) -> np.ndarray:
         """Return values summed over energy and disks as asked for."""
@@ -99,7 +102,7 @@ class Excess:
         reached = self.summed(ones) > 0.5
         if not self.unknown.any():
             return reached
-        bad = self.unknown.any(0, keepdims=True) if self.sum_energy else self.unknown
+        bad = self.unknown.any(self.added, keepdims=True)
         touched = bad if self.disk is None else around(bad.astype(float), self.disk) > 0.5
         return reached & ~touched
 

@@ -122,6 +122,38 @@ def flux_pred(ds: xr.Dataset, models: Any = None) -> xr.DataArray:
     return xr.DataArray(likelihood.npred(), {"energy": ds.energy}, "energy", "flux_pred", attrs)
 
 
+def point_residuals(ds: xr.Dataset, models: Any = None, method: str = "diff") -> xr.DataArray:
+    """Return fluxes minus prediction.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Flux points.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    method : {"diff", "diff/model", "diff/sqrt(model)", "significance"}
+        "diff" is in cm-2 s-1 TeV-1, "diff/model" relative to the prediction, the others relative to the
+        error of each point.
+
+    Returns
+    -------
+    residuals : DataArray
+        Dim ``energy``; NaN for points that are not fitted, as upper limits.
+    """
+    from xgamma.modeling.attach import chosen_models
+
+    likelihood = FluxPointsLikelihood(ds, chosen_models(ds, models))
+    predicted = likelihood.npred()
+    values = np.where(likelihood.mask, likelihood.dnde - predicted, np.nan)
+    unit = FLUX if method == "diff" else ""
+    if method == "diff/model":
+        values = values / np.where(predicted > 0, predicted, np.nan)
+    elif method != "diff":
+        values = values / np.where(likelihood.mask, likelihood.error, np.nan)
+    attrs = {"units": unit, "long_name": f"residuals, {method}"}
+    return xr.DataArray(values, {"energy": ds.energy}, "energy", "residuals", attrs)
+
+
 class PointsData:
     """What a fit asks of the data of a likelihood, for flux points."""
 
