@@ -1,5 +1,7 @@
 """What the science pages say about gammapy's priors, integrals and limits, measured."""
 
+import itertools
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -45,7 +47,7 @@ def worst_integral(name, settings):
     ours = xg.Models.from_yaml(models.Models([spec]).to_yaml())["s"].spectral
     errors = []
     edges = np.geomspace(1, 100, 21)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
 
         def density(log):
             energy = np.exp(log)
