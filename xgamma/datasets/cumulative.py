@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.datasets.onoff import background_values, is_onoff, ratio, safe, variable
-from xgamma.datasets.rows import row_sums
+from xgamma.datasets.rows import livetime_of, row_sums
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.numerics.statistics import cash_significance, li_ma
 from xgamma.operation import operation
@@ -45,9 +45,22 @@ def _rows(ds: xr.Dataset, region: Any) -> dict[str, np.ndarray]:
     rows = {n: np.asarray(v, dtype=float).sum(axis=1) for n, v in arrays.items()}
     _require_current(ds, rows)
     rows["obs_id"] = np.atleast_1d(ds["obs_id"].values)
-    rows["livetime"] = np.atleast_1d(ds["livetime"].values).astype(float)
+    rows["livetime"] = _livetimes(ds, rows)
     rows["onoff"] = np.full(rows["livetime"].size, is_onoff(ds))
     return rows
+
+
+def _livetimes(ds: xr.Dataset, rows: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the live time of each run, zero for those of which nothing is safe."""
+    times = np.atleast_1d(ds["livetime"].values).astype(float)
+    if not np.asarray(safe(ds).data).any():
+        return np.zeros_like(times)
+    # A stack knows no masks of its runs, but the live time of those that it saw anything of. A
+    # run without counts is either hidden or was empty: that sum decides.
+    known = livetime_of(ds)
+    shown = np.any([rows[n] != 0 for n in rows if n in SUMS], axis=0)
+    hidden = known is not None and np.isclose(times[shown].sum(), known, rtol=1e-9)
+    return np.where(shown, times, 0.0) if hidden else times
 
 
 def _require_current(ds: xr.Dataset, rows: dict[str, np.ndarray]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.axes import edges, units_of
-from xgamma.datasets.masks import RECO, mask
+from xgamma.datasets.masks import RECO, labelled, mask, safe
 from xgamma.operation import operation
 
 __all__ = ["energy_range", "energy_range_total"]
@@ -37,7 +37,8 @@ def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.
     >>> [float(e) for e in energy_range(ds)]
     [10.0, 100.0]
     """
-    used = mask(ds) if which == "mask" else ds.get(which)
+    one = None if which == "mask" else safe(ds, which)
+    used = mask(ds) if which == "mask" else one if one is None else labelled(ds, one)
     unit = units_of(ds, "energy")
     if used is None:
         dims = [d for d in RECO if d in ds.dims]

@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgamma.datasets.masks import mask, safe
 from xgamma.datasets.onoff import background_values, is_onoff
-from xgamma.datasets.rows import good_times
+from xgamma.datasets.rows import good_times, livetime_of
 from xgamma.operation import operation
 from xgamma.schema import ONOFF, in_own_units, kind
 
@@ -86,6 +86,17 @@ def _predicted(ds: xr.Dataset, under: np.ndarray | None) -> dict[str, float]:
     return out
 
 
+def _livetime(ds: xr.Dataset, in_safe_range: bool) -> float:
+    """Return the live time of what is counted, NaN where it is not known."""
+    under = safe(ds)
+    if in_safe_range and under is not None and not bool(under.any()):
+        return 0.0
+    if not in_safe_range and "livetime" in ds:
+        return float(ds["livetime"].sum())
+    known = livetime_of(ds)
+    return float("nan") if known is None else known
+
+
 def _models(ds: xr.Dataset) -> Any:
     if not ds.attrs.get("models"):
         return None
@@ -109,7 +120,8 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     -------
     info : dict
         Sums, exposure (m2 s), times (s), rates (s-1), bins, statistic. Excess significance is
-        that of Li & Ma (on-off) or of the Cash statistic.
+        that of Li & Ma (on-off) or of the Cash statistic. In the safe range the live time leaves
+        out the runs of a stack of which nothing is safe; ``ontime`` is of all of them.
 
     Examples
     --------
@@ -125,7 +137,7 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     low, high = _exposure_range(ds)
     fit = mask(ds)
     bins = int(np.prod([ds.sizes[d] for d in _dims(ds)]))
-    livetime = float(np.sum(ds["livetime"].values)) if "livetime" in ds else np.nan
+    livetime = _livetime(ds, in_safe_range)
     ontime = float(np.subtract(*good_times(ds)[::-1]).sum()) if "gti_start" in ds else np.nan
     out: dict[str, Any] = {
         "name": ds.attrs.get("name", ""),
@@ -176,11 +188,11 @@ class Info:
     Parameters
     ----------
     ds : Dataset
-        The dataset to summarise.
+        The dataset to summarise; sums are those of its safe bins.
     """
 
     def __init__(self, ds: xr.Dataset):
-        self.values = info_dict(ds, in_safe_range=False)
+        self.values = info_dict(ds)
         self.models = _models(ds)
 
     def rows(self) -> list[tuple[str, str]]:
@@ -252,6 +264,8 @@ class Info:
 @operation
 def info(ds: xr.Dataset) -> Info:
     """Summarise a dataset: counts, background, exposure, bins, statistic, models.
+
+    Sums are those of the safe bins, as in `info_dict`.
 
     Parameters
     ----------

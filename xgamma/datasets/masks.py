@@ -89,7 +89,7 @@ def mask(ds: xr.Dataset) -> xr.DataArray | None:
     Parameters
     ----------
     ds : Dataset
-        Map or spectrum.
+        Map or spectrum; masks may lack dimensions, over which they are the same.
 
     Returns
     -------
@@ -103,14 +103,19 @@ def mask(ds: xr.Dataset) -> xr.DataArray | None:
     >>> mask(ds) is None
     True
     >>> ds["mask_fit"] = ds.gamma.energy_mask("2 TeV", None)
-    >>> mask(ds).values
-    array([False, False,  True,  True])
+    >>> mask(ds).dims, mask(ds).any(("y", "x")).values
+    (('energy', 'y', 'x'), array([False, False,  True,  True]))
     """
-    masks = [ds[name] for name in ("mask_safe", "mask_fit") if name in ds]
-    if not masks:
+    parts = [part for part in (safe(ds), safe(ds, "mask_fit")) if part is not None]
+    if not parts:
         return None
-    joined = masks[0] if len(masks) == 1 else masks[0] & masks[1]
-    return joined.rename("mask")
+    return labelled(ds, parts[0] if len(parts) == 1 else parts[0] & parts[1])
+
+
+def labelled(ds: xr.Dataset, used: xr.Variable) -> xr.DataArray:
+    """Return a mask over the dims of the counts with the labels of its dataset."""
+    held = ds.drop_vars(list(ds.data_vars))
+    return held.assign(mask=xr.Variable(used.dims, used.data))["mask"]
 
 
 @operation

@@ -11,10 +11,10 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in, require_same_axis
-from xgamma.datasets.masks import corner_pixels
+from xgamma.datasets.masks import corner_pixels, safe
 from xgamma.datasets.onoff import is_onoff
 from xgamma.datasets.onoff_sum import OnOffSum
-from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_between
+from xgamma.datasets.rows import Row, join_gtis, join_rows, livetime_of, row_of, seconds_between
 from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, XGammaWarning
 from xgamma.model import AXES, ONOFF, VARIABLES, labels_alone, variable_attrs
 from xgamma.numerics.masked import under
@@ -224,8 +224,9 @@ class Mosaic:
 
     def _mask(self, ds: xr.Dataset) -> np.ndarray:
         dims = (*_spatial(ds, FINE), "energy")
-        if "mask_safe" in ds:
-            return _values(ds, "mask_safe", dims)
+        used = safe(ds)
+        if used is not None:
+            return np.asarray(used.transpose(*dims).data)
         return np.ones([ds.sizes[d] for d in dims], dtype=bool)
 
     def _sum(
@@ -250,7 +251,8 @@ class Mosaic:
 
     def _add_fit_mask(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
         dims = (*_spatial(ds, FINE), "energy")
-        fit = _values(ds, "mask_fit", dims) if "mask_fit" in ds else np.ones_like(mask)
+        own = safe(ds, "mask_fit")
+        fit = np.ones_like(mask) if own is None else np.asarray(own.transpose(*dims).data)
         if "mask_fit" not in self.sums and self.count:
             self._add_mask("mask_fit", self.sums["mask_safe"], (slice(None),) * len(where))
         self._add_mask("mask_fit", fit, where)
@@ -382,7 +384,7 @@ class Mosaic:
             )
             self.gtis.append((ds["gti_start"].values + shift, ds["gti_stop"].values + shift))
         if any_safe and "exposure" in ds:
-            self.livetime += float(ds.variables["exposure"].attrs.get("livetime", 0.0))
+            self.livetime += livetime_of(ds) or 0.0
 
     def _reference(self) -> str:
         if "gti_start" in self.template:

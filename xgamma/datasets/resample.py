@@ -51,8 +51,9 @@ def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
     if alpha_off is not None:
         set_off_acceptance(new, group_variable(alpha_off, "energy", numbers, "sum"))
     for name in MASKS:
-        if name in ds:
-            new[name] = group_variable(ds.variables[name], "energy", numbers, "any")
+        flags = safe(ds, name)
+        if flags is not None:
+            new[name] = group_variable(flags, "energy", numbers, "any")
     if "edisp" in ds and "energy" in ds.variables["edisp"].dims:
         variable, used = ds.variables["edisp"], coarse_mask(ds)
         new["edisp"] = group_variable(variable, "energy", numbers, "sum", used)
@@ -181,8 +182,9 @@ def _pixels(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
     if alpha_off is not None:
         set_off_acceptance(new, blocks(alpha_off, "sum"))
     for key in MASKS:
-        if key in ds:
-            new[key] = blocks(ds.variables[key], "any")
+        flags = safe(ds, key)
+        if flags is not None:
+            new[key] = blocks(flags, "any")
     if "exposure" in ds:
         new["exposure"] = blocks(ds.variables["exposure"], "mean")
     coords = {}

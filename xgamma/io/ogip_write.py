@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.datasets.rows import livetime_of
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.atomic import atomic_path
 from xgamma.io.bintable import BinTable, Column, bin_table, primary_bytes
@@ -100,10 +101,9 @@ def _names(target: Path) -> dict[str, str]:
 
 
 def _livetime(ds: xr.Dataset) -> float:
-    if "livetime" in ds["exposure"].attrs:
-        return float(ds["exposure"].attrs["livetime"])
-    if "livetime" in ds:
-        return float(ds["livetime"].sum())
+    known = livetime_of(ds)
+    if known is not None:
+        return known
     raise MissingDataError(
         "The live time is unknown, which EXPOSURE states: set ds.exposure.attrs['livetime'] (s)."
     )

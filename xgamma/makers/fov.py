@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgamma.arguments import choice, number
 from xgamma.axes import centers_in, edges_in
+from xgamma.datasets import masks
 from xgamma.datasets.onoff import is_onoff, reco_dims, safe
 from xgamma.deferred import is_lazy, postponed
 from xgamma.errors import XGammaError, XGammaWarning
@@ -66,8 +67,9 @@ class _Data:
     def __init__(self, ds: xr.Dataset, exclusion: Any):
         dims = reco_dims(ds)
         use = np.asarray(safe(ds).data)
-        if "mask_fit" in ds:
-            use = use & ds["mask_fit"].variable.transpose(*dims).data
+        fit = masks.safe(ds, "mask_fit")
+        if fit is not None:
+            use = use & np.asarray(fit.data)
         keep = keep_on(ds, exclusion)
         if keep is not None:
             use = use & keep.data
