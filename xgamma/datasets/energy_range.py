@@ -37,8 +37,10 @@ def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.
     >>> [float(e) for e in energy_range(ds)]
     [10.0, 100.0]
     """
-    one = None if which == "mask" else safe(ds, which)
-    used = mask(ds) if which == "mask" else one if one is None else labelled(ds, one)
+    flagged = None if which == "mask" else safe(ds, which)
+    used = mask(ds) if which == "mask" else None
+    if flagged is not None:
+        used = labelled(ds, flagged)
     unit = units_of(ds, "energy")
     if used is None:
         dims = [d for d in RECO if d in ds.dims]
