@@ -231,7 +231,8 @@ def _one_center(region: Any) -> SkyCoord:
     return SkyCoord(float(lon), float(lat), unit="deg", frame=vertices.frame.name)
 
 
-def _pixel_region(obj: Any, region: Region) -> Any:
+def pixel_region(obj: Any, region: Region) -> Any:
+    """Return a region on the pixels of an object."""
     return region.to_pixel(sky.wcs_of(obj)) if hasattr(region, "to_pixel") else region
 
 
@@ -272,7 +273,7 @@ def region_mask(obj: Any, regions: Any, inside: bool = True) -> xr.DataArray:
     grid_x, grid_y = np.meshgrid(x, y)
     mask = np.zeros(grid_x.shape, dtype=bool)
     for region in parse_regions(regions):
-        pixels = _pixel_region(obj, region)
+        pixels = pixel_region(obj, region)
         if type(pixels).__name__ == "PointPixelRegion":
             half_x, half_y = sky.label_step(obj, "x") / 2, sky.label_step(obj, "y") / 2
             mask |= (np.abs(grid_x - pixels.center.x) <= half_x) & (
@@ -308,5 +309,5 @@ def contains(obj: Any, regions: Any, position: SkyCoord) -> np.ndarray:
     pix = PixCoord(x, y)
     inside = np.zeros(np.shape(x), dtype=bool)
     for region in parse_regions(regions):
-        inside |= np.asarray(_pixel_region(obj, region).contains(pix), dtype=bool)
+        inside |= np.asarray(pixel_region(obj, region).contains(pix), dtype=bool)
     return inside

@@ -127,19 +127,17 @@ class SourceTerm:
         return data.pixel(shape.vectors(data.frame)[0])
 
     def _on_region(self) -> np.ndarray:
-        """Exposure of a spectrum, times the PSF's share inside a circle for a point source."""
-        data = self.data
+        """Exposure of a spectrum times the share of the source inside its region."""
         exposure = (
-            data.exposure[:, 0, 0]
+            self.data.exposure[:, 0, 0]
             if self.model.apply_irf["exposure"]
-            else np.ones(data.true_energy.size)
+            else np.ones(self.data.true_energy.size)
         )
-        if data.psf is None or not isinstance(self.model.spatial, PointSource):
-            return exposure
-        if data.ds["exposure"].attrs.get("containment_correction"):
-            return exposure
-        radius = region_radius(data)
-        return exposure if radius is None else exposure * data.containment(radius)
+        return exposure * self._region_share()
+
+    def _region_share(self) -> np.ndarray:
+        """Share of the source (energy_true) that is reconstructed in the region of a spectrum."""
+        return np.ones(self.data.true_energy.size)
 
     def _kernels(self, y: float, x: float) -> np.ndarray:
         if self.model.apply_irf["psf"]:
@@ -340,14 +338,3 @@ class TemplateTerm:
     def contributes(self) -> bool:
         """Whether the template holds any counts."""
         return bool(np.any(self.base))
-
-
-def region_radius(data: Compiled) -> float | None:
-    """Return the radius (radians) of a circular on region, or None."""
-    if "region" not in data.ds.coords:
-        return None
-    from xgamma.regions import parse_regions
-
-    region = parse_regions(str(data.ds.coords["region"].item()))[0]
-    radius = getattr(region, "radius", None)
-    return None if radius is None else float(radius.to_value("rad"))

@@ -14,7 +14,8 @@ import xarray as xr
 from scipy import sparse
 
 from xgamma import sky
-from xgamma.modeling.evaluator import Box, SourceTerm, region_radius
+from xgamma.modeling.evaluator import Box, SourceTerm
+from xgamma.modeling.region_term import RegionTerm, circle_radius
 from xgamma.modeling.spatial import PointSource, Shape
 from xgamma.modeling.spectral import LineSpectrum, PowerLaw, PowerLaw2, PowerLawNorm
 from xgamma.modeling.spectrum import Spectrum
@@ -23,7 +24,7 @@ from xgamma.modeling.temporal import LightCurve, TimeProfile
 from xgamma.numerics import convolution, radial
 from xgamma.numerics.spectra import loglog_segments
 
-__all__ = ["GammapyTerm"]
+__all__ = ["GammapyRegionTerm", "GammapyTerm"]
 
 # What gammapy 2.1 calls PSF_CONTAINMENT, PSF_MAX_OVERSAMPLING, MAX_OVERSAMPLING, CUTOUT_MARGIN.
 CONTAINMENT, PSF_OVERSAMPLING, SHAPE_OVERSAMPLING, MARGIN = 0.999, 4, 200, 0.1
@@ -192,14 +193,24 @@ class GammapyTerm(SourceTerm):
         total = kernels.sum(axis=(1, 2), keepdims=True)
         return kernels / np.where(total > 0, total, 1.0)
 
-    def _on_region(self) -> np.ndarray:
-        data = self.data
-        irf = self.model.apply_irf
-        exposure = data.exposure[:, 0, 0] if irf["exposure"] else np.ones(data.true_energy.size)
-        if data.psf is None or not isinstance(self.model.spatial, PointSource):
-            return exposure
-        radius = region_radius(data)
-        return exposure if radius is None else exposure * data.containment(radius)
+
+class GammapyRegionTerm(RegionTerm):
+    """Counts of a `SkyModel` in a spectrum as in gammapy 2.1.
+
+    Without a PSF everything counts fully, wherever it is; with one a point counts as if it
+    were in the middle of a circle.
+    """
+
+    _flux = GammapyTerm._flux
+
+    def _region_share(self) -> np.ndarray:
+        shape = self.model.spatial
+        if self.data.psf is None or shape is None or not self._regions:
+            return np.ones(self.data.true_energy.size)
+        radius = circle_radius(self._regions)
+        if isinstance(shape, PointSource) and radius is not None:
+            return self.data.containment(radius)
+        return super()._region_share()
 
 
 def odd(size: float) -> int:

@@ -17,7 +17,8 @@ import xarray as xr
 from xgamma.errors import XGammaError
 from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.evaluator import BackgroundTerm, SourceTerm, TemplateTerm
-from xgamma.modeling.gammapy_scheme import GammapyTerm
+from xgamma.modeling.gammapy_scheme import GammapyRegionTerm, GammapyTerm
+from xgamma.modeling.region_term import RegionTerm
 from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
 from xgamma.numerics import statistics as stats
 
@@ -40,7 +41,9 @@ def make_term(data: Compiled, model: Model) -> SourceTerm | TemplateTerm:
     if isinstance(model, TemplateNPred):
         return TemplateTerm(data, model)
     assert isinstance(model, SkyModel)
-    return GammapyTerm(data, model) if data.scheme == "gammapy" else SourceTerm(data, model)
+    if data.scheme == "gammapy":
+        return GammapyTerm(data, model) if data.is_map else GammapyRegionTerm(data, model)
+    return SourceTerm(data, model) if data.is_map else RegionTerm(data, model)
 
 
 class Likelihood:

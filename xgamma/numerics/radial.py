@@ -14,6 +14,7 @@ __all__ = [
     "containment_radius",
     "kernel_weights",
     "sampled_point",
+    "share_in_circle",
 ]
 
 # A kernel ends where it holds this fraction of the PSF, and is scaled to one.
@@ -21,6 +22,8 @@ CONTAINMENT = 0.999
 # The points of an oversampled kernel lie at most this fraction of the 68 % radius apart.
 POINTS_PER_RADIUS = 6.0
 MAX_OVERSAMPLING = 10
+# Parts of a ring, for arcs inside a circle.
+SPLIT = 100
 MOST_POINTS = 200
 # An image that moves with its source falls to zero over this many pixels, so that none jumps.
 FADE = 1.5
@@ -372,3 +375,37 @@ def ring_of(radius: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.nda
         return low, np.minimum(at - low, 1.0)
     low = np.clip(np.searchsorted(centers, radius) - 1, 0, centers.size - 2)
     return low, np.minimum((radius - centers[low]) / steps[low], 1.0)
+
+
+def share_in_circle(
+    profile: np.ndarray, rad_edges: np.ndarray, distance: float, radius: float
+) -> np.ndarray:
+    """Return what of radial profiles falls into a circle whose centre is some distance away.
+
+    Parameters
+    ----------
+    profile : ndarray
+        Surface brightness in rings, shape (..., rad).
+    rad_edges : ndarray
+        Edges of the rings, radians, shape (rad + 1,).
+    distance, radius : float
+        Of the middle of the profiles from that of the circle, and of the circle, radians.
+
+    Returns
+    -------
+    share : ndarray
+        Integral over the circle, shape (...).
+
+    Notes
+    -----
+    The arc of a ring of radius r inside the circle is ``arccos((d^2 + r^2 - R^2) / (2 d r)) / pi``
+    of its length; rings are split into parts of one area.
+    """
+    parts = (np.arange(SPLIT) + 0.5) / SPLIT
+    squares = rad_edges[:-1, None] ** 2 + np.diff(rad_edges**2)[:, None] * parts
+    if distance <= 0:
+        inside = np.clip((radius**2 - rad_edges[:-1] ** 2) / np.diff(rad_edges**2), 0.0, 1.0)
+    else:
+        cosine = (distance**2 + squares - radius**2) / (2 * distance * np.sqrt(squares))
+        inside = np.mean(np.arccos(np.clip(cosine, -1.0, 1.0)) / np.pi, axis=1)
+    return profile @ (np.pi * np.diff(rad_edges**2) * inside)
