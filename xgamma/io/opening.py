@@ -125,7 +125,7 @@ def _open_fits(place: Path, kwargs: dict[str, Any]) -> xr.Dataset:
         from xgamma.io.ogip_read import read_ogip
 
         return read_ogip(place)
-    ds = _checked(open_dataset(place))
+    ds = open_dataset(place)
     return ds.chunk(kwargs["chunks"]) if kwargs.get("chunks") is not None else ds
 
 
