@@ -290,7 +290,10 @@ WRONG_KINDS = {
     "no path to open": (lambda ds: xg.open(None), "path=None must be the path"),
     "no store": (lambda ds: xg.open_store(None), "path=None must be the path"),
     "a unit that is none": (lambda ds: ds.exposure.gamma.to_unit(None), "cannot be turned into"),
-    "no dataset to check": (lambda ds: xg.validate(None), "Only a dataset can be checked"),
+    "no dataset to check": (
+        lambda ds: xg.validate(None),
+        "Only a dataset or an observation can be checked",
+    ),
     "a kind of errors": (lambda ds: xg.validate(ds, "list"), "'raise' or 'return'"),
     "energies for radii": (
         lambda ds: xg.create_map((0, 0), "1 deg", energy=ds.energy, rad=ds.energy),
