@@ -24,6 +24,7 @@ from xgamma.schema import (
     require,
     variable_attrs,
 )
+from xgamma.true_energy import TrueEnergyLike, true_axis
 from xgamma.units import parse_unit
 from xgamma.units import position as parse_position
 from xgamma.validation import validate
@@ -63,11 +64,12 @@ def _check_axis(axis: Any, name: str) -> xr.DataArray:
 def _axis_variables(energy: Any, energy_true: Any, rad: Any, migra: Any) -> dict[str, xr.Variable]:
     coords: dict[str, xr.Variable] = {}
     if energy is None:
+        if energy_true is not None:
+            raise AxisError("energy_true= needs energy=, the axis of reconstructed energy.")
         return coords
     energy = _check_axis(energy, "energy")
     coords.update(axis_coords(energy))
-    true = _check_axis(energy if energy_true is None else energy_true, "energy_true")
-    coords.update(axis_coords(true))
+    coords.update(axis_coords(_check_axis(true_axis(energy, energy_true), "energy_true")))
     coords.update(axis_coords(rad_axis() if rad is None else _check_axis(rad, "rad")))
     if migra is not None:
         coords.update(axis_coords(_check_axis(migra, "migra")))
@@ -119,7 +121,7 @@ def create_map(
     width: Any = None,
     binsz: Any = "1 deg",
     energy: xr.DataArray | None = None,
-    energy_true: xr.DataArray | None = None,
+    energy_true: TrueEnergyLike = None,
     rad: xr.DataArray | None = None,
     migra: xr.DataArray | None = None,
     binsz_irf: Any = "0.2 deg",
@@ -148,8 +150,12 @@ def create_map(
     energy : DataArray, optional
         Axis of reconstructed energy, dim ``energy``, from `energy_axis`. Without it the dataset is a frame
         for images and cannot be filled.
-    energy_true : DataArray, optional
-        Axis of true energy, dim ``energy_true``; the edges of `energy` when absent.
+    energy_true : DataArray, "reco", DataTree or Store, optional
+        Axis of true energy, dim ``energy_true``. When absent from a third of the lowest to three
+        times the highest edge of `energy`, 16 bins a decade at least, so that what is
+        reconstructed in its bins is predicted wherever it came from (``docs/science/energy-axes.md``).
+        ``"reco"`` takes the edges of `energy`, as gammapy does; a run, a store or a list of runs
+        takes the axis of the effective areas, its bins cut where they are wider than that.
     rad : DataArray, optional
         Axis of the PSF; 0 to 0.66 deg in 66 bins when absent.
     migra : DataArray, optional
@@ -297,7 +303,7 @@ def labels_alone(ds: xr.Dataset, keep: Iterable[str] = ()) -> xr.Dataset:
 def create_spectrum(
     region: Any,
     energy: xr.DataArray,
-    energy_true: xr.DataArray | None = None,
+    energy_true: TrueEnergyLike = None,
     rad: xr.DataArray | None = None,
     binsz: Any = "0.01 deg",
     gti: Any = None,
@@ -312,7 +318,8 @@ def create_spectrum(
     region : SkyRegion or str
         On region; a string is DS9 text such as ``"icrs;circle(83.63, 22.01, 0.11)"``.
     energy, energy_true, rad : DataArray, optional
-        Axes with these dims, as in `create_map`; without `rad` no PSF axis is kept.
+        Axes with these dims, as in `create_map`, where `energy_true` may be other things too;
+        without `rad` no PSF axis is kept.
     binsz : Quantity, str or float
         Pixel size of the tangential frame around the region (used to decide which pixels
         of a map, or which points, lie in it).

@@ -1,0 +1,77 @@
+"""Whether a prediction knows all of what is reconstructed in the bins that it is for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+import xarray as xr
+
+from xgamma.axes import TOLERANCE, edges_in
+from xgamma.modeling.sky_model import Models, SkyModel
+
+from xgamma.errors import XGammaWarning
+
+__all__ = ["warn_of_short_axes"]
+
+
+def _uses_dispersion(ds: xr.Dataset, models: Models) -> bool:
+    return "edisp" in ds and any(
+        isinstance(model, SkyModel) and model.apply_irf["edisp"]
+        for model in models.select(ds.attrs.get("name"))
+    )
+
+
+def _ends_of_use(ds: xr.Dataset) -> tuple[float, float]:
+    """Return the lowest and highest reconstructed energy that a mask leaves, TeV."""
+    energy = edges_in(ds, "energy", "TeV")
+    used = np.ones(energy.size - 1, dtype=bool)
+    for name in ("mask_safe", "mask_fit"):
+        if name in ds:
+            mask = ds.variables[name]
+            used &= np.asarray(mask.any([d for d in mask.dims if d != "energy"]).values)
+    where = np.flatnonzero(used)
+    return (energy[where[0]], energy[where[-1] + 1]) if where.size else (np.inf, 0.0)
+
+
+def _is_short(ds: xr.Dataset) -> bool:
+    """Tell whether the true energies end where the reconstructed ones in use do, or before."""
+    true = edges_in(ds, "energy_true", "TeV")
+    whole = edges_in(ds, "energy", "TeV")
+    slack = 1 + TOLERANCE
+    if true[0] * slack < whole[0] and true[-1] > whole[-1] * slack:
+        return False
+    low, high = _ends_of_use(ds)
+    return bool(true[0] * slack >= low or true[-1] <= high * slack)
+
+
+def warn_of_short_axes(datasets: Iterable[xr.Dataset], models: Models, stacklevel: int = 3) -> None:
+    """Warn once if what spills into the bins of some datasets from beyond is not predicted.
+
+    Parameters
+    ----------
+    datasets : iterable of Dataset
+        Datasets that counts are predicted of.
+    models : Models
+        Their models.
+    stacklevel : int
+        As of `warnings.warn`, counted from the caller.
+
+    Warns
+    -----
+    XGammaWarning
+        If a source goes through an energy dispersion whose axis of true energy does not reach
+        beyond the reconstructed energies in use, on both sides.
+    """
+    short = [ds for ds in datasets if _uses_dispersion(ds, models) and _is_short(ds)]
+    if not short:
+        return
+    ds = short[0]
+    true, reco = (edges_in(ds, dim, "TeV")[[0, -1]] for dim in ("energy_true", "energy"))
+    others = f" and {len(short) - 1} more" if len(short) > 1 else ""
+    warnings.warn(
+        f"The true energies of {ds.attrs.get('name', 'the dataset')!r}{others} ({true[0]:.4g} to {true[1]:.4g} TeV) do not reach beyond the reconstructed ones ({reco[0]:.4g} to {reco[1]:.4g} TeV): events from beyond that are reconstructed inside are not predicted, and fitted fluxes come out too high. Make the template with a wider energy_true=, or with none, which is wider.",
+        XGammaWarning,
+        stacklevel=stacklevel,
+    )
