@@ -147,6 +147,8 @@ def test_rename():
 
 
 def test_edges_of_the_accessor_have_a_unit():
-    ds = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis("1 TeV", "10 TeV", 1))
+    ds = xg.create_map(
+        (0, 0), "1 deg", "0.5 deg", xg.energy_axis("1 TeV", "10 TeV", 1), energy_true="reco"
+    )
     assert_allclose(ds.gamma.edges("energy"), [1, 10] * u.TeV)
     assert_allclose(ds.gamma.edges("rad")[-1], 0.66 * u.deg)

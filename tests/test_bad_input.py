@@ -296,13 +296,17 @@ WRONG_KINDS = {
     ),
     "a kind of errors": (lambda ds: xg.validate(ds, "list"), "'raise' or 'return'"),
     "energies for radii": (
-        lambda ds: xg.create_map((0, 0), "1 deg", energy=ds.energy, rad=ds.energy),
+        lambda ds: xg.create_map(
+            (0, 0), "1 deg", energy=ds.energy, rad=ds.energy, energy_true="reco"
+        ),
         "rad= needs an axis in units like 'deg'",
     ),
     "half a bin": (lambda ds: xg.energy_axis(1, 10, 2.5), "nbin=2.5 must be a whole number"),
     "no edges": (lambda ds: xg.energy_axis_from_edges([]), "at least two edges, not 0"),
     "a region in pixels": (
-        lambda ds: xg.create_spectrum("image;circle(3, 4, 2)", xg.energy_axis(1, 10, 3)),
+        lambda ds: xg.create_spectrum(
+            "image;circle(3, 4, 2)", xg.energy_axis(1, 10, 3), energy_true="reco"
+        ),
         "is in pixels",
     ),
     "half a region": (

@@ -60,7 +60,9 @@ def test_a_reduction_from_a_file_is_that_from_python(write):
     file = write(GOOD)
     ds = reduce_config(file)
     store = xg.open_store(file.parent / "store")
-    into = xg.create_map("83.63d 22.01d", "3 deg", "0.2 deg", xg.energy_axis(0.5, 20, 4))
+    into = xg.create_map(
+        "83.63d 22.01d", "3 deg", "0.2 deg", xg.energy_axis(0.5, 20, 4), energy_true="reco"
+    )
     same = xg.reduce(store, into=into, offset_max="1 deg", safe_mask=["aeff-default"])
     for name in same:
         assert ds[name].equals(same[name])
@@ -242,3 +244,34 @@ def test_urls(write, tmp_path):
         reduce_config(write(GOOD, ("out.nc", f"{url}/out.nc")))
     with pytest.raises(xg.XGammaError, match=r"line 2: observations.store: a path or a URL"):
         load_config(write(GOOD, ("store: store", "store: 3")))
+
+
+@pytest.mark.parametrize(
+    ("text", "like"),
+    [
+        ("", None),
+        ("  energy_true: reco\n", "reco"),
+        ("  energy_true: responses\n", "responses"),
+        ("  energy_true: {min: 0.2 TeV, max: 40 TeV, nbin: 7}\n", "axis"),
+    ],
+)
+def test_the_axis_of_true_energy(write, folder, text, like):
+    """As in Python: wider and finer when absent, that of energy, that of the runs, or any."""
+    energy = xg.energy_axis("0.5 TeV", "20 TeV", 4)
+    line = "  energy: {min: 0.5 TeV, max: 20 TeV, nbin: 4}\n"
+    ds = reduce_config(write(GOOD, (line, line + text)), write=False)
+    true = {
+        "axis": xg.energy_axis(0.2, 40, 7, name="energy_true"),
+        "responses": xg.open_store(folder / "store"),
+    }.get(like, like)
+    want = xg.create_map((0, 0), "1 deg", "0.5 deg", energy, true)
+    assert (
+        ds.gamma.edges("energy_true").value.tolist()
+        == want.gamma.edges("energy_true").value.tolist()
+    )
+
+
+def test_a_word_that_is_no_axis(write):
+    line = "  energy: {min: 0.5 TeV, max: 20 TeV, nbin: 4}\n"
+    with pytest.raises(xg.XGammaError, match="energy_true"):
+        load_config(write(GOOD, (line, line + "  energy_true: wide\n")))

@@ -17,7 +17,7 @@ ENERGY = xg.energy_axis("1 TeV", "10 TeV", 3)
 
 @pytest.fixture
 def ds():
-    ds = xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", ENERGY)
+    ds = xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", ENERGY, energy_true="reco")
     dims = ("energy", "y", "x")
     shape = [ds.sizes[d] for d in dims]
     return ds.assign(
@@ -31,7 +31,7 @@ def ds():
 
 
 def test_defaults():
-    ds = xg.create_map("83.63d 22.01d", "5 deg", "0.02 deg", ENERGY)
+    ds = xg.create_map("83.63d 22.01d", "5 deg", "0.02 deg", ENERGY, energy_true="reco")
     assert dict(ds.sizes) == {
         "energy": 3, "energy_true": 3, "rad": 66, "y": 250, "x": 250, "y_irf": 25, "x_irf": 25, "gti": 0,
     }  # fmt: skip
@@ -101,12 +101,14 @@ def test_geometry_like_the_peer(options, gammapy):
 def test_labels_of_the_coarse_grid():
     assert_allclose(irf_labels(250, 0.02, 0.2), 4.5 + 10 * np.arange(25))
     assert_allclose(irf_labels(10, 0.02, 0.5), [4.5])
-    ds = xg.create_map((0, 0), "1 deg", "0.1 deg", ENERGY, binsz_irf="0.5 deg")
+    ds = xg.create_map((0, 0), "1 deg", "0.1 deg", ENERGY, binsz_irf="0.5 deg", energy_true="reco")
     assert_allclose(ds.x_irf, [2, 7])
 
 
 def test_migration_axis_and_units():
-    ds = xg.create_map((0, 0), "60 arcmin", "360 arcsec", ENERGY, migra=xg.migra_axis())
+    ds = xg.create_map(
+        (0, 0), "60 arcmin", "360 arcsec", ENERGY, migra=xg.migra_axis(), energy_true="reco"
+    )
     assert ds.sizes["migra"] == 48
     assert ds.sizes["x"] == 10
 
@@ -152,7 +154,7 @@ def test_bad_templates(options, error, message):
 
 
 def test_spectrum():
-    ds = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.11)", ENERGY)
+    ds = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.11)", ENERGY, energy_true="reco")
     assert kind(ds) == "spectrum"
     assert "x" not in ds.dims
     assert "rad" not in ds.dims

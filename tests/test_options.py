@@ -66,7 +66,9 @@ def test_filling_it_is_refused_with_the_size(all_sky):
 
 
 def test_the_bound_can_be_moved():
-    ds = xg.create_map((83.63, 22.01), "2 deg", "0.1 deg", xg.energy_axis("1 TeV", "10 TeV", 5))
+    ds = xg.create_map(
+        (83.63, 22.01), "2 deg", "0.1 deg", xg.energy_axis("1 TeV", "10 TeV", 5), energy_true="reco"
+    )
     check_size(ds, ["counts"])
     with (
         set_options(max_bytes=1000),

@@ -63,14 +63,18 @@ def hess(data):
 
 
 def run23592(data, hess):
-    empty = xg.create_map(CRAB, "5 deg", "0.05 deg", xg.energy_axis("1 TeV", "10 TeV", 11))
+    empty = xg.create_map(
+        CRAB, "5 deg", "0.05 deg", xg.energy_axis("1 TeV", "10 TeV", 11), energy_true="reco"
+    )
     return empty.gamma.fill(hess[23592])
 
 
 def crab3d(data, hess):
     return xg.reduce(
         hess.select(obs_id=[23523, 23526, 23559, 23592]),
-        into=xg.create_map(CRAB, "5 deg", "0.02 deg", xg.energy_axis("1 TeV", "10 TeV", 11)),
+        into=xg.create_map(
+            CRAB, "5 deg", "0.02 deg", xg.energy_axis("1 TeV", "10 TeV", 11), energy_true="reco"
+        ),
         cutout_width="6 deg",
         safe_mask={"methods": ["aeff-default", "offset-max"], "offset_max": "3 deg"},
     )

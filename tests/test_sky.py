@@ -144,7 +144,9 @@ def test_coarsened_labels_are_true():
 
 def test_fine_map_at_coarse_labels():
     """The response grid is labelled in the same pixels, so interp places it."""
-    ds = xg.create_map((83.63, 22.01), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 1))
+    ds = xg.create_map(
+        (83.63, 22.01), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 1), energy_true="reco"
+    )
     lon = sky.lonlat(ds)[0]
     at = lon.interp(x=ds.x_irf, y=ds.y_irf)
     assert_allclose(at, sky.lonlat(ds, irf=True)[0], atol=1e-9)
@@ -284,7 +286,9 @@ def test_no_frame():
     with pytest.raises(xg.FrameError, match="no coordinate 'wcs'"):
         sky.lonlat(bare)
     with pytest.raises(xg.FrameError, match="this is not a map"):
-        sky.lonlat(xg.create_spectrum("icrs;circle(0, 0, 1)", xg.energy_axis(1, 10, 2)))
+        sky.lonlat(
+            xg.create_spectrum("icrs;circle(0, 0, 1)", xg.energy_axis(1, 10, 2), energy_true="reco")
+        )
 
 
 @pytest.mark.parametrize(("options", "word"), [({"proj": "XYZ"}, "XYZ"), ({"frame": "ecl"}, "ecl")])

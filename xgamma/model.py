@@ -153,7 +153,7 @@ def create_map(
     energy_true : DataArray, "reco", DataTree or Store, optional
         Axis of true energy, dim ``energy_true``. When absent from a third of the lowest to three
         times the highest edge of `energy`, 16 bins a decade at least, so that what is
-        reconstructed in its bins is predicted wherever it came from (``docs/science/energy-axes.md``).
+        reconstructed in its bins is predicted wherever it came from (``docs/science/prediction.md``).
         ``"reco"`` takes the edges of `energy`, as gammapy does; a run, a store or a list of runs
         takes the axis of the effective areas, its bins cut where they are wider than that.
     rad : DataArray, optional

@@ -62,8 +62,8 @@ def wider_axis(energy: xr.DataArray) -> xr.DataArray:
     --------
     >>> from xgamma.axes import energy_axis
     >>> axis = wider_axis(energy_axis("1 TeV", "10 TeV", 4))
-    >>> axis.size, axis.energy_true_lo.values[[0, 8, 12]].round(3), axis.energy_true_hi.values[-1]
-    (32, array([0.333, 1.   , 1.778]), 30.0)
+    >>> axis.size, axis.energy_true_lo.values[[0, 8, 12]].round(3)
+    (32, array([0.333, 1.   , 1.778]))
     """
     inner = edges(energy, str(energy.name))
     if not inner[0] > 0:
@@ -124,9 +124,10 @@ def _runs(source: Any) -> list[xr.DataTree]:
     """Return the runs in a tree, store or list."""
     if isinstance(source, xr.DataTree):
         return [source] if "aeff" in source.children else list(source.children.values())
-    runs = list(source) if isinstance(source, Iterable) and not isinstance(source, (str, xr.Dataset)) else [None]
-    if all(isinstance(run, xr.DataTree) for run in runs):
-        return runs
+    if isinstance(source, Iterable) and not isinstance(source, (str, xr.Dataset)):
+        runs = list(source)
+        if all(isinstance(run, xr.DataTree) for run in runs):
+            return runs
     raise AxisError(
         f"energy_true={shown(source)} is no axis: give xg.energy_axis(...), 'reco' for that of energy, or runs, to take that of their responses."
     )
@@ -156,7 +157,9 @@ def true_axis(energy: xr.DataArray, energy_true: Any = None) -> xr.DataArray:
         return wider_axis(energy)
     if isinstance(energy_true, str) and energy_true == "reco":
         return rename_axis(energy, "energy_true")
-    return energy_true if isinstance(energy_true, xr.DataArray) else response_axis(energy_true, energy)
+    return (
+        energy_true if isinstance(energy_true, xr.DataArray) else response_axis(energy_true, energy)
+    )
 
 
 def _axis(values: np.ndarray, units: str) -> xr.DataArray:

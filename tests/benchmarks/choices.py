@@ -40,7 +40,7 @@ def fit_step() -> None:
 
 def mosaic() -> None:
     """Add eight cutouts with an outer join, and into slices of one sum."""
-    empty = xg.create_map(CRAB, "8 deg", "0.04 deg", xg.energy_axis(1, 10, 10))
+    empty = xg.create_map(CRAB, "8 deg", "0.04 deg", xg.energy_axis(1, 10, 10), energy_true="reco")
     parts = []
     for number in range(8):
         part = empty.gamma.cutout((83.63 + number / 4 - 1, 22.01), "4 deg")

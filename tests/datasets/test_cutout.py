@@ -33,7 +33,9 @@ def test_pixels_like_the_peer(position, width, gammapy):
     geom = WcsGeom.create(skydir=(83.63, 22.01), width=4, binsz=0.05, axes=[axis], frame="icrs")
     at = SkyCoord(*position, unit="deg")
     peer = MapDataset.create(geom).cutout(at, width)
-    ds = xg.create_map((83.63, 22.01), 4, 0.05, xg.energy_axis(1, 10, 1)).gamma.cutout(at, width)
+    ds = xg.create_map(
+        (83.63, 22.01), 4, 0.05, xg.energy_axis(1, 10, 1), energy_true="reco"
+    ).gamma.cutout(at, width)
     coarse = peer.psf.psf_map.geom.to_image()
     for theirs, irf in ((peer.counts.geom.to_image(), False), (coarse, True)):
         lon, lat = sky.lonlat(ds, irf)

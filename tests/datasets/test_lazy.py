@@ -15,7 +15,7 @@ pytest.importorskip("iminuit", reason="iminuit is not installed: pip install xga
 
 DISK = "icrs;circle(83.63, 22.01, 0.2)"
 MODEL = example_model()
-SMALL = xg.create_map(CRAB, "1 deg", "0.05 deg", xg.energy_axis(1, 10, 4))
+SMALL = xg.create_map(CRAB, "1 deg", "0.05 deg", xg.energy_axis(1, 10, 4), energy_true="reco")
 KINDS = ("map", "map_onoff", "spectrum", "spectrum_onoff")
 MAPS, ONOFF, SPECTRA = KINDS[:2], KINDS[1::2], KINDS[2:]
 CHUNKS = {"energy": 2, "energy_true": 3, "y": 8, "x": 7}

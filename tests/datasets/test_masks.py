@@ -36,7 +36,7 @@ def test_round_to_edge():
 
 
 def test_accessor_and_true_energy():
-    ds = xg.create_map((0, 0), "1 deg", "0.5 deg", AXIS)
+    ds = xg.create_map((0, 0), "1 deg", "0.5 deg", AXIS, energy_true="reco")
     assert_array_equal(ds.gamma.energy_mask("2 TeV", "10 TeV"), [0, 1, 1, 0])
     assert_array_equal(ds.gamma.energy_mask("2 TeV", dim="energy_true"), [0, 1, 1, 1])
 
@@ -47,7 +47,7 @@ def test_wrong_unit():
 
 
 def test_energy_range_without_a_mask_has_a_sky():
-    ds = xg.create_map((0, 0), "1 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    ds = xg.create_map((0, 0), "1 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco")
     low, high = ds.gamma.energy_range
     assert low.gamma.frame == "icrs"
     assert_array_equal(low, 1.0)
@@ -57,7 +57,14 @@ def test_energy_range_without_a_mask_has_a_sky():
 
 def test_coarse_mask_where_both_grids_have_the_same_pixels():
     """Then it is the fine one, at the last pixel too, so that a sum of a sum is the sum."""
-    ds = xg.create_map((0, 0), "1 deg", "0.2 deg", xg.energy_axis(1, 10, 1), binsz_irf="0.2 deg")
+    ds = xg.create_map(
+        (0, 0),
+        "1 deg",
+        "0.2 deg",
+        xg.energy_axis(1, 10, 1),
+        binsz_irf="0.2 deg",
+        energy_true="reco",
+    )
     for pixel in np.ndindex(5, 5):
         mask = np.zeros((1, 5, 5), dtype=bool)
         mask[0][pixel] = True

@@ -16,7 +16,7 @@ N = 4
 def spectrum(seed, off_mean=3.0, safe=None, obs_id=1):
     """A random on-off spectrum of one run."""
     rng = np.random.default_rng(seed)
-    ds = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, N))
+    ds = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, N), energy_true="reco")
     ds = ds.assign(counts=("energy", rng.poisson(2.0, N)))
     ds = to_onoff(ds, rng.poisson(off_mean, N), rng.integers(1, 4, N), rng.integers(1, 30, N))
     ds = ds.assign(obs_id=("obs", [obs_id]), livetime=("obs", [100.0], {"units": "s"}))
@@ -26,7 +26,7 @@ def spectrum(seed, off_mean=3.0, safe=None, obs_id=1):
 def image(seed, where=slice(None)):
     """A random on-off map, or a cutout of it."""
     rng = np.random.default_rng(seed)
-    empty = xg.create_map((0, 0), "1 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    empty = xg.create_map((0, 0), "1 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco")
     shape = (2, 10, 10)
     ds = empty.assign(
         counts=(("energy", "y", "x"), rng.poisson(1.0, shape)),
@@ -83,7 +83,7 @@ def test_dims_in_any_order():
 
 
 def test_what_is_missing_or_wrong_is_named():
-    empty = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, N))
+    empty = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, N), energy_true="reco")
     with pytest.raises(MissingDataError, match="has no background"):
         background(empty)
     with pytest.raises(MissingDataError, match="acceptance_off"):
@@ -227,7 +227,7 @@ def test_cumulative_of_maps_in_a_region():
 
 
 def test_cumulative_says_what_it_needs():
-    ds = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, N))
+    ds = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, N), energy_true="reco")
     with pytest.raises(MissingDataError, match="does not know the counts"):
         ds.gamma.cumulative()
     with pytest.raises(MissingDataError, match="empty"):

@@ -25,6 +25,7 @@ def filled(seed: int = 0, nbin: int = 4, masked: bool = True) -> xr.Dataset:
         rad=xg.rad_axis("0.4 deg", 4),
         binsz_irf="0.4 deg",
         name="filled",
+        energy_true="reco",
     )
     shape = [ds.sizes[d] for d in DIMS]
     irf = [ds.sizes[d] for d in IRF]

@@ -14,7 +14,7 @@ CENTER = "83.63d 22.01d"
 
 @pytest.fixture(scope="module")
 def flat():
-    empty = xg.create_map(CENTER, "4 deg", "0.05 deg", xg.energy_axis(1, 10, 2))
+    empty = xg.create_map(CENTER, "4 deg", "0.05 deg", xg.energy_axis(1, 10, 2), energy_true="reco")
     rng = np.random.default_rng(0)
     background = np.stack([np.full((80, 80), 0.8), np.full((80, 80), 0.2)])
     return empty.assign(counts=(DIMS, rng.poisson(background)), background=(DIMS, background))
@@ -53,7 +53,9 @@ def test_each_bin_alone(flat):
     np.testing.assert_allclose(
         maps.significance, cash_significance(flat.counts.values, flat.background.values)
     )
-    spectrum = xg.create_spectrum("icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 10, 2))
+    spectrum = xg.create_spectrum(
+        "icrs;circle(0, 0, 0.1)", xg.energy_axis(1, 10, 2), energy_true="reco"
+    )
     spectrum = spectrum.assign(counts=("energy", [5, 1])).gamma.to_onoff([10, 4], 1, 5)
     found = spectrum.gamma.significance()
     np.testing.assert_allclose(found.significance, li_ma([5, 1], [10, 4], 0.2))
@@ -117,7 +119,9 @@ def test_profile(flat):
 @pytest.fixture(scope="module")
 def responses():
     """Background maps of two runs on wobble positions, filled from their responses."""
-    empty = xg.create_map(CENTER, "4 deg", "0.05 deg", xg.energy_axis(0.6, 10, 1))
+    empty = xg.create_map(
+        CENTER, "4 deg", "0.05 deg", xg.energy_axis(0.6, 10, 1), energy_true="reco"
+    )
     runs = [
         simulate_observation(
             (83.63, 22.01 + d), None, obs_id=k, seed=k, livetime="10 hour", events=False
@@ -172,7 +176,9 @@ def test_significance_of_pure_background_is_a_unit_normal(responses, method, sta
 
 
 def test_significance_of_reflected_regions_is_a_unit_normal():
-    empty = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.2)", xg.energy_axis(0.5, 20, 2))
+    empty = xg.create_spectrum(
+        "icrs;circle(83.63, 22.01, 0.2)", xg.energy_axis(0.5, 20, 2), energy_true="reco"
+    )
     values = []
     for seed in range(60):
         obs = simulate_observation((83.63, 22.51), None, obs_id=1, seed=seed)
@@ -182,7 +188,9 @@ def test_significance_of_reflected_regions_is_a_unit_normal():
 
 
 def test_significance_of_phases_is_a_unit_normal():
-    empty = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.3)", xg.energy_axis(0.5, 20, 1))
+    empty = xg.create_spectrum(
+        "icrs;circle(83.63, 22.01, 0.3)", xg.energy_axis(0.5, 20, 1), energy_true="reco"
+    )
     obs = simulate_observation((83.63, 22.51), None, obs_id=1, seed=0)
     events = obs["events"].to_dataset()
     values = []

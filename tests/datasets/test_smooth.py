@@ -9,7 +9,9 @@ import xgamma as xg
 
 @pytest.fixture
 def counts():
-    ds = xg.create_map((0, 0), "4 deg", "0.1 deg", xg.energy_axis(1, 10, 2), frame="galactic")
+    ds = xg.create_map(
+        (0, 0), "4 deg", "0.1 deg", xg.energy_axis(1, 10, 2), frame="galactic", energy_true="reco"
+    )
     values = np.random.default_rng(3).poisson(2.0, (2, 40, 40))
     return ds.assign(counts=(("energy", "y", "x"), values)).counts
 

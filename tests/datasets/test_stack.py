@@ -409,7 +409,7 @@ def test_real_runs_in_both_orders():
 
 
 def test_rows_of_other_files_are_kept():
-    empty = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(1, 10, 1))
+    empty = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(1, 10, 1), energy_true="reco")
     one = empty.assign(
         counts=(("energy", "y", "x"), np.ones((1, 2, 2), dtype=int)),
         obs_id=("obs", [1]),

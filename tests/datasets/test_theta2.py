@@ -67,7 +67,7 @@ def test_options(runs):
 
 
 def test_time_maps(runs):
-    empty = xg.create_map(CRAB, "4 deg", "0.1 deg", xg.energy_axis(0.8, 10, 3))
+    empty = xg.create_map(CRAB, "4 deg", "0.1 deg", xg.energy_axis(0.8, 10, 3), energy_true="reco")
     time = xg.observation_time_map(runs, empty, offset_max="1 deg")
     hours = sum(obs.gamma.livetime for obs in runs) / 3600
     assert float(time.max()) == pytest.approx(hours)

@@ -51,7 +51,9 @@ def test_an_archive_of_real_runs_reduces_to_the_same(data, tmp_path):
     xg.write_archive(store, tmp_path / "a.zarr")
     archive = xg.open_store(tmp_path / "a.zarr")
     xr.testing.assert_identical(archive.table.reset_coords(), store.table.reset_coords())
-    ds = xg.create_map("83.63d 22.01d", "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3))
+    ds = xg.create_map(
+        "83.63d 22.01d", "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3), energy_true="reco"
+    )
     for run in (23523, 26526 - 3000):
         one, two = (ds.gamma.fill(s[run]) for s in (store, archive))
         for name in ("counts", "exposure", "background"):

@@ -248,7 +248,9 @@ def test_a_region_file_is_the_mask_that_was_made_of_it(data):
     mask = xg.read_map(folder / "exclusion_mask_crab.fits.gz")
     drawn = mask.gamma.region_mask(folder / "Crab_exclusion.reg", inside=False)
     np.testing.assert_array_equal(drawn, mask.values != 0)
-    spectrum = xg.create_spectrum(folder / "Crab_exclusion.reg", xg.energy_axis(1, 10, 3))
+    spectrum = xg.create_spectrum(
+        folder / "Crab_exclusion.reg", xg.energy_axis(1, 10, 3), energy_true="reco"
+    )
     assert "circle(83.633" in str(spectrum.region.values)
 
 

@@ -12,7 +12,9 @@ TYPES = ("dnde", "e2dnde", "flux", "eflux", "likelihood")
 
 @pytest.fixture
 def points():
-    ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", xg.energy_axis(1, 10, 3), name="d")
+    ds = xg.create_spectrum(
+        "icrs;circle(83.6, 22, 0.1)", xg.energy_axis(1, 10, 3), name="d", energy_true="reco"
+    )
     ds["exposure"] = ("energy_true", np.full(3, 1e10), {"units": "m2 s"})
     ds["background"] = ("energy", np.full(3, 10.0), {"units": ""})
     model = xg.SkyModel(xg.PowerLaw(index=2.0), name="s")

@@ -111,7 +111,7 @@ def test_files_follow_cf(form, tmp_path):
 
 
 def test_files_are_compressed_and_chunked(tmp_path):
-    ds = xg.create_map((0, 0), "40 deg", "0.02 deg", xg.energy_axis(1, 10, 4))
+    ds = xg.create_map((0, 0), "40 deg", "0.02 deg", xg.energy_axis(1, 10, 4), energy_true="reco")
     shape = (4, ds.sizes["y"], ds.sizes["x"])
     ds["counts"] = (("energy", "y", "x"), np.zeros(shape, "f4"), {"units": ""})
     ds.gamma.to_netcdf(tmp_path / "a.nc")
@@ -241,7 +241,9 @@ def test_many_runs_are_joined_on_one_frame_only(tmp_path):
 
     runs = {}
     for name, frame in ((1, "icrs"), (2, "icrs"), (3, "galactic")):
-        ds = xg.create_map((0, 0), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3), frame=frame)
+        ds = xg.create_map(
+            (0, 0), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3), frame=frame, energy_true="reco"
+        )
         shape = [ds.sizes[d] for d in ("energy", "y", "x")]
         counts = (("energy", "y", "x"), np.full(shape, name), {"units": ""})
         runs[name] = ds.assign(counts=counts).assign_attrs(name=str(name))

@@ -16,7 +16,15 @@ SR_PER_DEG2 = (np.pi / 180) ** 2
 def gaussian_map(width: str = "2 deg", binsz: object = "0.05 deg", rings: int = 400) -> xr.Dataset:
     """A map whose PSF is a Gaussian, narrower at the higher energy, the same everywhere."""
     rad = xg.rad_axis("0.8 deg", rings)
-    ds = xg.create_map((10, 20), width, binsz, xg.energy_axis(1, 100, 2), rad=rad, name="gaussian")
+    ds = xg.create_map(
+        (10, 20),
+        width,
+        binsz,
+        xg.energy_axis(1, 100, 2),
+        rad=rad,
+        name="gaussian",
+        energy_true="reco",
+    )
     radius = ds.rad.values
     profile = np.exp(-0.5 * (radius / SIGMA[:, None]) ** 2) / (
         2 * np.pi * SIGMA[:, None] ** 2 * SR_PER_DEG2

@@ -13,7 +13,12 @@ DIMS = ("energy", "y", "x")
 def flat_map():
     """A map of 3 x 60 x 60 pixels with Poisson counts from a background that falls outwards."""
     empty = xg.create_map(
-        "83.63d 22.01d", "3 deg", "0.05 deg", xg.energy_axis(1, 10, 3), name="flat"
+        "83.63d 22.01d",
+        "3 deg",
+        "0.05 deg",
+        xg.energy_axis(1, 10, 3),
+        name="flat",
+        energy_true="reco",
     )
     rng = np.random.default_rng(4)
     radius = empty.gamma.separation("83.63d 22.01d").values

@@ -18,13 +18,15 @@ def runs():
 
 @pytest.fixture(scope="module")
 def maps(runs):
-    empty = xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    empty = xg.create_map(
+        "83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco"
+    )
     return xg.reduce(runs, into=empty, stack=False)
 
 
 @pytest.fixture(scope="module")
 def spectra(runs):
-    empty = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, 2))
+    empty = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, 2), energy_true="reco")
     return xg.reduce(runs, into=empty, select=["counts"], stack=False)
 
 

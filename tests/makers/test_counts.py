@@ -74,7 +74,9 @@ def test_coarse_map_counts_the_sum(empty):
 def test_spectrum_of_counts_is_a_histogram(empty):
     """Whole sky: every event in the energy range is counted once."""
     obs = simulated(events=True)
-    sky_map = xg.create_map(binsz="5 deg", energy=ENERGY, proj="AIT", frame="galactic")
+    sky_map = xg.create_map(
+        binsz="5 deg", energy=ENERGY, proj="AIT", frame="galactic", energy_true="reco"
+    )
     counts = sky_map.gamma.fill_counts(obs).counts.sum(("y", "x"))
     want, _ = np.histogram(obs["events"].energy.values.astype(float), [1, 2, 4 - 1e-9])
     assert_array_equal(counts, want)

@@ -138,7 +138,9 @@ def test_unknown_options_are_named(flat_map):
 
 
 def test_reduce_takes_it(wobble_run):
-    empty = xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    empty = xg.create_map(
+        "83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco"
+    )
     ds = xg.reduce([wobble_run] * 2, into=empty, background={"method": "fov", "exclusion": CENTER})
     keep = ds.gamma.region_mask(CENTER, inside=False)
     np.testing.assert_allclose(
@@ -149,7 +151,9 @@ def test_reduce_takes_it(wobble_run):
 @pytest.mark.parametrize("method", ["scale", "fit"])
 def test_sky_models_are_held_fixed(wobble_run, method):
     """With the source in the models nothing needs to be excluded."""
-    empty = xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    empty = xg.create_map(
+        "83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco"
+    )
     ds = empty.gamma.fill(wobble_run)
     source = xg.SkyModel(
         name="crab",

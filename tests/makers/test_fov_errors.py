@@ -11,7 +11,9 @@ NPIX = 5
 
 def _map(edges, expected):
     """A flat map whose background sums to `expected` in each energy bin."""
-    empty = xg.create_map((0, 0), "1 deg", "0.2 deg", xg.energy_axis_from_edges(edges, "TeV"))
+    empty = xg.create_map(
+        (0, 0), "1 deg", "0.2 deg", xg.energy_axis_from_edges(edges, "TeV"), energy_true="reco"
+    )
     flat = np.ones((NPIX, NPIX)) / NPIX**2
     background = np.multiply.outer(np.asarray(expected, dtype=float), flat)
     return empty.assign(background=(DIMS, background))

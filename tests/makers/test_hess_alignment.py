@@ -33,7 +33,12 @@ def test_events_decide(data, monkeypatch):
     for obs in store:
         at = obs.gamma.pointing
         empty = xg.create_map(
-            (at.ra.deg, at.dec.deg), "5 deg", "0.1 deg", xg.energy_axis(0.5, 30, 6), proj="TAN"
+            (at.ra.deg, at.dec.deg),
+            "5 deg",
+            "0.1 deg",
+            xg.energy_axis(0.5, 30, 6),
+            proj="TAN",
+            energy_true="reco",
         )
         source = (obs.attrs["RA_OBJ"], obs.attrs["DEC_OBJ"])
         keep = (empty.gamma.separation((at.ra.deg, at.dec.deg)) < 2.3) & (

@@ -129,6 +129,8 @@ def test_what_is_left_out_is_not_safe(runs):
 
 
 def test_a_spectrum_has_no_offset_limit(runs):
-    empty = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.1)", xg.energy_axis(1, 10, 2))
+    empty = xg.create_spectrum(
+        "icrs;circle(83.63, 22.01, 0.1)", xg.energy_axis(1, 10, 2), energy_true="reco"
+    )
     with pytest.raises(xg.XGammaError, match="offset_limit= is for maps"):
         empty.gamma.fill(runs[0], offset_limit="1 deg")

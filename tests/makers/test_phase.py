@@ -35,9 +35,9 @@ def test_intervals():
 def test_counts_by_phase(pulsar, kind):
     axis = xg.energy_axis(0.5, 20, 3)
     empty = (
-        xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", axis)
+        xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", axis, energy_true="reco")
         if kind == "map"
-        else xg.create_spectrum(CIRCLE, axis)
+        else xg.create_spectrum(CIRCLE, axis, energy_true="reco")
     )
     ds = empty.gamma.fill(pulsar, select=["counts", "exposure"])
     before = ds.copy(deep=True)
@@ -57,7 +57,7 @@ def test_counts_by_phase(pulsar, kind):
 
 
 def test_reduce_takes_it(pulsar):
-    empty = xg.create_spectrum(CIRCLE, xg.energy_axis(0.5, 20, 3))
+    empty = xg.create_spectrum(CIRCLE, xg.energy_axis(0.5, 20, 3), energy_true="reco")
     options = {"method": "phase", "on_phase": ON, "off_phase": OFF}
     ds = xg.reduce([pulsar, pulsar], into=empty, select=["counts", "exposure"], background=options)
     one = xg.reduce([pulsar], into=empty, select=["counts", "exposure"], background=options)
@@ -65,7 +65,7 @@ def test_reduce_takes_it(pulsar):
 
 
 def test_what_is_wrong_is_named(pulsar, wobble_run):
-    ds = xg.create_spectrum(CIRCLE, xg.energy_axis(0.5, 20, 3)).gamma.fill(
+    ds = xg.create_spectrum(CIRCLE, xg.energy_axis(0.5, 20, 3), energy_true="reco").gamma.fill(
         pulsar, select=["counts"]
     )
     with pytest.raises(XGammaError, match="overlap"):

@@ -149,7 +149,7 @@ def test_run_that_sees_nothing(three, kind):
     into = template()
     if kind == "spectrum":
         energy = xg.energy_axis("1 TeV", "10 TeV", 3)
-        into = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.2)", energy)
+        into = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.2)", energy, energy_true="reco")
     with pytest.warns(xg.XGammaWarning, match=f"Run 99: The {kind if kind == 'map' else 'region'}"):
         ds = xg.reduce([*three, far], into=into)
     assert ds.obs_id.values.tolist() == [10, 11, 12]

@@ -29,7 +29,7 @@ def runs():
 
 
 def filled(obs, region=CIRCLE, nbin=4):
-    return xg.create_spectrum(region, xg.energy_axis(0.5, 20, nbin)).gamma.fill(
+    return xg.create_spectrum(region, xg.energy_axis(0.5, 20, nbin), energy_true="reco").gamma.fill(
         obs, select=["counts"]
     )
 
@@ -160,7 +160,7 @@ def test_the_loop_goes_on_without_off_regions(runs):
     from xgamma.dl3 import simulate_observation
 
     bad = simulate_observation(CRAB, obs_id=42, seed=0)
-    empty = xg.create_spectrum(CIRCLE, xg.energy_axis(0.5, 20, 4))
+    empty = xg.create_spectrum(CIRCLE, xg.energy_axis(0.5, 20, 4), energy_true="reco")
     options = {"background": {"method": "reflected"}, "select": ["counts", "exposure"]}
     with pytest.warns(XGammaWarning, match="Run 42"):
         ds = xg.reduce([runs[0], bad, runs[1]], into=empty, **options)
@@ -194,7 +194,7 @@ def test_options_are_checked(runs):
     ):
         with pytest.raises(XGammaError):
             ds.gamma.reflected_background(runs[0], **options)
-    image = xg.create_map(CRAB, "2 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    image = xg.create_map(CRAB, "2 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco")
     with pytest.raises(XGammaError, match="needs a spectrum"):
         image.gamma.fill(runs[0], select=["counts"]).gamma.reflected_background(runs[0])
     with pytest.raises(MissingDataError):

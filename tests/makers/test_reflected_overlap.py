@@ -42,7 +42,9 @@ def flat_run():
 
 
 def _filled(obs, text):
-    return xg.create_spectrum(text, xg.energy_axis(1, 10, 1)).gamma.fill(obs, select=["counts"])
+    return xg.create_spectrum(text, xg.energy_axis(1, 10, 1), energy_true="reco").gamma.fill(
+        obs, select=["counts"]
+    )
 
 
 def _area_on_a_grid(text, off):

@@ -194,7 +194,7 @@ def test_angles_need_units_and_sense(flat_map):
 def test_what_is_missing_is_named(flat_map):
     with pytest.raises(MissingDataError, match="background"):
         flat_map.drop_vars("background").gamma.ring_background("0.5 deg", "0.2 deg")
-    spectrum = xg.create_spectrum(CENTER, xg.energy_axis(1, 10, 2))
+    spectrum = xg.create_spectrum(CENTER, xg.energy_axis(1, 10, 2), energy_true="reco")
     with pytest.raises(XGammaError, match="needs a map"):
         spectrum.gamma.ring_background("0.5 deg", "0.2 deg")
 
@@ -242,7 +242,9 @@ def test_adaptive_ring_options(flat_map):
 
 
 def test_reduce_and_trees_take_rings(wobble_run):
-    empty = xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    empty = xg.create_map(
+        "83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco"
+    )
     options = {"method": "ring", "r_in": "0.5 deg", "width": "0.3 deg", "exclusion": CENTER}
     ds = xg.reduce([wobble_run, wobble_run], into=empty, background=options)
     tree = xg.reduce([wobble_run, wobble_run], into=empty, background=options, stack=False)

@@ -38,7 +38,9 @@ def test_counts_of_a_circle(wobble_run):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_counts_agree_with_a_fine_map(wobble_run, shape):
     ds = xg.create_spectrum(SHAPES[shape], *AXES).gamma.fill(wobble_run, select=["counts"])
-    fine = xg.create_map("83.63d 22.01d", "1 deg", "0.005 deg", AXES[0], proj="TAN")
+    fine = xg.create_map(
+        "83.63d 22.01d", "1 deg", "0.005 deg", AXES[0], proj="TAN", energy_true="reco"
+    )
     fine = fine.gamma.fill(wobble_run, select=["counts"])
     inside = fine.gamma.region_mask(SHAPES[shape])
     total = int(fine.counts.where(inside, 0).sum())
@@ -68,7 +70,9 @@ def test_background_of_a_region_is_the_sum_of_a_map(wobble_run):
     mean = xg.create_spectrum(text, *AXES).gamma.fill(
         wobble_run, select=["background"], use_region_center=False
     )
-    fine = xg.create_map("83.63d 22.01d", "1.2 deg", "0.01 deg", AXES[0], proj="TAN")
+    fine = xg.create_map(
+        "83.63d 22.01d", "1.2 deg", "0.01 deg", AXES[0], proj="TAN", energy_true="reco"
+    )
     fine = fine.gamma.fill(wobble_run, select=["background"])
     inside = fine.gamma.region_mask(text)
     expected = fine.background.where(inside, 0).sum(("y", "x"))

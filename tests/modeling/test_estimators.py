@@ -220,7 +220,7 @@ def test_flux_points_without_counts_are_known_exactly():
     the limit from no source up is 2/s. Before, the norm was anywhere below.
     """
     energy = xg.energy_axis(1, 10, 3)
-    ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", energy, name="d")
+    ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", energy, name="d", energy_true="reco")
     background = np.array([2.0, 0.5, 0.1])
     ds = ds.assign(
         counts=("energy", np.zeros(3, dtype=int)),

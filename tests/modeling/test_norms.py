@@ -18,7 +18,7 @@ ENERGY = xg.energy_axis(1, 10, 1)
 
 def one_bin(counts, background=None, off=None, alpha=0.2, name="d", signal=1.0):
     """A spectrum of one bin in which the source `s` is expected to give `signal` counts."""
-    ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", ENERGY, name=name)
+    ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", ENERGY, name=name, energy_true="reco")
     ds = ds.assign(counts=("energy", [counts]), exposure=("energy_true", [1e10], {"units": "m2 s"}))
     if off is None:
         ds["background"] = ("energy", [float(background)], {"units": ""})

@@ -34,7 +34,9 @@ def check(ds, figures, rtol=1e-6, onoff=True):
 
 
 def test_crab3d_fov(runs):
-    empty = xg.create_map(CRAB, "5 deg", "0.02 deg", xg.energy_axis("1 TeV", "10 TeV", 11))
+    empty = xg.create_map(
+        CRAB, "5 deg", "0.02 deg", xg.energy_axis("1 TeV", "10 TeV", 11), energy_true="reco"
+    )
     mask = empty.gamma.region_mask("icrs;circle(83.63, 22.01, 0.2)", inside=False)
     ds = xg.reduce(
         runs,
@@ -267,7 +269,9 @@ def peer_image(data, gammapy):
         theirs = SafeMaskMaker(methods=["offset-max"], offset_max=1.5 * u.deg).run(theirs, obs)
         theirs = theirs.to_image()
     run = xg.open_store(data / "hess-dl3-dr1")[23523]
-    empty = xg.create_map(CRAB, "4 deg", "0.04 deg", xg.energy_axis("1 TeV", "10 TeV", 1))
+    empty = xg.create_map(
+        CRAB, "4 deg", "0.04 deg", xg.energy_axis("1 TeV", "10 TeV", 1), energy_true="reco"
+    )
     ours = empty.gamma.fill(run, select=["counts", "background"])
     ours = ours.gamma.safe_mask(run, methods=["offset-max"], offset_max="1.5 deg")
     return theirs, ours
@@ -367,7 +371,9 @@ def peer_cube(data, gammapy):
         )
         theirs = SafeMaskMaker(methods=["offset-max"], offset_max=1.8 * u.deg).run(theirs, obs)
     run = xg.open_store(data / "hess-dl3-dr1")[23526]
-    empty = xg.create_map(CRAB, "4 deg", "0.05 deg", xg.energy_axis("0.7 TeV", "20 TeV", 5))
+    empty = xg.create_map(
+        CRAB, "4 deg", "0.05 deg", xg.energy_axis("0.7 TeV", "20 TeV", 5), energy_true="reco"
+    )
     ours = empty.gamma.fill(run, select=["counts", "background"])
     return theirs, ours.gamma.safe_mask(run, methods=["offset-max"], offset_max="1.8 deg")
 
@@ -438,7 +444,7 @@ def test_on_off_stack_of_spectra(gammapy):
     rng = np.random.default_rng(3)
     theirs, ours = Datasets(), []
     empty = xg.create_spectrum(
-        "icrs;circle(83.63, 22.01, 0.11)", xg.energy_axis("1 TeV", "10 TeV", 6)
+        "icrs;circle(83.63, 22.01, 0.11)", xg.energy_axis("1 TeV", "10 TeV", 6), energy_true="reco"
     )
     for k in range(4):
         values = {
@@ -518,7 +524,7 @@ def test_phases(data, gammapy, runs):
     run = runs[0].copy()
     events = run["events"].to_dataset()
     run["events"] = DataTree(events.assign(phase=("event", phase)))
-    empty = xg.create_spectrum(text, xg.energy_axis("0.5 TeV", "20 TeV", 4))
+    empty = xg.create_spectrum(text, xg.energy_axis("0.5 TeV", "20 TeV", 4), energy_true="reco")
     ours = empty.gamma.fill(run, select=["counts"])
     ours = ours.gamma.phase_background(run, (0.1, 0.3), (0.5, 0.9))
     np.testing.assert_array_equal(ours.counts, theirs.counts.data[:, 0, 0])

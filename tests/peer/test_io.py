@@ -272,7 +272,9 @@ def test_flux_points_both_ways(gammapy, tmp_path, sed_type, suffix):
     from gammapy.estimators import FluxPoints
     from gammapy.modeling.models import PowerLawSpectralModel
 
-    ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", xg.energy_axis(1, 10, 3), name="d")
+    ds = xg.create_spectrum(
+        "icrs;circle(83.6, 22, 0.1)", xg.energy_axis(1, 10, 3), name="d", energy_true="reco"
+    )
     ds["exposure"] = ("energy_true", np.full(3, 1e10), {"units": "m2 s"})
     ds["background"] = ("energy", np.full(3, 10.0), {"units": ""})
     model = xg.SkyModel(xg.PowerLaw(index=2.3), name="s")

@@ -159,7 +159,9 @@ def small_onoff(seed=0):
     maps = {n: Map.from_geom(geom, data=v.astype(float)) for n, v in parts.items()}
     safe = Map.from_geom(geom, data=np.ones(shape, dtype=bool))
     peer = MapDatasetOnOff(**maps, mask_safe=safe)
-    ours = xg.create_map((0, 0), "1 deg", "0.1 deg", xg.energy_axis_from_edges(edges))
+    ours = xg.create_map(
+        (0, 0), "1 deg", "0.1 deg", xg.energy_axis_from_edges(edges), energy_true="reco"
+    )
     ours = ours.assign(counts=(("energy", "y", "x"), parts.pop("counts")))
     return ours.gamma.to_onoff(**parts), peer
 

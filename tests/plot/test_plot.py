@@ -15,7 +15,12 @@ DIMS = ("energy", "y", "x")
 def ds():
     rng = np.random.default_rng(1)
     empty = xg.create_map(
-        (0, 0), ("1.2 deg", "0.8 deg"), "0.1 deg", xg.energy_axis(0.1, 10, 4), frame="galactic"
+        (0, 0),
+        ("1.2 deg", "0.8 deg"),
+        "0.1 deg",
+        xg.energy_axis(0.1, 10, 4),
+        frame="galactic",
+        energy_true="reco",
     )
     shape = (4, 8, 12)
     return empty.assign(

@@ -37,7 +37,7 @@ def test_a_mosaic_survives_the_disk(store, job, tmp_path):
 
 
 def test_on_off_sums_survive_the_disk(tmp_path):
-    empty = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(1, 10, 1))
+    empty = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(1, 10, 1), energy_true="reco")
     cube = ("energy", "y", "x")
     parts = {"counts": 3, "counts_off": 8, "acceptance": 1.0, "acceptance_off": 4.0}
     ds = empty.assign({n: (cube, np.full((1, 2, 2), v)) for n, v in parts.items()})

@@ -80,7 +80,9 @@ def test_a_run_that_kills_its_worker_is_named(store, job, same):
 def test_a_run_off_the_map_is_left_out(store, job):
     far = {
         **job,
-        "into": xg.create_map((100.0, 60.0), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3)),
+        "into": xg.create_map(
+            (100.0, 60.0), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3), energy_true="reco"
+        ),
     }
     with (
         pytest.warns(xg.XGammaWarning, match="left out"),

@@ -123,6 +123,7 @@ def test_tiles_cover_both_grids_once(npix, binsz_irf):
         binsz="0.1 deg",
         energy=xg.energy_axis(1, 10, 1),
         binsz_irf=binsz_irf,
+        energy_true="reco",
     )
     tiles = Tiles(into, 12)
     for dims in (("y", "x"), ("y_irf", "x_irf")):
@@ -137,7 +138,9 @@ def test_a_survey_needs_cutouts_of_a_map(strip, job, tmp_path):
     whole = {k: v for k, v in job.items() if k != "offset_max"}
     with pytest.raises(xg.XGammaError, match="offset_max or cutout_width"):
         xg.reduce(strip, out=tmp_path / "m.zarr", **whole)
-    spectrum = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.2)", xg.energy_axis(1, 10, 3))
+    spectrum = xg.create_spectrum(
+        "icrs;circle(83.63, 22.01, 0.2)", xg.energy_axis(1, 10, 3), energy_true="reco"
+    )
     with pytest.raises(xg.XGammaError, match="a template with a sky"):
         xg.reduce(strip, out=tmp_path / "m.zarr", into=spectrum)
     with pytest.raises(xg.XGammaError, match="leave out stack"):

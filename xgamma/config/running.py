@@ -20,6 +20,7 @@ from xgamma.io.remote import is_remote, refuse_taken
 
 if TYPE_CHECKING:
     from xgamma.config.schema import Axis, Config, Output, Template
+    from xgamma.dl3.store import Store
 
 __all__ = ["provenance", "reduce_config"]
 
@@ -71,7 +72,7 @@ def reduce_config(
     with _scheduler(run.scheduler) as scheduler:
         result = reduce(
             store,
-            _template(config.template),
+            _template(config.template, store),
             cutout_width=makers.cutout_width,
             offset_max=makers.offset_max,
             select=tuple(makers.select),
@@ -145,11 +146,15 @@ def _axis(axis: Axis, name: str) -> xr.DataArray:
     return energy_axis(axis.min, axis.max, axis.nbin, axis.per_decade, name)
 
 
-def _template(template: Template) -> xr.Dataset:
+def _template(template: Template, store: Store) -> xr.Dataset:
     from xgamma.model import create_map, create_spectrum
 
     energy = _axis(template.energy, "energy")
-    true = _axis(template.energy_true, "energy_true") if template.energy_true else None
+    true: Any = template.energy_true
+    if true == "responses":
+        true = store
+    elif true is not None and not isinstance(true, str):
+        true = _axis(true, "energy_true")
     if template.region is not None:
         return create_spectrum(template.region, energy, true, name=template.name)
     center: Any = template.center

@@ -88,7 +88,7 @@ class Template(Section):
     """The grid: a map around a position, or the spectrum of a region."""
 
     energy: Axis
-    energy_true: Axis | None = None
+    energy_true: Axis | Literal["reco", "responses"] | None = None
     name: str | None = None
     center: Position | None = None
     width: Angle | list[Angle] | None = None

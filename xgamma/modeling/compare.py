@@ -17,6 +17,7 @@ from xgamma.modeling.excess import Excess
 from xgamma.modeling.flux_points import is_flux_points, point_residuals
 from xgamma.modeling.likelihood import likelihood_of
 from xgamma.modeling.predict import full_likelihood, labelled, later, npred
+from xgamma.modeling.reach import warn_of_short_axes
 from xgamma.modeling.sky_model import Model
 from xgamma.operation import DatasetsLike, operation
 
@@ -53,9 +54,10 @@ def stat_sum(
     >>> stat_sum(ds) < stat_sum(ds, models=[])
     True
     """
-    chosen = chosen_models(obj, models)
+    chosen, datasets = chosen_models(obj, models), datasets_of(obj)
+    warn_of_short_axes(datasets.values(), chosen)
     total = 0.0
-    for ds in datasets_of(obj).values():
+    for ds in datasets.values():
         likelihood = likelihood_of(ds, chosen, scheme)
         likelihood.check_counts()
         total += likelihood.stat_sum()
@@ -91,7 +93,9 @@ def stat_array(
     """
     if is_lazy(ds):
         return later(stat_array, ds, models, scheme, "stat", "fit statistic")
-    likelihood = likelihood_of(ds, chosen_models(ds, models), scheme)
+    chosen = chosen_models(ds, models)
+    warn_of_short_axes([ds], chosen)
+    likelihood = likelihood_of(ds, chosen, scheme)
     return labelled(likelihood, likelihood.stat_array(), "stat", "fit statistic")
 
 

@@ -14,6 +14,7 @@ from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.likelihood import Likelihood, likelihood_of
 from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.predict import outside_message
+from xgamma.modeling.reach import warn_of_short_axes
 from xgamma.modeling.sky_model import Model, Models, SkyModel
 from xgamma.numerics.shapes import tangent_frame
 from xgamma.operation import DatasetsLike, operation
@@ -285,12 +286,16 @@ def fit(
     Warns
     -----
     XGammaWarning
-        If the fit did not converge, or its errors are not to be trusted; it says why.
+        If the fit did not converge, or its errors are not to be trusted; it says why. If a
+        source goes through an energy dispersion whose true energies do not reach beyond the
+        reconstructed ones.
 
     Examples
     --------
     >>> import numpy as np, xarray as xr, xgamma as xg
-    >>> ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", xg.energy_axis(1, 10, 5), name="d")
+    >>> ds = xg.create_spectrum(
+    ...     "icrs;circle(83.6, 22, 0.1)", xg.energy_axis(1, 10, 5), "reco", name="d"
+    ... )
     >>> ds["exposure"] = ("energy_true", np.full(5, 1e10), {"units": "m2 s"})
     >>> ds["background"] = ("energy", np.full(5, 10.0), {"units": ""})
     >>> model = xg.SkyModel(xg.PowerLaw(index=2.5), name="s")
@@ -311,7 +316,9 @@ def fit(
     if not start:
         raise MissingDataError("There are no models to fit: pass models=, or use with_models.")
     fitted = start.copy()
-    objective = Objective(datasets_of(data), fitted, scheme)
+    datasets = datasets_of(data)
+    warn_of_short_axes(datasets.values(), fitted)
+    objective = Objective(datasets, fitted, scheme)
     with optimize.progress_bar(objective, progress):
         minimum = optimize.BACKENDS[backend](objective, **options)
     return FitResult(objective, minimum, backend)

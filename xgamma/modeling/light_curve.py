@@ -15,6 +15,7 @@ from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.bands import energy_bands, shared_edges
 from xgamma.modeling.points import PointSetup
+from xgamma.modeling.reach import warn_of_short_axes
 from xgamma.modeling.sky_model import Model
 from xgamma.operation import DatasetsLike, operation
 
@@ -76,6 +77,7 @@ def light_curve(
     """
     datasets = datasets_of(data)
     chosen = chosen_models(data, models)
+    warn_of_short_axes(datasets.values(), chosen)
     spans = {name: good_time(ds) for name, ds in datasets.items()}
     groups = time_groups(spans, time_intervals)
     # The bands are those of all datasets, so that the intervals can be compared.

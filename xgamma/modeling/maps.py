@@ -18,6 +18,7 @@ from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.excess import Excess
 from xgamma.modeling.likelihood import WStatLikelihood
 from xgamma.modeling.predict import full_likelihood, labelled, result_attrs
+from xgamma.modeling.reach import warn_of_short_axes
 from xgamma.modeling.sky_model import Model, SkyModel
 from xgamma.modeling.tried_source import source_everywhere
 from xgamma.numerics.ts_map import ts_map as solve
@@ -85,6 +86,7 @@ def excess_map(
         return _postponed(ds, models, options)
     require(ds, "counts")
     n_sigma, n_sigma_ul = positive(n_sigma, "n_sigma"), positive(n_sigma_ul, "n_sigma_ul")
+    warn_of_short_axes([ds], chosen_models(ds, models))
     likelihood = full_likelihood(ds, models, "exact")
     data = likelihood.data
     if not data.is_map:
@@ -184,6 +186,7 @@ def ts_map(
     if not isinstance(model, SkyModel):
         raise XGammaError(f"The test source must be a SkyModel, not {type(model).__name__}.")
     require(ds, "counts")
+    warn_of_short_axes([ds], [*chosen_models(ds, models), model])
     likelihood = full_likelihood(ds, models, scheme)
     data = likelihood.data
     if not data.is_map or isinstance(likelihood, WStatLikelihood):

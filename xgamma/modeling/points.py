@@ -13,6 +13,7 @@ from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.bands import band_of, energy_bands
 from xgamma.modeling.norm_scan import NormScan
+from xgamma.modeling.reach import warn_of_short_axes
 from xgamma.modeling.sky_model import Model, Models, SkyModel
 from xgamma.modeling.spectral import PowerLawNorm, Spectrum
 from xgamma.operation import DatasetsLike, operation
@@ -95,7 +96,8 @@ def flux_points(
     Warns
     -----
     XGammaWarning
-        If a band holds no bin: it is left out.
+        If a band holds no bin: it is left out. If the true energies do not reach beyond the
+        reconstructed ones.
 
     Notes
     -----
@@ -107,7 +109,9 @@ def flux_points(
     Examples
     --------
     >>> import numpy as np, xgamma as xg
-    >>> ds = xg.create_spectrum("icrs;circle(83.6, 22, 0.1)", xg.energy_axis(1, 10, 4), name="d")
+    >>> ds = xg.create_spectrum(
+    ...     "icrs;circle(83.6, 22, 0.1)", xg.energy_axis(1, 10, 4), "reco", name="d"
+    ... )
     >>> ds["exposure"] = ("energy_true", np.full(4, 1e10), {"units": "m2 s"})
     >>> ds["background"] = ("energy", np.full(4, 10.0), {"units": ""})
     >>> model = xg.SkyModel(xg.PowerLaw(index=2.5), name="s")
@@ -117,9 +121,9 @@ def flux_points(
     """
     datasets = datasets_of(data)
     bands = energy_bands(datasets, energy_edges)
-    setup = PointSetup(
-        chosen_models(data, models), source, n_sigma, n_sigma_ul, norm_values, refit, scheme
-    )
+    chosen = chosen_models(data, models)
+    warn_of_short_axes(datasets.values(), chosen)
+    setup = PointSetup(chosen, source, n_sigma, n_sigma_ul, norm_values, refit, scheme)
     shown: Iterable[np.ndarray] = bands
     if progress:
         from tqdm.auto import tqdm

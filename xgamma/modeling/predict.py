@@ -15,6 +15,7 @@ from xgamma.deferred import is_lazy, labels_of, postponed
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.likelihood import Likelihood, WStatLikelihood, likelihood_of
+from xgamma.modeling.reach import warn_of_short_axes
 from xgamma.modeling.sky_model import FoVBackground, Model, Models
 from xgamma.operation import operation
 
@@ -90,14 +91,15 @@ def npred_signal(
     Warns
     -----
     XGammaWarning
-        If a source lies outside of the map.
+        If a source lies outside of the map, or the true energies do not reach beyond the
+        reconstructed ones.
 
     Examples
     --------
     >>> from xgamma.tutorial import example_map, example_model
     >>> ds = example_map().gamma.with_models(example_model())
     >>> npred_signal(ds).sum(("y", "x")).values.round(0)
-    array([78., 33., 13.,  5.])
+    array([83., 33., 13.,  5.])
     """
     chosen = chosen_models(ds, models)
     if model_names is not None:
@@ -110,6 +112,7 @@ def npred_signal(
             model = xr.Variable("model", np.array(sources, dtype=np.str_))
             like = like.expand_dims(model=len(sources)).assign_coords(model=model)
         return postponed(like, npred_signal, ds, deepcopy(chosen), None, stack, scheme)
+    warn_of_short_axes([ds], chosen)
     likelihood = signal_likelihood(ds, chosen, scheme)
     for term in likelihood.terms:
         if not term.contributes:
@@ -216,6 +219,7 @@ def npred(
     """
     if is_lazy(ds):
         return later(npred, ds, models, scheme, "npred", "predicted counts")
+    warn_of_short_axes([ds], chosen_models(ds, models))
     likelihood = full_likelihood(ds, models, scheme)
     return labelled(likelihood, likelihood.npred(), "npred", "predicted counts")
 

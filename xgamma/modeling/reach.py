@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
 
 from xgamma.axes import TOLERANCE, edges_in
-from xgamma.modeling.sky_model import Models, SkyModel
-
 from xgamma.errors import XGammaWarning
+from xgamma.modeling.sky_model import Model, SkyModel
 
 __all__ = ["warn_of_short_axes"]
 
 
-def _uses_dispersion(ds: xr.Dataset, models: Models) -> bool:
+def _uses_dispersion(ds: xr.Dataset, models: Sequence[Model]) -> bool:
+    name = ds.attrs.get("name")
     return "edisp" in ds and any(
-        isinstance(model, SkyModel) and model.apply_irf["edisp"]
-        for model in models.select(ds.attrs.get("name"))
+        isinstance(model, SkyModel) and model.apply_irf["edisp"] and model.acts_on(name)
+        for model in models
     )
 
 
@@ -37,6 +37,8 @@ def _ends_of_use(ds: xr.Dataset) -> tuple[float, float]:
 
 def _is_short(ds: xr.Dataset) -> bool:
     """Tell whether the true energies end where the reconstructed ones in use do, or before."""
+    if "energy_true" not in ds.dims:
+        return False
     true = edges_in(ds, "energy_true", "TeV")
     whole = edges_in(ds, "energy", "TeV")
     slack = 1 + TOLERANCE
@@ -46,14 +48,16 @@ def _is_short(ds: xr.Dataset) -> bool:
     return bool(true[0] * slack >= low or true[-1] <= high * slack)
 
 
-def warn_of_short_axes(datasets: Iterable[xr.Dataset], models: Models, stacklevel: int = 3) -> None:
+def warn_of_short_axes(
+    datasets: Iterable[xr.Dataset], models: Sequence[Model], stacklevel: int = 4
+) -> None:
     """Warn once if what spills into the bins of some datasets from beyond is not predicted.
 
     Parameters
     ----------
     datasets : iterable of Dataset
         Datasets that counts are predicted of.
-    models : Models
+    models : sequence of Model
         Their models.
     stacklevel : int
         As of `warnings.warn`, counted from the caller.

@@ -10,6 +10,7 @@ import xarray as xr
 from xgamma.arguments import number, positive, shown
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.likelihood import WStatLikelihood, likelihood_of
+from xgamma.modeling.reach import warn_of_short_axes
 from xgamma.modeling.sky_model import Models, SkyModel
 from xgamma.modeling.spectral import PowerLaw, Spectrum
 from xgamma.numerics import statistics as stats
@@ -75,6 +76,7 @@ def sensitivity(
             "Sensitivity needs a spectrum dataset: make one with to_spectrum(region)."
         )
     likelihood.check()
+    warn_of_short_axes([made], [source])
     excess, background = excess_needed(likelihood, n_sigma)
     by_fraction = background_fraction * background
     needed = np.maximum(np.maximum(excess, min_counts), by_fraction)

@@ -17,6 +17,7 @@ from xgamma.model import kind
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.likelihood import alpha_of
 from xgamma.modeling.predict import full_likelihood, npred_signal
+from xgamma.modeling.reach import warn_of_short_axes
 from xgamma.modeling.sky_model import Model
 from xgamma.operation import operation
 
@@ -129,6 +130,7 @@ def predictions(
             raise XGammaError(
                 "background= is for on-off datasets: assign the variable 'background' of others."
             )
+        warn_of_short_axes([ds], likelihood.models, stacklevel=5)
         return {"counts": likelihood.npred().reshape(shape_of(likelihood))}
     if background is None and "background" in ds:
         background = ds["background"]
