@@ -70,7 +70,7 @@ def union():
 
 
 def _map(obs):
-    ds = xg.create_map(CRAB, "2 deg", "0.05 deg", xg.energy_axis(1, 10, 2))
+    ds = xg.create_map(CRAB, "2 deg", "0.05 deg", xg.energy_axis(1, 10, 2), energy_true="reco")
     return ds.gamma.fill(obs, select=["counts", "exposure", "background"])
 
 

@@ -9,7 +9,9 @@ from xgamma.datasets.stack import stack_all
 from xgamma.dl3 import simulate_observation
 from xgamma.tutorial import example_map
 
-EMPTY = xg.create_map((83.63, 22.01), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 4))
+EMPTY = xg.create_map(
+    (83.63, 22.01), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 4), energy_true="reco"
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,9 @@ def test_an_empty_run_keeps_its_time():
     """No counts at all, but safe: the time counts."""
     parts = []
     for k, n in enumerate((4, 0)):
-        empty = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.1)", xg.energy_axis(1, 10, 2))
+        empty = xg.create_spectrum(
+            "icrs;circle(83.63, 22.01, 0.1)", xg.energy_axis(1, 10, 2), energy_true="reco"
+        )
         ds = empty.gamma.fill(
             simulate_observation((83.63, 22.51), obs_id=k, seed=k), select=["exposure"]
         )

@@ -99,6 +99,6 @@ def test_fit_bins_are_counted(ds):
     made = ds.assign(mask_safe=("energy", parts["energy"]), mask_fit=(("y", "x"), parts["image"]))
     assert made.gamma.info_dict()["n_fit_bins"] == both.sum()
     np.testing.assert_array_equal(made.gamma.mask, both)
-    spectrum = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, 4))
+    spectrum = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, 4), energy_true="reco")
     spectrum = spectrum.assign(mask_fit=("energy", [True, False, True, True]))
     assert spectrum.gamma.info_dict()["n_fit_bins"] == 3

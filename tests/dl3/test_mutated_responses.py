@@ -79,7 +79,12 @@ def outcome(path, kind):
     obs = xg.open_store(path)[next(iter(xg.open_store(path).obs_ids))]
     where = obs.gamma.pointing.directional_offset_by(0.3, 0.4 * np.pi / 180)
     template = xg.create_map(
-        where, "0.4 deg", "0.2 deg", xg.energy_axis(0.5, 20, 4), rad=xg.rad_axis("0.5 deg", 10)
+        where,
+        "0.4 deg",
+        "0.2 deg",
+        xg.energy_axis(0.5, 20, 4),
+        rad=xg.rad_axis("0.5 deg", 10),
+        energy_true="reco",
     )
     found = {"livetime": obs.gamma.livetime, "start": obs.gamma.tstart.mjd}
     if "rad_max" in obs.children:

@@ -55,7 +55,9 @@ def in_reduce(region):
 
 def reflected(region):
     obs = simulated(events=True, seed=1)
-    ds = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.1)", xg.energy_axis(1, 10, 2))
+    ds = xg.create_spectrum(
+        "icrs;circle(83.63, 22.01, 0.1)", xg.energy_axis(1, 10, 2), energy_true="reco"
+    )
     return ds.gamma.fill(obs).gamma.reflected_background(obs, exclusion=region)
 
 

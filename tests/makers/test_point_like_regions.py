@@ -29,7 +29,7 @@ def fixed_cut():
 
 
 def _empty(region):
-    return xg.create_spectrum(region, xg.energy_axis(1, 10, 2))
+    return xg.create_spectrum(region, xg.energy_axis(1, 10, 2), energy_true="reco")
 
 
 @pytest.mark.parametrize("select", [["counts"], ["exposure"], ["edisp"]])
@@ -82,7 +82,7 @@ def one_offset():
 
 
 def test_times_of_responses_with_one_offset(one_offset):
-    empty = xg.create_map(CRAB, "2 deg", "0.02 deg", xg.energy_axis(1, 10, 2))
+    empty = xg.create_map(CRAB, "2 deg", "0.02 deg", xg.energy_axis(1, 10, 2), energy_true="reco")
     hours = one_offset.gamma.livetime / 3600
     offset = empty.gamma.separation(one_offset.gamma.pointing).values
     time = xg.observation_time_map([one_offset], empty)
@@ -101,7 +101,9 @@ def test_times_of_magic(data):
     store = xg.open_store(data / "magic" / "rad_max" / "data")
     obs = store[5029747]
     position = (83.63308333, 22.0145)
-    empty = xg.create_map(position, "0.1 deg", "0.02 deg", xg.energy_axis(1, 10, 2))
+    empty = xg.create_map(
+        position, "0.1 deg", "0.02 deg", xg.energy_axis(1, 10, 2), energy_true="reco"
+    )
     hours = obs.gamma.livetime / 3600
     assert float(xg.observation_time_map([obs], empty).max()) == pytest.approx(hours)
     effective = xg.effective_livetime_map([obs], empty)
@@ -113,7 +115,7 @@ def test_a_field_of_view_that_is_not_known(one_offset):
     aeff = obs["aeff"].to_dataset()
     zero = {n: ("offset", [0.0], {"units": "deg"}) for n in ("offset", "offset_lo", "offset_hi")}
     obs["aeff"] = xr.DataTree(aeff.assign_coords(zero))
-    empty = xg.create_map(CRAB, "2 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    empty = xg.create_map(CRAB, "2 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco")
     for function in (xg.observation_time_map, xg.effective_livetime_map):
         with pytest.raises(XGammaError, match="give offset_max="):
             function([obs], empty)
