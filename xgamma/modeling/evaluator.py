@@ -9,7 +9,7 @@ import numpy as np
 
 from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.compiled import Compiled
-from xgamma.modeling.sky_model import FoVBackground, SkyModel, TemplateNPred
+from xgamma.modeling.sky_model import FoVBackground, SkyModel, TemplateNPred, irf_switches
 from xgamma.modeling.spatial import PointSource, Shape
 from xgamma.modeling.template import TemplateMap
 from xgamma.modeling.temporal import TimeProfile
@@ -47,6 +47,7 @@ class SourceTerm:
 
     def __init__(self, compiled: Compiled, model: SkyModel) -> None:
         self.data, self.model = compiled, model
+        irf_switches(model.apply_irf, model.name)
         self.box: Box = (slice(0, compiled.shape[1]), slice(0, compiled.shape[2]))
         self.response = np.zeros((compiled.true_energy.size, 0, 0))
         self.npred = np.zeros((compiled.shape[0], 0, 0))
@@ -104,7 +105,7 @@ class SourceTerm:
                 f"The model {self.model.name!r} has no shape, but {data.name!r} is a map: "
                 "give it spatial=, for example xg.PointSource(lon=, lat=)."
             )
-        y, x = self._pixel(shape)
+        y, x = self.pixel_of(shape)
         self.edisp = data.edisp_matrix(y, x, irf["edisp"])
         if self.is_point(shape):
             image, box = self._point(y, x)
@@ -119,7 +120,7 @@ class SourceTerm:
     def _pixel_size(self) -> float:
         return float(np.degrees(min(self.data.scale)))
 
-    def _pixel(self, shape: Shape) -> tuple[float, float]:
+    def pixel_of(self, shape: Shape) -> tuple[float, float]:
         """Return the pixel of the shape's position, the middle of the map if it has none."""
         data = self.data
         if "lon_0" not in shape.specs:

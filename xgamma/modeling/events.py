@@ -10,13 +10,13 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.arguments import generator
-from xgamma.datasets.rows import good_times
+from xgamma.datasets.rows import good_times, livetime_of
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.compiled import Compiled
-from xgamma.modeling.evaluator import BackgroundTerm, SourceTerm
+from xgamma.modeling.evaluator import BackgroundTerm, SourceTerm, TemplateTerm
 from xgamma.modeling.likelihood import background_model
-from xgamma.modeling.sky_model import Model, SkyModel
+from xgamma.modeling.sky_model import Model, SkyModel, TemplateNPred
 from xgamma.modeling.spatial import PointSource
 from xgamma.numerics import sampling
 from xgamma.operation import operation
@@ -39,10 +39,11 @@ def sample_events(
 ) -> xr.DataTree:
     """Draw events from the models and the background of a map dataset.
 
-    Numbers are Poisson; true positions follow brightness times exposure, true energies the
-    spectrum, times the time profile inside the good time intervals; PSF and energy
-    dispersion (of the nearest node of their grid) move them. Background events are uniform
-    within their bin. Events that leave the map or the energy axis are lost.
+    Numbers are Poisson; true positions follow brightness times exposure, one PSF kernel beyond
+    the borders too, true energies the spectrum, times the time profile inside the good time
+    intervals; PSF and energy dispersion (of the nearest node of their grid) move them. Events
+    of the background and of `TemplateNPred` are uniform within their bin. Events that leave
+    the map or the energy axis are lost. The dead time is that of the dataset.
 
     Parameters
     ----------
@@ -89,10 +90,17 @@ def sample_events(
     chosen = chosen_models(ds, models).select(data.name)
     parts = []
     if data.background is not None:
-        parts.append(background_events(rng, data, background_model(chosen, data.name)))
-    sources = [m for m in chosen if isinstance(m, SkyModel)]
+        background = BackgroundTerm(data, background_model(chosen, data.name))
+        background.update()
+        parts.append(binned_events(rng, data, background.npred, 0))
+    sources = [m for m in chosen if isinstance(m, (SkyModel, TemplateNPred))]
     for number, model in enumerate(sources, 1):
-        parts.append(source_events(rng, data, model, number))
+        if isinstance(model, TemplateNPred):
+            template = TemplateTerm(data, model)
+            template.update()
+            parts.append(binned_events(rng, data, template.npred, number))
+        else:
+            parts.append(source_events(rng, data, model, number))
     table = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]} if parts else empty()
     order = np.argsort(table["time"], kind="stable")
     return as_observation(data, {k: v[order] for k, v in table.items()}, sources, obs_id)
@@ -109,21 +117,25 @@ def draw_times(
 ) -> np.ndarray:
     """Draw times inside the good time intervals, following a time profile if there is one."""
     gti = np.stack(good_times(data.ds), axis=1)
-    steps = 1 if model is None or model.temporal is None else 1000
-    edges = np.linspace(gti[:, 0], gti[:, 1], steps + 1, axis=1)
-    starts, lengths = edges[:, :-1].ravel(), np.diff(edges, axis=1).ravel()
-    weight = lengths
-    if steps > 1:
-        from astropy.time import Time
+    lengths = gti[:, 1] - gti[:, 0]
+    if model is None or model.temporal is None:
+        which = draw_intervals(rng, lengths, size)
+        return gti[which, 0] + rng.random(size) * lengths[which]
+    from astropy.time import Time
 
-        assert data.gti is not None
-        zero = data.gti[0][0] - gti[0, 0] / 86400.0
-        middle = zero + (starts + 0.5 * lengths) / 86400.0
-        weight = lengths * model.temporal(Time(middle, format="mjd", scale=data.gti[2]))
-    passed = np.cumsum(weight)
+    assert data.gti is not None
+    profile = model.temporal
+    start, stop = (profile.mjd(Time(t, format="mjd", scale=data.gti[2])) for t in data.gti[:2])
+    which = draw_intervals(rng, profile.kernel_integral(start, stop), size)
+    days = profile.kernel_quantile(start[which], stop[which], rng.random(size))
+    return gti[which, 0] + 86400.0 * days
+
+
+def draw_intervals(rng: np.random.Generator, weights: np.ndarray, size: int) -> np.ndarray:
+    """Draw the numbers of intervals with probabilities proportional to weights."""
+    passed = np.cumsum(weights)
     which = np.searchsorted(passed, rng.random(size) * passed[-1], side="right")
-    which = np.minimum(which, starts.size - 1)
-    return starts[which] + rng.random(size) * lengths[which]
+    return np.minimum(which, weights.size - 1)
 
 
 def to_icrs(data: Compiled, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -133,11 +145,11 @@ def to_icrs(data: Compiled, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, n
     return np.atleast_1d(at.ra.deg), np.atleast_1d(at.dec.deg)
 
 
-def background_events(rng: np.random.Generator, data: Compiled, model: Any) -> Columns:
-    """Draw background events, uniform in position and in log energy within a bin."""
-    term = BackgroundTerm(data, model)
-    term.update()
-    e, y, x = sampling.draw_cells(rng, np.maximum(term.npred, 0.0))
+def binned_events(
+    rng: np.random.Generator, data: Compiled, npred: np.ndarray, number: int
+) -> Columns:
+    """Draw events of predicted counts, uniform in position and in log energy within a bin."""
+    e, y, x = sampling.draw_cells(rng, np.maximum(npred, 0.0))
     low, high = np.log(data.energy_edges[e]), np.log(data.energy_edges[e + 1])
     n = e.size
     ra, dec = to_icrs(data, y + rng.random(n) - 0.5, x + rng.random(n) - 0.5)
@@ -147,7 +159,7 @@ def background_events(rng: np.random.Generator, data: Compiled, model: Any) -> C
         "ra": ra,
         "dec": dec,
         "energy": np.exp(low + rng.random(n) * (high - low)),
-        "mc_id": np.zeros(n, dtype=np.int64),
+        "mc_id": np.full(n, number, dtype=np.int64),
         "energy_true": nothing,
         "ra_true": nothing,
         "dec_true": nothing,
@@ -158,20 +170,13 @@ def source_events(
     rng: np.random.Generator, data: Compiled, model: SkyModel, number: int
 ) -> Columns:
     """Draw the events of one source and take them through PSF and dispersion."""
-    bare = model.copy()
-    bare.apply_irf = {**model.apply_irf, "psf": False}
-    term = SourceTerm(data, bare)
-    term.update()
-    e, y, x = sampling.draw_cells(rng, np.maximum(term.flux[:, None, None] * term.response, 0.0))
+    e, py, px = photons(rng, data, model)
     n = e.size
     true_energy = draw_energies(rng, data, model, e)
     if isinstance(model.spatial, PointSource):
         at = model.spatial.position.icrs
         ra, dec = np.full(n, at.ra.deg), np.full(n, at.dec.deg)
-        py, px = (np.full(n, v) for v in data.pixel(model.spatial.vectors(data.frame)[0]))
     else:
-        py = y + term.box[0].start + rng.random(n) - 0.5
-        px = x + term.box[1].start + rng.random(n) - 0.5
         ra, dec = to_icrs(data, py, px)
     node = nearest_nodes(data, py, px)
     energy = disperse(rng, data, e, true_energy, node, model.apply_irf["edisp"])
@@ -188,6 +193,34 @@ def source_events(
         "dec_true": dec,
     }
     return {k: v[keep] for k, v in columns.items()}
+
+
+def photons(
+    rng: np.random.Generator, data: Compiled, model: SkyModel
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw true photons: bins of true energy, and pixels (y, x), beyond the map as far as its PSF."""
+    bare = model.copy()
+    bare.apply_irf = {**model.apply_irf, "psf": False}
+    term = SourceTerm(data, bare)
+    term.update()
+    shape = bare.spatial
+    y, x = term.pixel_of(shape)
+    if not isinstance(shape, PointSource):
+        ys, xs = term.support(shape, y, x)
+        emitted = term.emitted(shape, ys, xs)
+        e, rows, columns = sampling.draw_cells(
+            rng, np.maximum(term.flux[:, None, None] * emitted, 0)
+        )
+        py, px = (
+            cells + part.start - data.padding + rng.random(e.size) - 0.5
+            for cells, part in ((rows, ys), (columns, xs))
+        )
+        return e, py, px
+    reach = data.padding + 0.5
+    near = all(-reach <= at < n + reach for at, n in zip((y, x), data.shape[1:], strict=True))
+    exposure = data.exposure_at(y, x) if near and model.apply_irf["exposure"] else float(near)
+    (e,) = sampling.draw_cells(rng, np.maximum(term.flux * exposure, 0.0))
+    return e, np.full(e.size, y), np.full(e.size, x)
 
 
 def draw_energies(
@@ -287,8 +320,14 @@ def inside_map(data: Compiled, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     return (py >= -0.5) & (py < ny - 0.5) & (px >= -0.5) & (px < nx - 0.5)
 
 
+def livetime(data: Compiled, ontime: float) -> float:
+    """Return the live time that the dataset states, in s; all of the time if it does not."""
+    stated = livetime_of(data.ds)
+    return min(stated, ontime) if stated is not None and stated > 0 else ontime
+
+
 def as_observation(
-    data: Compiled, table: Columns, sources: list[SkyModel], obs_id: int
+    data: Compiled, table: Columns, sources: list[SkyModel | TemplateNPred], obs_id: int
 ) -> xr.DataTree:
     """Label events as an observation, times counted from the dataset's reference."""
     from astropy.time import Time
@@ -302,6 +341,7 @@ def as_observation(
         for n, value in (("pointing_lon", middle.ra.deg), ("pointing_lat", middle.dec.deg))
     ]
     ontime = float(np.sum(gti[:, 1] - gti[:, 0]))
+    live = livetime(data, ontime)
     clock = {
         "MJDREFI": int(np.floor(mjd)),
         "MJDREFF": float(mjd - np.floor(mjd)),
@@ -318,8 +358,8 @@ def as_observation(
         "TSTART": float(gti[0, 0]),
         "TSTOP": float(gti[-1, 1]),
         "ONTIME": ontime,
-        "LIVETIME": ontime,
-        "DEADC": 1.0,
+        "LIVETIME": live,
+        "DEADC": live / ontime if ontime > 0 else 1.0,
         "RA_PNT": at[0],
         "DEC_PNT": at[1],
         "RADECSYS": "ICRS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from xgamma.modeling.temporal import TimeProfile
 __all__ = ["FoVBackground", "Model", "Models", "SkyModel", "TemplateNPred"]
 
 COUNTER = itertools.count(1)
+# What a model may be told not to apply.
+RESPONSES = ("exposure", "psf", "edisp")
 
 
 class Model(Sealed):
@@ -83,6 +85,8 @@ class SkyModel(Model):
 
     Raises
     ------
+    XGammaError
+        If `apply_irf` names anything else, or holds anything but True and False.
     UnitError
         If the spectrum is a factor, not a flux.
 
@@ -129,7 +133,20 @@ class SkyModel(Model):
         self.spectral, self.spatial, self.temporal = spectral, spatial, temporal
         self.name = name or f"source-{next(COUNTER)}"
         self.datasets = name_list(datasets)
-        self.apply_irf = {"exposure": True, "psf": True, "edisp": True, **(apply_irf or {})}
+        self.apply_irf = irf_switches(apply_irf, self.name)
+
+
+def irf_switches(given: Mapping[str, bool] | None, name: str) -> dict[str, bool]:
+    """Return which responses a model applies, or raise an `XGammaError` if that is not known."""
+    switches = dict.fromkeys(RESPONSES, True)
+    for key, value in (given or {}).items():
+        if key not in switches or not isinstance(value, (bool, np.bool_)):
+            raise XGammaError(
+                f"apply_irf={dict(given or {})!r} of the model {name!r} must have True or False for "
+                f"{', '.join(RESPONSES)} only."
+            )
+        switches[key] = bool(value)
+    return switches
 
 
 class FoVBackground(Model):

@@ -442,22 +442,33 @@ class TemplateSpectrum(Spectrum):
         return np.where((energy >= low) & (energy <= high), value, 0.0)
 
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
-        """See `Spectrum.kernel_integral`; exact within the table."""
-        if self.extrapolate or self.energy.size < 2:
+        """See `Spectrum.kernel_integral`; exact, beyond the table too."""
+        if self.energy.size < 2:
             return super().kernel_integral(emin, emax, power)
-        return kernels.loglog_moment(emin, emax, self.energy, self.values, power)
+        nodes = self.energy
+        if self.extrapolate:
+            below, above = np.min(emin), np.max(emax)
+            ends = [e for e in (below, above) if not nodes[0] <= e <= nodes[-1]]
+            nodes = np.sort(np.concatenate([nodes, ends]))
+        values = kernels.loglog_table(nodes, self.energy, self.values)
+        return kernels.loglog_moment(emin, emax, nodes, values, power)
 
     def extra(self) -> dict[str, Any]:
         """Entries of the serialised form beside the parameters."""
         return {
             "energy": {"data": self.energy.tolist(), "unit": "TeV"},
             "values": {"data": self.values.tolist(), "unit": self.unit},
+            "extrapolate": self.extrapolate,
         }
 
     @classmethod
     def from_extra(cls, data: dict[str, Any]) -> TemplateSpectrum:
-        """Make the component from its serialised form."""
-        return cls(table_quantity(data["energy"]), table_quantity(data["values"]))
+        """Make the component from its serialised form.
+
+        gammapy's, which does not say, carries the slope of the ends on.
+        """
+        extrapolate = bool(data.get("extrapolate", True))
+        return cls(table_quantity(data["energy"]), table_quantity(data["values"]), extrapolate)
 
     def __repr__(self) -> str:
         low, high = self.energy[[0, -1]]

@@ -15,6 +15,8 @@ from xgamma.units import conversion, to_value
 
 __all__ = ["ConstantTemporal", "LightCurve", "PhaseCurve", "TimeProfile"]
 
+BISECTIONS = 60
+
 
 class TimeProfile(Component):
     """Base of time profiles; `scale` is the time scale in which its MJDs count."""
@@ -72,6 +74,19 @@ class TimeProfile(Component):
         """Mean over intervals in MJD of the profile's scale: plain numbers."""
         total = float(np.sum(stop - start))
         return float(np.sum(self.kernel_integral(start, stop))) / total if total > 0 else 1.0
+
+    def kernel_quantile(
+        self, start: np.ndarray, stop: np.ndarray, fraction: np.ndarray
+    ) -> np.ndarray:
+        """Days after `start` at which a fraction of the integral to `stop` has passed."""
+        wanted = fraction * self.kernel_integral(start, stop)
+        low, high = np.zeros_like(start), stop - start
+        # A day halved sixty times is shorter than any clock resolves.
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            passed = self.kernel_integral(start, start + middle) < wanted
+            low, high = np.where(passed, middle, low), np.where(passed, high, middle)
+        return 0.5 * (low + high)
 
     def extra(self) -> dict[str, Any]:
         """Entries of the serialised form beside the parameters."""
