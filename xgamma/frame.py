@@ -12,12 +12,12 @@ import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 from xarray.indexes import Index
 
 from xgamma.axes import coord_variable
 from xgamma.errors import FrameError
+from xgamma.stamp import KEYWORDS, difference, header_key, is_stamp, same_key, stamp_of
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -27,6 +27,7 @@ __all__ = [
     "FrameIndex",
     "drop_frame",
     "frame_attrs",
+    "frame_coords",
     "frame_of",
     "header_key",
     "make_wcs_attrs",
@@ -35,45 +36,16 @@ __all__ = [
     "wcs_attrs",
     "wcs_from_key",
     "wcs_of",
+    "without_frame",
 ]
 
 # Keywords that say how large the parent image is, not where its pixels lie.
 SIZE_KEYWORDS = {"NAXIS1", "NAXIS2"}
-_WCS_KEYWORDS = [
-    "WCSAXES",
-    "CTYPE1",
-    "CTYPE2",
-    "CRPIX1",
-    "CRPIX2",
-    "CRVAL1",
-    "CRVAL2",
-    "CDELT1",
-    "CDELT2",
-    "CUNIT1",
-    "CUNIT2",
-    "PC1_1",
-    "PC1_2",
-    "PC2_1",
-    "PC2_2",
-    "LONPOLE",
-    "LATPOLE",
-    "RADESYS",
-    "EQUINOX",
-]
 AXIS_TYPES = {
     "icrs": ("RA---", "DEC--"),
     "fk5": ("RA---", "DEC--"),
     "galactic": ("GLON-", "GLAT-"),
 }
-
-
-def header_key(attrs: Mapping[Any, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return the WCS keywords of a mapping as a hashable key."""
-    return tuple(
-        (str(k), float(v) if isinstance(v, (int, float, np.number)) else str(v))
-        for k, v in sorted(attrs.items(), key=lambda item: str(item[0]))
-        if str(k) in _WCS_KEYWORDS or str(k).startswith("PV")
-    )
 
 
 @functools.lru_cache(maxsize=64)
@@ -115,7 +87,7 @@ def wcs_attrs(wcs: WCS, shape: tuple[int, int] | None = None) -> dict[str, Any]:
         **{f"CUNIT{i}": "deg" for i in (1, 2)},
     }
     for key in header:
-        if (key in _WCS_KEYWORDS or key.startswith("PV")) and key not in attrs:
+        if (key in KEYWORDS or key.startswith("PV")) and key not in attrs:
             attrs[key] = header[key]
     if shape is not None:
         attrs["NAXIS1"], attrs["NAXIS2"] = int(shape[1]), int(shape[0])
@@ -220,7 +192,7 @@ class FrameIndex(Index):
 
     def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
         """Tell whether both place pixels alike (to a billionth of a degree)."""
-        return isinstance(other, FrameIndex) and _same_key(self._key, other._key)
+        return isinstance(other, FrameIndex) and same_key(self._key, other._key)
 
     def join(self, other: FrameIndex, how: str = "inner") -> FrameIndex:  # type: ignore[override]
         """Return the common frame.
@@ -232,7 +204,7 @@ class FrameIndex(Index):
         """
         if not self.equals(other):
             raise FrameError(
-                f"Different sky frames ({_difference(self._key, other._key)}): reproject one of the maps first."
+                f"Different sky frames ({difference(self._key, other._key)}): reproject one of the maps first."
             )
         return self
 
@@ -285,34 +257,8 @@ class FrameIndex(Index):
         return repr(self)[:max_width]
 
 
-def _same_key(a: tuple[tuple[str, Any], ...], b: tuple[tuple[str, Any], ...]) -> bool:
-    if a == b:
-        return True
-    first, second = dict(a), dict(b)
-    defaults = {"PC1_1": 1.0, "PC2_2": 1.0, "PC1_2": 0.0, "PC2_1": 0.0, "EQUINOX": 2000.0}
-    for name in first.keys() | second.keys():
-        x, y = (d.get(name, defaults.get(name)) for d in (first, second))
-        if isinstance(x, float) and isinstance(y, float):
-            if abs(x - y) > 1e-9 * max(1.0, abs(x)):
-                return False
-        elif x != y:
-            return False
-    return True
-
-
-def _difference(a: tuple[tuple[str, Any], ...], b: tuple[tuple[str, Any], ...]) -> str:
-    first, second = dict(a), dict(b)
-    names = sorted(first.keys() | second.keys())
-    texts = [
-        f"{n} {first.get(n)} against {second.get(n)}"
-        for n in names
-        if first.get(n) != second.get(n)
-    ]
-    return ", ".join(texts[:3])
-
-
 def set_frame(obj: Any) -> Any:
-    """Attach the `FrameIndex` to the coordinate ``wcs``, after reading or building.
+    """Attach the `FrameIndex` to the coordinate ``wcs``, and the stamp of the frame, after reading or building.
 
     Parameters
     ----------
@@ -322,17 +268,21 @@ def set_frame(obj: Any) -> Any:
     Returns
     -------
     obj : Dataset or DataArray
-        With the index; unchanged if there is no ``wcs``.
+        With both; unchanged if there is no ``wcs``.
     """
     if isinstance(obj, xr.Dataset) and "wcs" in obj.data_vars:
         obj = obj.set_coords("wcs")
-    if "wcs" not in obj.coords or "wcs" in obj.xindexes:
+    if "wcs" not in obj.coords:
         return obj
-    return obj.set_xindex("wcs", FrameIndex)
+    if "wcs" not in obj.xindexes:
+        obj = obj.set_xindex("wcs", FrameIndex)
+    if "x" not in obj.dims or "x" not in obj.coords or any(map(is_stamp, obj.coords)):
+        return obj
+    return obj.assign_coords(stamp_of(coord_variable(obj, "wcs").attrs, coord_variable(obj, "x")))
 
 
 def drop_frame(obj: Any) -> Any:
-    """Detach the `FrameIndex`, for writing; the attributes stay.
+    """Detach the `FrameIndex` and the stamp, for writing; the attributes stay.
 
     Parameters
     ----------
@@ -342,9 +292,37 @@ def drop_frame(obj: Any) -> Any:
     Returns
     -------
     obj : Dataset or DataArray
-        Without the index.
+        Without them.
     """
+    obj = obj.drop_vars([name for name in obj.coords if is_stamp(name)])
     return obj.drop_indexes("wcs") if "wcs" in obj.xindexes else obj
+
+
+def frame_coords(attrs: Mapping[Any, Any], labels: Any = None) -> xr.Coordinates:
+    """Return the coordinates that say where a map lies: ``wcs``, guarded, and its stamp.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Keywords of the frame.
+    labels : Variable or DataArray, optional
+        Pixel numbers along ``x``; without pixels there is no stamp.
+
+    Returns
+    -------
+    coords : Coordinates
+        Scalars.
+    """
+    stamp = {} if labels is None else stamp_of(attrs, labels)
+    keywords = dict(attrs)
+    return xr.Coordinates(
+        {"wcs": xr.Variable((), 0, keywords), **stamp}, indexes={"wcs": FrameIndex(keywords)}
+    )
+
+
+def without_frame(coords: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return coordinates without those that say where the map lies."""
+    return {name: v for name, v in coords.items() if name != "wcs" and not is_stamp(name)}
 
 
 def frame_attrs(obj: Any) -> dict[Hashable, Any]:

@@ -14,6 +14,7 @@ from xgamma.arguments import observation
 from xgamma.axes import edges
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.schema import AXES, SPATIAL, VARIABLES, issue_of_dims, issue_of_pixels
+from xgamma.stamp import issue_of_stamps
 
 # Bands of flux points may leave gaps.
 FLUX_POINTS = ("dnde", "ref_dnde")
@@ -21,7 +22,7 @@ FLUX_POINTS = ("dnde", "ref_dnde")
 __all__ = [
     "require_array",
     "require_dataset",
-    "require_even_pixels",
+    "require_map",
     "require_tree",
     "require_usable",
 ]
@@ -47,7 +48,7 @@ def require_usable(ds: xr.Dataset) -> xr.Dataset:
         If a variable has gained or lost a dimension, a mask holds numbers, or bins gape, overlap
         or were averaged.
     FrameError
-        If pixels are missing in between, or run backwards.
+        If pixels are missing in between, run backwards, or lie in different frames.
 
     Examples
     --------
@@ -60,6 +61,7 @@ def require_usable(ds: xr.Dataset) -> xr.Dataset:
     xgamma.errors.AxisError: The bins of the axis 'energy' gape or overlap: rebin with \
 ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
     """
+    require_map(ds)
     if "energy" not in ds.variables or any(name in ds.variables for name in FLUX_POINTS):
         return ds
     for name in ds.variables:
@@ -72,7 +74,6 @@ ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
             raise AxisError(
                 f"The map has lost its dimension {dim!r}: choose with isel({dim}=[0]), or with a slice, which keep it."
             )
-    require_even_pixels(ds)
     for dim in AXES:
         if dim in ds.dims and f"{dim}_lo" in ds.variables:
             edges(ds, dim)
@@ -182,8 +183,8 @@ def require_tree(obj: Any, role: str) -> xr.DataTree:
     )
 
 
-def require_even_pixels(obj: Any) -> None:
-    """Raise a `FrameError` unless the pixel labels grow in even steps.
+def require_map(obj: Any) -> None:
+    """Raise a `FrameError` unless the pixel labels grow in even steps, all in one frame.
 
     Parameters
     ----------
@@ -193,17 +194,21 @@ def require_even_pixels(obj: Any) -> None:
     Raises
     ------
     FrameError
-        If a row or column is missing in between, or they run backwards.
+        If a row or column is missing in between, they run backwards, or a map of other pixels
+        was put on by assignment.
 
     Examples
     --------
     >>> from xgamma.tutorial import example_map
-    >>> require_even_pixels(example_map().isel(x=slice(3, 9)))
+    >>> require_map(example_map().isel(x=slice(3, 9)))
     """
     for dim in SPATIAL:
         issue = issue_of_pixels(obj, dim)
         if issue is not None:
             raise FrameError(issue)
+    issue = issue_of_stamps(obj)
+    if issue is not None:
+        raise FrameError(issue)
 
 
 def _require_true_edges(ds: xr.Dataset) -> None:

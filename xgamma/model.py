@@ -12,6 +12,7 @@ import xarray as xr
 from xgamma import __version__, sky
 from xgamma.axes import axis_coords, rad_axis, rename_axis
 from xgamma.errors import AxisError, FrameError, XGammaError
+from xgamma.frame import frame_coords
 from xgamma.schema import (
     AXES,
     IRF_MIN_PIXELS,
@@ -261,8 +262,9 @@ def assemble(
         variables = {k: v for k, v in coords.items() if k in known} | dict(labels.variables)
         # In one step: a coordinate added later would merge and align everything again.
         if wcs is not None:
-            variables["wcs"] = xr.Variable((), 0, wcs)
-            known["wcs"] = sky.FrameIndex(dict(wcs))
+            frame = frame_coords(wcs, coords.get("x"))
+            variables |= frame.variables
+            known |= frame.xindexes
         labels = xr.Coordinates(variables, indexes={**known, **labels.xindexes})
     ds = xr.Dataset(data, coords=labels)
     ds.attrs = {

@@ -13,7 +13,7 @@ from xgamma.errors import XGammaError
 from xgamma.gate import (
     require_array,
     require_dataset,
-    require_even_pixels,
+    require_map,
     require_tree,
     require_usable,
 )
@@ -131,7 +131,7 @@ def _given(value: Any, name: str, kind: str) -> Any:
     if isinstance(value, xr.Dataset):
         return require_usable(value)
     if isinstance(value, xr.DataArray):
-        require_even_pixels(value)
+        require_map(value)
         return value
     if isinstance(value, xr.DataTree):
         if not is_observation(value):

@@ -21,6 +21,7 @@ from xgamma.frame import (
     FrameIndex,
     drop_frame,
     frame_attrs,
+    frame_coords,
     frame_of,
     header_key,
     make_wcs_attrs,
@@ -207,11 +208,11 @@ def lonlat(obj: Any, irf: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
 
 def label_map(obj: Any, values: np.ndarray, irf: bool, long_name: str, units: str) -> xr.DataArray:
     dims = ("y_irf", "x_irf") if irf else ("y", "x")
-    labels = {d: obj.coords[d].variable for d in (*dims, "wcs")}
+    frame = frame_coords(frame_attrs(obj), None if irf else obj.coords["x"])
+    labels = {d: obj.coords[d].variable for d in dims} | dict(frame.variables)
     # Indexes that are there already are taken over, for finding them again takes longer than
     # most of what is labelled.
-    indexes = {d: obj.xindexes[d] for d in dims}
-    indexes["wcs"] = FrameIndex(frame_attrs(obj))
+    indexes = {d: obj.xindexes[d] for d in dims} | dict(frame.xindexes)
     return xr.DataArray(
         values,
         dims=dims,

@@ -23,6 +23,7 @@ from xgamma.schema import (
     issue_of_dims,
     issue_of_pixels,
 )
+from xgamma.stamp import issue_of_stamps
 from xgamma.units import parse_unit
 
 __all__ = ["require_sound_axes", "validate"]
@@ -81,7 +82,7 @@ def _issues_of_frame(ds: xr.Dataset) -> list[str]:
         for d in spatial
         if d not in ds.coords
     ]
-    issues = (issue_of_pixels(ds, d) for d in spatial)
+    issues = (*(issue_of_pixels(ds, d) for d in spatial), issue_of_stamps(ds))
     return found + [issue for issue in issues if issue is not None]
 
 

@@ -11,7 +11,7 @@ from xgamma import sky
 from xgamma.arguments import whole
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
 from xgamma.errors import AxisError
-from xgamma.frame import FrameIndex, frame_attrs
+from xgamma.frame import frame_attrs, frame_coords, without_frame
 from xgamma.operation import operation
 
 __all__ = ["interp_to", "reproject_to", "upsample"]
@@ -27,16 +27,17 @@ def _require_pixels(array: xr.DataArray) -> None:
 
 def _on_template(array: xr.DataArray, values: xr.Variable, template: Any) -> xr.DataArray:
     """Label values with the pixels of a template."""
-    coords = {k: v for k, v in array.coords.items() if not set(v.dims) & set(PIXELS) and k != "wcs"}
-    coords |= {d: template.coords[d].variable for d in PIXELS}
+    coords = _off_pixels(array) | {d: template.coords[d].variable for d in PIXELS}
     out = xr.DataArray(
         xr.Variable(values.dims, values.data, array.attrs), coords=coords, name=array.name
     )
-    keywords = dict(frame_attrs(template))
-    index = xr.Coordinates(
-        {"wcs": xr.Variable((), 0, keywords)}, indexes={"wcs": FrameIndex(keywords)}
-    )
-    return out.assign_coords(index)
+    return out.assign_coords(frame_coords(frame_attrs(template), template.coords["x"]))
+
+
+def _off_pixels(array: xr.DataArray) -> dict[Any, Any]:
+    """Return the coordinates that do not lie on the pixels, and do not say where they lie."""
+    kept = without_frame(array.coords)
+    return {name: v for name, v in kept.items() if not set(v.dims) & set(PIXELS)}
 
 
 @operation
@@ -162,17 +163,12 @@ def upsample(array: xr.DataArray, factor: int, preserve_counts: bool = True) -> 
     coords = {dim: split_labels(array, dim, factor) for dim in PIXELS}
     if preserve_counts and array.dtype != bool:
         variable = variable / factor**2
-    kept = {k: v for k, v in array.coords.items() if not set(v.dims) & set(PIXELS) and k != "wcs"}
     out = xr.DataArray(
         xr.Variable(variable.dims, variable.data, array.attrs),
-        coords=kept | coords,
+        coords=_off_pixels(array) | coords,
         name=array.name,
     )
-    return out.assign_coords(
-        xr.Coordinates(
-            {"wcs": array.coords["wcs"].variable}, indexes={"wcs": FrameIndex(frame_attrs(array))}
-        )
-    )
+    return out.assign_coords(frame_coords(frame_attrs(array), coords["x"]))
 
 
 def repeated(variable: xr.Variable, factors: dict[str, int]) -> xr.Variable:

@@ -7,6 +7,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma.errors import AxisError
+from xgamma.frame import without_frame
 from xgamma.model import assemble
 from xgamma.schema import ONOFF
 
@@ -96,8 +97,8 @@ def rebuilt(
     gone = set(stale) - set(new) - set(coords)
     labels: dict[str, Any] = {
         str(k): coords.get(str(k), ds.variables[k])
-        for k in ds.coords
-        if k not in gone and k != "wcs"
+        for k in without_frame(ds.coords)
+        if k not in gone
     }
     data = {str(k): new.get(str(k), ds.variables[k]) for k in ds.data_vars if k not in gone}
     data |= {k: v for k, v in new.items() if k not in data}

@@ -13,6 +13,7 @@ from xgamma.arguments import choice, scalar, shown
 from xgamma.axes import require_same_axis
 from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import AxisError, XGammaError
+from xgamma.frame import without_frame
 from xgamma.numerics.convolve import convolve_same, convolve_separable, disk_kernel, kernel_sum
 from xgamma.operation import operation
 from xgamma.units import to_value
@@ -314,7 +315,7 @@ def _profile(
         values = hollow(shape)
     else:
         values = _binned(array, position, limits, how)
-    coords = {k: v for k, v in array.coords.items() if not set(v.dims) & set(PIXELS) and k != "wcs"}
+    coords = {k: v for k, v in without_frame(array.coords).items() if not set(v.dims) & set(PIXELS)}
     out = xr.DataArray(
         values,
         dims=(*rest, dim),

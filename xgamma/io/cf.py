@@ -13,6 +13,7 @@ import xarray as xr
 from xgamma import __version__
 from xgamma.errors import XGammaError
 from xgamma.frame import FrameIndex, drop_frame, set_frame
+from xgamma.stamp import is_stamp, stamp_of
 
 __all__ = [
     "assembled",
@@ -218,6 +219,7 @@ def restore(ds: xr.Dataset) -> xr.Dataset:
         Ready for use.
     """
     stored = {f"{dim}_{BOUNDS}" for dim in AXES}
+    stored |= {str(n) for n in ds.variables if is_stamp(n)}
     variables = {n: v.copy(deep=False) for n, v in ds.variables.items() if n not in stored}
     for name, variable in variables.items():
         for key in (*VARIABLE_ATTRS, BOUNDS) if name in AXES else VARIABLE_ATTRS:
@@ -231,6 +233,9 @@ def restore(ds: xr.Dataset) -> xr.Dataset:
         variables["wcs"].attrs.pop("grid_mapping_name", None)
         indexes["wcs"] = frame = FrameIndex(variables["wcs"].attrs)
         variables |= frame.create_variables()
+    if "wcs" in coords and "x" in coords:
+        stamp = stamp_of(variables["wcs"].attrs, variables["x"])
+        variables, coords = variables | stamp, coords | set(stamp)
     texts = {n: _text(v, str) for n, v in variables.items() if n not in indexes and _is(v, "TO")}
     attrs = restored_attrs(ds.attrs)
     return set_frame(assembled(variables | texts, coords, indexes, attrs, ds.encoding))

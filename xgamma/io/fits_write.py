@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import XGammaError
+from xgamma.frame import without_frame
 from xgamma.io.atomic import atomic_path
 from xgamma.io.bintable import Column, bin_table
 from xgamma.io.fits_map_hdus import SKY_DIMS, creator, header_bytes, map_hdus
@@ -169,7 +170,7 @@ def _inline(ds: xr.Dataset, written: set[str]) -> set[str]:
     """Return what goes into the JSON: everything that has no HDU of its own."""
     used = {str(d) for n in written if n in ds.variables for d in ds.variables[n].dims}
     stored = {f"{d}{s}" for d in used for s in ("", "_lo", "_hi")} | SKY_DIMS
-    return {str(n) for n in ds.variables} - written - stored - {"wcs"}
+    return {str(n) for n in without_frame(ds.variables)} - written - stored
 
 
 def _sidecar(text: bytes) -> tuple[list[Column], Any, str]:

@@ -15,6 +15,7 @@ import xarray as xr
 from xgamma.dl3.fits_table import Table
 from xgamma.dl3.groups import run_id
 from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.frame import without_frame
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_hdus import FitsHDUs, open_hdus
 from xgamma.io.fits_tables import read_gti
@@ -303,8 +304,8 @@ def group_channels(ds: xr.Dataset) -> xr.Dataset:
         if name.startswith("acceptance"):
             values = values / size
         data[name] = xr.Variable(variable.dims, values, variable.attrs)
-    kept = ds.coords.variables.items()
-    coords = {str(n): v for n, v in kept if "energy" not in v.dims and n != "wcs"}
+    kept = without_frame(ds.coords.variables)
+    coords = {str(n): v for n, v in kept.items() if "energy" not in v.dims}
     frame = ds.variables["wcs"].attrs if "wcs" in ds.coords else None
     grouped = assemble({**coords, **axis.coords()}, data, frame)
     grouped.attrs = dict(ds.attrs)

@@ -13,6 +13,8 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import FrameError, UnitError, XGammaError
+from xgamma.frame import without_frame
+from xgamma.stamp import is_stamp
 from xgamma.units import parse_unit
 
 if TYPE_CHECKING:
@@ -106,8 +108,8 @@ def describe(ds: xr.Dataset, inline: set[str], single: bool = False) -> bytes:
             "attrs": _attrs(v.attrs),
             "dims": [str(d) for d in v.dims],
         }
-        for n, v in ds.variables.items()
-        if n not in inline and n != "wcs"
+        for n, v in without_frame(ds.variables).items()
+        if n not in inline
     }
     content = {
         "attrs": _attrs(ds.attrs),
@@ -115,7 +117,7 @@ def describe(ds: xr.Dataset, inline: set[str], single: bool = False) -> bytes:
         "labels": {n: ds.variables[n].values.tolist() for n in LABELS if n in ds.coords},
         "variables": variables,
         "inline": {n: _array(ds.variables[n]) for n in sorted(inline)},
-        "coords": sorted(str(n) for n in ds.coords),
+        "coords": sorted(str(n) for n in ds.coords if not is_stamp(n)),
         "single": single,
     }
     return json.dumps(content, separators=(",", ":")).encode()

@@ -30,6 +30,7 @@ from xgamma.io.zarr_documents import (
     values_of,
     walk,
 )
+from xgamma.stamp import is_stamp, stamp_of
 
 __all__ = ["open_groups"]
 
@@ -146,7 +147,11 @@ class _Reader:
             variables[name] = variable
         kept = {k: v for k, v in attrs.items() if not _is_hidden(k)}
         own = restored_attrs(kept)
-        return assembled(variables, first.coords, indexes, own, dict(first.encoding))
+        stamp = {}
+        if {"wcs", "x"} <= first.coords:
+            stamp = stamp_of(variables["wcs"].attrs, variables["x"])
+        coords = first.coords.union(map(str, stamp))
+        return assembled(variables | stamp, coords, indexes, own, dict(first.encoding))
 
     def _frame(self, attrs: dict[str, Any]) -> FrameIndex:
         key = repr(attrs)
@@ -182,8 +187,8 @@ class _Reader:
 
 def _template(arrays: dict[str, Array], ds: xr.Dataset) -> _Template | None:
     """Return a template if all of it is plain."""
-    variables = {str(name): variable for name, variable in ds.variables.items()}
-    coords = frozenset(map(str, ds.coords))
+    variables = {str(name): v for name, v in ds.variables.items() if not is_stamp(name)}
+    coords = frozenset(str(name) for name in ds.coords if not is_stamp(name))
     texts = {name for name, array in arrays.items() if array.kind in TEXTS}
     labels = frozenset(map(str, ds.xindexes)) - {"wcs"}
     plain = all(array.plain for array in arrays.values()) and not labels & texts

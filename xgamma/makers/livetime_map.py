@@ -13,6 +13,7 @@ from xgamma.arguments import scalar
 from xgamma.axes import axis_coords, centers_in
 from xgamma.dl3 import observation
 from xgamma.errors import AxisError, XGammaError
+from xgamma.frame import frame_attrs, frame_coords
 from xgamma.gate import require_dataset
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.numerics.interpolation import apply_weights
@@ -50,7 +51,7 @@ def _map(into: xr.Dataset, dims: tuple[str, ...], values: np.ndarray, name: str)
         name=name,
         attrs={"units": "h", "long_name": name.replace("_", " ")},
     )
-    return array.assign_coords(into[["wcs"]].coords)
+    return array.assign_coords(frame_coords(frame_attrs(into), into.coords["x"]))
 
 
 @operation
