@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from xgamma.arguments import observation
@@ -16,6 +17,8 @@ from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.schema import AXES, SPATIAL, VARIABLES, issue_of_dims, issue_of_pixels
 from xgamma.stamp import issue_of_stamps
 
+# Maps without which no number comes out right.
+WHOLE = ("counts", "background", "exposure")
 # Bands of flux points may leave gaps.
 FLUX_POINTS = ("dnde", "ref_dnde")
 
@@ -78,6 +81,7 @@ ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
         if dim in ds.dims and f"{dim}_lo" in ds.variables:
             edges(ds, dim)
     _require_true_edges(ds)
+    _require_whole_maps(ds)
     return ds
 
 
@@ -209,6 +213,47 @@ def require_map(obj: Any) -> None:
     issue = issue_of_stamps(obj)
     if issue is not None:
         raise FrameError(issue)
+
+
+def _require_whole_maps(ds: xr.Dataset) -> None:
+    """Refuse a smaller map that assignment has filled up with NaN, where data are safe.
+
+    The rows and columns of the middle and the corners are looked at: a rectangle cannot leave
+    them all out. What is lazy is not read.
+    """
+    if "y" not in ds.dims or "x" not in ds.dims or not ds.sizes["y"] or not ds.sizes["x"]:
+        return
+    places = (
+        {"y": ds.sizes["y"] // 2},
+        {"x": ds.sizes["x"] // 2},
+        {"y": 0, "x": 0},
+        {"y": -1, "x": -1},
+    )
+    for name in WHOLE:
+        variable = ds.variables.get(name)
+        if variable is None or variable.dtype.kind != "f" or not variable._in_memory:
+            continue
+        for place in places:
+            missing = np.isnan(variable.values[_index(variable, place)])
+            if missing.any() and _any_safe(ds, variable, place):
+                raise FrameError(
+                    f"{name} is NaN in part of the map that is safe, as assigning a smaller map leaves it: use .reindex_like(ds, fill_value=0), or hide that part with mask_safe."
+                )
+
+
+def _index(variable: xr.Variable, place: dict[str, int]) -> tuple[Any, ...]:
+    return tuple(place.get(str(dim), slice(None)) for dim in variable.dims)
+
+
+def _any_safe(ds: xr.Dataset, variable: xr.Variable, place: dict[str, int]) -> bool:
+    """Tell whether a variable is NaN anywhere in a place where data are safe."""
+    mask = ds.variables.get("mask_safe")
+    if mask is None:
+        return True
+    safe = mask[{dim: at for dim, at in place.items() if dim in mask.dims}]
+    if "energy" not in variable.dims and "energy" in safe.dims:
+        safe = safe.any("energy")
+    return bool((safe & variable[place].isnull()).data.any())
 
 
 def _require_true_edges(ds: xr.Dataset) -> None:

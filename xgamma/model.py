@@ -262,7 +262,7 @@ def assemble(
         variables = {k: v for k, v in coords.items() if k in known} | dict(labels.variables)
         # In one step: a coordinate added later would merge and align everything again.
         if wcs is not None:
-            frame = frame_coords(wcs, coords.get("x"))
+            frame = frame_coords(wcs, variables.get("x"))
             variables |= frame.variables
             known |= frame.xindexes
         labels = xr.Coordinates(variables, indexes={**known, **labels.xindexes})

@@ -192,6 +192,8 @@ def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
         if lost:
             return f"{name} has lost its dimension {lost[0]!r}: choose with isel({lost[0]}=[0]), or with a slice, which keep it."
     if spec.dtype == "bool" and variable.dtype != bool:
+        if bool(variable.isnull().any()):
+            return f"{name} is NaN in part, as a mask of a smaller map leaves it: use mask.reindex_like(ds, fill_value=False)."
         return f"{name} has dtype {variable.dtype}, but is a mask: use .astype(bool)."
     return None
 

@@ -121,15 +121,16 @@ def stamp_of(attrs: Mapping[Any, Any], labels: Any) -> dict[Hashable, xr.Variabl
     if labels.size > 1:
         first, second = labels.values[:2]
         step = second - first
-    key = header_key(attrs)
-    return {_name(key, float(step)): xr.Variable((), 0, {**dict(key), STEP: float(step)})}
+    name, keywords = _stamp(header_key(attrs), float(step))
+    return {name: xr.Variable((), 0, keywords)}
 
 
 @functools.lru_cache(maxsize=256)
-def _name(key: Key, step: float) -> str:
+def _stamp(key: Key, step: float) -> tuple[str, dict[str, Any]]:
     numbers = [(n, round(v, 6) if isinstance(v, float) else v) for n, v in key]
     text = repr((numbers, round(step, 6))).encode()
-    return PREFIX + hashlib.blake2b(text, digest_size=4).hexdigest()
+    name = PREFIX + hashlib.blake2b(text, digest_size=4).hexdigest()
+    return name, {**dict(key), STEP: step}
 
 
 def issue_of_stamps(obj: xr.Dataset | xr.DataArray) -> str | None:
@@ -145,14 +146,19 @@ def issue_of_stamps(obj: xr.Dataset | xr.DataArray) -> str | None:
     issue : str or None
         A sentence that says how a map that was put on differs from the others.
     """
-    stamps = [obj.coords[name].attrs for name in obj.coords if is_stamp(name)]
-    if not stamps or not {"y", "x"} & set(obj.dims) or "wcs" not in obj.coords:
+    if "y" not in obj.dims and "x" not in obj.dims:
         return None
-    own = header_key(obj.coords["wcs"].attrs)
+    known = obj.variables if isinstance(obj, xr.Dataset) else obj.coords.variables
+    stamps = [known[name].attrs for name in known if is_stamp(name)]
+    if not stamps or "wcs" not in known:
+        return None
+    frame = known["wcs"].attrs
     for attrs in stamps:
-        other = header_key(attrs)
-        if not same_key(own, other):
-            return _sentence(f"two frames ({difference(own, other)})")
+        # As a rule they are the same, which is quickly seen.
+        if any(frame.get(name) != value for name, value in attrs.items() if name != STEP):
+            own, other = header_key(frame), header_key(attrs)
+            if not same_key(own, other):
+                return _sentence(f"two frames ({difference(own, other)})")
     steps = [attrs.get(STEP, 1.0) for attrs in stamps]
     if max(steps) - min(steps) > 1e-6 * max(steps):
         return _sentence(f"pixels of two sizes ({min(steps):g} and {max(steps):g})")

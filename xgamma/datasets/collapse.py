@@ -13,6 +13,7 @@ from xgamma.irf.queries import at_position, edisp_kernel, psf_containment
 from xgamma.operation import operation
 from xgamma.regions import parse_regions, region_center, region_mask, region_text
 from xgamma.schema import ONOFF, SPATIAL
+from xgamma.stamp import is_stamp
 
 __all__ = ["to_region", "to_spectrum"]
 
@@ -84,6 +85,7 @@ def _assemble(
     drop: tuple[str, ...],
 ) -> xr.Dataset:
     spatial = [d for d in SPATIAL if d in ds.dims]
+    drop = (*drop, *(str(c) for c in ds.coords if is_stamp(c)))
     out = ds.drop_dims(spatial).drop_vars(drop, errors="ignore").assign(new)
     text = xr.Variable((), region_text(region), {"long_name": "on region", "format": "ds9"})
     out = out.assign_coords(region=text)

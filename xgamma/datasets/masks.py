@@ -12,6 +12,7 @@ from xgamma.axes import edges, units_of
 from xgamma.numerics.masked import under
 from xgamma.operation import operation
 from xgamma.sky import label_step
+from xgamma.stamp import is_stamp
 
 __all__ = [
     "coarse_mask",
@@ -68,7 +69,8 @@ def energy_mask(
     # A copy of what has the labels already is made in half the time of a new array.
     array = obj.coords[f"{dim}_lo"].copy(deep=False, data=mask)
     array.name, array.attrs = "energy_mask", {}
-    return array
+    # It has no pixels: it goes on maps of any frame.
+    return array.drop_vars([name for name in array.coords if is_stamp(name)])
 
 
 def safe(ds: xr.Dataset, name: str = "mask_safe") -> xr.Variable | None:

@@ -141,13 +141,13 @@ class Sidecar:
         if not self:
             return ds
         variables: dict[Any, xr.Variable] = {}
-        for name, old in ds.variables.items():
+        for name, old in without_frame(ds.variables).items():
             entry = self.variables.get(str(name))
             if entry is not None and set(entry["dims"]) == set(old.dims):
                 variables[name] = xr.Variable(
                     old.dims, old._data, _attrs_of(old, entry["attrs"]), fastpath=True
                 ).transpose(*entry["dims"])
-            elif name != "wcs":
+            else:
                 variables[name] = old
         same_sky = self.has_sky_of(ds)
         for name, values in self.content["labels"].items() if same_sky else ():
