@@ -17,8 +17,6 @@ from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.schema import AXES, SPATIAL, VARIABLES, issue_of_dims, issue_of_pixels
 from xgamma.stamp import issue_of_stamps
 
-# Maps without which no number comes out right.
-WHOLE = ("counts", "background", "exposure")
 # Bands of flux points may leave gaps.
 FLUX_POINTS = ("dnde", "ref_dnde")
 
@@ -81,7 +79,7 @@ ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
         if dim in ds.dims and f"{dim}_lo" in ds.variables:
             edges(ds, dim)
     _require_true_edges(ds)
-    _require_whole_maps(ds)
+    _require_whole_exposure(ds)
     return ds
 
 
@@ -215,45 +213,35 @@ def require_map(obj: Any) -> None:
         raise FrameError(issue)
 
 
-def _require_whole_maps(ds: xr.Dataset) -> None:
-    """Refuse a smaller map that assignment has filled up with NaN, where data are safe.
+def _require_whole_exposure(ds: xr.Dataset) -> None:
+    """Refuse the exposure of a smaller map, which assignment filled up with NaN, where data are safe.
 
-    The rows and columns of the middle and the corners are looked at: a rectangle cannot leave
-    them all out. What is lazy is not read.
+    NaN would be predicted as nothing. The middle row and column and two corners are looked at: a
+    rectangle cannot hold them all. What is lazy is not read.
     """
-    if "y" not in ds.dims or "x" not in ds.dims or not ds.sizes["y"] or not ds.sizes["x"]:
+    exposure = ds.variables.get("exposure")
+    if exposure is None or not {"y", "x"} <= set(exposure.dims) or exposure.dtype.kind != "f":
         return
-    places = (
-        {"y": ds.sizes["y"] // 2},
-        {"x": ds.sizes["x"] // 2},
-        {"y": 0, "x": 0},
-        {"y": -1, "x": -1},
-    )
-    for name in WHOLE:
-        variable = ds.variables.get(name)
-        if variable is None or variable.dtype.kind != "f" or not variable._in_memory:
-            continue
-        for place in places:
-            missing = np.isnan(variable.values[_index(variable, place)])
-            if missing.any() and _any_safe(ds, variable, place):
-                raise FrameError(
-                    f"{name} is NaN in part of the map that is safe, as assigning a smaller map leaves it: use .reindex_like(ds, fill_value=0), or hide that part with mask_safe."
-                )
+    if not exposure._in_memory or not exposure.size:
+        return
+    ny, nx = exposure.sizes["y"], exposure.sizes["x"]
+    for place in ({"y": ny // 2}, {"x": nx // 2}, {"y": 0, "x": 0}, {"y": -1, "x": -1}):
+        at = tuple(place.get(str(dim), slice(None)) for dim in exposure.dims)
+        if np.isnan(exposure.values[at]).any() and _any_safe(ds, exposure[place].isnull(), place):
+            raise FrameError(
+                "The exposure is NaN in a part of the map that is safe, as a smaller map leaves it when it is assigned: use .reindex_like(ds, fill_value=0), or hide that part with mask_safe."
+            )
 
 
-def _index(variable: xr.Variable, place: dict[str, int]) -> tuple[Any, ...]:
-    return tuple(place.get(str(dim), slice(None)) for dim in variable.dims)
-
-
-def _any_safe(ds: xr.Dataset, variable: xr.Variable, place: dict[str, int]) -> bool:
-    """Tell whether a variable is NaN anywhere in a place where data are safe."""
+def _any_safe(ds: xr.Dataset, missing: xr.Variable, place: dict[str, int]) -> bool:
+    """Tell whether data are safe where something is missing."""
     mask = ds.variables.get("mask_safe")
     if mask is None:
         return True
     safe = mask[{dim: at for dim, at in place.items() if dim in mask.dims}]
-    if "energy" not in variable.dims and "energy" in safe.dims:
+    if "energy" in safe.dims:
         safe = safe.any("energy")
-    return bool((safe & variable[place].isnull()).data.any())
+    return bool((safe & missing).data.any())
 
 
 def _require_true_edges(ds: xr.Dataset) -> None:

@@ -97,7 +97,9 @@ def varied(n=6):
         ds.exposure.attrs["livetime"] = 100.0 + k
         if k == 4:
             ds = xg.sky.set_frame(
-                xg.sky.drop_frame(ds).assign_coords(wcs=ds.wcs.assign_attrs(CRVAL1=80.0))
+                xg.sky.drop_frame(ds).assign_coords(
+                    wcs=ds.wcs.assign_attrs(CRVAL1=80.0).reset_coords(drop=True)
+                )
             )
         out.append(ds.assign_attrs(name=f"run-{k}"))
     return out

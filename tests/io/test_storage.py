@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import xgamma as xg
 from tests.io.samples import KINDS, filled, templates
+from xgamma.frame import drop_frame, set_frame
 
 FORMS = ("netcdf", "zarr")
 SUFFIX = {"netcdf": "nc", "zarr": "zarr"}
@@ -69,7 +70,7 @@ def test_round_trip_of_collections(nodes, form, dask_backed, tmp_path_factory):
 @pytest.mark.parametrize("form", FORMS)
 def test_collections_share_axes_at_the_root(form, tmp_path):
     ds = filled("map", n_obs=0)
-    shared = ds[["energy", "energy_lo", "energy_hi"]].drop_vars("wcs", errors="ignore")
+    shared = drop_frame(ds[["energy", "energy_lo", "energy_hi"]]).drop_vars("wcs")
     cut = ds.isel(x=slice(2, 9))
     tree = xr.DataTree.from_dict({"/": shared, "/one": ds, "/two": cut})
     path = tmp_path / f"a.{SUFFIX[form]}"
@@ -229,8 +230,6 @@ def test_open_reads_fits_and_ogip(tmp_path):
 
 
 def test_many_runs_are_joined_on_one_frame_only(tmp_path):
-    from xgamma.frame import set_frame
-
     def labelled(run):
         return set_frame(run)[["counts"]].assign_coords(run=int(run.attrs["name"]))
 
