@@ -13,7 +13,7 @@ from xgamma.dl3 import simulate_observation
 from xgamma.tutorial import example_map, example_model
 
 # Modules whose functions take what is there as it is: observations, labels, files, numbers.
-ON_LABELS = {f"xgamma.{n}" for n in "axes frame sky units schema validation".split()}
+ON_LABELS = {f"xgamma.{n}" for n in ["axes", "frame", "sky", "units", "schema", "validation"]}
 MAKE = {
     "xgamma.model",
     "xgamma.options",
