@@ -1,4 +1,4 @@
-"""Exposure, dispersion and their sum again, from the FITS tables with NumPy and astropy only.
+"""Exposure, PSF, dispersion and a sum again, from the FITS tables with NumPy and astropy only.
 
 Nothing of xgamma is used on the right-hand side: tables are read by `astropy.io.fits`, pixels placed by
 `astropy.wcs`, and responses interpolated point by point. Maps are kept in single precision, whose
@@ -81,7 +81,9 @@ def case(request, data):
             if not path.exists():
                 path = next((data / "cta-1dc").rglob(f"*{int(obs_id):06d}.fits*"))
             files[obs_id] = (path, data / CTA, "EFFECTIVE AREA", "ENERGY DISPERSION")
-    parts = [empty.gamma.fill(store[i], select=["counts", "exposure", "edisp"]) for i in files]
+    parts = [
+        empty.gamma.fill(store[i], select=["counts", "exposure", "edisp", "psf"]) for i in files
+    ]
     return parts, list(files.values()), wcs
 
 
@@ -150,3 +152,47 @@ def test_dispersion(case):
                     continue
                 want = np.diff(np.interp(edges / e, table.migra, total / total[-1]))
                 np.testing.assert_allclose(got[k, :, iy[n], ix[n]], want, atol=1e-5)
+
+
+def profile(irf, energy, offset, rad, hess):
+    """Return the PSF at angles from the source: a table, or three Gaussians, in any unit."""
+    if hess:
+        with fits.open(irf) as hdus:
+            row = hdus["PSF"].data[0]
+            nodes = centres(*(np.asarray(row[f"RAD_{e}"], float) for e in ("LO", "HI")), False)
+        table = Table(irf, "PSF", "RPSF")
+        table.values = np.moveaxis(table.values, 1, 0)  # (rad, theta, energy) to theta first
+        values = table.at(energy, offset)
+        # The outer half bins continue the line of the two nearest nodes.
+        i = np.clip(np.searchsorted(nodes, rad) - 1, 0, nodes.size - 2)
+        part = (rad - nodes[i]) / (nodes[i + 1] - nodes[i])
+        return np.maximum((1 - part) * values[i] + part * values[i + 1], 0)
+    name = "POINT SPREAD FUNCTION"
+    get = {c: Table(irf, name, c).at(energy, offset) for c in PARTS}
+    widths = [get[f"SIGMA_{k}"] for k in (1, 2, 3)]
+    heights = [1.0, get["AMPL_2"], get["AMPL_3"]]
+    return sum(
+        h * np.exp(-0.5 * (rad / w) ** 2) for h, w in zip(heights, widths, strict=True) if w > 0
+    )
+
+
+PARTS = ("SIGMA_1", "AMPL_2", "SIGMA_2", "AMPL_3", "SIGMA_3")
+
+
+def test_psf(case):
+    """At the middle of each ring, scaled to one over all rings; 1e-4 of the largest value."""
+    parts, files, wcs = case
+    for ds, (path, irf, _, _) in zip(parts, files, strict=True):
+        rng = np.random.default_rng(4)
+        iy, ix = (rng.integers(0, ds.sizes[d], N) for d in ("y_irf", "x_irf"))
+        off = offsets(wcs, path, ds.x_irf.values[ix], ds.y_irf.values[iy])
+        edges = np.radians(np.append(ds.rad_lo, ds.rad_hi[-1]))
+        ring = np.pi * np.diff(edges**2)
+        got = ds.psf.transpose("energy_true", "rad", "y_irf", "x_irf").values
+        for k, e in list(enumerate(np.sqrt(ds.energy_true_lo * ds.energy_true_hi).values))[2:7]:
+            for n in np.flatnonzero(off < 2.0)[:20]:
+                want = profile(irf, e, off[n], ds.rad.values, path == irf)
+                want = want / np.sum(want * ring)
+                np.testing.assert_allclose(
+                    got[k, :, iy[n], ix[n]], want, rtol=1e-4, atol=1e-4 * want.max()
+                )
