@@ -16,6 +16,7 @@ __all__ = [
     "VARIABLES",
     "Variable",
     "in_own_units",
+    "is_flux_points",
     "kind",
     "require",
     "variable_attrs",
@@ -153,6 +154,11 @@ def in_own_units(ds: xr.Dataset) -> xr.Dataset:
     return ds.assign(new) if new else ds
 
 
+def is_flux_points(ds: xr.Dataset) -> bool:
+    """Tell whether a dataset holds flux points."""
+    return "energy" in ds.dims and any(name in ds.variables for name in ("dnde", "ref_dnde"))
+
+
 def kind(ds: xr.Dataset) -> str:
     """Return what a dataset is.
 
@@ -163,8 +169,9 @@ def kind(ds: xr.Dataset) -> str:
 
     Returns
     -------
-    kind : {"map", "map_onoff", "spectrum", "spectrum_onoff"}
-        A spectrum has no ``y`` and ``x``; an on-off dataset has an acceptance or off counts.
+    kind : {"map", "map_onoff", "spectrum", "spectrum_onoff", "flux_points"}
+        Flux points have ``dnde`` or ``ref_dnde``. A spectrum has no ``y`` and ``x``; an on-off
+        dataset has an acceptance or off counts.
 
     Examples
     --------
@@ -173,6 +180,8 @@ def kind(ds: xr.Dataset) -> str:
     >>> kind(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
     'map'
     """
+    if is_flux_points(ds):
+        return "flux_points"
     base = "map" if "x" in ds.dims and "y" in ds.dims else "spectrum"
     return f"{base}_onoff" if any(name in ds for name in ONOFF) else base
 

@@ -20,6 +20,7 @@ from xgamma.schema import (
     SPATIAL,
     VARIABLES,
     in_own_units,
+    is_flux_points,
     issue_of_dims,
     issue_of_pixels,
 )
@@ -30,6 +31,37 @@ __all__ = ["require_sound_axes", "validate"]
 
 # Groups of an observation that hold responses.
 RESPONSES = {"aeff", "edisp", "psf", "bkg", "rad_max"}
+
+
+def _issues_of_points(ds: xr.Dataset) -> list[str]:
+    """Return what is wrong with the variables of flux points."""
+    found = []
+    for name in ds.data_vars:
+        key = str(name)
+        if key.startswith(("dnde", "ref_dnde")):
+            text = str(ds[key].attrs.get("units", ""))
+            # Photons are counted, not measured: ph in a unit is one.
+            unit = text.replace("photon", "").replace("ph", "").strip()
+            unit = f"1 {unit}" if unit.startswith("/") else unit
+            try:
+                same = parse_unit(unit).is_equivalent(parse_unit("TeV-1 s-1 cm-2"))
+            except XGammaError:
+                same = False
+            if not same:
+                found.append(
+                    f"{key} has the units {text!r}, but is a flux per energy, as TeV-1 s-1 cm-2: set attrs['units']."
+                )
+        if key in ("is_ul", "success", "mask_safe", "mask_fit") and ds[key].dtype != bool:
+            found.append(f"{key} has dtype {ds[key].dtype}, but is a mask: use .astype(bool).")
+        if key.endswith(("_err", "_errn", "_errp")) and bool((ds[key] < 0).any()):
+            found.append(f"{key} is negative somewhere: errors are lengths.")
+    if (
+        "is_ul" in ds
+        and bool(ds["is_ul"].any())
+        and not any(n in ds for n in ("dnde_ul", "norm_ul"))
+    ):
+        found.append("is_ul marks upper limits, but there is no dnde_ul: add it.")
+    return found
 
 
 def _issues_of_axes(ds: xr.Dataset) -> list[str]:
@@ -219,9 +251,11 @@ def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool =
         raise XGammaError(
             f"Only a dataset or an observation can be checked, not {type(ds).__name__}: of a collection take tree.gamma.dataset(name)."
         )
-    found = _issues_of_frame(ds) + _issues_of_axes(ds)
+    points = is_flux_points(ds)
+    # Bins of points may have gaps, and their counts are of several datasets.
+    found = _issues_of_points(ds) if points else _issues_of_frame(ds) + _issues_of_axes(ds)
     for name in ds.variables:
-        if name in VARIABLES:
+        if name in VARIABLES and not points:
             found += _issues_of_variable(ds, str(name))
     if values and not found:
         found += _issues_of_values(ds)

@@ -17,6 +17,7 @@ from xgamma.schema import ONOFF, in_own_units, kind
 __all__ = ["Info", "info", "info_dict", "info_table"]
 
 TITLES = {
+    "flux_points": "Flux points",
     "map": "Map dataset",
     "map_onoff": "On-off map dataset",
     "spectrum": "Spectrum dataset",
@@ -130,6 +131,10 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     >>> info_dict(ds)["n_bins"]
     2
     """
+    if kind(ds) == "flux_points":
+        from xgamma.modeling.flux_points import point_info
+
+        return point_info(ds)
     ds = in_own_units(ds)
     under = safe(ds)
     used = None if under is None or not in_safe_range else np.asarray(under.values)
@@ -195,9 +200,26 @@ class Info:
         self.values = info_dict(ds)
         self.models = _models(ds)
 
+    def _point_rows(self) -> list[tuple[str, str]]:
+        """Return the pairs of flux points."""
+        v = self.values
+        return [
+            ("Name", str(v["name"])),
+            ("", ""),
+            ("Energy range", f"{v['energy_min']:.3g} to {v['energy_max']:.3g} TeV"),
+            ("Number of points", str(v["n_bins"])),
+            ("Number of upper limits", str(v["n_ul"])),
+            ("Number of fit points", str(v["n_fit_bins"])),
+            ("", ""),
+            ("Fit statistic type", str(v["stat_type"])),
+            ("Fit statistic value (-2 log(L))", f"{v['stat_sum']:.2f}"),
+        ]
+
     def rows(self) -> list[tuple[str, str]]:
         """Return (title, value) pairs; a pair of empty strings is a gap."""
         v = self.values
+        if v["kind"] == "flux_points":
+            return self._point_rows()
         number = f"{v['counts']}" if isinstance(v["counts"], int) else f"{v['counts']:.2f}"
         excess = np.nan if self.models is None else v["npred_signal"]
         rows = [

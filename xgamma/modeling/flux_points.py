@@ -1,9 +1,10 @@
-"""Flux points as data: their chi2 with a model, and pictures of both.
+"""Flux points as data: their statistic with a model.
 
 A flux-points dataset has the dim ``energy`` (the reference energies) and the variables
 ``dnde`` and ``dnde_err`` (or ``dnde_errn`` and ``dnde_errp``), ``dnde_ul``, ``is_ul`` and
 ``mask_safe`` where known. Points that are only upper limits, or hold no value, are not
-safe: they take no part in the chi2.
+safe: they take no part in the chi2. The attribute ``stat_type`` asks for another statistic:
+see `xgamma.modeling.point_statistics`.
 """
 
 from __future__ import annotations
@@ -14,17 +15,14 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import AxisError, MissingDataError
+from xgamma.modeling import point_statistics
 from xgamma.modeling.sky_model import FoVBackground, Models, SkyModel, TemplateNPred
 from xgamma.modeling.spectral import FLUX
 from xgamma.numerics import statistics as stats
+from xgamma.schema import is_flux_points
 from xgamma.units import conversion, parse_unit
 
 __all__ = ["FluxPointsLikelihood", "flux_pred", "is_flux_points", "safe_points"]
-
-
-def is_flux_points(ds: xr.Dataset) -> bool:
-    """Tell whether a dataset holds flux points."""
-    return "energy" in ds.dims and ("dnde" in ds or "ref_dnde" in ds)
 
 
 def flux_values(ds: xr.Dataset, name: str) -> np.ndarray:
@@ -67,6 +65,16 @@ def symmetric_error(ds: xr.Dataset) -> np.ndarray:
     return 0.5 * (flux_values(ds, "dnde_errn") + flux_values(ds, "dnde_errp"))
 
 
+def one_sided_errors(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper errors, the symmetric one where they are not known."""
+    both = symmetric_error(ds)
+    if not (has_values(ds, "dnde_errn") and has_values(ds, "dnde_errp")):
+        return both, both
+    parts = (flux_values(ds, name) for name in ("dnde_errn", "dnde_errp"))
+    low, high = (np.where(np.isfinite(p) & (p > 0), p, both) for p in parts)
+    return low, high
+
+
 def upper_limits(ds: xr.Dataset) -> np.ndarray:
     """Return which points are upper limits only."""
     if "is_ul" in ds:
@@ -78,7 +86,7 @@ def upper_limits(ds: xr.Dataset) -> np.ndarray:
 
 
 def safe_points(ds: xr.Dataset) -> xr.DataArray:
-    """Return which points enter the chi2.
+    """Return which points enter the statistic.
 
     Parameters
     ----------
@@ -88,12 +96,18 @@ def safe_points(ds: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     mask : DataArray
-        Dim ``energy``: a value and an error that are finite, not an upper limit, and inside
-        ``mask_safe`` and ``mask_fit``.
+        Dim ``energy``, inside ``mask_safe`` and ``mask_fit``: a value and an error that are
+        finite, not an upper limit; with the attribute ``stat_type="distrib"`` limits too, with
+        ``"profile"`` all that have a profile.
     """
-    error = symmetric_error(ds)
-    mask = np.isfinite(flux_values(ds, "dnde")) & np.isfinite(error) & (error > 0)
-    mask &= ~upper_limits(ds)
+    kind = point_statistics.statistic_of(ds)
+    if kind == "profile":
+        mask = np.array([p is not None for p in point_statistics.profiles(ds)])
+    else:
+        error, limits = symmetric_error(ds), upper_limits(ds)
+        mask = np.isfinite(flux_values(ds, "dnde")) & np.isfinite(error) & (error > 0) & ~limits
+        if kind == "distrib" and has_values(ds, "dnde_ul"):
+            mask |= limits & (flux_values(ds, "dnde_ul") > 0)
     for name in ("mask_safe", "mask_fit"):
         if name in ds:
             mask &= ds[name].values.astype(bool)
@@ -120,6 +134,40 @@ def flux_pred(ds: xr.Dataset, models: Any = None) -> xr.DataArray:
     likelihood = FluxPointsLikelihood(ds, chosen_models(ds, models))
     attrs = {"units": FLUX, "long_name": "predicted flux"}
     return xr.DataArray(likelihood.npred(), {"energy": ds.energy}, "energy", "flux_pred", attrs)
+
+
+def point_info(ds: xr.Dataset) -> dict[str, Any]:
+    """Summarise flux points as a dictionary.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Flux points, with models or not.
+
+    Returns
+    -------
+    info : dict
+        Name, kind, range of energies (TeV), numbers of points, of values, of upper limits and
+        of points that are fitted, the statistic and, with models, its sum.
+    """
+    from xgamma.modeling.attach import models_of
+
+    low, high = point_edges(ds)
+    out: dict[str, Any] = {
+        "name": ds.attrs.get("name", ""),
+        "kind": "flux_points",
+        "energy_min": float(low.min()),
+        "energy_max": float(high.max()),
+        "n_bins": ds.sizes["energy"],
+        "n_values": int(np.isfinite(flux_values(ds, "dnde")).sum()),
+        "n_ul": int(upper_limits(ds).sum()),
+        "n_fit_bins": int(safe_points(ds).sum()),
+        "stat_type": point_statistics.statistic_of(ds),
+        "stat_sum": np.nan,
+    }
+    if ds.attrs.get("models"):
+        out["stat_sum"] = FluxPointsLikelihood(ds, models_of(ds)).stat_sum()
+    return out
 
 
 def point_residuals(ds: xr.Dataset, models: Any = None, method: str = "diff") -> xr.DataArray:
@@ -189,6 +237,10 @@ class FluxPointsLikelihood:
         self.mask = safe_points(ds).values
         self.energy = reference_energies(ds)
         self.dnde, self.error = flux_values(ds, "dnde"), symmetric_error(ds)
+        self.kind = point_statistics.statistic_of(ds)
+        if self.kind == "profile":
+            self.profiles = point_statistics.profiles(ds)
+            self.reference = flux_values(ds, "ref_dnde")
 
     def npred(self) -> np.ndarray:
         """Summed flux at the reference energies, cm-2 s-1 TeV-1."""
@@ -198,13 +250,23 @@ class FluxPointsLikelihood:
         return total
 
     def stat_array(self) -> np.ndarray:
-        """The chi2 of each point; NaN where there is no value."""
-        return stats.chi2(self.dnde, self.npred(), self.error)
+        """The statistic of each point; NaN where there is no value."""
+        flux = self.npred()
+        if self.kind == "chi2":
+            return stats.chi2(self.dnde, flux, self.error)
+        if self.kind == "profile":
+            norm = flux / self.reference
+            rows = zip(self.profiles, norm, strict=True)
+            return np.array([np.nan if p is None else float(p(v)) for p, v in rows])
+        ds = self.data.ds
+        limit = flux_values(ds, "dnde_ul") if has_values(ds, "dnde_ul") else self.dnde
+        return point_statistics.distrib(
+            flux, self.dnde, *one_sided_errors(ds), limit, upper_limits(ds)
+        )
 
     def stat_sum(self) -> float:
-        """The chi2 of the safe points."""
-        mask = self.mask
-        return float(stats.chi2(self.dnde[mask], self.npred()[mask], self.error[mask]).sum())
+        """The statistic of the safe points."""
+        return float(self.stat_array()[self.mask].sum())
 
     def check(self) -> None:
         """Raise if a spectrum is not finite."""
