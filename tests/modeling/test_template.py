@@ -8,8 +8,10 @@ import xgamma as xg
 from tests.modeling.sample import crab, small_map
 from xgamma.axes import axis_from_edges, energy_axis
 from xgamma.errors import MissingDataError, UnitError, XGammaError, XGammaWarning
+from xgamma.modeling.ebl import read_ebl
 from xgamma.modeling.template import TemplateMap, without_photons
 from xgamma.modeling.template_file import map_from_text, read_brightness
+from xgamma.modeling.temporal import read_light_curve
 
 FLUX = "cm-2 s-1 TeV-1 sr-1"
 
@@ -312,3 +314,22 @@ def test_the_template_of_a_fermi_analysis_predicts_as_gammapy(data, gammapy):
     # gammapy takes the flux at the middle of a bin of true energy for all of it.
     ratio = exact[:3] / theirs.sum((1, 2))[:3]
     assert np.all((ratio > 1.03) & (ratio < 1.07))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: TemplateMap.read(path),
+        lambda path: xg.Models.read(path),
+        lambda path: read_light_curve(path),
+        lambda path: read_ebl(path, redshift=0.1),
+    ],
+)
+def test_every_file_of_a_model_may_be_named_by_a_variable(read, tmp_path, monkeypatch):
+    monkeypatch.setenv("XGAMMA_TEST_FOLDER", str(tmp_path))
+    (tmp_path / "a.fits").write_text("not a model")
+    with pytest.raises(XGammaError) as found:
+        read("$XGAMMA_TEST_FOLDER/a.fits")
+    assert "There is no" not in str(found.value)
+    with pytest.raises(MissingDataError, match="environment variable that is not set"):
+        read("$XGAMMA_NOT_SET/a.fits")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xgamma.arguments import file_path, fits_tables
+from xgamma.arguments import expanded_path, fits_tables
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spectral import Spectrum, table_quantity
@@ -137,9 +137,10 @@ def read_ebl(path: str | Path, redshift: Any = 0.1, alpha_norm: Any = 1.0) -> EB
     >>> absorption = read_ebl("ebl_dominguez11.fits.gz", redshift=0.116)  # doctest: +SKIP
     >>> absorption("1 TeV")  # doctest: +SKIP
     """
-    if not file_path(path).exists():
+    found = expanded_path(path)
+    if not found.exists():
         raise MissingDataError(f"There is no absorption table {str(path)!r}: give a path to one.")
-    with fits_tables(path) as hdus:
+    with fits_tables(found) as hdus:
         missing = [name for name in ("PARAMETERS", "ENERGIES", "SPECTRA") if name not in hdus]
         if missing:
             raise MissingDataError(f"{str(path)!r} has no HDU {missing[0]}: is it an XSPEC table?")
