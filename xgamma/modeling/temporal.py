@@ -1,4 +1,4 @@
-"""Time profiles: a factor on the flux, and its mean over good time intervals."""
+"""Time profiles that are constant or given by a table of time or of phase."""
 
 from __future__ import annotations
 
@@ -10,93 +10,11 @@ import numpy as np
 from xgamma.arguments import expanded_path, fits_tables
 from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.modeling.parameter import Component, Spec
+from xgamma.modeling.parameter import Spec
+from xgamma.modeling.time_profile import TimeProfile
 from xgamma.units import conversion, to_value
 
 __all__ = ["ConstantTemporal", "LightCurve", "PhaseCurve", "TimeProfile"]
-
-BISECTIONS = 60
-
-
-class TimeProfile(Component):
-    """Base of time profiles; `scale` is the time scale in which its MJDs count."""
-
-    registry: ClassVar[dict[str, type[Component]]] = {}
-    scale: str = "utc"
-
-    def kernel(self, mjd: np.ndarray) -> np.ndarray:
-        """Factor at times in MJD of the profile's scale: plain numbers."""
-        raise NotImplementedError
-
-    def kernel_integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """Integral of the factor over each interval, in days: plain numbers."""
-        raise NotImplementedError
-
-    def mjd(self, time: Any) -> np.ndarray:
-        """Return times as MJD in the profile's scale."""
-        from astropy.time import Time
-
-        scaled = getattr(Time(time), self.scale)
-        return np.asarray(scaled.mjd)
-
-    def __call__(self, time: Any) -> np.ndarray:
-        """Return the factor.
-
-        Parameters
-        ----------
-        time : Time or str
-            When.
-
-        Returns
-        -------
-        factor : ndarray
-            Dimensionless.
-        """
-        return self.kernel(self.mjd(time))
-
-    def mean(self, start: Any, stop: Any) -> float:
-        """Return the mean factor over time intervals, weighted with their lengths.
-
-        Parameters
-        ----------
-        start, stop : Time
-            Intervals.
-
-        Returns
-        -------
-        mean : float
-            Dimensionless.
-        """
-        first, last = np.atleast_1d(self.mjd(start)), np.atleast_1d(self.mjd(stop))
-        return self.kernel_mean(first, last)
-
-    def kernel_mean(self, start: np.ndarray, stop: np.ndarray) -> float:
-        """Mean over intervals in MJD of the profile's scale: plain numbers."""
-        total = float(np.sum(stop - start))
-        return float(np.sum(self.kernel_integral(start, stop))) / total if total > 0 else 1.0
-
-    def kernel_quantile(
-        self, start: np.ndarray, stop: np.ndarray, fraction: np.ndarray
-    ) -> np.ndarray:
-        """Days after `start` at which a fraction of the integral to `stop` has passed."""
-        wanted = fraction * self.kernel_integral(start, stop)
-        low, high = np.zeros_like(start), stop - start
-        # A day halved sixty times is shorter than any clock resolves.
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            passed = self.kernel_integral(start, start + middle) < wanted
-            low, high = np.where(passed, middle, low), np.where(passed, high, middle)
-        return 0.5 * (low + high)
-
-    def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
-        return {"scale": self.scale}
-
-    @classmethod
-    def from_extra(cls, data: dict[str, Any]) -> Any:
-        """Make the component from its serialised form, parameters at their defaults."""
-        return cls()
-
 
 class ConstantTemporal(TimeProfile):
     """A factor of one.
@@ -152,10 +70,10 @@ class LightCurve(TimeProfile):
         scale: str = "utc",
         filename: str | None = None,
     ) -> None:
-        super().__init__(t_ref=t_ref)
+        super().__init__(scale, t_ref=t_ref)
         self.time = np.atleast_1d(np.asarray(to_value(time, "d", "time"), dtype=float))
         self.norm = np.atleast_1d(np.asarray(norm, dtype=float))
-        self.scale, self.filename = scale, filename
+        self.filename = filename
         if self.time.shape != self.norm.shape or np.any(np.diff(self.time) <= 0):
             raise XGammaError(
                 f"A light curve needs increasing times and one factor each, "
@@ -304,10 +222,10 @@ class PhaseCurve(TimeProfile):
         filename: str | None = None,
         **values: Any,
     ) -> None:
-        super().__init__(**values)
+        super().__init__(scale, **values)
         self.phase = np.asarray(phase, dtype=float)
         self.norm = np.asarray(norm, dtype=float)
-        self.normalize, self.scale, self.filename = normalize, scale, filename
+        self.normalize, self.filename = normalize, filename
         if self.phase.shape != self.norm.shape or np.any(np.diff(self.phase) <= 0):
             raise XGammaError("A phase curve needs increasing phases and one factor each.")
         # The curve is closed: beyond its nodes it holds their values to phase 0 and 1.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xgamma.errors import XGammaError
-from xgamma.modeling import ebl, spatial, spectral, template, temporal  # noqa: F401 fills registries
+from xgamma.modeling import ebl, spatial, spectral, template, temporal, temporal_laws  # noqa: F401 fills registries
 from xgamma.modeling.parameter import Component, Parameter, Prior
 from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
 from xgamma.modeling.spatial import Shape
