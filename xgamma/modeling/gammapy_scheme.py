@@ -20,7 +20,9 @@ from xgamma.modeling.spatial import PointSource, Shape
 from xgamma.modeling.spectral import LineSpectrum, PowerLaw, PowerLaw2, PowerLawNorm
 from xgamma.modeling.spectrum import Spectrum
 from xgamma.modeling.template import TemplateMap
-from xgamma.modeling.temporal import LightCurve, TimeProfile
+from xgamma.modeling.temporal import LightCurve
+from xgamma.modeling.temporal_laws import GeneralizedGaussianTemporal, SineTemporal
+from xgamma.modeling.time_profile import TimeProfile
 from xgamma.numerics import convolution, radial
 from xgamma.numerics.spectra import loglog_segments
 
@@ -32,6 +34,7 @@ CONTAINMENT, PSF_OVERSAMPLING, SHAPE_OVERSAMPLING, MARGIN = 0.999, 4, 200, 0.1
 RADII = 20
 POINTS_PER_DECADE = 100
 TIMES = 100
+SUMMED = (LightCurve, GeneralizedGaussianTemporal)
 # Points of a shape evaluated at once: bounds the memory.
 POINTS = 500_000
 EXACT = (PowerLaw, PowerLawNorm, PowerLaw2, LineSpectrum)
@@ -282,8 +285,13 @@ def integral(spectrum: Spectrum, emin: np.ndarray, emax: np.ndarray) -> np.ndarr
 
 
 def mean_factor(profile: TimeProfile, start: np.ndarray, stop: np.ndarray) -> float:
-    """Return the mean of a time profile; a light curve is summed over 100 times a interval."""
-    if not isinstance(profile, LightCurve):
+    """Return the mean of a time profile; some are summed over 100 times an interval."""
+    if isinstance(profile, SineTemporal):
+        # gammapy has -sin where the integral of a sine, -cos, belongs.
+        amp, omega, t_ref = profile.kernel_values()
+        swing = np.sin(omega * (stop - t_ref)) - np.sin(omega * (start - t_ref))
+        return float(np.sum(stop - start - amp / omega * swing) / np.sum(stop - start))
+    if not isinstance(profile, SUMMED):
         return profile.kernel_mean(start, stop)
     times, steps = np.linspace(start, stop, TIMES, retstep=True, axis=-1)
     total = np.sum(np.sum(profile.kernel(times), axis=-1) * steps)
