@@ -51,9 +51,7 @@ def test_integral_is_the_integral(law):
     ]
     np.testing.assert_allclose(law.kernel_integral(START, STOP), expected, rtol=1e-8)
     # The panels that a law without a formula of its own falls back on; a kink costs digits.
-    np.testing.assert_allclose(
-        TimeProfile.kernel_integral(law, START, STOP), expected, rtol=1e-5
-    )
+    np.testing.assert_allclose(TimeProfile.kernel_integral(law, START, STOP), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=name)

@@ -16,6 +16,7 @@ from xgamma.units import conversion, to_value
 
 __all__ = ["ConstantTemporal", "LightCurve", "PhaseCurve", "TimeProfile"]
 
+
 class ConstantTemporal(TimeProfile):
     """A factor of one.
 

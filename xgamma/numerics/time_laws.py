@@ -31,9 +31,7 @@ def linear_integral(
     return (stop - start) * (alpha + beta * (0.5 * (start + stop) - t_ref))
 
 
-def exp_decay_integral(
-    start: np.ndarray, stop: np.ndarray, t0: float, t_ref: float
-) -> np.ndarray:
+def exp_decay_integral(start: np.ndarray, stop: np.ndarray, t0: float, t_ref: float) -> np.ndarray:
     """Integrate ``exp(-(t - t_ref) / t0)``, without loss of digits in short intervals."""
     width = stop - start
     return np.exp(-(start - t_ref) / t0) * width * expm1_over(-width / t0)
