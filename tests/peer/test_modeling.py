@@ -64,7 +64,8 @@ def test_point_source_prediction_with_interpolated_dispersion(ours):
     ],
 )
 def test_extended_sources(ours, shape, expected):
-    assert float(ours.gamma.npred_signal(source(shape)).sum()) == pytest.approx(expected, rel=1e-3)
+    # The flux is kept: that of gammapy's disk falls short by 2.3e-3 on this grid.
+    assert float(ours.gamma.npred_signal(source(shape)).sum()) == pytest.approx(expected, rel=3e-3)
     alike = ours.gamma.npred_signal(source(shape), scheme="gammapy")
     assert float(alike.sum()) == pytest.approx(expected, rel=1e-5)
 

@@ -14,6 +14,7 @@ from xgamma.datasets.rows import good_times
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.model import kind
 from xgamma.numerics import convolution, radial
+from xgamma.numerics.deposit import spline_coefficients
 from xgamma.sanity import issue_of_values
 from xgamma.schema import in_own_units
 from xgamma.units import conversion
@@ -21,6 +22,10 @@ from xgamma.units import conversion
 __all__ = ["Compiled"]
 
 M2_TO_CM2 = 1e4
+# Parts of pixels are no larger than 1 / FINE sigma of the PSF.
+FINE, MOST_PARTS = 1.2, 4
+# Beyond a kernel its spline coefficients are followed this far.
+SPLINE_TAIL = 4
 
 
 class Compiled:
@@ -321,6 +326,32 @@ class Compiled:
             return np.ones((n, 1, 1))
         profile = np.maximum(self.at_position(self.psf, "psf", y, x), 0.0)
         return self._kernel_plan.kernels(profile)
+
+    @cached_property
+    def fine(self) -> int:
+        """Parts a side of each pixel on which extended shapes meet the PSF of middle energies."""
+        core = self._kernel_plan.core
+        seen = core[np.isfinite(core)]
+        width = float(np.median(seen)) / np.sqrt(-2 * np.log(0.32)) if seen.size else np.inf
+        return int(np.clip(np.ceil(FINE * max(self.scale) / width), 1, MOST_PARTS))
+
+    @cached_property
+    def _fine_plan(self) -> radial.KernelPlan:
+        plan, fine = self._kernel_plan, self.fine
+        outer = (plan.halves + 1.5) * min(self.scale)
+        scale = (self.scale[0] / fine, self.scale[1] / fine)
+        return radial.KernelPlan(outer, plan.core, scale, self.rad_edges, smooth=True)
+
+    def fine_kernels(self, y: float, x: float) -> np.ndarray:
+        """Return PSF kernels at a pixel on parts of pixels, which fade out as a point's image does.
+
+        As coefficients of splines, for images from `xgamma.numerics.deposit.spline_deposit`.
+        """
+        assert self.psf is not None
+        profile = np.maximum(self.at_position(self.psf, "psf", y, x), 0.0)
+        kernels = self._fine_plan.kernels(profile * self._kernel_plan.fade)
+        around = ((0, 0), (SPLINE_TAIL, SPLINE_TAIL), (SPLINE_TAIL, SPLINE_TAIL))
+        return spline_coefficients(np.pad(kernels, around))
 
     def point_image(self, y: float, x: float) -> np.ndarray:
         """Return the PSF of a source at a pixel averaged over the pixels around it.

@@ -9,8 +9,9 @@ import numpy as np
 
 from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.compiled import Compiled
+from xgamma.modeling.extended import Cloud
 from xgamma.modeling.sky_model import FoVBackground, SkyModel, TemplateNPred, irf_switches
-from xgamma.modeling.spatial import PointSource, Shape
+from xgamma.modeling.spatial import Gaussian, PointSource, Shape
 from xgamma.modeling.template import TemplateMap
 from xgamma.modeling.temporal import TimeProfile
 from xgamma.numerics.convolution import convolve_full, split_point
@@ -19,6 +20,9 @@ __all__ = ["BackgroundTerm", "SourceTerm", "TemplateTerm"]
 
 Box: TypeAlias = tuple[slice, slice]
 MAX_OVERSAMPLING = 200
+# A Gaussian of more than WIDE pixels is sampled on the grid, one of less than NARROW is not.
+NARROW, WIDE = 3.0, 5.0
+SAMPLES_ALONE = 4
 # A source smaller than this fraction of a pixel is a point.
 POINT_LIKE = 1e-3
 
@@ -55,6 +59,7 @@ class SourceTerm:
         self.flux = np.zeros(compiled.true_energy.size)
         self._spatial_key: tuple[float, ...] | None = None
         self._spectral_key: tuple[float, ...] | None = None
+        self._cloud = Cloud(compiled, model.apply_irf["psf"])
 
     def update(self) -> bool:
         """Bring `npred` and `box` up to date; return whether they changed."""
@@ -110,12 +115,15 @@ class SourceTerm:
         if self.is_point(shape):
             image, box = self._point(y, x)
         else:
-            image, box = self._extended(shape, y, x, self._kernels(y, x))
+            image, box = self._extended(shape, y, x)
         self.response, self.box = np.ascontiguousarray(image), box
 
     def is_point(self, shape: Shape) -> bool:
-        """Tell whether a shape is a point, or too small to be told from one."""
-        return isinstance(shape, PointSource) or shape.extent < POINT_LIKE * self._pixel_size()
+        """Tell whether a shape is a point; where it is sampled on the grid, a tiny one is."""
+        if isinstance(shape, PointSource):
+            return True
+        sampled = not shape.reach or self.data.scheme == "gammapy"
+        return sampled and shape.extent < POINT_LIKE * self._pixel_size()
 
     def _pixel_size(self) -> float:
         return float(np.degrees(min(self.data.scale)))
@@ -158,9 +166,38 @@ class SourceTerm:
             image = image * self.data.exposure_at(y, x)[:, None, None]
         return self._clip(image, iy - half, ix - half)
 
-    def _extended(
-        self, shape: Shape, y: float, x: float, kernels: np.ndarray
-    ) -> tuple[np.ndarray, Box]:
+    def _extended(self, shape: Shape, y: float, x: float) -> tuple[np.ndarray, Box]:
+        on_grid = self._part_on_grid(shape)
+        if not (np.isfinite(y) and np.isfinite(x)):
+            on_grid = 1.0
+        if on_grid < 1.0:
+            found = self._cloud.image(shape, y, x, self.model.apply_irf["exposure"])
+            if found is not None:
+                image, top, left = found
+                n = self.data.true_energy.size
+                points = self._clip(np.broadcast_to(image, (n, *image.shape[1:])), top, left)
+                if on_grid == 0.0:
+                    return points
+                return blend(points, self._on_grid(shape, y, x), on_grid)
+        return self._on_grid(shape, y, x)
+
+    def _part_on_grid(self, shape: Shape) -> float:
+        """Return how much of a shape is sampled on the grid of pixels, not on points that move.
+
+        A Gaussian many pixels wide is as smooth on the grid, and faster: all of it beyond some
+        pixels, none below, and a smooth blend of both between.
+        """
+        if not shape.reach:
+            return 1.0
+        if not isinstance(shape, Gaussian):
+            return 0.0
+        size, ratio, _ = shape.axes()
+        width = size * ratio / max(self.data.scale)
+        t = float(np.clip((width - NARROW) / (WIDE - NARROW), 0.0, 1.0))
+        return t * t * (3.0 - 2.0 * t)
+
+    def _on_grid(self, shape: Shape, y: float, x: float) -> tuple[np.ndarray, Box]:
+        kernels = self._kernels(y, x)
         ys, xs = self.support(shape, y, x)
         half = kernels.shape[1] // 2
         if ys.stop <= ys.start or xs.stop <= xs.start:
@@ -220,6 +257,9 @@ class SourceTerm:
         factor = MAX_OVERSAMPLING
         if bin_size > size / MAX_OVERSAMPLING:
             factor = max(int(np.ceil(size / bin_size - 1e-9)), 1)
+        if isinstance(shape, Gaussian) and self._part_on_grid(shape) > 0.0:
+            # Samples of a Gaussian this wide give its integral; a PSF leaves nothing between them.
+            factor = 1 if self._cloud.use_psf else SAMPLES_ALONE
         if factor == 1 or min(points.shape[1:]) < 2:
             return self._brightness_at(shape, points)
         along_y, along_x = np.gradient(points, axis=(1, 2))
@@ -254,6 +294,20 @@ class SourceTerm:
     def contributes(self) -> bool:
         """Whether any of the model can fall into the dataset (after `update`)."""
         return self.response.size > 0 and bool(np.any(self.response))
+
+
+def blend(first: tuple[np.ndarray, Box], second: tuple[np.ndarray, Box], t: float) -> Any:
+    """Return two images on boxes of the map as one: so much of the second, the rest of the first."""
+    boxes = first[1], second[1]
+    rows, columns = (
+        slice(min(b[i].start for b in boxes), max(b[i].stop for b in boxes)) for i in (0, 1)
+    )
+    shape = (first[0].shape[0], rows.stop - rows.start, columns.stop - columns.start)
+    image = np.zeros(shape)
+    for (part, box), share in ((first, 1.0 - t), (second, t)):
+        top, left = box[0].start - rows.start, box[1].start - columns.start
+        image[:, top : top + part.shape[1], left : left + part.shape[2]] += share * part
+    return image, (rows, columns)
 
 
 class BackgroundTerm:

@@ -71,9 +71,8 @@ class GammapyTerm(SourceTerm):
                 image[:, dy : dy + side, dx : dx + side] += share * kernels
         return self._exposed(*self._clip(image, iy - side // 2, ix - side // 2))
 
-    def _extended(
-        self, shape: Shape, y: float, x: float, kernels: np.ndarray
-    ) -> tuple[np.ndarray, Box]:
+    def _extended(self, shape: Shape, y: float, x: float) -> tuple[np.ndarray, Box]:
+        kernels = self._kernels(y, x)
         half = kernels.shape[1] // 2
         rows, columns = self._cutout(shape, y, x, kernels.shape[1])
         if rows.stop <= rows.start or columns.stop <= columns.start:

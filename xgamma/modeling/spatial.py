@@ -9,7 +9,9 @@ import numpy as np
 
 from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.parameter import Component, Spec, set_parameter
+from xgamma.numerics import rings as laws
 from xgamma.numerics import shapes as kernels
+from xgamma.numerics.rings import Law
 from xgamma.units import position, to_value
 
 if TYPE_CHECKING:
@@ -117,6 +119,20 @@ class Shape(Component):
     def bin_size(self) -> float:
         """Largest pixel, in degrees, on which the shape may be sampled."""
         return np.inf
+
+    # Where the outermost ring of `rings` is, over the radius; zero for shapes that have no rings.
+    reach: float = 0.0
+
+    def rings(self, step: float) -> Law:
+        """Radii of rings over the shape's own, about a step apart, and their shares of the flux."""
+        raise NotImplementedError
+
+    def axes(self) -> tuple[float, float, float]:
+        """Radius (major axis, as a chord, radians), minor over major axis, and position angle."""
+        values = dict(zip(self.specs, self.kernel_values(), strict=True))
+        size, e = self.kernel_values()[2], values.get("e", 0.0)
+        ratio = float(np.sqrt(1.0 - e**2)) if e else 1.0
+        return float(2 * np.sin(0.5 * size)), ratio, values.get("phi", 0.0)
 
     def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
         """Surface brightness (per sr) from squared chord and position angle: plain numbers."""
@@ -246,6 +262,12 @@ class Gaussian(Shape):
         """See `Shape.density`."""
         return kernels.gaussian(squared_chord, angle, *self.kernel_values()[2:])
 
+    reach = laws.GAUSSIAN_REACH
+
+    def rings(self, step: float) -> Law:
+        """See `Shape.rings`."""
+        return laws.gaussian_rings(step)
+
     def to_region(self) -> Any:
         """Return the ellipse of one sigma."""
         return ellipse_region(self, self.sigma.to_value("deg"))
@@ -285,6 +307,15 @@ class GeneralizedGaussian(Shape):
     def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
         """See `Shape.density`."""
         return kernels.general_gaussian(squared_chord, angle, *self.kernel_values()[2:])
+
+    @property
+    def reach(self) -> float:  # type: ignore[override]
+        """See `Shape.reach`."""
+        return 1 + 8 * self.eta.value
+
+    def rings(self, step: float) -> Law:
+        """See `Shape.rings`."""
+        return laws.general_rings(self.eta.value, step)
 
     def to_region(self) -> Any:
         """Return the ellipse of r_0."""
@@ -326,6 +357,12 @@ class Disk(Shape):
         """See `Shape.density`."""
         return kernels.disk(squared_chord, angle, *self.kernel_values()[2:])
 
+    reach = 1.0
+
+    def rings(self, step: float) -> Law:
+        """See `Shape.rings`."""
+        return laws.disk_rings(self.edge_width.value, step)
+
     def to_region(self) -> Any:
         """Return the ellipse."""
         return ellipse_region(self, self.r_0.to_value("deg"))
@@ -363,6 +400,19 @@ class Shell(Shape):
         inner, width = self.kernel_values()[2:]
         return kernels.shell(squared_chord, inner, inner + width)
 
+    reach = 1.0
+
+    def rings(self, step: float) -> Law:
+        """See `Shape.rings`."""
+        inner, width = self.kernel_values()[2:]
+        outer = inner + width
+        return laws.ball_shell(inner / outer if outer > 0 else 0.0, step)
+
+    def axes(self) -> tuple[float, float, float]:
+        """See `Shape.axes`."""
+        inner, width = self.kernel_values()[2:]
+        return float(2 * np.sin(0.5 * (inner + width))), 1.0, 0.0
+
 
 class Shell2(Shape):
     """The same shell by its outer radius `r_0` and its relative width `eta`.
@@ -395,6 +445,12 @@ class Shell2(Shape):
         """See `Shape.density`."""
         outer, eta = self.kernel_values()[2:]
         return kernels.shell(squared_chord, outer * (1 - eta), outer)
+
+    reach = 1.0
+
+    def rings(self, step: float) -> Law:
+        """See `Shape.rings`."""
+        return laws.ball_shell(1.0 - self.eta.value, step)
 
 
 class ConstantSpatial(Shape):
