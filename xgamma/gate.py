@@ -14,7 +14,7 @@ import xarray as xr
 from xgamma.arguments import observation
 from xgamma.axes import edges
 from xgamma.errors import AxisError, FrameError, XGammaError
-from xgamma.schema import AXES, SPATIAL, VARIABLES, issue_of_dims, issue_of_pixels
+from xgamma.schema import AXES, MASKS, RECO, SPATIAL, VARIABLES, issue_of_dims, issue_of_pixels
 from xgamma.stamp import issue_of_stamps
 
 # Bands of flux points may leave gaps.
@@ -80,7 +80,28 @@ ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
             edges(ds, dim)
     _require_true_edges(ds)
     _require_whole_exposure(ds)
-    return ds
+    return with_full_masks(ds)
+
+
+def with_full_masks(ds: xr.Dataset) -> xr.Dataset:
+    """Return a dataset whose masks lie on all dims of the counts; the same if they do.
+
+    A mask of energies alone, or of pixels, says the same in each of the others.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> ds = example_map()
+    >>> with_full_masks(ds.assign(mask_fit=ds.gamma.energy_mask("2 TeV"))).mask_fit.dims
+    ('energy', 'y', 'x')
+    """
+    full = {dim: ds.sizes[dim] for dim in RECO if dim in ds.dims}
+    new = {}
+    for name in MASKS:
+        mask = ds.variables.get(name)
+        if mask is not None and len(mask.dims) < len(full):
+            new[name] = mask.set_dims({**full, **dict(mask.sizes)}).transpose(*full)
+    return ds.assign(new) if new else ds
 
 
 def require_dataset(obj: Any, role: str) -> xr.Dataset:

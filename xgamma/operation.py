@@ -17,7 +17,7 @@ from xgamma.gate import (
     require_tree,
     require_usable,
 )
-from xgamma.trees import datasets_in, is_observation
+from xgamma.trees import collection_of, datasets_in, is_observation
 
 __all__ = ["DatasetsLike", "is_operation", "operation"]
 
@@ -30,6 +30,7 @@ DatasetsLike: TypeAlias = xr.Dataset | xr.DataTree | Iterable[xr.Dataset] | Mapp
 # Whether an operation is at work: what it calls gets what it made itself, and checks nothing.
 _at_work: ContextVar[bool] = ContextVar("xgamma_operation_at_work", default=False)
 
+LABELLED = (xr.Dataset, xr.DataArray, xr.DataTree)
 _MANY = frozenset({"DatasetsLike", "Iterable[xr.Dataset]"})
 _ONE: dict[str, Callable[[Any, str], Any]] = {
     "xr.Dataset": require_dataset,
@@ -134,24 +135,33 @@ def _given(value: Any, name: str, kind: str) -> Any:
         require_map(value)
         return value
     if isinstance(value, xr.DataTree):
-        if not is_observation(value):
-            for path, ds in datasets_in(value).items():
-                _require_each(ds, path)
-        return value
+        return value if is_observation(value) else _tree(value)
     if kind in _MANY and isinstance(value, Iterable) and not isinstance(value, (Mapping, str)):
         value = list(value)
     elif isinstance(value, Iterator) and not hasattr(value, "read"):
         return _stream(value)
-    if isinstance(value, (dict, list, tuple)):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            _require_each(item, key)
+    if isinstance(value, (dict, list, tuple)) and any(
+        isinstance(item, LABELLED)
+        for item in (value.values() if isinstance(value, dict) else value)
+    ):
+        if isinstance(value, dict):
+            return {key: _each(item, key) for key, item in value.items()}
+        return [_each(item, key) for key, item in enumerate(value)]
     return value
 
 
-def _require_each(item: Any, key: Any) -> None:
-    """Check one of several; the error says which."""
+def _tree(tree: xr.DataTree) -> xr.DataTree:
+    """Return a collection, its datasets checked: the same object unless one had to be changed."""
+    found = datasets_in(tree)
+    usable = {path: _each(ds, path) for path, ds in found.items()}
+    same = all(usable[path] is ds for path, ds in found.items())
+    return tree if same else collection_of(usable, tree)
+
+
+def _each(item: Any, key: Any) -> Any:
+    """Return one of several, checked; the error says which."""
     try:
-        _given(item, "", "")
+        return _given(item, "", "")
     except XGammaError as error:
         which = getattr(item, "attrs", {}).get("name", key)
         raise type(error)(f"Dataset {which!r}: {error}") from None

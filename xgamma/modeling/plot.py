@@ -186,7 +186,8 @@ def plot_spectrum(
     pull = (likelihood.dnde - likelihood.npred())[mask] / likelihood.error[mask]
     bottom.errorbar(likelihood.energy[mask], pull, 1.0, fmt="o", ms=4, lw=1.2)
     bottom.axhline(0, color="0.5", lw=1)
-    top.legend(frameon=False)
+    if top.get_legend_handles_labels()[0]:
+        top.legend(frameon=False)
     top.set_xlabel("")
     bottom.set(ylabel="residual / error", xlabel="Energy [TeV]")
     return axes

@@ -1,0 +1,1 @@
+"""Sweeps over everything public: units, place, masks and doors. A new function needs a case."""

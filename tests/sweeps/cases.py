@@ -1,0 +1,333 @@
+"""A call of every public function and method, and the small datasets that they are called with."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from astropy.coordinates import SkyCoord
+
+import xgamma as xg
+from tests.doors import functions, methods
+from xgamma.dl3 import simulate_observation
+from xgamma.tutorial import example_model
+
+SOURCE = "83.63d 22.01d"
+REGION = "icrs;circle(83.63, 22.01, 0.2)"
+CENTER = (83.63, 22.01)
+
+
+@cache
+def run() -> xr.DataTree:
+    """A simulated run on a source like the Crab nebula."""
+    return simulate_observation("83.63d 22.31d", SOURCE, seed=3)
+
+
+@cache
+def phased() -> xr.DataTree:
+    """The same run with a phase for each event."""
+    obs = run().copy(deep=True)
+    phase = np.random.default_rng(1).uniform(size=obs["events"].sizes["event"])
+    obs["events"] = xr.DataTree(obs["events"].to_dataset().assign(phase=("event", phase)))
+    return obs
+
+
+def template(**kwargs: Any) -> xr.Dataset:
+    """What the maps are filled into: three energies, 14 by 14 pixels."""
+    settings = {"npix": 14, "binsz": "0.1 deg", "binsz_irf": "0.4 deg", "name": "small"}
+    return xg.create_map(
+        # Text would be a position in the frame of the map.
+        SkyCoord(*CENTER, unit="deg"),
+        energy=xg.energy_axis("1 TeV", "10 TeV", 3),
+        energy_true=xg.energy_axis("0.4 TeV", "25 TeV", 9, name="energy_true"),
+        rad=xg.rad_axis("0.5 deg", 25),
+        **(settings | kwargs),
+    )
+
+
+@cache
+def _map() -> xr.Dataset:
+    ds = xg.fill(template(), run()).gamma.with_models(example_model())
+    near = ds.gamma.separation(SOURCE) < 0.6
+    return ds.assign(mask_safe=(near & (ds.energy < 7)).transpose("energy", "y", "x"))
+
+
+@cache
+def _spectrum() -> xr.Dataset:
+    axes = {k: v for k, v in template().coords.items() if k in ("energy", "energy_true")}
+    empty = xg.create_spectrum("icrs;circle(83.63, 22.01, 0.1)", **axes, name="small")
+    filled = xg.fill(empty, run(), ["counts", "exposure", "edisp"], containment_correction=True)
+    on_off = filled.gamma.reflected_background(run())
+    source = xg.SkyModel(example_model().spectral, name="crab")
+    return on_off.gamma.with_models(source)
+
+
+def made() -> dict[str, xr.Dataset]:
+    """The datasets from which all others are made."""
+    return {"map": _map().copy(deep=True), "spectrum": _spectrum().copy(deep=True)}
+
+
+# From these two each kind of thing that a function may be called with.
+KINDS: dict[str, Callable[[dict[str, xr.Dataset]], Any]] = {
+    "map": lambda w: w["map"],
+    "spectrum": lambda w: w["spectrum"],
+    "onoff": lambda w: w["map"].gamma.to_onoff(
+        counts_off=10 * w["map"].counts, acceptance=1.0, acceptance_off=10.0
+    ),
+    "counts": lambda w: w["map"].counts,
+    "image": lambda w: w["map"].counts.isel(energy=0, drop=True),
+    "mask": lambda w: w["map"].counts > 0,
+    "maps": lambda w: [w["map"], w["map"].assign_attrs(name="again")],
+    "tree": lambda w: xg.collect([w["map"], w["map"].assign_attrs(name="again")]),
+    "points": lambda w: xg.flux_points(w["map"], "crab", [1, 10]),
+    "spectra": lambda w: xg.collect([w["spectrum"]]),
+    "run": lambda w: run(),
+    "runs": lambda w: [run()],
+}
+
+
+class Case(NamedTuple):
+    """How a function is called: with what, and the other arguments."""
+
+    on: str
+    arguments: Callable[[dict[str, xr.Dataset]], dict[str, Any]] = lambda w: {}
+    # What cannot be compared: drawings, files, models.
+    compare: bool = True
+    rtol: float = 1e-5
+
+
+def file(path: str) -> Case:
+    return Case("map", lambda w: {"path": w["folder"] / path, "overwrite": True}, compare=False)
+
+
+CASES: dict[str, Case] = {
+    "datasets.collapse.to_region": Case("map", lambda w: {"region": REGION}),
+    "datasets.collapse.to_spectrum": Case("map", lambda w: {"region": REGION}),
+    "datasets.collection.add": Case("tree"),
+    "datasets.collection.collect": Case("maps"),
+    "datasets.collection.dataset": Case("tree", lambda w: {"which": 0}),
+    "datasets.collection.datasets": Case("tree", compare=False),
+    "datasets.collection.energy_ranges": Case("tree"),
+    "datasets.collection.map_datasets": Case(
+        "tree", lambda w: {"function": lambda ds: ds.gamma.to_image()}
+    ),
+    "datasets.collection.remove": Case("tree"),
+    "datasets.collection.slice_energies": Case("tree", lambda w: {"min": "2 TeV"}),
+    "datasets.collection.stack_reduce": Case("tree"),
+    "datasets.cumulative.cumulative": Case("map"),
+    "datasets.cutout.cutout": Case("map", lambda w: {"position": CENTER, "width": "0.8 deg"}),
+    "datasets.energy_range.energy_range": Case("map"),
+    "datasets.energy_range.energy_range_total": Case("map"),
+    "datasets.info.info": Case("map", compare=False),
+    "datasets.info.info_dict": Case("map"),
+    "datasets.info.info_table": Case("tree", compare=False),
+    "datasets.interp.interp_to": Case("counts", lambda w: {"template": template(binsz="0.15 deg")}),
+    "datasets.interp.reproject_to": Case(
+        "image", lambda w: {"template": template(binsz="0.15 deg")}
+    ),
+    "datasets.interp.upsample": Case("counts", lambda w: {"factor": 2}),
+    "datasets.masks.coarse_mask": Case("map"),
+    "datasets.masks.energy_mask": Case("map", lambda w: {"min": "2 TeV"}),
+    "datasets.masks.mask": Case("map"),
+    "datasets.masks.mask_image": Case("map"),
+    "datasets.masks.to_masked": Case("map"),
+    "datasets.onoff.alpha": Case("onoff"),
+    "datasets.onoff.background": Case("onoff"),
+    "datasets.onoff.excess": Case("onoff"),
+    "datasets.onoff.from_onoff": Case("onoff"),
+    "datasets.onoff.to_onoff": Case(
+        "map", lambda w: {"counts_off": 5, "acceptance": 1.0, "acceptance_off": 10.0}
+    ),
+    "datasets.regrid.interp_to": Case("map", lambda w: {"template": template(binsz="0.15 deg")}),
+    "datasets.regrid.reproject_to": Case("map", lambda w: {"template": template(npix=6)}),
+    "datasets.resample.downsample": Case("map", lambda w: {"factor": 2}),
+    "datasets.resample.resample_energy": Case("map", lambda w: {"edges": ["1 TeV", "10 TeV"]}),
+    "datasets.resample.to_image": Case("map"),
+    "datasets.select.pad": Case("map", lambda w: {"width": 1}),
+    "datasets.select.slice_energy": Case("map", lambda w: {"min": "2 TeV"}),
+    "datasets.significance.significance": Case("map", lambda w: {"correlation_radius": "0.2 deg"}),
+    "datasets.significance.significance_profile": Case(
+        "map", lambda w: {"center": CENTER, "radii": [0, 0.1, 0.3]}
+    ),
+    "datasets.smooth.boundary_mask": Case("map", lambda w: {"width": "0.2 deg"}),
+    "datasets.smooth.convolve": Case("counts", lambda w: {"kernel": np.ones((3, 3))}),
+    "datasets.smooth.dilate": Case("mask", lambda w: {"width": "0.1 deg"}),
+    "datasets.smooth.erode": Case("mask", lambda w: {"width": "0.1 deg"}),
+    "datasets.smooth.profile": Case("counts", lambda w: {"edges": [-0.5, 0, 0.5]}),
+    "datasets.smooth.radial_profile": Case(
+        "counts", lambda w: {"center": CENTER, "edges": [0, 0.2, 0.5]}
+    ),
+    "datasets.smooth.smooth": Case("counts"),
+    "datasets.stack.stack": Case("map"),
+    "datasets.stack.stack_all": Case("maps"),
+    "datasets.theta2.theta2": Case("runs", lambda w: {"position": CENTER, "max": "0.04 deg2"}),
+    "datasets.upsample.upsample": Case("map", lambda w: {"factor": 2}),
+    "io.fits_write.write_fits": file("a.fits"),
+    "io.fits_write.write_map": file("b.fits")._replace(on="counts"),
+    "io.flux_points.write_flux_points": file("c.fits")._replace(on="points"),
+    "io.ogip_write.write_ogip": file("pha_obs1.fits")._replace(on="spectrum"),
+    "io.storage.to_netcdf": file("a.nc"),
+    "io.storage.to_zarr": file("a.zarr"),
+    "io.storage.tree_to_netcdf": file("b.nc")._replace(on="tree"),
+    "io.storage.tree_to_zarr": file("b.zarr")._replace(on="tree"),
+    "irf.kernels.psf_kernel": Case("map"),
+    "irf.queries.at_position": Case("map", lambda w: {"name": "exposure"}),
+    "irf.queries.edisp_bias_resolution": Case("map"),
+    "irf.queries.edisp_kernel": Case("map"),
+    "irf.queries.psf_containment_radius": Case("map", lambda w: {"energy_true": "2 TeV"}),
+    "makers.collection.each_background": Case(
+        "spectra", lambda w: {"method": "reflected", "observations": [run()]}
+    ),
+    "makers.exposure.exposure_image": Case("map"),
+    "makers.fill.fill": Case("map", lambda w: {"obs": run()}),
+    "makers.fov.fov_background": Case("map"),
+    "makers.livetime_map.effective_livetime_map": Case("runs", lambda w: {"into": w["map"]}),
+    "makers.livetime_map.observation_time_map": Case("runs", lambda w: {"into": w["map"]}),
+    "makers.reduce.reduce": Case("runs", lambda w: {"into": w["map"], "progress": False}),
+    "makers.reflected.reflected_background": Case("spectrum", lambda w: {"obs": run()}),
+    "makers.ring.adaptive_ring_background": Case(
+        "map", lambda w: {"r_in": "0.2 deg", "width": "0.1 deg", "r_out_max": "0.5 deg"}
+    ),
+    "makers.ring.ring_background": Case("map", lambda w: {"r_in": "0.2 deg", "width": "0.1 deg"}),
+    "makers.safe_mask.safe_mask": Case("map", lambda w: {"obs": run(), "methods": "aeff-max"}),
+    "modeling.attach.models_of": Case("map", compare=False),
+    "modeling.attach.with_models": Case("map", lambda w: {"models": example_model()}),
+    "modeling.compare.residuals": Case("map"),
+    "modeling.compare.stat_array": Case("map"),
+    "modeling.compare.stat_sum": Case("map"),
+    "modeling.compare.model_significance": Case("map"),
+    "modeling.events.sample_events": Case("map", lambda w: {"seed": 1}, compare=False),
+    # MIGRAD stops within its tolerance.
+    "modeling.fit.fit": Case("spectrum", rtol=1e-3),
+    "modeling.light_curve.light_curve": Case("spectra", lambda w: {"source": "crab"}),
+    "modeling.maps.excess_map": Case("map"),
+    "modeling.maps.ts_map": Case(
+        "map", lambda w: {"model": example_model(), "kernel_width": "0.5 deg"}
+    ),
+    "modeling.plot.plot_flux_points": Case("points", compare=False),
+    "modeling.plot.plot_spectrum": Case("points", compare=False),
+    "modeling.points.flux_points": Case(
+        "spectrum", lambda w: {"source": "crab", "energy_edges": ["1 TeV", "10 TeV"]}
+    ),
+    "modeling.predict.npred": Case("map"),
+    "modeling.predict.npred_background": Case("map"),
+    "modeling.predict.npred_signal": Case("map"),
+    "modeling.sensitivity.sensitivity": Case("spectrum"),
+    "modeling.simulate.asimov": Case("map"),
+    "modeling.simulate.fake": Case("map", lambda w: {"seed": 1}, compare=False),
+    "plot.datasets.peek": Case("map", compare=False),
+    "plot.datasets.plot_counts": Case("map", compare=False),
+    "plot.datasets.plot_edisp": Case("map", compare=False),
+    "plot.fit.plot_fit": Case("map", compare=False),
+    "plot.fit.plot_residuals": Case("map", compare=False),
+    "plot.maps.image_wcs": Case("image", compare=False),
+    "plot.maps.plot_grid": Case("counts", compare=False),
+    "plot.maps.plot_map": Case("image", compare=False),
+    "plot_regions.off_regions": Case("spectrum", compare=False),
+    "plot_regions.plot_regions": Case("spectrum", compare=False),
+    "regions.region_mask": Case("map", lambda w: {"regions": REGION}),
+    "axes.edges": Case("map", lambda w: {"dim": "energy"}, compare=False),
+    "frame.frame_of": Case("map", compare=False),
+    "frame.wcs_of": Case("map", compare=False),
+    "sky.center": Case("map", compare=False),
+    "sky.lonlat": Case("map"),
+    "sky.separation": Case("map", lambda w: {"position": CENTER}),
+    "sky.solid_angle": Case("map"),
+    "schema.kind": Case("map"),
+    "validation.validate": Case("map", lambda w: {"errors": "return"}),
+    "units.convert": Case("counts", lambda w: {"unit": ""}),
+    "units.quantity": Case("counts", compare=False),
+    "makers.phase.phase_background": Case(
+        "spectrum", lambda w: {"obs": phased(), "on_phase": (0.4, 0.6), "off_phase": (0.7, 1.0)}
+    ),
+}
+# Functions that take no dataset, map or collection: runs, files, numbers; or need ipywidgets.
+OTHERS = {
+    "plot.maps.plot_interactive",
+    "axes.axis_from_edges",
+    "axes.energy_axis",
+    "axes.energy_axis_from_edges",
+    "axes.migra_axis",
+    "axes.rad_axis",
+    "dl3.select.select_events",
+    "dl3.store.open_store",
+    "io.archive.write_archive",
+    "io.convert.convert",
+    "io.fits.read_fits",
+    "io.fits_maps.read_map",
+    "io.flux_points.read_flux_points",
+    "io.ogip_read.read_ogip",
+    "io.opening.open",
+    "makers.region_finder.reflected_regions",
+    "model.create_map",
+    "model.create_spectrum",
+    "modeling.ebl.read_ebl",
+    "modeling.parameter.gaussian_prior",
+    "modeling.parameter.uniform_prior",
+    "modeling.temporal.read_light_curve",
+}
+
+
+def doors() -> dict[str, tuple[str, Callable[..., Any]]]:
+    """Each public function and method: the function behind it, by its key and itself."""
+    return {
+        door: (f"{f.__module__}.{f.__name__}".removeprefix("xgamma."), f)
+        for door, f in (*functions(), *methods())
+    }
+
+
+def targets() -> dict[str, Callable[..., Any]]:
+    """Each function behind a door that has a case, once."""
+    return dict(sorted((key, f) for key, f in doors().values() if key in CASES))
+
+
+def called(key: str, world: dict[str, Any], compute: bool = True) -> Any:
+    """What a function gives in some world."""
+    case = CASES[key]
+    thing = KINDS[case.on](world)
+    found = targets()[key](thing, **case.arguments(world))
+    return physical(found) if compute else found
+
+
+def physical(found: Any) -> Any:
+    """Numbers that can be compared: arrays by name in units of the SI, in one order of dims."""
+    if hasattr(found, "to_dataset") and not isinstance(found, xr.DataArray | xr.DataTree):
+        found = found.to_dataset()
+    if isinstance(found, xr.DataTree):
+        return {n.path: physical(n.to_dataset()) for n in found.subtree if n.data_vars}
+    if isinstance(found, xr.DataArray):
+        found = found.to_dataset(name=found.name or "array")
+    if isinstance(found, xr.Variable):
+        found = xr.Dataset({"array": found})
+    if isinstance(found, xr.Dataset):
+        return {str(n): _numbers(v) for n, v in found.variables.items() if v.dtype.kind in "biuf"}
+    if isinstance(found, tuple | list):
+        return {str(i): physical(item) for i, item in enumerate(found)}
+    if isinstance(found, dict):
+        return {str(k): physical(v) for k, v in found.items()}
+    return found.si.value if hasattr(found, "si") else found
+
+
+def _numbers(variable: xr.Variable) -> np.ndarray:
+    import astropy.units as u
+
+    variable = variable.transpose(*sorted(variable.dims, key=str))
+    values = np.asarray(variable.values)
+    unit = u.Unit(str(variable.attrs.get("units", "")))
+    return values * unit.si.scale if unit.si.scale != 1 else values
+
+
+def same(one: Any, other: Any, rtol: float = 1e-5, where: str = "") -> None:
+    """Assert that two results are the same in all their numbers."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            same(one[key], other[key], rtol, f"{where}/{key}")
+    elif isinstance(one, np.ndarray | float | int) and not isinstance(one, bool):
+        scale = np.nanmax(np.abs(np.asarray(one, dtype=float)), initial=0)
+        if not np.isfinite(scale):
+            scale = 0.0
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol * 1e-2 * scale, err_msg=where)
+    else:
+        assert one == other or one is other, where

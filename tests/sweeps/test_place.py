@@ -1,0 +1,197 @@
+"""Where data lie in memory and on the sky does not matter: same result, or one sentence."""
+
+import numpy as np
+import pytest
+
+import xgamma as xg
+from tests.sweeps.cases import CASES, called, made, physical, same, targets
+
+COMPARED = [key for key in targets() if CASES[key].compare and CASES[key].on != "runs"]
+ALL = [key for key in targets() if CASES[key].on != "runs"]
+pytestmark = pytest.mark.filterwarnings("ignore::xgamma.XGammaWarning")
+
+
+def world(change):
+    return {name: change(ds) for name, ds in made().items()}
+
+
+def transposed(ds):
+    return ds.transpose(*reversed(list(ds.dims)))
+
+
+def chunked(ds):
+    pytest.importorskip("dask.array", reason="dask is not installed: pip install -e .[dask]")
+    sizes = {"energy": 2, "y": 5, "x": 9, "energy_true": 4}
+    return ds.chunk({d: n for d, n in sizes.items() if d in ds.dims})
+
+
+def single(ds):
+    """Single precision, as files have it."""
+    small = {n: v.astype("f4") for n, v in ds.data_vars.items() if v.dtype == float and v.ndim > 1}
+    return ds.assign(small)
+
+
+def doubled(ds):
+    big = {n: v.astype("f8") for n, v in ds.data_vars.items() if v.dtype == "f4"}
+    return ds.assign(big)
+
+
+@pytest.mark.parametrize("key", COMPARED)
+def test_transposed(key, tmp_path):
+    expected = called(key, made() | {"folder": tmp_path})
+    same(expected, called(key, world(transposed) | {"folder": tmp_path}), CASES[key].rtol)
+
+
+@pytest.mark.parametrize("key", COMPARED)
+def test_chunked(key, tmp_path):
+    expected = called(key, made() | {"folder": tmp_path})
+    same(expected, called(key, world(chunked) | {"folder": tmp_path}), CASES[key].rtol)
+
+
+@pytest.mark.parametrize("key", COMPARED)
+def test_single_and_double_precision(key, tmp_path):
+    one = called(key, world(single) | {"folder": tmp_path})
+    other = called(key, world(doubled) | {"folder": tmp_path})
+    # Sums of small differences, as a likelihood or a significance, lose some digits.
+    same(one, other, max(CASES[key].rtol, 2e-4))
+
+
+BROKEN = {
+    "energies reversed": (
+        lambda ds: ds.isel(energy=slice(None, None, -1)),
+        "gape or overlap|increase",
+    ),
+    "true energies reversed": (
+        lambda ds: ds.isel(energy_true=slice(None, None, -1)),
+        "gape or overlap|increase",
+    ),
+    "columns reversed": (
+        lambda ds: ds.isel(x=slice(None, None, -1)) if "x" in ds.dims else None,
+        "backwards along 'x'",
+    ),
+}
+
+
+def keys_of(kinds):
+    return [key for key in ALL if CASES[key].on in kinds and _checks(key)]
+
+
+def _checks(key):
+    return getattr(targets()[key], "is_operation", False)
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("key", keys_of(("map", "spectrum")))
+def test_reversed_bins_are_refused(key, how, tmp_path):
+    change, sentence = BROKEN[how]
+    spoilt = {name: change(ds) for name, ds in made().items()}
+    if spoilt[CASES[key].on] is None:
+        return
+    with pytest.raises(xg.XGammaError, match=sentence):
+        called(key, made() | spoilt | {"folder": tmp_path}, compute=False)
+
+
+SMALL = {
+    "one energy": lambda ds: ds.isel(energy=[0]),
+    "one true energy": lambda ds: ds.isel(energy_true=[3]),
+    "one row": lambda ds: ds.isel(y=[7]) if "y" in ds.dims else ds,
+    "one pixel": lambda ds: ds.isel(y=[7], x=[7]) if "y" in ds.dims else ds,
+}
+
+
+@pytest.mark.parametrize("how", SMALL)
+@pytest.mark.parametrize("key", ALL)
+def test_single_bins(key, how, tmp_path):
+    """A result, or one sentence of ours."""
+    try:
+        called(key, world(SMALL[how]) | {"folder": tmp_path}, CASES[key].compare)
+    except xg.XGammaError as error:
+        assert str(error).endswith("."), error  # noqa: PT017
+
+
+FRAMES = {
+    "galactic": {"frame": "galactic"},
+    "fk5": {"frame": "fk5"},
+    "TAN": {"proj": "TAN"},
+    "AIT": {"proj": "AIT"},
+}
+# Totals that a rotation of the pixels changes by little.
+TOTALS = {
+    "counts": lambda ds: ds.gamma.to_spectrum(WIDE).counts.sum(),
+    "background": lambda ds: ds.gamma.to_spectrum(WIDE).background.sum(),
+    "exposure": lambda ds: ds.gamma.at_position("exposure", "83.63d 22.01d").mean(),
+    "signal": lambda ds: ds.gamma.npred_signal().sum(),
+    "solid angle": lambda ds: ds.gamma.region_mask(WIDE).astype(float) @ ds.gamma.solid_angle,
+}
+WIDE = "icrs;circle(83.63, 22.01, 0.45)"
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_other_frames(frame):
+    from tests.sweeps.cases import run, template
+    from xgamma.tutorial import example_model
+
+    plain, other = (
+        xg.fill(template(**{"npix": 14, "binsz": "0.1 deg", **kwargs}), run()).gamma.with_models(
+            example_model()
+        )
+        for kwargs in ({}, FRAMES[frame])
+    )
+    for name, total in TOTALS.items():
+        # A circle of nine pixels is that of other pixels to a few percent.
+        expected, found = float(total(plain)), float(total(other))
+        assert found == pytest.approx(expected, rel=0.08), name
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("key", [k for k in ALL if CASES[k].on == "map"])
+def test_every_function_works_in_other_frames(key, frame, tmp_path):
+    from tests.sweeps.cases import run, template
+    from xgamma.tutorial import example_model
+
+    ds = xg.fill(template(**FRAMES[frame]), run()).gamma.with_models(example_model())
+    try:
+        called(key, made() | {"map": ds, "folder": tmp_path}, CASES[key].compare)
+    except xg.XGammaError as error:
+        assert str(error).endswith("."), error  # noqa: PT017
+
+
+# Functions whose result in a cutout is the cutout of their result.
+LOCAL = (
+    "datasets.masks.mask",
+    "datasets.masks.to_masked",
+    "datasets.resample.to_image",
+    "datasets.resample.resample_energy",
+    "datasets.select.slice_energy",
+    "modeling.compare.residuals",
+    "modeling.compare.stat_array",
+    "modeling.predict.npred",
+    "modeling.predict.npred_background",
+    "sky.lonlat",
+    "sky.separation",
+    "sky.solid_angle",
+    "regions.region_mask",
+)
+
+
+@pytest.mark.parametrize("key", LOCAL)
+def test_cutouts(key):
+    part = {"y": slice(2, 12), "x": slice(3, 13)}
+    whole = called(key, made(), compute=False)
+    found = called(key, made() | {"map": made()["map"].isel(part)}, compute=False)
+    for one, other in zip(_listed(whole), _listed(found), strict=True):
+        if hasattr(one, "data_vars"):
+            names = [n for n, v in one.data_vars.items() if not {"y_irf", "x_irf"} & set(v.dims)]
+            one, other = one[names], other[names]
+        # What a source outside of the cutout sends into it through the PSF is predicted too.
+        same(physical(one.isel(part)), physical(other), 1e-3)
+
+
+def _listed(found):
+    return found if isinstance(found, tuple) else (found,)
+
+
+def test_cutouts_at_the_edge_are_refused_outside():
+    with pytest.raises(xg.FrameError):
+        made()["map"].gamma.cutout((0, 0), "1 deg")
+    assert np.isfinite(made()["map"].isel(x=slice(0, 5)).gamma.stat_sum())
