@@ -85,7 +85,7 @@ def test_nothing_is_safe(key, tmp_path):
     except xg.XGammaError as error:
         assert str(error).endswith("."), error  # noqa: PT017
         return
-    for name, values in _named(found):
+    for name, values in _named(found) if CASES[key].compare else ():
         if isinstance(values, np.ndarray | float) and name not in ("energy_hi", "energy_lo"):
             assert not np.isinf(np.asarray(values, dtype=float)).any(), name
 
