@@ -275,3 +275,28 @@ def test_a_word_that_is_no_axis(write):
     line = "  energy: {min: 0.5 TeV, max: 20 TeV, nbin: 4}\n"
     with pytest.raises(xg.XGammaError, match="energy_true"):
         load_config(write(GOOD, (line, line + "  energy_true: wide\n")))
+
+
+def test_provenance_is_of_what_went_in(write, folder, monkeypatch):
+    """A file that changes during the run is recorded as it was read, the configuration too."""
+    from xgamma.makers import reduce as module
+
+    file = write(GOOD)
+    text = file.read_text()
+    real = module.reduce
+    data = next(iter((folder / "store").rglob("obs_*.fits*")))
+    content = data.read_bytes()
+
+    def changing(*args, **kwargs):
+        result = real(*args, **kwargs)
+        file.write_text(text + "# another\n")
+        data.write_bytes(content + b"x")
+        return result
+
+    monkeypatch.setattr(module, "reduce", changing)
+    try:
+        attrs = reduce_config(file).attrs
+    finally:
+        data.write_bytes(content)
+    assert attrs["config"] == text
+    assert hashlib.sha256(content).hexdigest() in json.loads(attrs["inputs"]).values()

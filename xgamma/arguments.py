@@ -23,6 +23,7 @@ __all__ = [
     "limit",
     "number",
     "observation",
+    "part_name",
     "pixel_mask",
     "positive",
     "scalar",
@@ -375,3 +376,25 @@ def expanded_path(value: Any, role: str = "path") -> Path:
             f"{str(value)!r} names an environment variable that is not set: set it, or give the whole path."
         )
     return Path(text)
+
+
+def part_name(value: Any, role: str) -> str:
+    r"""Return the name of a file or group inside a store, or raise an `XGammaError`.
+
+    A name that a file system takes for a path (``".."``, one with a slash) would leave the store,
+    and ``"."`` would be the store itself.
+
+    Examples
+    --------
+    >>> part_name(23523, "OBS_ID")
+    '23523'
+    >>> part_name("..", "OBS_ID")
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: OBS_ID='..' cannot name a part of a store: give a name that is no path, without '/', '\' and control characters.
+    """
+    name = str(value)
+    if name.strip() in {"", ".", ".."} or any(c in "/\\" or not c.isprintable() for c in name):
+        raise XGammaError(
+            f"{role}={shown(value)} cannot name a part of a store: give a name that is no path, without '/', '\\' and control characters."
+        )
+    return name

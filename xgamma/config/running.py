@@ -58,11 +58,14 @@ def reduce_config(
     from xgamma.makers.reduce import reduce
 
     place = Path(path)
+    text = place.read_text() if place.is_file() else ""
     config = load_config(place)
     if write:
         for output in config.outputs:
             _check_output(output, config)
     store = _store(config)
+    # What goes in, as it is before anything is read: files may change during hours of work.
+    source = provenance(text, store)
     makers, run = config.makers, config.run
     tiled = write and run.memory is not None
     options: dict[str, Any] = {"stack": run.stack, "resume": run.resume}
@@ -85,7 +88,6 @@ def reduce_config(
             scheduler=scheduler,
             **options,
         )
-    source = provenance(place.read_text(), store)
     result.attrs |= source
     if tiled:
         import zarr

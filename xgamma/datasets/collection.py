@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.arguments import part_name
 from xgamma.axes import units_of
 from xgamma.datasets.energy_range import energy_range_total
 from xgamma.datasets.select import slice_energy
@@ -43,6 +44,11 @@ def collect(parts: Iterable[xr.Dataset], name: str | None = None) -> xr.DataTree
     tree : DataTree
         One child each, in order.
 
+    Raises
+    ------
+    XGammaError
+        If a part is no dataset, or its name stands for a path (``"."``).
+
     Examples
     --------
     >>> import xgamma as xg
@@ -53,7 +59,7 @@ def collect(parts: Iterable[xr.Dataset], name: str | None = None) -> xr.DataTree
     children: dict[str, xr.DataTree] = {}
     for ds in parts:
         require_dataset(ds, "parts")
-        key = base = str(ds.attrs.get("name", "dataset")).replace("/", "_")
+        key = base = part_name(str(ds.attrs.get("name", "dataset")).replace("/", "_"), "name")
         number = 1
         while key in children:
             number += 1

@@ -16,6 +16,7 @@ import xarray as xr
 from xgamma.arguments import file_path, shown
 from xgamma.dl3 import index as index_
 from xgamma.dl3.assemble import build_observation, check_run
+from xgamma.dl3.fingerprint import of_files
 from xgamma.dl3.fits_table import FitsFile, open_fits
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.gadf_spec import GROUPS
@@ -150,6 +151,28 @@ class Store:
         }
         check_run(datasets, obs_id)
         return build_observation(datasets, name=str(obs_id))
+
+    def fingerprint(self, obs_id: int | str) -> str:
+        """Return a text that differs when the files of a run do.
+
+        Parameters
+        ----------
+        obs_id : int or str
+            The run.
+
+        Returns
+        -------
+        fingerprint : str
+            Hexadecimal digits made of the path, size and time of change of each of its files: of
+            a recalibrated run, or one of the same number elsewhere, they are others.
+
+        Raises
+        ------
+        MissingDataError
+            If a file is not there.
+        """
+        parts = sorted({str(file) for file, _ in self._hdus[obs_id].values()})
+        return of_files(parts)
 
     def _dataset(
         self, group: str, path: Path, hdu: str, opened: dict[Path, FitsFile]

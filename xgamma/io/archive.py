@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.arguments import part_name
 from xgamma.dl3.gadf_spec import GROUPS
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
@@ -29,6 +30,7 @@ from xgamma.io.remote import (
     zarr_attrs,
 )
 from xgamma.io.storage import new_store, restore_tree, write_tree
+from xgamma.io.zarr_seal import require_store_whole
 from xgamma.model import MODEL_VERSION
 
 __all__ = ["ZarrStore", "open_archive", "write_archive"]
@@ -52,7 +54,9 @@ class ZarrStore(Store):
             raise MissingDataError(
                 f"There is no group {unknown[0]!r}: groups are {', '.join(GROUPS)}."
             )
-        folder = store_at(joined(self.path, "runs", str(obs_id)))
+        run = joined(self.path, "runs", part_name(obs_id, "OBS_ID"))
+        require_store_whole(run)
+        folder = store_at(run)
         once = is_consolidated(folder)
         tree = restore_tree(xr.open_datatree(folder, engine="zarr", consolidated=once))
         if groups is None:
@@ -107,6 +111,7 @@ def open_archive(path: Any) -> ZarrStore:
             f"The Zarr store '{place}' holds no runs: open datasets and collections with xg.open."
         )
     check_version(attrs, place)
+    require_store_whole(joined(place, "index"))
     index = store_at(joined(place, "index"))
     once = is_consolidated(index)
     with xr.open_dataset(index, engine="zarr", consolidated=once) as stored:
@@ -143,7 +148,8 @@ def write_archive(
     Raises
     ------
     XGammaError
-        If the folder exists and `overwrite` is False, or two runs have one OBS_ID.
+        If the folder exists and `overwrite` is False, two runs have one OBS_ID, or one is no
+        name.
 
     Examples
     --------
@@ -171,10 +177,11 @@ def write_archive(
         known: set[Any] = set()
         for obs in runs:
             obs_id = obs.gamma.obs_id
+            place_name = part_name(obs_id, "OBS_ID")
             if obs_id in known:
                 raise XGammaError(f"Two runs have the OBS_ID {obs_id}: an archive holds one each.")
             known.add(obs_id)
-            with part_of(place, "runs", str(obs_id)) as part:
+            with part_of(place, "runs", place_name) as part:
                 write_tree(obs, part)
             groups |= dict.fromkeys(map(str, obs.children))
             rows.append(_row(obs, obs_id))

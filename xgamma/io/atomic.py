@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import secrets
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
 
-__all__ = ["atomic_path", "refuse_existing"]
+__all__ = ["atomic_path", "refuse_existing", "replace_folder"]
+
+# Constants of the system calls that exchange two names.
+_AT_FDCWD, _RENAME_EXCHANGE, _RENAME_SWAP = -100, 2, 2
 
 
 def refuse_existing(path: Path) -> None:
@@ -72,6 +78,58 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterato
         temporary.unlink(missing_ok=True)
         raise
     _sync(target.parent)
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Move a complete folder to its place, and remove what was there.
+
+    Parameters
+    ----------
+    new : Path
+        The complete folder, beside `target`.
+    target : Path
+        Its place. Where the system can exchange two names (Linux, macOS), readers find the old
+        version or the new one there at any moment; elsewhere the place is empty between two moves.
+
+    Raises
+    ------
+    XGammaError
+        If neither version can be moved to the place: both are kept, and the sentence says where.
+    OSError
+        If the folder cannot be moved; the old version is in its place then.
+    """
+    if not target.exists():
+        new.rename(target)
+        return
+    if _exchanged(new, target):
+        shutil.rmtree(new, ignore_errors=True)
+        return
+    old = target.with_name(f".{secrets.token_hex(4)}-old-{target.name}")
+    target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException as error:
+        try:
+            old.rename(target)
+        except OSError:
+            raise XGammaError(
+                f"'{target}' cannot be replaced ({error}): the old version is kept as '{old}', the new one as '{new}'; rename one of them."
+            ) from error
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step; False where the system cannot."""
+    names = os.fsencode(one), os.fsencode(other)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            return library.renamex_np(*names, _RENAME_SWAP) == 0
+        first, second = names
+        return library.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE) == 0
+    except (AttributeError, OSError, TypeError):
+        return False
 
 
 def _sync(path: Path) -> None:

@@ -13,6 +13,7 @@ import xarray as xr
 from xgamma import __version__
 from xgamma.errors import XGammaError
 from xgamma.frame import FrameIndex, drop_frame, set_frame
+from xgamma.io.zarr_seal import SEAL, compressors
 from xgamma.stamp import is_stamp, stamp_of
 
 __all__ = [
@@ -65,14 +66,16 @@ def chunks_of(variable: xr.Variable) -> tuple[int, ...]:
 def encoding_of(ds: xr.Dataset, zarr: bool) -> dict[str, dict[str, Any]]:
     """Return chunks and compression of each variable, for Zarr or for NetCDF."""
     encoding: dict[str, dict[str, Any]] = {}
+    codecs = compressors() if zarr else []
     for name, variable in ds.variables.items():
+        options = encoding[str(name)] = {"compressors": codecs} if zarr else {}
         if variable.dtype.kind not in "biuf" or variable.ndim == 0 or variable.size == 0:
             continue
         chunks = chunks_of(variable)
         if zarr:
-            encoding[str(name)] = {"chunks": chunks}
+            options["chunks"] = chunks
         else:
-            encoding[str(name)] = {
+            options |= {
                 "zlib": variable.size > 64,
                 "complevel": 3,
                 "shuffle": True,
@@ -80,8 +83,8 @@ def encoding_of(ds: xr.Dataset, zarr: bool) -> dict[str, dict[str, Any]]:
             }
         if variable.dtype.kind == "f":
             # xarray's default fill value would be an attribute that was not there.
-            encoding[str(name)]["_FillValue"] = None
-    return encoding
+            options["_FillValue"] = None
+    return {name: options for name, options in encoding.items() if options}
 
 
 def export(ds: xr.Dataset) -> xr.Dataset:
@@ -244,6 +247,7 @@ def restore(ds: xr.Dataset) -> xr.Dataset:
 def restored_attrs(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return attributes of a dataset without those that `export` gave them."""
     out = _from_json(dict(attrs))
+    out.pop(SEAL[0], None)
     if out.get("Conventions") == CONVENTIONS:
         out.pop("Conventions")
         lines = str(out.pop("history", "")).splitlines()
@@ -280,7 +284,7 @@ def rechunked(ds: xr.Dataset, encoding: dict[str, dict[str, Any]]) -> xr.Dataset
     """Align dask chunks with those in the store, as parallel writing needs."""
     changed = {}
     for name, options in encoding.items():
-        if ds.variables[name].chunks is not None:
+        if "chunks" in options and ds.variables[name].chunks is not None:
             dims = ds.variables[name].dims
             changed[name] = ds[name].chunk(dict(zip(dims, options["chunks"], strict=True)))
     return ds.assign(changed) if changed else ds

@@ -1,16 +1,21 @@
-"""All groups of a NetCDF file in one go: defined first, then filled."""
+"""NetCDF files: their groups written in one go, and opened, with threads kept apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from xgamma.deferred import is_lazy
+from xgamma.errors import MissingDataError
+from xgamma.io.hdf5_lock import hdf5_lock
 
-__all__ = ["write_groups"]
+__all__ = ["open_netcdf", "write_groups"]
 
 
 def write_groups(
@@ -35,15 +40,75 @@ def write_groups(
     """
     from xarray.backends import NetCDF4DataStore
 
-    root = NetCDF4DataStore.open(path, mode="w", format="NETCDF4")
+    # Workers elsewhere take xarray's lock of the file, which holds across processes.
+    lock = hdf5_lock() if _in_this_process() else None
     later = _Later()
+    with lock or nullcontext():
+        root = NetCDF4DataStore.open(path, mode="w", format="NETCDF4", lock=lock)
     try:
-        for place, ds in groups.items():
-            store = root if place == "/" else root.get_child_store(place)
-            ds.dump_to_store(store, writer=later, encoding=encoding[place])
+        with lock or nullcontext():
+            for place, ds in groups.items():
+                store = root if place == "/" else root.get_child_store(place)
+                ds.dump_to_store(store, writer=later, encoding=encoding[place])
         later.write(root)
     finally:
         root.close()
+
+
+def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:
+    """Open a NetCDF file lazily, each of its groups under the lock of `hdf5_lock`.
+
+    `xarray.open_datatree` takes a lock for the root only; those of the groups are xarray's own. And
+    it opens a file as often as it is asked to, which the libraries below do not survive when one
+    of the handles is closed: here all share one, which opens again when another closed it.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    **kwargs
+        Arguments of `xarray.open_dataset`; with ``group`` the tree starts there.
+
+    Returns
+    -------
+    tree : DataTree
+        A node for each group.
+    """
+    from netCDF4 import Dataset
+    from xarray.backends import CachingFileManager, NetCDF4DataStore
+
+    start = "/" + str(kwargs.pop("group", None) or "").strip("/")
+    lock = kwargs.pop("lock", None) or hdf5_lock()
+    with lock:
+        status = os.stat(path)
+        identity = f"{status.st_dev}-{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+        manager = CachingFileManager(
+            Dataset, os.path.realpath(path), mode="r", lock=lock, manager_id=identity
+        )
+        root = NetCDF4DataStore(manager, mode="r", lock=lock)
+        try:
+            nodes = {}
+            for place in _groups(root.ds):
+                if (place + "/").startswith(start.rstrip("/") + "/"):
+                    store = root if place == "/" else root.get_child_store(place)
+                    inner = place.removeprefix(start.rstrip("/")) or "/"
+                    nodes[inner] = xr.open_dataset(store, **kwargs)
+                    nodes[inner].encoding["source"] = str(path)
+            if not nodes:
+                raise MissingDataError(f"'{path}' has no group '{start}': check the name.")
+            tree = xr.DataTree.from_dict(nodes)
+        except BaseException:
+            root.close()
+            raise
+    tree.set_close(root.close)
+    return tree
+
+
+def _groups(group: Any, path: str = "/") -> Iterator[str]:
+    """Yield the paths of a group of netCDF4 and of all below, parents first."""
+    yield path
+    for name, inner in group.groups.items():
+        yield from _groups(inner, f"{path.rstrip('/')}/{name}")
 
 
 class _Later:
@@ -79,6 +144,8 @@ class _Later:
 
 def _in_this_process() -> bool:
     """Tell whether dask computes in threads of this process, rather than elsewhere."""
+    if "dask" not in sys.modules:
+        return True
     from dask import local, threaded
     from dask.base import get_scheduler
 

@@ -11,9 +11,11 @@ from xgamma.arguments import file_path
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.extras import require_package
 from xgamma.io.cf import restore, with_edges
+from xgamma.io.netcdf import open_netcdf
 from xgamma.io.remote import is_consolidated, is_remote, is_unfinished, store_at
 from xgamma.io.storage import grown, is_zarr, restore_tree
 from xgamma.io.zarr_groups import open_groups
+from xgamma.io.zarr_seal import require_folder_whole, require_store_whole
 from xgamma.model import MODEL_VERSION, validate
 from xgamma.validation import require_sound_axes
 
@@ -57,6 +59,7 @@ def open(path: Any, **kwargs: Any) -> Any:
     if kwargs.get("chunks") is not None:
         require_package("dask", "chunks=", "dask")
     if is_remote(path):
+        require_store_whole(path)
         return _open_groups(path, "zarr", kwargs)
     place = file_path(path)
     if not place.exists():
@@ -66,6 +69,8 @@ def open(path: Any, **kwargs: Any) -> Any:
             raise XGammaError(
                 f"The folder '{place}' is no Zarr store: open archives of runs with xg.open_store."
             )
+        if kwargs:
+            require_folder_whole(place)
         nodes = None if kwargs else open_groups(place)
         if nodes is not None:
             return _checked_tree(grown(nodes), place)
@@ -85,7 +90,9 @@ def _open_groups(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
     try:
         if engine == "zarr":
             kwargs = {"consolidated": is_consolidated(place), **kwargs}
-        tree = xr.open_datatree(store_at(place), engine=engine, **kwargs)
+            tree = xr.open_datatree(store_at(place), engine=engine, **kwargs)
+        else:
+            tree = open_netcdf(place, **kwargs)
     except FileNotFoundError:
         if is_unfinished(place):
             raise XGammaError(f"'{place}' was not written to its end: write it again.") from None

@@ -18,6 +18,7 @@ __all__ = [
     "is_remote",
     "is_unfinished",
     "joined",
+    "read_root",
     "refuse_taken",
     "store_at",
     "without_warning",
@@ -145,6 +146,36 @@ def is_unfinished(path: Any) -> bool:
     from zarr.core.sync import sync
 
     return bool(sync(store_at(path).exists(UNFINISHED)))
+
+
+def read_root(path: Any) -> tuple[bytes, set[str]]:
+    """Return the description of the root of a store that is no folder, and the keys in it.
+
+    Parameters
+    ----------
+    path : URL or zarr store
+        Place; nothing need be there.
+
+    Returns
+    -------
+    text : bytes
+        JSON of version 3; empty where there is no such store.
+    keys : set of str
+        Names of the objects.
+    """
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.core.sync import sync
+
+    store = store_at(path)
+
+    async def look() -> tuple[bytes, set[str]]:
+        found = await store.get("zarr.json", default_buffer_prototype())
+        if found is None:
+            return b"", set()
+        return found.to_bytes(), {key async for key in store.list()}
+
+    result: tuple[bytes, set[str]] = sync(look())
+    return result
 
 
 def zarr_attrs(path: Any) -> dict[str, Any]:

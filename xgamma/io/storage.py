@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import file_path
+from xgamma.arguments import file_path, part_name
 from xgamma.deferred import is_lazy
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.extras import require_package
-from xgamma.io.atomic import atomic_path, refuse_existing
+from xgamma.io.atomic import atomic_path, refuse_existing, replace_folder
 from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
 from xgamma.io.remote import is_remote, without_warning, zarr_options
 from xgamma.io.zarr_files import write_files
+from xgamma.io.zarr_seal import all_chunks, sealed
 from xgamma.operation import operation
 
 __all__ = ["grown", "restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
@@ -59,10 +60,12 @@ def to_netcdf(
     True
     """
     out = netcdf_ready(export(ds))
+    encoding = encoding_of(out, False)
     with atomic_path(path, overwrite) as temporary:
-        out.to_netcdf(
-            temporary, **{"engine": "netcdf4", "encoding": encoding_of(out, False), **kwargs}
-        )
+        if kwargs:
+            out.to_netcdf(temporary, **{"engine": "netcdf4", "encoding": encoding, **kwargs})
+        else:
+            write_groups({"/": out}, temporary, {"/": encoding})
 
 
 @operation
@@ -105,10 +108,23 @@ def to_zarr(
     True
     """
     out = text_as(export(ds), "U", object)
-    encoding = encoding_of(out, True)
-    out = rechunked(out, encoding)
-    with new_store(path, overwrite) as store, without_warning():
+    with new_store(path, overwrite) as store, without_warning(), all_chunks():
+        encoding = _zarr_encoding(out, kwargs)
+        out = rechunked(sealed(out) if _seals(kwargs) else out, encoding)
         out.to_zarr(store, **{**zarr_options(store), "encoding": encoding, **kwargs})
+
+
+def _zarr_encoding(ds: xr.Dataset, kwargs: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return chunks and codecs; those of checksums exist in version 3 only."""
+    encoding = encoding_of(ds, True)
+    if kwargs.get("zarr_format", 3) == 3:
+        return encoding
+    return {n: {k: v for k, v in e.items() if k != "compressors"} for n, e in encoding.items()}
+
+
+def _seals(kwargs: dict[str, Any]) -> bool:
+    """Tell whether a whole store is written as this library does, so that it can be checked."""
+    return set(kwargs) <= {"zarr_format", "consolidated"} and kwargs.get("zarr_format", 3) == 3
 
 
 @contextmanager
@@ -155,21 +171,17 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
         refuse_existing(target)
     elif target.exists() and not is_zarr(target):
         raise XGammaError(f"'{target}' is no Zarr store: it is not replaced; give another name.")
-    mark = secrets.token_hex(4)
-    temporary, old = (target.with_name(f".{mark}-{kind}-{target.name}") for kind in ("new", "old"))
+    temporary = target.with_name(f".{secrets.token_hex(4)}-new-{target.name}")
     try:
         yield temporary
-        if target.exists():
-            target.rename(old)
-        try:
-            temporary.rename(target)
-        except BaseException:
-            if old.exists():
-                old.rename(target)
-            raise
-    finally:
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        raise
+    try:
+        replace_folder(temporary, target)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 def is_zarr(path: Path) -> bool:
@@ -181,7 +193,15 @@ def _nodes(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     """Return what each node holds itself in its file form, by path; the root comes first.
 
     The name of the tree and the order of its nodes, which no file keeps, become attributes.
+
+    Raises
+    ------
+    XGammaError
+        If a node has a name that a store would take for a path.
     """
+    for node in tree.subtree:
+        for name in node.children:
+            part_name(name, "name")
     nodes = {n.path: export(n.to_dataset(inherit=False)) for n in tree.subtree}
     if tree.name is not None:
         nodes["/"].attrs["tree_name"] = str(tree.name)
@@ -264,12 +284,15 @@ def tree_to_zarr(
 def write_tree(tree: xr.DataTree, store: Any, **kwargs: Any) -> None:
     """Write a tree into a folder that does not exist yet, or into an empty store."""
     nodes = {p: text_as(ds, "U", object) for p, ds in _nodes(tree).items()}
-    encoding = {p: encoding_of(ds, True) for p, ds in nodes.items()}
+    encoding = {p: _zarr_encoding(ds, kwargs) for p, ds in nodes.items()}
+    if _seals(kwargs):
+        nodes["/"] = sealed(nodes["/"])
     if not (kwargs or is_remote(store) or is_lazy(*nodes.values())):
-        write_files(nodes, Path(store), encoding)
+        with all_chunks():
+            write_files(nodes, Path(store), encoding)
         return
     out = xr.DataTree.from_dict({p: rechunked(ds, encoding[p]) for p, ds in nodes.items()})
-    with without_warning():
+    with without_warning(), all_chunks():
         out.to_zarr(store, **{**zarr_options(store), "encoding": encoding, **kwargs})
 
 

@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["TEXTS", "Array", "Documents", "Group", "UnusualError", "read", "values_of", "walk"]
+__all__ = [
+    "TEXTS",
+    "Array",
+    "Documents",
+    "Group",
+    "UnusualError",
+    "described",
+    "read",
+    "values_of",
+    "walk",
+]
 
 DOCUMENT = "zarr.json"
 NUMBERS = {f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)}
@@ -21,6 +31,7 @@ DECODING |= {"_ARRAY_DIMENSIONS"}
 LINKS = ("_FillValue", "dtype", "coordinates", "grid_mapping", "bounds", "units")
 # How xarray writes that NaN stands for what is missing: reading changes no value then.
 NAN = "AAAAAAAA+H8="
+PACKINGS = {(), ("zstd",), ("zstd", "crc32c")}
 LITTLE = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "bytes"}]
 
 
@@ -49,7 +60,7 @@ class Array(NamedTuple):
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
     dims: tuple[str, ...]
-    zstd: bool | None
+    packing: tuple[str, ...] | None
     attrs: dict[str, Any]
 
     @property
@@ -102,11 +113,8 @@ def _array(document: dict[str, Any]) -> Array:
         and not units.endswith(("days", "hours", "minutes", "seconds"))
         and (not shape or rest.get("dimension_names") is not None)
     )
-    direct = (
-        name in NUMBERS | {"bool"}
-        and codecs[0] in LITTLE
-        and (len(codecs) == 1 or [codec["name"] for codec in codecs[1:]] == ["zstd"])
-    )
+    packing = tuple(codec["name"] for codec in codecs[1:])
+    direct = name in NUMBERS | {"bool"} and codecs[0] in LITTLE and packing in PACKINGS
     chunks = tuple(grid["configuration"]["chunk_shape"])
     links = {key: attrs.get(key) for key in LINKS}
     return Array(
@@ -116,7 +124,7 @@ def _array(document: dict[str, Any]) -> Array:
         tuple(shape),
         chunks,
         tuple(rest.get("dimension_names") or ()),
-        len(codecs) == 2 if direct and tuple(shape) == chunks else None,
+        packing if direct and tuple(shape) == chunks else None,
         attrs,
     )
 
@@ -166,6 +174,16 @@ def walk(place: Path, documents: Documents) -> dict[str, Group]:
     return found
 
 
+def described(groups: dict[str, Group], documents: Documents) -> dict[str, dict[str, Any]]:
+    """Return the descriptions of groups and arrays by path, that of the root ``""``."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, group in groups.items():
+        found[path.lstrip("/")] = documents.parse(group.document)
+        for name, text in group.arrays.items():
+            found[f"{path}/{name}".lstrip("/")] = documents.parse(text)
+    return found
+
+
 def read(file: str) -> bytes | None:
     """Return the contents of a file; None if it is not there."""
     try:
@@ -176,8 +194,21 @@ def read(file: str) -> bytes | None:
 
 
 def values_of(array: Array, raw: bytes) -> np.ndarray:
-    """Return the values in the bytes of the one chunk of an array whose ``zstd`` is known."""
-    if array.zstd:
+    """Return the values in the bytes of the one chunk of an array whose ``packing`` is known.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are not those that were written.
+    """
+    packing = array.packing or ()
+    if "crc32c" in packing:
+        from google_crc32c import value
+
+        raw, checksum = raw[:-4], raw[-4:]
+        if value(raw).to_bytes(4, "little") != checksum:
+            raise ValueError("the checksum of a chunk is not that of its bytes")
+    if "zstd" in packing:
         from numcodecs import Zstd
 
         raw = Zstd().decode(raw)

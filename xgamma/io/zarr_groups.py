@@ -26,10 +26,12 @@ from xgamma.io.zarr_documents import (
     Documents,
     Group,
     UnusualError,
+    described,
     read,
     values_of,
     walk,
 )
+from xgamma.io.zarr_seal import require_folder_whole
 from xgamma.stamp import is_stamp, stamp_of
 
 __all__ = ["open_groups"]
@@ -52,8 +54,13 @@ def open_groups(place: Path) -> dict[str, xr.Dataset] | None:
     documents = Documents()
     try:
         groups = walk(place, documents)
-        if len(groups) < 2:
-            return None
+    except (UnusualError, OSError, ValueError, KeyError, TypeError):
+        require_folder_whole(place)
+        return None
+    require_folder_whole(place, described(groups, documents))
+    if len(groups) < 2:
+        return None
+    try:
         reader = _Reader(place, documents)
         return {path: reader.open(path, group) for path, group in groups.items()}
     except (UnusualError, OSError, ValueError, KeyError, TypeError):
@@ -173,7 +180,7 @@ class _Reader:
         raw = read("/".join([self.place, path, "c", *("0" for _ in array.shape)]))
         key = (array.make, array.shape, array.chunks, raw)
         if key not in self.values:
-            if raw is None or array.zstd is None:
+            if raw is None or array.packing is None:
                 import zarr
 
                 values = np.asarray(zarr.open_array(self.place, path=path, mode="r")[...])

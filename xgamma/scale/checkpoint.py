@@ -17,6 +17,7 @@ from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.extras import require_package
 from xgamma.io.atomic import atomic_path
+from xgamma.io.zarr_seal import read_sealed, write_sealed
 
 __all__ = [
     "Checkpoint",
@@ -165,12 +166,26 @@ def folder_for(resume: Any, signature: str) -> Path:
 
 
 def require_wanted(path: Path, done: list[str], keys: list[str]) -> None:
-    """Raise an `XGammaError` that names a run which is done but not asked for."""
+    """Raise an `XGammaError` that names a run which is done but not asked for, or was changed.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the partial results.
+    done, keys : list of str
+        Names of `Runs.keys`: of the runs in the sum, and of those that are asked for.
+    """
     strange = sorted(set(done) - set(keys))
-    if strange:
+    if not strange:
+        return
+    label = strange[0].partition(":")[0]
+    if label in {key.partition(":")[0] for key in keys}:
         raise XGammaError(
-            f"The partial results in '{path}' hold the run {strange[0].rpartition('#')[0]}, which is not asked for: remove the folder, or give another."
+            f"The partial results in '{path}' hold the run {label} made of other data: its files were changed or lie elsewhere now; remove the folder, or give another."
         )
+    raise XGammaError(
+        f"The partial results in '{path}' hold the run {label}, which is not asked for: remove the folder, or give another."
+    )
 
 
 def write_mosaic(mosaic: Mosaic, path: Path, done: list[str]) -> None:
@@ -193,8 +208,9 @@ def write_mosaic(mosaic: Mosaic, path: Path, done: list[str]) -> None:
         arrays |= {f"onoff/{name}": getattr(mosaic.onoff, name) for name in _ONOFF}
     for name, values in arrays.items():
         # Half of a mosaic may be zeros: light compression writes faster than none.
-        group.create_array(name, data=values, chunks=_chunks(values))
+        write_sealed(group, name, values, _chunks(values))
     state = {"done": done, "dims": mosaic.dims, "attrs": mosaic.attrs, **of_runs(mosaic)}
+    state["onoff"] = mosaic.onoff.used
     group.attrs["state"] = json.dumps(state, default=plain)
 
 
@@ -245,7 +261,7 @@ def read_mosaic(path: Path, template: xr.Dataset) -> tuple[Mosaic, list[str]]:
     try:
         group = zarr.open_group(path, mode="r")
         state = json.loads(str(group.attrs["state"]))
-        sums = {name: _array(path, f"sums/{name}") for name in state["dims"]}
+        sums = {name: read_sealed(path, f"sums/{name}") for name in state["dims"]}
     except (FileNotFoundError, KeyError, ValueError):
         raise MissingDataError(
             f"The partial results '{path}' are not whole: remove their folder and start again."
@@ -254,18 +270,12 @@ def read_mosaic(path: Path, template: xr.Dataset) -> tuple[Mosaic, list[str]]:
     mosaic.dims = {k: tuple(v) for k, v in state["dims"].items()}
     mosaic.attrs = state["attrs"]
     mosaic.sums = sums
-    if "onoff" in group:
+    if state["onoff"]:
         mosaic.onoff.used = True
         for name in _ONOFF:
-            setattr(mosaic.onoff, name, _array(path, f"onoff/{name}"))
+            setattr(mosaic.onoff, name, read_sealed(path, f"onoff/{name}"))
     put_runs(mosaic, state)
     return mosaic, list(state["done"])
-
-
-def _array(path: Path, name: str) -> np.ndarray:
-    zarr = require_package("zarr", "A Zarr store", "dask")
-
-    return np.asarray(zarr.open_array(path, path=name, mode="r")[:])
 
 
 def _chunks(values: np.ndarray) -> tuple[int, ...]:

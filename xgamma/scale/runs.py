@@ -9,6 +9,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma.dl3 import observation
+from xgamma.dl3.fingerprint import of_observation
 
 __all__ = ["Runs", "split"]
 
@@ -52,15 +53,15 @@ class Runs:
     def keys(self) -> list[str]:
         """Return a name for each run that is the same in the next session, each another.
 
-        The id, for observations also their times, and a number where these agree too.
+        The id, then what tells its data from others under this number, and a number where these
+        agree too.
         """
         seen: Counter[str] = Counter()
         names = []
-        for item in self.items:
-            name = str(item)
-            if self.store is None:
-                root = item.attrs
-                name = f"{observation.obs_id(item)}:{root.get('TSTART')}:{root.get('TSTOP')}"
+        for position, item in enumerate(self.items):
+            own = self.store is not None
+            data = self.store.fingerprint(item) if own else of_observation(item)
+            name = f"{self.label(position)}:{data}"
             seen[name] += 1
             names.append(f"{name}#{seen[name]}")
         return names

@@ -20,8 +20,9 @@ from xgamma.arguments import file_path
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
 from xgamma.extras import require_package
-from xgamma.io.cf import export, text_as
+from xgamma.io.cf import encoding_of, export, text_as
 from xgamma.io.storage import atomic_folder
+from xgamma.io.zarr_seal import all_chunks, compressors, sealed
 from xgamma.scale.drive import drive, settle
 from xgamma.scale.fold import Job
 from xgamma.scale.kept_tiles import KeptTiles
@@ -250,23 +251,38 @@ def _take_rows(rows: Mosaic, part: Mosaic) -> None:
 
 
 def _write(sums: TiledSums, rows: Mosaic, folder: Path, name: str | None) -> None:
-    """Write the mosaic: labels and rows first, then a region for each tile."""
+    """Write the mosaic: labels and rows first, then a region for each tile.
+
+    Tiles that no run reaches are written too: zeros, rather than a gap that nobody could tell
+    from a lost file.
+    """
     import zarr
 
     onoff = "onoff_acceptance" in sums.forms
     ratio = _mean_ratio(sums) if onoff else None
     header = rows.to_dataset(name)
-    made = False
-    for key in sums.touched():
+    made: dict[str, Any] = {}
+    touched = list(sums.touched())
+    for key in touched:
         part = _tile_dataset(sums, key, ratio)
         if not made:
             _create(header, part, rows, sums, folder)
-            made = True
-        for variable, array in part.data_vars.items():
-            target = zarr.open_array(folder, path=str(variable), mode="r+")
-            tile = sums.tiles.at(key)._asdict()
-            where = tuple(tile.get(str(d), slice(None)) for d in array.dims)
-            target[where] = array.values.astype(target.dtype)
+            with all_chunks():
+                made = {
+                    str(name): (zarr.open_array(folder, path=str(name), mode="r+"), array.dims)
+                    for name, array in part.data_vars.items()
+                }
+        for name, (target, dims) in made.items():
+            target[_place(sums, key, dims)] = part[name].values.astype(target.dtype)
+    for key in set(sums.tiles) - set(touched) if made else ():
+        for target, dims in made.values():
+            target[_place(sums, key, dims)] = 0
+
+
+def _place(sums: TiledSums, key: tuple[int, int], dims: tuple[Any, ...]) -> tuple[slice, ...]:
+    """Return where a tile lies in an array with these dims."""
+    tile = sums.tiles.at(key)._asdict()
+    return tuple(tile.get(str(d), slice(None)) for d in dims)
 
 
 def _tile_dataset(sums: TiledSums, key: tuple[int, int], ratio: float | None) -> xr.Dataset:
@@ -310,9 +326,14 @@ def _create(
             attrs["livetime"] = rows.livetime
         data = dask.array.zeros(shape, dtype=array.dtype, chunks=chunks)
         maps[variable] = (array.dims, data, attrs)
-        # Tiles that no run reaches are never written: they are zero, not the NaN of Zarr.
-        encoding[str(variable)] = {"chunks": chunks, "fill_value": array.dtype.type(0)}
+        encoding[str(variable)] = {
+            "chunks": chunks,
+            "fill_value": array.dtype.type(0),
+            "compressors": compressors(),
+        }
         if array.dtype.kind == "f":
             encoding[str(variable)]["_FillValue"] = None
-    ds = text_as(export(header.assign(maps)), "U", object)
-    ds.to_zarr(folder, compute=False, zarr_format=3, consolidated=False, encoding=encoding)
+    ds = sealed(text_as(export(header.assign(maps)), "U", object))
+    encoding = {**encoding_of(ds.drop_vars(list(maps)), True), **encoding}
+    with all_chunks():
+        ds.to_zarr(folder, compute=False, zarr_format=3, consolidated=False, encoding=encoding)

@@ -14,7 +14,8 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.datasets.mosaic import COARSE, FINE, Mosaic, place
-from xgamma.errors import XGammaError
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.io.zarr_seal import read_sealed, write_sealed
 
 __all__ = ["TILE", "Form", "Tile", "TileFiles", "TiledSums", "Tiles"]
 
@@ -125,19 +126,27 @@ class TileFiles:
         name = f"tile-{key[0]}-{key[1]}-{secrets.token_hex(4)}.zarr"
         group = zarr.open_group(self.folder / name, mode="w-")
         for variable, values in arrays.items():
-            group.create_array(variable, data=values, chunks=values.shape)
+            write_sealed(group, variable, values, values.shape)
+        group.attrs["variables"] = list(arrays)
         old = self.names.get(key)
         self.names[key] = name
         if old is not None and old not in self.kept:
             shutil.rmtree(self.folder / old, ignore_errors=True)
 
     def read(self, key: tuple[int, int], variable: str) -> Any:
-        """Return the sum of a variable in a tile; 0 where it was not written."""
-        import zarr
+        """Return the sum of a variable in a tile; 0 where it was not written.
 
-        if key not in self.names or not (self.folder / self.names[key] / variable).exists():
+        Raises
+        ------
+        MissingDataError
+            If it was written and cannot be read.
+        """
+        if key not in self.names:
             return 0
-        return zarr.open_array(self.folder / self.names[key], path=variable, mode="r")[...]
+        file = self.folder / self.names[key]
+        if not (file / variable).exists() and variable not in _variables(file):
+            return 0
+        return read_sealed(file, variable)
 
     def keep(self) -> None:
         """Keep the files that count now, whatever is written later, and remove the others."""
@@ -145,6 +154,19 @@ class TileFiles:
         for file in self.folder.glob("tile-*.zarr"):
             if file.name not in self.kept:
                 shutil.rmtree(file, ignore_errors=True)
+
+
+def _variables(file: Path) -> list[str]:
+    """Return what was written of a tile."""
+    import zarr
+
+    try:
+        names: Any = zarr.open_group(file, mode="r").attrs["variables"]
+        return list(names)
+    except (OSError, KeyError, ValueError) as error:
+        raise MissingDataError(
+            f"The tile '{file}' cannot be read ({type(error).__name__}): remove its folder and start again."
+        ) from None
 
 
 class TiledSums:

@@ -1,0 +1,243 @@
+"""Zarr stores whose chunks are all there, each with a checksum, and the check when they are opened.
+
+Zarr leaves out chunks of nothing but the fill value, and reads a chunk that is lost as just that:
+a damaged folder looks like an empty sky. Here every chunk is written, with a CRC32C, and the root
+says so; a store that says so and lacks a chunk is refused, and a chunk that was changed raises
+when it is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.extras import require_package
+from xgamma.io.remote import is_remote, read_root
+
+__all__ = [
+    "SEAL",
+    "all_chunks",
+    "compressors",
+    "read_sealed",
+    "refuse_code",
+    "require_folder_whole",
+    "require_store_whole",
+    "require_whole",
+    "sealed",
+    "write_sealed",
+]
+
+# Attribute of the root: how the chunks, of which none is left out, can be checked.
+SEAL = ("xgamma_sealed", "crc32c")
+DOCUMENTS = ("zarr.json", ".zarray")
+# Codecs that run what is stored when they decode it.
+RUNS_CODE = {"pickle"}
+
+
+def compressors() -> list[Any]:
+    """Return what each chunk goes through: light compression, then a checksum."""
+    codecs = require_package("zarr.codecs", "A Zarr store", "dask")
+    return [codecs.ZstdCodec(level=0), codecs.Crc32cCodec()]
+
+
+def all_chunks() -> AbstractContextManager[Any]:
+    """Return a context in which zarr leaves out no chunk of the arrays that are made."""
+    zarr = require_package("zarr", "A Zarr store", "dask")
+    context: AbstractContextManager[Any] = zarr.config.set({"array.write_empty_chunks": True})
+    return context
+
+
+def sealed(ds: xr.Dataset) -> xr.Dataset:
+    """Return the dataset of a root with the attribute that promises all chunks."""
+    return ds.assign_attrs({SEAL[0]: SEAL[1]})
+
+
+def refuse_code(documents: Iterable[Mapping[str, Any]], place: Any) -> None:
+    """Raise if an array is stored so that reading it runs code from the file.
+
+    Parameters
+    ----------
+    documents : iterable of mapping
+        Descriptions of arrays, of version 2 or 3.
+    place : path-like or URL
+        For the message.
+
+    Raises
+    ------
+    XGammaError
+        If a codec unpickles.
+
+    Examples
+    --------
+    >>> refuse_code([{"filters": [{"id": "pickle"}]}], "a.zarr")
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: 'a.zarr' holds an array in the codec 'pickle', which runs code \
+from the file when it is read: have it written again as numbers or text.
+    """
+    for document in documents:
+        codecs = [*(document.get("filters") or ()), document.get("compressor")]
+        codecs += document.get("codecs") or ()
+        for codec in codecs:
+            name = str((codec or {}).get("id", (codec or {}).get("name", "")))
+            if name.removeprefix("numcodecs.") in RUNS_CODE:
+                raise XGammaError(
+                    f"'{place}' holds an array in the codec '{name}', which runs code from the file when it is read: have it written again as numbers or text."
+                )
+
+
+def require_whole(
+    root: Mapping[str, Any], arrays: Mapping[str, Any], names: Any, place: Any
+) -> None:
+    """Raise if a store promises all chunks and lacks one.
+
+    Parameters
+    ----------
+    root : mapping
+        Description of the root.
+    arrays : mapping of str to mapping
+        Descriptions of the arrays by path.
+    names : container of str
+        Keys that are there: of a chunk, ``"counts/c/0/1"``.
+    place : path-like or URL
+        For the message.
+
+    Raises
+    ------
+    XGammaError
+        If a chunk is missing.
+    """
+    if root.get("attributes", {}).get(SEAL[0]) != SEAL[1]:
+        return
+    for path, document in arrays.items():
+        for chunk in _chunks(document):
+            if f"{path}/{chunk}" not in names:
+                raise XGammaError(
+                    f"'{place}' is damaged: a part of {path} is lost ('{path}/{chunk}'); restore it from a copy, or write it again."
+                )
+
+
+def _chunks(document: Mapping[str, Any]) -> Iterable[str]:
+    """Return the keys of the chunks of an array, below that of the array."""
+    grid = document["chunk_grid"]["configuration"]["chunk_shape"]
+    counts = [math.ceil(n / size) for n, size in zip(document["shape"], grid, strict=True)]
+    return ("/".join(["c", *map(str, key)]) for key in product(*map(range, counts)))
+
+
+class _Files:
+    """The files of a folder, each looked for when it is asked for."""
+
+    def __init__(self, folder: Path):
+        self.folder = str(folder)
+
+    def __contains__(self, name: str) -> bool:
+        return os.path.isfile(f"{self.folder}/{name}")
+
+
+def require_folder_whole(folder: Path, documents: Mapping[str, Any] | None = None) -> None:
+    """Check a Zarr folder before it is read: its codecs, and that no chunk is lost.
+
+    Parameters
+    ----------
+    folder : Path
+        Of version 2 or 3; a description that cannot be read is left to zarr.
+    documents : mapping of str to mapping, optional
+        The descriptions in it by path, that of the root ``""``; read when absent.
+
+    Raises
+    ------
+    XGammaError
+        If a codec runs code, or a promised chunk is missing.
+    """
+    _require(_read_documents(folder) if documents is None else documents, _Files(folder), folder)
+
+
+def write_sealed(group: Any, name: str, values: np.ndarray, chunks: tuple[int, ...]) -> None:
+    """Write an array into a group of zarr, all of its chunks, each with a checksum."""
+    with all_chunks():
+        group.create_array(name, data=values, chunks=chunks, compressors=compressors())
+
+
+def read_sealed(folder: Path, name: str) -> np.ndarray:
+    """Read an array that `write_sealed` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the store.
+    name : str
+        Of the array.
+
+    Returns
+    -------
+    values : ndarray
+        Equal to those written, bit for bit.
+
+    Raises
+    ------
+    MissingDataError
+        If it is not there, or a chunk is lost or was changed.
+    """
+    zarr = require_package("zarr", "A Zarr store", "dask")
+    try:
+        array = zarr.open_array(folder, path=name, mode="r")
+        document = array.metadata.to_dict()
+        require_whole({"attributes": dict([SEAL])}, {name: document}, _Files(folder), folder)
+        return np.asarray(array[...])
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise MissingDataError(
+            f"'{folder}' is damaged: {name} cannot be read ({type(error).__name__}: {error}); remove it and start again."
+        ) from None
+
+
+def require_store_whole(place: Any) -> None:
+    """Check a Zarr folder, what lies at a URL, or a store object; see `require_folder_whole`.
+
+    Of a store that is no folder the metadata of the root are read, which hold those of all arrays
+    if it was written here, and the names of its objects are listed.
+    """
+    if not is_remote(place):
+        require_folder_whole(Path(place))
+        return
+    text, names = read_root(place)
+    root = _parsed(text)
+    inner = (root.get("consolidated_metadata") or {}).get("metadata") or {}
+    _require({"": root, **inner}, names, place)
+
+
+def _require(documents: Mapping[str, Any], names: Any, place: Any) -> None:
+    refuse_code(documents.values(), place)
+    arrays = {p: d for p, d in documents.items() if d.get("node_type") == "array"}
+    # A description of another form is for zarr to refuse.
+    with contextlib.suppress(KeyError, TypeError):
+        require_whole(documents.get("", {}), arrays, names, place)
+
+
+def _read_documents(folder: Path) -> dict[str, Any]:
+    """Return the descriptions in a folder by path, without a look among the chunks."""
+    found: dict[str, Any] = {}
+    for path, folders, files in os.walk(folder):
+        for name in (n for n in files if n in DOCUMENTS):
+            key = os.path.relpath(path, folder).replace(os.sep, "/").removeprefix(".")
+            found[key] = _parsed((Path(path) / name).read_bytes())
+            if found[key].get("node_type") == "array":
+                folders.clear()
+    return found
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
