@@ -60,9 +60,7 @@ def test_a_reduction_from_a_file_is_that_from_python(write):
     file = write(GOOD)
     ds = reduce_config(file)
     store = xg.open_store(file.parent / "store")
-    into = xg.create_map(
-        "83.63d 22.01d", "3 deg", "0.2 deg", xg.energy_axis(0.5, 20, 4), energy_true="reco"
-    )
+    into = xg.create_map("83.63d 22.01d", "3 deg", "0.2 deg", xg.energy_axis(0.5, 20, 4))
     same = xg.reduce(store, into=into, offset_max="1 deg", safe_mask=["aeff-default"])
     for name in same:
         assert ds[name].equals(same[name])

@@ -95,7 +95,7 @@ def test_a_mosaic_larger_than_memory_has_all_its_chunks(tmp_path):
     store = xg.open_store(xg.dl3.simulate_store(tmp_path / "runs", pointings=["83.63d 22.51d"]))
     axis = xg.energy_axis("1 TeV", "10 TeV", 2)
     template = xg.create_map("83.63d 22.01d", "24 deg", "0.1 deg", axis)
-    xg.reduce(store, into=template, cutout_width="2 deg", out=tmp_path / "m.zarr", memory="100 MB")
+    xg.reduce(store, into=template, cutout_width="2 deg", out=tmp_path / "m.zarr", memory="300 MB")
     xg.open(tmp_path / "m.zarr")
     last = sorted((tmp_path / "m.zarr" / "counts" / "c").rglob("*"))[-1]
     last.unlink()

@@ -82,8 +82,9 @@ def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:
     with lock:
         status = os.stat(path)
         identity = f"{status.st_dev}-{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+        opener: Any = Dataset
         manager = CachingFileManager(
-            Dataset, os.path.realpath(path), mode="r", lock=lock, manager_id=identity
+            opener, os.path.realpath(path), mode="r", lock=lock, manager_id=identity
         )
         root = NetCDF4DataStore(manager, mode="r", lock=lock)
         try:

@@ -27,7 +27,7 @@ class Runs:
     """
 
     def __init__(self, observations: Any):
-        self.store = observations if hasattr(observations, "obs_ids") else None
+        self.store: Any = observations if hasattr(observations, "obs_ids") else None
         self.items = list(observations.obs_ids if self.store is not None else observations)
 
     def __len__(self) -> int:
