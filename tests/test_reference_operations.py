@@ -69,6 +69,9 @@ def test_figures(center, name):
     result = OPERATIONS[name](center)
     for variable, figure in FIGURES[name].items():
         total = float(result[variable].sum(dtype=float))
+        if (name, variable) == ("spectrum", "exposure"):
+            # The part of the PSF in the pixels, not in the circle (differences.md).
+            figure *= 1.00319
         assert_allclose(total, figure, rtol=0 if isinstance(figure, int) else 1e-5)
     assert result.gamma.validate() == []
     assert center.identical(before)

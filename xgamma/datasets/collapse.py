@@ -8,11 +8,18 @@ import numpy as np
 import xarray as xr
 
 from xgamma.datasets.masks import safe
+from xgamma.datasets.region_response import (
+    even_parts,
+    point_parts,
+    seen_dispersion,
+    seen_exposure,
+    warn_of_gaps,
+)
 from xgamma.errors import FrameError, XGammaError
-from xgamma.irf.queries import at_position, edisp_kernel, psf_containment
+from xgamma.irf.queries import at_position, edisp_kernel
 from xgamma.operation import operation
 from xgamma.regions import parse_regions, region_center, region_mask, region_text
-from xgamma.schema import ONOFF, SPATIAL
+from xgamma.schema import ONOFF, SPATIAL, variable_attrs
 from xgamma.stamp import is_stamp
 
 __all__ = ["to_region", "to_spectrum"]
@@ -70,13 +77,6 @@ def _off_acceptance(ds: xr.Dataset, new: dict[str, xr.Variable], total: Any) -> 
     )
 
 
-def _mean_exposure(ds: xr.Dataset, inside: xr.Variable) -> xr.Variable:
-    variable = ds.variables["exposure"].astype(float)
-    count = float(inside.values.sum())
-    mean = variable.where(inside, 0.0).sum(("y", "x")) / count
-    return xr.Variable(mean.dims, mean.data, ds.variables["exposure"].attrs)
-
-
 def _assemble(
     ds: xr.Dataset,
     region: Any,
@@ -93,17 +93,18 @@ def _assemble(
     return out
 
 
-def _radius(region: Any) -> float:
+def _require_contained(ds: xr.Dataset, region: Any) -> None:
+    """Raise unless the part of a point source in a region can be told."""
     parsed = parse_regions(region)
-    if (
-        len(parsed) != 1
-        or not type(parsed[0]).__name__.startswith("Circle")
-        or hasattr(parsed[0], "inner_radius")
-    ):
+    circle = len(parsed) == 1 and type(parsed[0]).__name__.startswith("Circle")
+    if not circle or hasattr(parsed[0], "inner_radius"):
         raise XGammaError(
             "The containment correction is known for one circle only: pass containment_correction=False for other regions."
         )
-    return float(parsed[0].radius.to_value("deg"))
+    if "exposure" in ds and ds.variables["exposure"].attrs.get("pointlike"):
+        raise XGammaError(
+            "Point-like responses hold the containment of their cut already: pass containment_correction=False."
+        )
 
 
 @operation
@@ -120,15 +121,19 @@ def to_spectrum(
         On region; a string is DS9 text.
     containment_correction : bool
         Scale the exposure by the part of a point source, in the middle of the circle, that
-        falls into it.
+        falls into its pixels (those whose centre lies in it).
     name : str, optional
         Name of the result.
 
     Returns
     -------
     ds : Dataset
-        Counts and background summed under the safe mask, exposure averaged over the region,
-        energy dispersion at its centre, masks joined with OR.
+        Counts and background summed under the safe mask, exposure averaged over the region
+        (zero for pixels of which nothing is safe), energy dispersion at its centre, masks joined
+        with OR. Where the mask hides other pixels at other energies, the dispersion carries the
+        part of the exposure that is safe, so that the prediction is that of the safe pixels. The
+        signal is taken for even over the region, with a warning where that matters, or for
+        a point source if `containment_correction`.
 
     Raises
     ------
@@ -150,25 +155,22 @@ def to_spectrum(
     inside = _inside(ds, region)
     center = region_center(region)
     new = _sums(ds, inside)
+    parts = even_parts(inside)
+    edisp = edisp_kernel(ds, center).variable if "edisp" in ds else None
+    if containment_correction:
+        _require_contained(ds, region)
+        parts = point_parts(ds, inside, center)
+    else:
+        cure = ": for a point source in its middle, pass containment_correction=True"
+        warn_of_gaps(ds, inside, region_text(region), cure)
     if "exposure" in ds:
-        new["exposure"] = _mean_exposure(ds, inside)
+        new["exposure"] = seen_exposure(ds, inside, parts)
+        edisp = seen_dispersion(ds, inside, parts, edisp)
         if containment_correction:
-            if ds.variables["exposure"].attrs.get("pointlike"):
-                raise XGammaError(
-                    "Point-like responses hold the containment of their cut already: pass containment_correction=False."
-                )
-            share = psf_containment(ds, _radius(region), position=center).variable
-            corrected = new["exposure"] * share
-            new["exposure"] = xr.Variable(
-                corrected.dims,
-                corrected.data,
-                {**ds.variables["exposure"].attrs, "containment_correction": 1},
-            )
-    if "edisp" in ds:
-        kernel = edisp_kernel(ds, center)
-        new["edisp"] = kernel.variable
-    drop = tuple(c for c in ds.coords if c == "rad" or str(c).startswith(("rad_", "migra")))
-    return _assemble(ds, region, new, name, tuple(str(c) for c in drop))
+            new["exposure"].attrs["containment_correction"] = 1
+    if edisp is not None:
+        new["edisp"] = xr.Variable(edisp.dims, edisp.data, variable_attrs("edisp"))
+    return _assemble(ds, region, new, name, _axis_coords(ds, "rad", "migra"))
 
 
 @operation
@@ -187,7 +189,8 @@ def to_region(ds: xr.Dataset, region: Any, name: str | None = None) -> xr.Datase
     Returns
     -------
     ds : Dataset
-        As `to_spectrum`, with ``psf`` and the response exposures at the centre of the region.
+        As `to_spectrum`, with ``psf`` and the response exposures at the centre of the region. A
+        dispersion over migration becomes a kernel where there is a safe mask.
 
     Raises
     ------
@@ -206,9 +209,29 @@ def to_region(ds: xr.Dataset, region: Any, name: str | None = None) -> xr.Datase
     inside = _inside(ds, region)
     center = region_center(region)
     new = _sums(ds, inside)
-    if "exposure" in ds:
-        new["exposure"] = _mean_exposure(ds, inside)
+    warn_of_gaps(ds, inside, region_text(region), "")
+    # A bin of migration can lie across energies of which one is safe in more pixels.
+    drop = _axis_coords(ds, "migra") if safe(ds) is not None and "exposure" in ds else ()
     for key in ("psf", "psf_exposure", "edisp", "edisp_exposure"):
         if key in ds:
-            new[key] = at_position(ds, key, center).variable
-    return _assemble(ds, region, new, name, ())
+            found = (
+                edisp_kernel(ds, center)
+                if drop and key == "edisp"
+                else at_position(ds, key, center)
+            )
+            new[key] = found.variable
+    if "exposure" in ds:
+        parts = even_parts(inside)
+        new["exposure"] = seen_exposure(ds, inside, parts)
+        edisp = new.get("edisp")
+        if edisp is None or "migra" not in edisp.dims:
+            edisp = seen_dispersion(ds, inside, parts, edisp)
+        if edisp is not None:
+            new["edisp"] = xr.Variable(edisp.dims, edisp.data, variable_attrs("edisp"))
+    return _assemble(ds, region, new, name, drop)
+
+
+def _axis_coords(ds: xr.Dataset, *axes: str) -> tuple[str, ...]:
+    """Return the coordinates of axes that a dataset has."""
+    names = (f"{axis}{end}" for axis in axes for end in ("", "_lo", "_hi"))
+    return tuple(name for name in names if name in ds.coords)

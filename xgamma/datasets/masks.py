@@ -154,6 +154,9 @@ def under_mask(ds: xr.Dataset, name: str, used: xr.Variable | None) -> xr.Variab
 def to_masked(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
     """Set counts, background and acceptances to zero outside the safe mask.
 
+    Plain ``ds.where(ds.mask_safe)`` is something else: xarray lays the mask over every variable, so
+    that responses gain the dimensions of the counts, and their size.
+
     Parameters
     ----------
     ds : Dataset
