@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 
 import xgamma as xg
 from tests.sweeps.cases import CASES, called, made, physical, same, targets
@@ -119,7 +120,9 @@ FRAMES = {
 TOTALS = {
     "counts": lambda ds: ds.gamma.to_spectrum(WIDE).counts.sum(),
     "background": lambda ds: ds.gamma.to_spectrum(WIDE).background.sum(),
-    "exposure": lambda ds: ds.gamma.at_position("exposure", "83.63d 22.01d").mean(),
+    "exposure": lambda ds: ds.gamma.at_position(
+        "exposure", SkyCoord(83.63, 22.01, unit="deg")
+    ).mean(),
     "signal": lambda ds: ds.gamma.npred_signal().sum(),
     "solid angle": lambda ds: ds.gamma.region_mask(WIDE).astype(float) @ ds.gamma.solid_angle,
 }
