@@ -381,11 +381,14 @@ class Models(list[Model]):
 
     @classmethod
     def read(cls, path: str | Path) -> Models:
-        """Read models from a YAML file."""
+        """Read models from a YAML file, with the covariance in the file that gammapy writes beside it."""
+        from xgamma.modeling.yaml import take_covariance
+
         found = expanded_path(path)
         if not found.exists():
             raise MissingDataError(f"There is no model file {str(path)!r}.")
-        return cls.from_yaml(found.read_text())
+        text = found.read_text()
+        return take_covariance(cls.from_yaml(text), text, found.parent)
 
     def __repr__(self) -> str:
         lines = [f"Models: {', '.join(self.names) or 'none'}"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xgamma.errors import XGammaError
+from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling import ebl, spatial, spectral, template, temporal, temporal_laws  # noqa: F401 fills registries
 from xgamma.modeling.parameter import Component, Parameter, Prior
 from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
@@ -17,7 +18,7 @@ from xgamma.modeling.template_file import map_from_text, map_to_text, read_templ
 from xgamma.modeling.temporal import TimeProfile
 from xgamma.units import parse_unit
 
-__all__ = ["from_yaml", "to_yaml"]
+__all__ = ["from_yaml", "take_covariance", "to_yaml"]
 
 BASES: dict[str, type[Component]] = {
     "spectral": Spectrum,
@@ -86,6 +87,62 @@ def from_yaml(text: str) -> Models:
         raise XGammaError("The models' YAML has no list 'components'.")
     links: dict[str, Parameter] = {}
     return Models(model_from_dict(entry, links) for entry in data["components"] or [])
+
+
+def take_covariance(models: Models, text: str, folder: Path) -> Models:
+    """Give models the covariance of the file that their YAML names, as gammapy writes it.
+
+    Parameters
+    ----------
+    models : Models
+        Models made from `text`; changed.
+    text : str
+        YAML whose entry ``covariance`` may name a file: a table with a row for each parameter.
+    folder : Path
+        Where a relative name starts.
+
+    Returns
+    -------
+    models : Models
+        The same.
+
+    Raises
+    ------
+    MissingDataError
+        If the file is not there.
+    XGammaError
+        If it is no square table.
+    """
+    import yaml
+
+    name = yaml.safe_load(text).get("covariance")
+    if not isinstance(name, str):
+        return models
+    path = folder / name
+    if not path.exists():
+        raise MissingDataError(
+            f"The models name their covariance in {str(path)!r}, which is not there: put it beside the "
+            "models, or take the entry 'covariance' out of them."
+        )
+    rows = [line.strip().strip("|").split("|") for line in path.read_text().splitlines()[1:]]
+    names = [row[0].strip() for row in rows]
+    try:
+        matrix = np.array([[float(cell) for cell in row[1:]] for row in rows])
+    except ValueError:
+        matrix = np.zeros(0)
+    if matrix.shape != (len(names), len(names)):
+        raise XGammaError(f"The covariance in {str(path)!r} is not a square table of numbers.")
+    at = dict(zip(names, range(len(names)), strict=True))
+    for model in models:
+        for role, component in model.components().items():
+            full = [f"{model.name}.{role}.{n}" for n, _ in component.named_parameters()]
+            if not all(n in at for n in full):
+                continue
+            index = [at[n] for n in full]
+            component.covariance = matrix[np.ix_(index, index)]
+            for parameter, i in zip(component.parameters, index, strict=True):
+                parameter.error = float(np.sqrt(max(matrix[i, i], 0.0)))
+    return models
 
 
 def link_labels(models: Models) -> dict[int, str]:
