@@ -18,6 +18,9 @@ FAST = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
+# What the example hides of its regions is no matter here.
+pytestmark = pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.errors.XGammaWarning")
+
 
 def dataset(seed=1):
     """Two reconstructed and three true energies, 12 by 12 pixels, masked at random."""
