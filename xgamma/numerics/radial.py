@@ -144,7 +144,8 @@ class KernelPlan:
         self.factors = np.clip(wanted, 1, MAX_OVERSAMPLING).astype(int)
         # A small image of coarse pixels can afford more, and needs it to move smoothly.
         finest = max(MAX_OVERSAMPLING, MOST_POINTS // (2 * self.half + 4))
-        self.point_factor = int(np.clip(wanted, 1, finest).max())
+        # Gauss-Legendre points are worth twice as many at equal distances.
+        self.point_factor = int(np.clip(np.ceil((wanted + 1) / 2), 1, finest).max())
         self._groups = [self._group(int(factor)) for factor in np.unique(self.factors)]
 
     def _group(self, factor: int) -> tuple[np.ndarray, int, sparse.csr_array]:
@@ -302,7 +303,7 @@ def sampled_point(
     half : int
         Pixels before the one that the source is in.
     factor : int
-        Points a side of each pixel.
+        Gauss-Legendre points a side of each pixel.
     ty, tx : float
         Position beyond the centre of that pixel, from 0 to 1.
 
@@ -312,18 +313,21 @@ def sampled_point(
         Shape (n, 2 half + 2, 2 half + 2).
     """
     side = 2 * half + 2
-    steps = (np.arange(side * factor) + 0.5) / factor - 0.5 - half
+    nodes, parts = np.polynomial.legendre.leggauss(factor)
+    steps = (np.arange(side)[:, None] - half + 0.5 * nodes).ravel()
+    shares = np.tile(0.5 * parts, side)
     radius = np.hypot((steps[:, None] - ty) * scale[0], (steps[None, :] - tx) * scale[1])
     inside = radius <= rad_max
     pixel = np.arange(side * factor) // factor
     row = (pixel[:, None] * side + pixel[None, :])[inside]
+    area = (shares[:, None] * shares[None, :])[inside]
     # Every pixel is a weighted sum of rings: one small matrix serves all profiles.
     size = rad_centers.size
     weights = np.zeros(side * side * size)
     for ring, share in smooth_rings(radius[inside], rad_centers):
-        weights += np.bincount(row * size + ring, share, weights.size)
+        weights += np.bincount(row * size + ring, share * area, weights.size)
     image = profile @ weights.reshape(side * side, size).T
-    return np.maximum(image.reshape(-1, side, side), 0.0) / factor**2
+    return np.maximum(image.reshape(-1, side, side), 0.0)
 
 
 def smooth_rings(
