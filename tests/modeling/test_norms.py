@@ -1,5 +1,7 @@
 """Norms of any sign and size: minimum, errors and limits against brute force and gammapy."""
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -191,16 +193,54 @@ def test_bins_that_straddle_bands_are_refused():
     for edges in (None, [1, 2, 5, 20]):
         with pytest.raises(AxisError, match="'one', 'two' have different energy bins"):
             flux_points([one, two], "s", edges, models=source)
-    whole = flux_points([one, two], "s", [0.8, 30], models=source)
+    with pytest.warns(XGammaWarning, match="the band 0.8 to 30 TeV is 0.9 to 20 TeV"):
+        whole = flux_points([one, two], "s", [0.8, 30], models=source)
     np.testing.assert_allclose([whole.energy_lo, whole.energy_hi], [[0.9], [20]])
     np.testing.assert_allclose(whole.norm, 1, rtol=1e-4)
 
 
 def test_bands_without_bins_are_told():
     one, source = spectrum_on([1, 2, 5, 10], "one")
-    with pytest.warns(XGammaWarning, match="0.1 to 0.5 TeV, 10 to 20 TeV: left out"):
-        points = flux_points(one, "s", [0.1, 0.5, 10, 20], models=source)
+    with pytest.warns(XGammaWarning, match="0.1 to 1 TeV, 10 to 20 TeV: left out"):
+        points = flux_points(one, "s", [0.1, 1, 10, 20], models=source)
     assert points.sizes["energy"] == 1
+
+
+ESTIMATES = {
+    "flux_points": lambda ds, edges, model: flux_points(ds, "s", edges, models=model),
+    "light_curve": lambda ds, edges, model: light_curve(
+        [ds.assign(_gti(0))], "s", edges, models=model
+    ),
+}
+
+
+@pytest.mark.parametrize("estimate", ESTIMATES.values(), ids=list(ESTIMATES))
+def test_bands_that_end_elsewhere_are_told_once(estimate):
+    """Before, bands snapped to bins without a word: 1 to 2 TeV was 1 to 2.34 TeV."""
+    ds, source = spectrum_on(np.geomspace(1, 30, 9), "one")
+    with pytest.warns(XGammaWarning) as caught:
+        curve = estimate(ds, [1, 2, 5, 20], source)
+    assert [str(w.message).partition(": take")[0] for w in caught] == [
+        "energy_edges are not where bins end, so the band 1 to 2 TeV is 1 to 2.34 TeV, "
+        "2 to 5 TeV is 2.34 to 5.477 TeV, 5 to 20 TeV is 5.477 to 19.61 TeV"
+    ]
+    np.testing.assert_allclose(curve.energy_hi, [2.340, 5.477, 19.61], rtol=1e-3)
+
+
+@pytest.mark.parametrize("estimate", ESTIMATES.values(), ids=list(ESTIMATES))
+@pytest.mark.parametrize("off", [0.0, 0.009, -0.009, 0.011, -0.011])
+def test_edges_that_were_rounded_are_the_edges(estimate, off):
+    """A hundredth of a bin is let pass without a word, more is not; inside and at both ends."""
+    edges = np.geomspace(1, 30, 9)
+    ds, source = spectrum_on(edges, "one")
+    for at in (0, 1, 2):
+        asked = edges[[0, 4, 8]]
+        asked[at] *= 30 ** (off / 8)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            got = estimate(ds, asked, source)
+        assert len(caught) == (abs(off) > 0.01)
+        np.testing.assert_allclose(np.append(got.energy_lo, got.energy_hi[-1]), edges[[0, 4, 8]])
 
 
 def test_light_curves_have_the_same_bands_at_all_times():

@@ -126,4 +126,4 @@ def test_an_axis_above_the_threshold_of_hess(runs, data, gammapy):
     )
     mask = SafeMaskMaker(methods=["edisp-bias"]).run(made, peer).mask_safe
     safe = mask.data.any(axis=(1, 2))
-    assert_allclose(mask.geom.axes["energy"].edges[:-1].to_value("TeV")[safe][0], 1.334, rtol=1e-3)
+    assert_allclose(mask.geom.axes["energy"].edges[:-1].to_value("TeV")[safe][0], 1.778, rtol=1e-3)

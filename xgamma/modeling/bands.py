@@ -17,6 +17,8 @@ __all__ = ["band_of", "energy_bands", "shared_edges"]
 
 # Edges closer than this fraction of a bin are the same edge.
 SAME_EDGE = 1e-6
+# An edge that lies further than this fraction of a bin from the one used is told: typed numbers are rounded.
+TOLD_EDGE = 0.01
 
 
 def shared_edges(datasets: dict[str, xr.Dataset]) -> np.ndarray:
@@ -69,7 +71,8 @@ def energy_bands(datasets: dict[str, xr.Dataset], energy_edges: Any) -> np.ndarr
     Warns
     -----
     XGammaWarning
-        If a band holds no bin: it is left out.
+        If a band holds no bin: it is left out. If a band does not end where bins do, by more than
+        a hundredth of a bin: the band that is used instead is named.
     """
     edges = shared_edges(datasets)
     if energy_edges is None:
@@ -80,11 +83,12 @@ def energy_bands(datasets: dict[str, xr.Dataset], energy_edges: Any) -> np.ndarr
         raise AxisError("energy_edges must be at least two energies that increase.")
     check_near(datasets, edges, wanted)
     centers = np.sqrt(edges[:-1] * edges[1:])
-    bands, empty = [], []
+    bands, asked, empty = [], [], []
     for low, high in itertools.pairwise(wanted):
         inside = np.flatnonzero((centers >= low) & (centers < high))
         if inside.size:
             bands.append((edges[inside[0]], edges[inside[-1] + 1]))
+            asked.append((low, high))
         else:
             empty.append(f"{low:g} to {high:g} TeV")
     if not bands:
@@ -97,7 +101,27 @@ def energy_bands(datasets: dict[str, xr.Dataset], energy_edges: Any) -> np.ndarr
         warnings.warn(
             f"No energy bin has its centre in {', '.join(empty)}: left out.", XGammaWarning, 3
         )
+    warn_of_moved(edges, np.array(asked), np.array(bands))
     return np.array(bands)
+
+
+def warn_of_moved(edges: np.ndarray, asked: np.ndarray, used: np.ndarray) -> None:
+    """Warn of bands that do not end where bins do."""
+    at = np.clip(np.searchsorted(edges, asked, side="right") - 1, 0, edges.size - 2)
+    width = np.log(edges[at + 1] / edges[at])
+    with np.errstate(divide="ignore"):
+        moved = (np.abs(np.log(used / np.maximum(asked, 0.0))) > TOLD_EDGE * width).any(axis=1)
+    if moved.any():
+        pairs = [
+            f"{a[0]:.4g} to {a[1]:.4g} TeV is {b[0]:.4g} to {b[1]:.4g} TeV"
+            for a, b in zip(asked[moved], used[moved], strict=True)
+        ]
+        warnings.warn(
+            f"energy_edges are not where bins end, so the band {', '.join(pairs)}: take them from "
+            'ds.gamma.edges("energy"), or make an axis that has them (xg.energy_axis_from_edges).',
+            XGammaWarning,
+            4,
+        )
 
 
 def check_resolved(datasets: dict[str, xr.Dataset], edges: np.ndarray) -> None:

@@ -104,7 +104,7 @@ def plot_flux_points(ds: xr.Dataset, ax: Any = None, power: int = 2, **kwargs: A
     --------
     >>> from xgamma.tutorial import example_map, example_model
     >>> ds = example_map().gamma.with_models(example_model())
-    >>> points = ds.gamma.flux_points("crab", [1, 3, 10])
+    >>> points = ds.gamma.flux_points("crab", ds.gamma.edges("energy")[::3])
     >>> ax = plot_flux_points(points)
     >>> ax.get_xscale()
     'log'
@@ -159,7 +159,7 @@ def plot_spectrum(
     --------
     >>> from xgamma.tutorial import example_map, example_model
     >>> ds = example_map().gamma.with_models(example_model())
-    >>> points = ds.gamma.flux_points("crab", [1, 3, 10])
+    >>> points = ds.gamma.flux_points("crab", ds.gamma.edges("energy")[::3])
     >>> axes = plot_spectrum(points, example_model())
     >>> len(axes)
     2

@@ -59,8 +59,8 @@ def flux_points(
         Name of the model.
     energy_edges : Quantity, list of str or array_like, optional
         Edges of the bands; plain numbers are TeV. A bin belongs to the band that holds its
-        centre, and the band then ends where bins of all datasets do. All bins by themselves
-        when absent.
+        centre, and the band then ends where bins of all datasets do, with a warning if that is
+        elsewhere. All bins by themselves when absent.
     models : Model or iterable of Model, optional
         Those on the datasets when absent.
     n_sigma, n_sigma_ul : float
@@ -96,7 +96,8 @@ def flux_points(
     Warns
     -----
     XGammaWarning
-        If a band holds no bin: it is left out. If the true energies do not reach beyond the
+        If a band holds no bin: it is left out. If a band does not end where bins do, by more than
+        a hundredth of a bin: names the one used, which ``energy_lo`` and ``energy_hi`` are too. If the true energies do not reach beyond the
         reconstructed ones.
 
     Notes
@@ -115,7 +116,9 @@ def flux_points(
     >>> ds["exposure"] = ("energy_true", np.full(4, 1e10), {"units": "m2 s"})
     >>> ds["background"] = ("energy", np.full(4, 10.0), {"units": ""})
     >>> model = xg.SkyModel(xg.PowerLaw(index=2.5), name="s")
-    >>> points = flux_points(ds.gamma.asimov(model), "s", [1, 3, 10], models=model)
+    >>> points = flux_points(
+    ...     ds.gamma.asimov(model), "s", ds.gamma.edges("energy")[::2], models=model
+    ... )
     >>> bool((abs(points.norm - 1) < 1e-2).all())
     True
     """
