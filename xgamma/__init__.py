@@ -33,6 +33,7 @@ _LAZY: dict[str, str] = {
     "observation_time_map": "xgamma.makers.livetime_map",
     "reflected_regions": "xgamma.makers.region_finder",
     "theta2": "xgamma.datasets.theta2",
+    "find_peaks": "xgamma.datasets.peaks",
     "safe_mask": "xgamma.makers.safe_mask",
     "stack": "xgamma.datasets.stack:stack_all",
     "set_options": "xgamma.options",

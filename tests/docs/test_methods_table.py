@@ -11,6 +11,7 @@ import xarray as xr
 import xgamma
 import xgamma as xg
 from tests.datasets.test_operations import filled, on_off
+from xgamma.tutorial import example_map, example_model
 
 mpl.use("Agg")
 PAGE = Path(__file__).parents[2] / "docs/coming-from-gammapy/methods.md"
@@ -36,10 +37,20 @@ def test_no_method_is_missing(kind):
         "collection": ("Datasets",),
     }[kind]
     public = {m for n in names for m in dir(getattr(datasets, n)) if not m.startswith("_")}
-    listed = {
-        name for section, name, _ in rows() if (section == "Datasets") == (kind == "collection")
-    }
-    assert listed == public
+    assert listed(kind) == public
+
+
+def listed(kind):
+    """The names in the sections of a kind."""
+    kinds = {"Datasets": "collection", "Estimators": "estimators"}
+    return {name for section, name, _ in rows() if kinds.get(section, "single") == kind}
+
+
+def test_no_estimator_is_missing():
+    estimators = pytest.importorskip("gammapy.estimators", reason="gammapy is not installed")
+    from gammapy.estimators import utils
+
+    assert listed("estimators") == {*estimators.__all__, *utils.__all__}
 
 
 def with_run(ds: xr.Dataset, number: int) -> xr.Dataset:
@@ -74,6 +85,7 @@ def names(tmp_path_factory):
         "xg": xg,
         "xgamma": xgamma,
         "ds": ds,
+        "crab": example_map().gamma.with_models(example_model()),
         "other": other,
         "onoff": on_off(1),
         "spectrum": ds.gamma.to_spectrum(region),
@@ -89,6 +101,7 @@ def names(tmp_path_factory):
 @pytest.mark.parametrize(
     ("section", "name", "code"), [pytest.param(*row, id=f"{row[0][:8]}-{row[1]}") for row in rows()]
 )
+@pytest.mark.filterwarnings("ignore::xgamma.XGammaWarning")
 def test_each_line_runs(names, section, name, code):
     import matplotlib.pyplot as plt
 

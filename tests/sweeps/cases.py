@@ -139,6 +139,7 @@ CASES: dict[str, Case] = {
     "datasets.onoff.to_onoff": Case(
         "map", lambda w: {"counts_off": 5, "acceptance": 1.0, "acceptance_off": 10.0}
     ),
+    "datasets.peaks.find_peaks": Case("image", lambda w: {"threshold": 0.5}),
     "datasets.regrid.interp_to": Case("map", lambda w: {"template": template(binsz="0.15 deg")}),
     "datasets.regrid.reproject_to": Case("map", lambda w: {"template": template(npix=6)}),
     "datasets.resample.downsample": Case("map", lambda w: {"factor": 2}),

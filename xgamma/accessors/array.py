@@ -64,6 +64,12 @@ class GammaDataArray(Shared):
 
         return profile(self._obj, edges, along, how)
 
+    def find_peaks(self, threshold: Any = 5.0, min_distance: Any = None) -> xr.Dataset:
+        """Pixels above all others around them. See `xgamma.datasets.peaks.find_peaks`."""
+        from xgamma.datasets.peaks import find_peaks
+
+        return find_peaks(self._obj, threshold, min_distance)
+
     def upsample(self, factor: int, preserve_counts: bool = True) -> xr.DataArray:
         """Split pixels. See `xgamma.datasets.interp.upsample`."""
         from xgamma.datasets.interp import upsample
