@@ -99,8 +99,13 @@ _LAZY: dict[str, str] = {
     "PowerLawTemporal": "xgamma.modeling.temporal_laws",
     "SineTemporal": "xgamma.modeling.temporal_laws",
     "Parameter": "xgamma.modeling.parameter",
-    "gaussian_prior": "xgamma.modeling.parameter",
-    "uniform_prior": "xgamma.modeling.parameter",
+    "gaussian_prior": "xgamma.modeling.prior",
+    "log_uniform_prior": "xgamma.modeling.prior",
+    "uniform_prior": "xgamma.modeling.prior",
+    "ModelRecord": "xgamma.modeling.registry",
+    "find_model": "xgamma.modeling.registry",
+    "list_models": "xgamma.modeling.registry",
+    "register_model": "xgamma.modeling.registry",
 }
 
 __all__ = [

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from xgamma.errors import UnitError, XGammaError
 from xgamma.modeling import spectral as sp
 from xgamma.modeling.ebl import EBLAbsorption, read_ebl
-from xgamma.modeling.parameter import gaussian_prior, uniform_prior
+from xgamma.modeling.prior import gaussian_prior, uniform_prior
 
 FLUX = u.Unit("cm-2 s-1 TeV-1")
 PLAIN = [

@@ -113,10 +113,10 @@ class Objective:
     def _bounds(self, name: str, parameter: Parameter) -> tuple[float, float]:
         low = -np.inf if np.isnan(parameter.min) else parameter.min
         high = np.inf if np.isnan(parameter.max) else parameter.max
-        prior = parameter.prior
-        if prior is not None and prior.kind == "uniform" and prior.weight > 0:
+        if parameter.prior is not None and parameter.prior.weight > 0:
             # Outside the statistic is infinite: no minimiser can follow it there.
-            low, high = max(low, prior.a), min(high, prior.b)
+            allowed = parameter.prior.limits
+            low, high = max(low, allowed[0]), min(high, allowed[1])
         if parameter.name in {"lon_0", "lat_0"}:
             sky_low, sky_high = self._sky_bounds(parameter)
             low, high = max(low, sky_low), min(high, sky_high)

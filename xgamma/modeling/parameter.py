@@ -11,108 +11,17 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from xgamma.errors import XGammaError
+from xgamma.modeling.prior import Prior
 from xgamma.units import conversion, parse_unit, to_value
 
-__all__ = ["Component", "Parameter", "Prior", "gaussian_prior", "uniform_prior"]
-
-
-@dataclass(frozen=True)
-class Prior:
-    """What is known of a parameter before the fit.
-
-    Parameters
-    ----------
-    kind : {"gaussian", "uniform"}
-        Law.
-    a, b : float
-        Mean and standard deviation, or lower and upper limit, in the parameter's unit.
-    weight : float
-        Factor on its contribution to the fit statistic.
-
-    Examples
-    --------
-    >>> known = Prior("gaussian", 2.0, 0.1)
-    >>> round(known.stat(2.1) - known.stat(2.0), 6)
-    1.0
-    """
-
-    kind: str
-    a: float
-    b: float
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.kind not in {"gaussian", "uniform"}:
-            raise XGammaError(f"The prior {self.kind!r} is not known: use 'gaussian' or 'uniform'.")
-        if self.kind == "gaussian" and not self.b > 0:
-            raise XGammaError(f"A gaussian prior needs a positive width, not {self.b}.")
-        if self.kind == "uniform" and not self.b > self.a:
-            raise XGammaError(f"A uniform prior needs max > min, not {self.a} to {self.b}.")
-
-    def stat(self, value: float) -> float:
-        """Return ``-2 ln p(value)`` times the weight, infinite outside a uniform prior."""
-        if self.kind == "gaussian":
-            pull = (value - self.a) / self.b
-            return self.weight * float(pull**2 + np.log(2 * np.pi * self.b**2))
-        # A minimiser that ends at a limit comes back from its scale with the last digit changed.
-        slack = 1e-9 * (self.b - self.a)
-        inside = self.a - slack <= value <= self.b + slack
-        return self.weight * (2 * float(np.log(self.b - self.a)) if inside else np.inf)
-
-
-def gaussian_prior(mu: float, sigma: float, weight: float = 1.0) -> Prior:
-    """Return a gaussian prior: ``model.spectral.index.prior = gaussian_prior(2.2, 0.1)``.
-
-    Parameters
-    ----------
-    mu, sigma : float
-        Centre and width, in the parameter's unit.
-    weight : float
-        Factor on the term that the prior adds to the statistic.
-
-    Returns
-    -------
-    prior : Prior
-        To assign to a parameter.
-
-    Examples
-    --------
-    >>> import xgamma as xg
-    >>> model = xg.PowerLaw(index=2)
-    >>> model.index.prior = gaussian_prior(2.2, 0.1)
-    """
-    return Prior("gaussian", mu, sigma, weight)
-
-
-def uniform_prior(min: float, max: float, weight: float = 1.0) -> Prior:
-    """Return a prior that is flat from `min` to `max` and nothing outside.
-
-    Parameters
-    ----------
-    min, max : float
-        Range, in the parameter's unit.
-    weight : float
-        Factor on the term that the prior adds to the statistic.
-
-    Returns
-    -------
-    prior : Prior
-        To assign to a parameter.
-
-    Examples
-    --------
-    >>> import xgamma as xg
-    >>> model = xg.PowerLaw(index=2)
-    >>> model.index.prior = uniform_prior(1, 4)
-    """
-    return Prior("uniform", min, max, weight)
+__all__ = ["Component", "Parameter", "Spec"]
 
 
 class Parameter:
@@ -208,7 +117,7 @@ class Parameter:
         self.unit = unit
         self.min, self.max, self.error = self.min * factor, self.max * factor, self.error * factor
         if self.prior is not None:
-            self.prior = replace(self.prior, a=self.prior.a * factor, b=self.prior.b * factor)
+            self.prior = self.prior.scaled(factor)
         self._value *= factor
 
     def __float__(self) -> float:
@@ -302,6 +211,7 @@ class Component(Sealed):
         super().__init_subclass__(**kwargs)
         if cls.__dict__.get("tag"):
             for name in (cls.tag, cls.short):
+                _require_free(cls, name)
                 cls.registry[name] = cls
         if "__init__" not in cls.__dict__ and cls.specs:
             only = inspect.Parameter.KEYWORD_ONLY
@@ -377,6 +287,18 @@ class Component(Sealed):
             f"{n}={p.value:.6g}{' ' + p.unit if p.unit else ''}" for n, p in self.named_parameters()
         )
         return f"{type(self).__name__}({inside})"
+
+
+def _require_free(cls: type[Component], name: str) -> None:
+    """Raise if a name belongs to another class; one that is defined again replaces itself."""
+    other = cls.registry.get(name)
+    if other is None:
+        return
+    theirs, ours = (f"{c.__module__}.{c.__qualname__}" for c in (other, cls))
+    if theirs != ours:
+        raise XGammaError(
+            f"The model name {name!r} of {ours} is that of {theirs} already: choose another tag and short."
+        )
 
 
 def set_parameter(parameter: Parameter, value: Value, where: str) -> None:

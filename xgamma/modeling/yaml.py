@@ -9,23 +9,15 @@ from typing import Any
 import numpy as np
 
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.modeling import ebl, spatial, spectral, template, temporal, temporal_laws  # noqa: F401 fills registries
-from xgamma.modeling.parameter import Component, Parameter, Prior
+from xgamma.modeling.parameter import Parameter
+from xgamma.modeling.prior import LAWS, Prior
+from xgamma.modeling.registry import ROLES, find_model
 from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
-from xgamma.modeling.spatial import Shape
-from xgamma.modeling.spectrum import CompoundSpectrum, Spectrum
+from xgamma.modeling.spectrum import CompoundSpectrum
 from xgamma.modeling.template_file import map_from_text, map_to_text, read_template
-from xgamma.modeling.temporal import TimeProfile
 from xgamma.units import parse_unit
 
 __all__ = ["from_yaml", "take_covariance", "to_yaml"]
-
-BASES: dict[str, type[Component]] = {
-    "spectral": Spectrum,
-    "spatial": Shape,
-    "temporal": TimeProfile,
-}
-PRIORS = {"gaussian": ("GaussianPrior", "mu", "sigma"), "uniform": ("UniformPrior", "min", "max")}
 
 
 def to_yaml(models: Models) -> str:
@@ -218,10 +210,10 @@ def parameter_to_dict(name: str, parameter: Parameter, labels: dict[int, str]) -
     if id(parameter) in labels:
         data["link"] = labels[id(parameter)]
     if parameter.prior is not None:
-        tag, first, second = PRIORS[parameter.prior.kind]
-        values = {first: parameter.prior.a, second: parameter.prior.b}
+        law = LAWS[parameter.prior.kind]
+        values = dict(zip(law.names, (parameter.prior.a, parameter.prior.b), strict=True))
         data["prior"] = {
-            "type": tag,
+            "type": law.tag,
             "parameters": [{"name": k, "value": float(v)} for k, v in values.items()],
             "weight": float(parameter.prior.weight),
         }
@@ -231,7 +223,7 @@ def parameter_to_dict(name: str, parameter: Parameter, labels: dict[int, str]) -
 def model_from_dict(data: dict[str, Any], links: dict[str, Parameter]) -> Model:
     """Make one model from plain data."""
     parts: dict[str, Any] = {
-        role: component_from_dict(data[role], role, links) for role in BASES if role in data
+        role: component_from_dict(data[role], role, links) for role in ROLES if role in data
     }
     kind, name, datasets = (
         data.get("type", "SkyModel"),
@@ -258,9 +250,7 @@ def model_from_dict(data: dict[str, Any], links: dict[str, Parameter]) -> Model:
 
 def component_from_dict(data: dict[str, Any], role: str, links: dict[str, Parameter]) -> Any:
     """Make one component from plain data."""
-    cls = BASES[role].registry.get(str(data.get("type")))
-    if cls is None:
-        raise XGammaError(f"The {role} model {data.get('type')!r} is not known to xgamma.")
+    cls = find_model(role, str(data.get("type")))
     component: Any
     if cls is CompoundSpectrum:
         first, second = (component_from_dict(data[n], role, links) for n in ("model1", "model2"))
@@ -317,9 +307,8 @@ def prior_from_dict(data: dict[str, Any] | None) -> Prior | None:
         return None
     values = {p["name"]: float(p["value"]) for p in data["parameters"]}
     weight = float(data.get("weight", 1.0))
-    for kind, (tag, first, second) in PRIORS.items():
-        if data["type"] == tag:
-            return Prior(kind, values.get(first, np.nan), values.get(second, np.nan), weight)
-    raise XGammaError(
-        f"The prior {data['type']!r} is not known: use GaussianPrior or UniformPrior."
-    )
+    for kind, law in LAWS.items():
+        if data["type"] == law.tag:
+            return Prior(kind, *(values.get(name, np.nan) for name in law.names), weight)
+    known = ", ".join(law.tag for law in LAWS.values())
+    raise XGammaError(f"The prior {data['type']!r} is not known: use one of {known}.")

@@ -1,0 +1,193 @@
+"""Priors: what is known of a parameter before the fit.
+
+A law of prior knowledge is a record in `LAWS`; `Prior` applies it to numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xgamma.errors import XGammaError
+
+__all__ = ["LAWS", "Prior", "PriorLaw", "gaussian_prior", "log_uniform_prior", "uniform_prior"]
+
+
+@dataclass(frozen=True)
+class PriorLaw:
+    """One law: its name and those of its two numbers in YAML, and its density.
+
+    Parameters
+    ----------
+    tag : str
+        Name in YAML, that of gammapy.
+    names : tuple of str
+        Names of the numbers in YAML.
+    stat : callable
+        Of the value and the two numbers: ``-2 ln p``, within the limits.
+    flaw : callable
+        Of the two numbers: what is wrong with them, or an empty string.
+    limited : bool
+        Whether the two numbers are limits beyond which the density is zero.
+    """
+
+    tag: str
+    names: tuple[str, str]
+    stat: Callable[[float, float, float], float]
+    flaw: Callable[[float, float], str]
+    limited: bool = False
+
+
+LAWS: dict[str, PriorLaw] = {
+    "gaussian": PriorLaw(
+        "GaussianPrior",
+        ("mu", "sigma"),
+        lambda x, mu, sigma: float(((x - mu) / sigma) ** 2 + np.log(2 * np.pi * sigma**2)),
+        lambda mu, sigma: "" if sigma > 0 else f"a positive width, not {sigma}",
+    ),
+    "uniform": PriorLaw(
+        "UniformPrior",
+        ("min", "max"),
+        lambda x, low, high: 2 * float(np.log(high - low)),
+        lambda low, high: "" if high > low else f"max > min, not {low} to {high}",
+        limited=True,
+    ),
+    "log-uniform": PriorLaw(
+        "LogUniformPrior",
+        ("min", "max"),
+        lambda x, low, high: 2 * float(np.log(x) + np.log(np.log(high / low))),
+        lambda low, high: "" if high > low > 0 else f"max > min > 0, not {low} to {high}",
+        limited=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of a parameter before the fit.
+
+    Parameters
+    ----------
+    kind : {"gaussian", "uniform", "log-uniform"}
+        Law.
+    a, b : float
+        Mean and standard deviation, or lower and upper limit, in the parameter's unit.
+    weight : float
+        Factor on its contribution to the fit statistic.
+
+    Examples
+    --------
+    >>> known = Prior("gaussian", 2.0, 0.1)
+    >>> round(known.stat(2.1) - known.stat(2.0), 6)
+    1.0
+    """
+
+    kind: str
+    a: float
+    b: float
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in LAWS:
+            known = " or ".join(repr(kind) for kind in LAWS)
+            raise XGammaError(f"The prior {self.kind!r} is not known: use {known}.")
+        flaw = LAWS[self.kind].flaw(self.a, self.b)
+        if flaw:
+            raise XGammaError(f"A {self.kind} prior needs {flaw}.")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Values between which the density is not zero."""
+        return (self.a, self.b) if LAWS[self.kind].limited else (-np.inf, np.inf)
+
+    def stat(self, value: float) -> float:
+        """Return ``-2 ln p(value)`` times the weight, infinite where the density is zero."""
+        low, high = self.limits
+        if np.isfinite(low):
+            # A minimiser that ends at a limit comes back from its scale with the last digit changed.
+            slack = 1e-9 * (high - low)
+            if not low - slack <= value <= high + slack:
+                return np.inf if self.weight else 0.0
+            value = min(max(value, low), high)
+        return self.weight * LAWS[self.kind].stat(value, self.a, self.b)
+
+    def scaled(self, factor: float) -> Prior:
+        """Return the same knowledge of a value that is `factor` times as large."""
+        return replace(self, a=self.a * factor, b=self.b * factor)
+
+
+def gaussian_prior(mu: float, sigma: float, weight: float = 1.0) -> Prior:
+    """Return a gaussian prior: ``model.spectral.index.prior = gaussian_prior(2.2, 0.1)``.
+
+    Parameters
+    ----------
+    mu, sigma : float
+        Centre and width, in the parameter's unit.
+    weight : float
+        Factor on the term that the prior adds to the statistic.
+
+    Returns
+    -------
+    prior : Prior
+        To assign to a parameter.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> model = xg.PowerLaw(index=2)
+    >>> model.index.prior = gaussian_prior(2.2, 0.1)
+    """
+    return Prior("gaussian", mu, sigma, weight)
+
+
+def uniform_prior(min: float, max: float, weight: float = 1.0) -> Prior:
+    """Return a prior that is flat from `min` to `max` and nothing outside.
+
+    Parameters
+    ----------
+    min, max : float
+        Range, in the parameter's unit.
+    weight : float
+        Factor on the term that the prior adds to the statistic.
+
+    Returns
+    -------
+    prior : Prior
+        To assign to a parameter.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> model = xg.PowerLaw(index=2)
+    >>> model.index.prior = uniform_prior(1, 4)
+    """
+    return Prior("uniform", min, max, weight)
+
+
+def log_uniform_prior(min: float, max: float, weight: float = 1.0) -> Prior:
+    """Return a prior that is flat in the logarithm from `min` to `max` and nothing outside.
+
+    Its density is ``1 / (x ln(max / min))``: for a scale such as an amplitude, of which not even
+    the order is known.
+
+    Parameters
+    ----------
+    min, max : float
+        Range, positive, in the parameter's unit.
+    weight : float
+        Factor on the term that the prior adds to the statistic.
+
+    Returns
+    -------
+    prior : Prior
+        To assign to a parameter.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> model = xg.PowerLaw(amplitude="1e-12 cm-2 s-1 TeV-1")
+    >>> model.amplitude.prior = log_uniform_prior(1e-14, 1e-10)
+    """
+    return Prior("log-uniform", min, max, weight)

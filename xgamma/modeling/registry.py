@@ -1,0 +1,319 @@
+"""Kinds of models, found by name: those of xgamma, of a record, and of other packages.
+
+A kind of model is a class that is known by its `tag` (its name in YAML) and its `short` name. To
+add one, describe a function by a `ModelRecord` and register it, or let a package name the record
+(or a class of its own) by an entry point of the group ``xgamma.spectral_models``,
+``xgamma.spatial_models`` or ``xgamma.temporal_models``; it is then found on first use.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+import numpy as np
+
+from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.modeling import ebl, template, temporal, temporal_laws  # noqa: F401 fills registries
+from xgamma.modeling.parameter import Component, Parameter, Spec
+from xgamma.modeling.radial_shape import RadialShape
+from xgamma.modeling.spatial import LAT, LON, Shape
+from xgamma.modeling.spectrum import FLUX, Spectrum
+from xgamma.modeling.time_profile import TimeProfile
+from xgamma.units import parse_unit
+
+__all__ = ["GROUPS", "ROLES", "ModelRecord", "find_model", "list_models", "register_model"]
+
+Role = Literal["spectral", "spatial", "temporal"]
+ROLES: dict[str, type[Component]] = {
+    "spectral": Spectrum,
+    "spatial": Shape,
+    "temporal": TimeProfile,
+}
+GROUPS = {role: f"xgamma.{role}_models" for role in ROLES}
+# Parameters of these kinds reach the function in these units; others as they are declared.
+STANDARD = {"spectral": ("TeV", FLUX), "spatial": ("deg",), "temporal": ("d",)}
+# Where a function is tried before it becomes a model.
+TRIED = {"spectral": [0.1, 1.0, 10.0], "spatial": [0.0, 0.01, 0.1], "temporal": [59000.0, 59000.5]}
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A kind of model: a function of plain numbers, and the parameters it takes.
+
+    Parameters
+    ----------
+    role : {"spectral", "spatial", "temporal"}
+        What it is a model of.
+    name : str
+        Name of the class, and of the model in YAML.
+    function : callable
+        Of an array and of the parameters in their order; returns an array of the same shape.
+        spectral: the differential flux in cm-2 s-1 TeV-1 (or a factor, see `unit`) at energies in
+        TeV; spatial: the brightness, on any scale, at separations in degrees from the position,
+        which need not be among the parameters; temporal: the factor at MJDs. Energies reach it
+        in TeV, fluxes in cm-2 s-1 TeV-1, angles in degrees and times in days, others in the unit
+        in which they are declared.
+    parameters : tuple of Parameter
+        Names, defaults, units, bounds and whether they are frozen.
+    short : str
+        Another name, for YAML; `name` when absent.
+    unit : str, optional
+        Of a spectrum: that of a flux by default; "" for a factor on another spectrum.
+    integral : callable, optional
+        Exact integral: of a spectrum ``integral(emin, emax, power, *parameters)`` of ``E^power``
+        times the flux, of a profile ``integral(start, stop, *parameters)``. Numerical when absent.
+    extent : callable, optional
+        Of a shape, needed there: the radius in degrees beyond which it is zero, from the
+        parameters. The shape is normalised to one within it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xgamma as xg
+    >>> def curved(energy, index, amplitude, scale):
+    ...     return amplitude * energy**-index * np.exp(-np.sqrt(energy / scale))
+    >>> record = ModelRecord(
+    ...     "spectral",
+    ...     "RootCutoffExample",
+    ...     curved,
+    ...     (
+    ...         xg.Parameter("index", 2.0),
+    ...         xg.Parameter("amplitude", 1e-12, "cm-2 s-1 TeV-1"),
+    ...         xg.Parameter("scale", 10.0, "TeV", min=0),
+    ...     ),
+    ... )
+    >>> RootCutoff = xg.register_model(record)
+    >>> RootCutoff(scale="1000 GeV")("1 TeV")
+    <Quantity 3.67879441e-13 1 / (TeV s cm2)>
+    """
+
+    role: Role
+    name: str
+    function: Callable[..., np.ndarray]
+    parameters: tuple[Parameter, ...] = ()
+    short: str = ""
+    unit: str = FLUX
+    integral: Callable[..., np.ndarray] | None = None
+    extent: Callable[..., float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise XGammaError(f"role={self.role!r} is not known: use one of {', '.join(ROLES)}.")
+        if not self.name.isidentifier():
+            raise XGammaError(f"name={self.name!r} is no name of a class: write it as 'MyModel'.")
+        if self.role == "spatial" and self.extent is None:
+            raise XGammaError(
+                f"The shape {self.name!r} needs extent=, the radius in degrees beyond which it is zero."
+            )
+        if self.unit not in {FLUX, ""}:
+            raise XGammaError(
+                f"unit={self.unit!r} of {self.name!r} must be {FLUX!r}, or '' for a factor."
+            )
+
+
+def register_model(record: ModelRecord) -> Any:
+    """Make a class of models from a record, known to YAML from then on.
+
+    Parameters
+    ----------
+    record : ModelRecord
+        Function, parameters and names.
+
+    Returns
+    -------
+    cls : type
+        A subclass of `Spectrum`, `Shape` or `TimeProfile`, called with parameters by name.
+
+    Raises
+    ------
+    XGammaError
+        If another class has the name, or the function does not return a number for each it is
+        given.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> record = xg.ModelRecord("temporal", "HalfExample", lambda mjd: 0.5 + 0 * mjd)
+    >>> float(xg.register_model(record)()("2020-01-01T00:00:00"))
+    0.5
+    """
+    known: Any = ROLES[record.role].registry.get(record.name)
+    if known is not None and known.__dict__.get("record") == record:
+        return known
+    _try(record)
+    return type(record.name, (_BASES[record.role],), _BODIES[record.role](record))
+
+
+def find_model(role: str, name: str) -> Any:
+    """Return the class of a kind of model.
+
+    Parameters
+    ----------
+    role : {"spectral", "spatial", "temporal"}
+        What it is a model of.
+    name : str
+        Its name in YAML, or its short name.
+
+    Returns
+    -------
+    cls : type
+        The class; packages that name one by an entry point are asked where xgamma has none.
+
+    Raises
+    ------
+    XGammaError
+        If there is none.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.find_model("spectral", "pl") is xg.PowerLaw
+    True
+    """
+    if role not in ROLES:
+        raise XGammaError(f"role={role!r} is not known: use one of {', '.join(ROLES)}.")
+    registry = ROLES[role].registry
+    if name not in registry:
+        points = entry_points(group=GROUPS[role])
+        for point in sorted(points, key=lambda p: p.name != name):
+            _load(point, role)
+            if name in registry:
+                break
+        else:
+            near = get_close_matches(name, registry, 1)
+            mend = (
+                f"did you mean {near[0]!r}?" if near else "xg.list_models() names those there are."
+            )
+            raise XGammaError(f"The {role} model {name!r} is not known to xgamma: {mend}")
+    return registry[name]
+
+
+def list_models() -> dict[str, list[str]]:
+    """Return the names of all kinds of models, those of other packages included.
+
+    Returns
+    -------
+    names : dict
+        Role to the names in YAML, sorted.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> "GaussianTemporalModel" in xg.list_models()["temporal"]
+    True
+    """
+    for role, group in GROUPS.items():
+        for point in entry_points(group=group):
+            _load(point, role)
+    return {
+        role: sorted({cls.tag for cls in base.registry.values()}) for role, base in ROLES.items()
+    }
+
+
+def _load(point: EntryPoint, role: str) -> None:
+    """Make the model of an entry point known; one that cannot be loaded is warned of."""
+    package = point.dist.name if point.dist is not None else point.value
+    try:
+        found = point.load()
+    except Exception as error:
+        warnings.warn(
+            f"The {role} model {point.name!r} of the package {package!r} cannot be loaded ({error}): "
+            "correct or remove the package.",
+            XGammaWarning,
+            stacklevel=4,
+        )
+        return
+    if isinstance(found, ModelRecord) and found.role == role:
+        register_model(found)
+    elif not (isinstance(found, type) and issubclass(found, ROLES[role]) and found.tag):
+        raise XGammaError(
+            f"The entry point {point.name!r} of the package {package!r} is {found!r}: it must name a "
+            f"ModelRecord of the role {role!r}, or a subclass of {ROLES[role].__name__} with a tag."
+        )
+
+
+def _specs(record: ModelRecord) -> dict[str, Spec]:
+    specs = {}
+    for p in record.parameters:
+        unit = parse_unit(p.unit)
+        inside = next((s for s in STANDARD[record.role] if unit.is_equivalent(parse_unit(s))), "")
+        specs[p.name] = Spec(p.value, p.unit, p.min, p.max, p.frozen, p.log, kernel_unit=inside)
+    return specs
+
+
+def _try(record: ModelRecord) -> None:
+    """Raise unless the function returns a number for each it is given, at the defaults."""
+    at = np.array(TRIED[record.role])
+    specs = _specs(record)
+    values = [p.to_value(specs[p.name].kernel_unit or p.unit) for p in record.parameters]
+    try:
+        result = np.asarray(record.function(at, *values), dtype=float)
+    except Exception as error:
+        raise XGammaError(
+            f"The function of {record.name!r} fails at its defaults {values}: {error}."
+        ) from error
+    if result.shape != at.shape:
+        raise XGammaError(
+            f"The function of {record.name!r} returns the shape {result.shape} for {at.shape}: it must "
+            "return one number for each."
+        )
+
+
+def _common(record: ModelRecord) -> dict[str, Any]:
+    return {
+        "tag": record.name,
+        "short": record.short or record.name,
+        "specs": _specs(record),
+        "record": record,
+        "evaluate": staticmethod(record.function),
+        "__doc__": record.function.__doc__ or f"The {record.role} model {record.name!r}.",
+        "__module__": record.function.__module__,
+    }
+
+
+def _spectrum(record: ModelRecord) -> dict[str, Any]:
+    body = {**_common(record), "unit": record.unit}
+    if record.integral is not None:
+        exact = record.integral
+
+        def kernel_integral(
+            self: Spectrum, emin: np.ndarray, emax: np.ndarray, power: int = 0
+        ) -> np.ndarray:
+            """See `Spectrum.kernel_integral`."""
+            return exact(emin, emax, power, *self.kernel_values())
+
+        body["kernel_integral"] = kernel_integral
+    return body
+
+
+def _shape(record: ModelRecord) -> dict[str, Any]:
+    body = _common(record)
+    body["specs"] = {"lon_0": LON, "lat_0": LAT, **body["specs"]}
+    assert record.extent is not None
+    return {**body, "radius": staticmethod(record.extent)}
+
+
+def _profile(record: ModelRecord) -> dict[str, Any]:
+    body = _common(record)
+    if record.integral is not None:
+        exact = record.integral
+
+        def kernel_integral(self: TimeProfile, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+            """See `TimeProfile.kernel_integral`."""
+            return exact(start, stop, *self.kernel_values())
+
+        body["kernel_integral"] = kernel_integral
+    return body
+
+
+_BASES: dict[str, type[Component]] = {
+    "spectral": Spectrum,
+    "spatial": RadialShape,
+    "temporal": TimeProfile,
+}
+_BODIES = {"spectral": _spectrum, "spatial": _shape, "temporal": _profile}
