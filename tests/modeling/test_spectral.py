@@ -29,6 +29,11 @@ PLAIN = [
     sp.SmoothBrokenPowerLaw(index1=3, index2=1.5),
     sp.LogParabola(beta=0.2),
     sp.LogParabolaNorm(beta=0.1),
+    sp.LogParabola2(beta=0.15, alpha=2.2, reference="3 TeV"),
+    sp.PiecewiseNorm([0.2, 0.9, 3, 20], norms=[1, 2, 0.5, 1.5]),
+    sp.PiecewiseNorm([0.2, 0.9, 3, 20] * u.TeV, norms=[1, 2, 0.5, 1.5], interp="lin"),
+    sp.PowerLaw() * sp.PiecewiseNorm([0.2, 0.9, 3, 20], norms=[1, 2, 0.5, 1.5]),
+    sp.BrokenPowerLaw(index1=1, index2=4) * sp.PowerLawNorm(tilt=0.1),
     sp.LineSpectrum(mean="3 TeV", sigma="0.3 TeV"),
     sp.PowerLaw() * sp.PowerLawNorm(tilt=0.2, norm=2),
     sp.PowerLaw() + sp.LogParabola(),
@@ -45,7 +50,7 @@ def test_integral_is_the_integral(model, power):
             high,
             limit=400,
             epsabs=0,
-            points=[0.9, 1.0, 2.2, 3.0, 3.8],
+            points=[0.2, 0.9, 1.0, 2.2, 3.0, 3.8, 20.0],
         )[0]
         got = model.kernel_integral(np.array([low]), np.array([high]), power)[0] * 1e12
         assert got == pytest.approx(expected, rel=3e-6)

@@ -10,7 +10,8 @@ import numpy as np
 from xgamma.arguments import expanded_path, fits_tables
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.parameter import Spec
-from xgamma.modeling.spectral import Spectrum, table_quantity
+from xgamma.modeling.spectral_table import table_quantity
+from xgamma.modeling.spectrum import Spectrum
 from xgamma.units import to_value
 
 __all__ = ["EBLAbsorption", "read_ebl"]

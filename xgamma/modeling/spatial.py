@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from xgamma.errors import FrameError, XGammaError
+from xgamma.modeling.labels import labelled
 from xgamma.modeling.parameter import Component, Spec, set_parameter
 from xgamma.numerics import rings as laws
 from xgamma.numerics import shapes as kernels
@@ -167,8 +168,6 @@ class Shape(Component):
         >>> Disk(r_0="1 deg")(0, 0).round(0)
         <Quantity 1045. 1 / sr>
         """
-        from xgamma.modeling.spectrum import labelled
-
         points = kernels.unit_vectors(
             np.radians(to_value(lon, "deg", "lon")), np.radians(to_value(lat, "deg", "lat"))
         )

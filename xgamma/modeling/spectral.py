@@ -7,15 +7,26 @@ Formulas: the Fermi-LAT source model definitions
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from xgamma.errors import XGammaError
 from xgamma.modeling.parameter import Spec
+from xgamma.modeling.spectral_fermi import (
+    ExpCutoffPowerLaw3FGL,
+    SuperExpCutoff3FGL,
+    SuperExpCutoff4FGL,
+    SuperExpCutoff4FGLDR3,
+)
+from xgamma.modeling.spectral_norms import (
+    ExpCutoffPowerLawNorm,
+    LogParabolaNorm,
+    PiecewiseNorm,
+    PowerLawNorm,
+)
+from xgamma.modeling.spectral_table import TemplateSpectrum
 from xgamma.modeling.spectrum import FLUX, CompoundSpectrum, Spectrum
 from xgamma.numerics import spectra as kernels
-from xgamma.units import conversion, parse_unit, to_value
 
 __all__ = [
     "FLUX",
@@ -27,7 +38,9 @@ __all__ = [
     "ExpCutoffPowerLawNorm",
     "LineSpectrum",
     "LogParabola",
+    "LogParabola2",
     "LogParabolaNorm",
+    "PiecewiseNorm",
     "PowerLaw",
     "PowerLaw2",
     "PowerLawNorm",
@@ -41,7 +54,6 @@ __all__ = [
 
 AMPLITUDE = Spec(1e-12, FLUX, log=True)
 REFERENCE = Spec(1.0, "TeV", frozen=True)
-NORM = Spec(1.0, log=True)
 
 
 class PowerLaw(Spectrum):
@@ -98,29 +110,6 @@ class PowerLaw2(Spectrum):
         return kernels.power_law_moment(emin, emax, power, index, amplitude, 1.0) / whole
 
 
-class PowerLawNorm(Spectrum):
-    r"""A factor, :math:`N (E/E_0)^{-\mathrm{tilt}}`, that corrects another spectrum or a background.
-
-    Examples
-    --------
-    >>> PowerLawNorm(norm=0.9, tilt=0.1)("10 TeV").round(4)
-    <Quantity 0.7149>
-    """
-
-    tag, short = "PowerLawNormSpectralModel", "pl-norm"
-    unit = ""
-    specs: ClassVar[dict[str, Spec]] = {
-        "tilt": Spec(0.0, frozen=True),
-        "norm": NORM,
-        "reference": REFERENCE,
-    }
-    evaluate = staticmethod(kernels.power_law)
-
-    def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
-        """See `Spectrum.kernel_integral`; exact here."""
-        return kernels.power_law_moment(emin, emax, power, *self.kernel_values())
-
-
 class Constant(Spectrum):
     """A flux that does not depend on energy.
 
@@ -165,117 +154,12 @@ class ExpCutoffPowerLaw(Spectrum):
     }
     evaluate = staticmethod(kernels.exp_cutoff_power_law)
 
-
-class ExpCutoffPowerLawNorm(Spectrum):
-    """A factor with the form of `ExpCutoffPowerLaw`.
-
-    Examples
-    --------
-    >>> ExpCutoffPowerLawNorm(lambda_="0.1 TeV-1")("10 TeV").round(4)
-    <Quantity 0.3679>
-    """
-
-    tag, short = "ExpCutoffPowerLawNormSpectralModel", "ecpl-norm"
-    unit = ""
-    specs: ClassVar[dict[str, Spec]] = {
-        "index": Spec(0.0),
-        "norm": NORM,
-        "reference": REFERENCE,
-        "lambda_": Spec(0.1, "TeV-1"),
-        "alpha": Spec(1.0, frozen=True),
-    }
-    evaluate = staticmethod(kernels.exp_cutoff_power_law)
-
-
-class ExpCutoffPowerLaw3FGL(Spectrum):
-    r"""Cutoff of the 3FGL catalogue, :math:`\phi_0 (E/E_0)^{-\Gamma} e^{(E_0 - E)/E_c}`.
-
-    Examples
-    --------
-    >>> ExpCutoffPowerLaw3FGL(index=2, ecut="10 TeV")("10 TeV")
-    <Quantity 4.0656966e-15 1 / (TeV s cm2)>
-    """
-
-    tag, short = "ExpCutoffPowerLaw3FGLSpectralModel", "ecpl-3fgl"
-    specs: ClassVar[dict[str, Spec]] = {
-        "index": Spec(1.5),
-        "amplitude": AMPLITUDE,
-        "reference": REFERENCE,
-        "ecut": Spec(10.0, "TeV"),
-    }
-
-    @staticmethod
-    def evaluate(energy: np.ndarray, *parameters: float) -> np.ndarray:
-        """Evaluate at energies in TeV."""
-        index, amplitude, reference, ecut = parameters
-        cutoff = np.exp((reference - energy) / ecut)
-        return kernels.power_law(energy, index, amplitude, reference) * cutoff
-
-
-class SuperExpCutoff3FGL(Spectrum):
-    r"""Super-exponential cutoff of 3FGL, with :math:`e^{(E_0/E_c)^{\Gamma_2} - (E/E_c)^{\Gamma_2}}`.
-
-    Examples
-    --------
-    >>> SuperExpCutoff3FGL(index_1=1.5, index_2=1, ecut="10 TeV")("10 TeV")
-    <Quantity 1.28568615e-14 1 / (TeV s cm2)>
-    """
-
-    tag, short = "SuperExpCutoffPowerLaw3FGLSpectralModel", "secpl-3fgl"
-    specs: ClassVar[dict[str, Spec]] = {
-        "amplitude": AMPLITUDE,
-        "reference": REFERENCE,
-        "ecut": Spec(10.0, "TeV"),
-        "index_1": Spec(1.5),
-        "index_2": Spec(2.0),
-    }
-
-    @staticmethod
-    def evaluate(energy: np.ndarray, *parameters: float) -> np.ndarray:
-        """Evaluate at energies in TeV."""
-        amplitude, reference, ecut, index_1, index_2 = parameters
-        cutoff = np.exp((reference / ecut) ** index_2 - (energy / ecut) ** index_2)
-        return kernels.power_law(energy, index_1, amplitude, reference) * cutoff
-
-
-class SuperExpCutoff4FGL(Spectrum):
-    r"""Super-exponential cutoff of 4FGL, with :math:`e^{a (E_0^{\Gamma_2} - E^{\Gamma_2})}`, E in MeV.
-
-    Examples
-    --------
-    >>> SuperExpCutoff4FGL(index_1=1.5, index_2=0.7, expfactor=0.01)("10 TeV")
-    <Quantity 2.28385027e-290 1 / (TeV s cm2)>
-    """
-
-    tag, short = "SuperExpCutoffPowerLaw4FGLSpectralModel", "secpl-4fgl"
-    specs: ClassVar[dict[str, Spec]] = {
-        "amplitude": AMPLITUDE,
-        "reference": REFERENCE,
-        "expfactor": Spec(1e-14),
-        "index_1": Spec(1.5),
-        "index_2": Spec(2.0),
-    }
-    evaluate = staticmethod(kernels.super_exp_cutoff_4fgl)
-
-
-class SuperExpCutoff4FGLDR3(Spectrum):
-    """Super-exponential cutoff as 4FGL-DR3 writes it, with the local index and curvature at `reference`.
-
-    Examples
-    --------
-    >>> SuperExpCutoff4FGLDR3(index_1=1.5, index_2=0.7, expfactor=0.01)("10 TeV")
-    <Quantity 3.01111871e-14 1 / (TeV s cm2)>
-    """
-
-    tag, short = "SuperExpCutoffPowerLaw4FGLDR3SpectralModel", "secpl-4fgl-dr3"
-    specs: ClassVar[dict[str, Spec]] = {
-        "amplitude": AMPLITUDE,
-        "reference": REFERENCE,
-        "expfactor": Spec(0.01),
-        "index_1": Spec(1.5),
-        "index_2": Spec(2.0),
-    }
-    evaluate = staticmethod(kernels.super_exp_cutoff_4fgl_dr3)
+    def kernel_peak(self) -> float:
+        """See `SpectrumFeatures.kernel_peak`; exact."""
+        index, _, _, lambda_, alpha = self.kernel_values()
+        if not (alpha > 0 and lambda_ > 0 and index < 2):
+            return np.nan
+        return float(((2 - index) / alpha) ** (1 / alpha) / lambda_)
 
 
 class BrokenPowerLaw(Spectrum):
@@ -295,6 +179,10 @@ class BrokenPowerLaw(Spectrum):
         "ebreak": Spec(1.0, "TeV"),
     }
     evaluate = staticmethod(kernels.broken_power_law)
+
+    def kernel_corners(self) -> tuple[float, ...]:
+        """See `Spectrum.kernel_corners`: the break."""
+        return (self.kernel_values()[3],)
 
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
         """See `Spectrum.kernel_integral`; exact here: one power law on each side of the break."""
@@ -344,25 +232,39 @@ class LogParabola(Spectrum):
     }
     evaluate = staticmethod(kernels.log_parabola)
 
+    def kernel_peak(self) -> float:
+        """See `SpectrumFeatures.kernel_peak`; exact."""
+        _, reference, alpha, beta = self.kernel_values()
+        return float(reference * np.exp((2 - alpha) / (2 * beta))) if beta > 0 else np.nan
 
-class LogParabolaNorm(Spectrum):
-    """A factor with the form of `LogParabola`.
+
+class LogParabola2(Spectrum):
+    r"""Log parabola of two energies, :math:`\phi_0 (E/E_0)^{-\alpha - \beta \ln(E/E_s)}`.
+
+    The flux is `amplitude` at `reference`; `escale` is where :math:`\beta` counts from.
 
     Examples
     --------
-    >>> LogParabolaNorm(norm=0.9, beta=0.1, reference="1 TeV")("10 TeV").round(4)
-    <Quantity 0.5296>
+    >>> LogParabola2(alpha=2.3, beta=0.1, reference="1 TeV", escale="10 TeV")("10 TeV")
+    <Quantity 5.01187234e-15 1 / (TeV s cm2)>
     """
 
-    tag, short = "LogParabolaNormSpectralModel", "lp-norm"
-    unit = ""
+    tag, short = "LogParabola2SpectralModel", "lp2"
     specs: ClassVar[dict[str, Spec]] = {
-        "norm": NORM,
+        "amplitude": AMPLITUDE,
         "reference": Spec(10.0, "TeV", frozen=True),
-        "alpha": Spec(0.0),
-        "beta": Spec(0.0),
+        "alpha": Spec(2.0),
+        "beta": Spec(1.0),
+        "escale": Spec(1.0, "TeV", frozen=True),
     }
-    evaluate = staticmethod(kernels.log_parabola)
+    evaluate = staticmethod(kernels.log_parabola_2)
+
+    def kernel_peak(self) -> float:
+        """See `SpectrumFeatures.kernel_peak`; exact: between `reference` and `escale`."""
+        _, reference, alpha, beta, escale = self.kernel_values()
+        if not beta > 0:
+            return np.nan
+        return float(np.sqrt(reference * escale) * np.exp((2 - alpha) / (2 * beta)))
 
 
 class LineSpectrum(Spectrum):
@@ -391,92 +293,3 @@ class LineSpectrum(Spectrum):
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
         """See `Spectrum.kernel_integral`; exact here."""
         return kernels.line_moment(emin, emax, power, *self.kernel_values())
-
-
-class TemplateSpectrum(Spectrum):
-    """A spectrum given by a table.
-
-    Interpolation is linear in log energy and log flux; beyond the table the flux is zero
-    unless ``extrapolate=True``.
-
-    Parameters
-    ----------
-    energy : Quantity or array_like
-        Nodes, increasing; plain numbers are TeV.
-    values : Quantity or array_like
-        Flux at the nodes; plain numbers are factors without a unit.
-    extrapolate : bool
-        Whether to carry the slope of the ends on.
-
-    Examples
-    --------
-    >>> from astropy import units as u
-    >>> table = TemplateSpectrum([1, 100] * u.TeV, [1e-12, 1e-16] * u.Unit("cm-2 s-1 TeV-1"))
-    >>> table("10 TeV").round(16)
-    <Quantity 1.e-14 1 / (TeV s cm2)>
-    """
-
-    tag, short = "TemplateSpectralModel", "template"
-
-    def __init__(self, energy: Any, values: Any, extrapolate: bool = False) -> None:
-        super().__init__()
-        self.energy = np.atleast_1d(to_value(energy, "TeV", "energy"))
-        unit = str(getattr(values, "unit", ""))
-        self.unit = "" if parse_unit(unit).physical_type == "dimensionless" else FLUX
-        self.values = np.atleast_1d(np.asarray(getattr(values, "value", values), dtype=float))
-        self.values = self.values * conversion(unit, self.unit)
-        self.extrapolate = extrapolate
-        if self.energy.shape != self.values.shape or np.any(np.diff(self.energy) <= 0):
-            raise XGammaError(
-                f"A template needs increasing energies and one value each, "
-                f"not {self.energy.size} energies and {self.values.size} values."
-            )
-
-    def kernel(self, energy: np.ndarray) -> np.ndarray:
-        """See `Spectrum.kernel`."""
-        value = kernels.loglog_table(energy, self.energy, self.values)
-        if self.extrapolate:
-            return value
-        # Half a billionth of slack keeps nodes that went through a unit conversion inside.
-        low, high = self.energy[0] * (1 - 5e-10), self.energy[-1] * (1 + 5e-10)
-        return np.where((energy >= low) & (energy <= high), value, 0.0)
-
-    def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
-        """See `Spectrum.kernel_integral`; exact, beyond the table too."""
-        if self.energy.size < 2:
-            return super().kernel_integral(emin, emax, power)
-        nodes = self.energy
-        if self.extrapolate:
-            below, above = np.min(emin), np.max(emax)
-            ends = [e for e in (below, above) if not nodes[0] <= e <= nodes[-1]]
-            nodes = np.sort(np.concatenate([nodes, ends]))
-        values = kernels.loglog_table(nodes, self.energy, self.values)
-        return kernels.loglog_moment(emin, emax, nodes, values, power)
-
-    def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
-        return {
-            "energy": {"data": self.energy.tolist(), "unit": "TeV"},
-            "values": {"data": self.values.tolist(), "unit": self.unit},
-            "extrapolate": self.extrapolate,
-        }
-
-    @classmethod
-    def from_extra(cls, data: dict[str, Any]) -> TemplateSpectrum:
-        """Make the component from its serialised form.
-
-        gammapy's, which does not say, carries the slope of the ends on.
-        """
-        extrapolate = bool(data.get("extrapolate", True))
-        return cls(table_quantity(data["energy"]), table_quantity(data["values"]), extrapolate)
-
-    def __repr__(self) -> str:
-        low, high = self.energy[[0, -1]]
-        return f"TemplateSpectrum({self.energy.size} nodes, {low:.3g} to {high:.3g} TeV)"
-
-
-def table_quantity(data: dict[str, Any]) -> Any:
-    """Read ``{"data": [...], "unit": "..."}``."""
-    from astropy.units import Quantity
-
-    return Quantity(data["data"], parse_unit(str(data.get("unit", ""))))

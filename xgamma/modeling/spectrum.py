@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
-import xarray as xr
 
 from xgamma.errors import UnitError, XGammaError
+from xgamma.modeling.labels import labelled
 from xgamma.modeling.parameter import Component, Parameter
+from xgamma.modeling.spectrum_features import SpectrumFeatures
 from xgamma.numerics import spectra as kernels
-from xgamma.units import parse_unit, to_value
+from xgamma.units import to_value
 
-__all__ = ["FLUX", "CompoundSpectrum", "Spectrum", "labelled"]
+__all__ = ["FLUX", "CompoundSpectrum", "Spectrum"]
 
 FLUX = "TeV-1 s-1 cm-2"
 
 
-class Spectrum(Component):
+class Spectrum(SpectrumFeatures, Component):
     """Base of all spectra; call one with energies to get the differential flux."""
 
     registry: ClassVar[dict[str, type[Component]]] = {}
@@ -39,7 +40,14 @@ class Spectrum(Component):
 
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
         """Integral of ``E^power dN/dE`` between limits in TeV: plain numbers, for loops."""
+        corners = self.kernel_corners()
+        if corners:
+            return kernels.integrate_between(self.kernel, emin, emax, corners, power)
         return kernels.integrate_log_energy(self.kernel, emin, emax, power)
+
+    def kernel_corners(self) -> tuple[float, ...]:
+        """Energies in TeV at which the slope jumps, between which integrals are taken."""
+        return ()
 
     def __call__(self, energy: Any) -> Any:
         """Return the differential flux.
@@ -175,39 +183,6 @@ class Spectrum(Component):
             return self.covariance
         return np.diag([p.error**2 for p in self.parameters])
 
-    def pivot_energy(self, energy_min: Any = "0.01 TeV", energy_max: Any = "100 TeV") -> Any:
-        """Return the energy at which the relative error of the flux is smallest.
-
-        Parameters
-        ----------
-        energy_min, energy_max : Quantity, str or float
-            Where to look; plain numbers are TeV.
-
-        Returns
-        -------
-        energy : `~astropy.units.Quantity`
-            TeV.
-
-        Raises
-        ------
-        XGammaError
-            If the spectrum has no errors yet, or no minimum inside the range.
-        """
-        from astropy.units import Quantity
-
-        low, high = to_value(energy_min, "TeV", "min"), to_value(energy_max, "TeV", "max")
-        for _ in range(3):
-            grid = np.geomspace(low, high, 201)
-            value, error = self._propagate(lambda grid=grid: self.kernel(grid))  # type: ignore[misc]
-            best = int(np.argmin(error / value))
-            if not 0 < best < 200 or not np.any(error > 0):
-                raise XGammaError(
-                    "The relative error of the spectrum has no minimum in "
-                    f"{energy_min} to {energy_max}: fit it first, or widen the range."
-                )
-            low, high = grid[best - 1], grid[best + 1]
-        return Quantity(np.sqrt(low * high), "TeV")
-
     def __mul__(self, other: Any) -> CompoundSpectrum:
         return CompoundSpectrum(self, other, "mul")
 
@@ -247,15 +222,6 @@ class Spectrum(Component):
     def from_extra(cls, data: dict[str, Any]) -> Any:
         """Make the component from its serialised form, parameters at their defaults."""
         return cls()
-
-
-def labelled(values: np.ndarray, like: Any, unit: str) -> Any:
-    """Give values the labels of a DataArray and a unit, or make them a Quantity."""
-    if isinstance(like, xr.DataArray):
-        return like.copy(data=values).rename(None).assign_attrs(units=unit)
-    from astropy.units import Quantity
-
-    return Quantity(values, parse_unit(unit))
 
 
 def moment_unit(unit: str, power: int) -> str:
@@ -325,6 +291,10 @@ class CompoundSpectrum(Spectrum):
     def kernel_values(self) -> tuple[float, ...]:
         """Return the values of both in the units of the kernels."""
         return self.model1.kernel_values() + self.model2.kernel_values()
+
+    def kernel_corners(self) -> tuple[float, ...]:
+        """See `Spectrum.kernel_corners`."""
+        return self.model1.kernel_corners() + self.model2.kernel_corners()
 
     def kernel(self, energy: np.ndarray) -> np.ndarray:
         """See `Spectrum.kernel`."""

@@ -309,6 +309,7 @@ def prior_from_dict(data: dict[str, Any] | None) -> Prior | None:
     weight = float(data.get("weight", 1.0))
     for kind, law in LAWS.items():
         if data["type"] == law.tag:
-            return Prior(kind, *(values.get(name, np.nan) for name in law.names), weight)
+            first, second = (values.get(name, np.nan) for name in law.names)
+            return Prior(kind, first, second, weight)
     known = ", ".join(law.tag for law in LAWS.values())
     raise XGammaError(f"The prior {data['type']!r} is not known: use one of {known}.")

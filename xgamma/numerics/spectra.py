@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 __all__ = [
     "broken_power_law",
     "exp_cutoff_power_law",
+    "integrate_between",
     "integrate_log_energy",
     "line_moment",
     "log_parabola",
+    "log_parabola_2",
     "loglog_moment",
     "loglog_table",
     "power_law",
@@ -104,6 +107,19 @@ def log_parabola(
     return amplitude * np.exp(-(alpha + beta * log_x) * log_x)
 
 
+def log_parabola_2(
+    energy: np.ndarray,
+    amplitude: float,
+    reference: float,
+    alpha: float,
+    beta: float,
+    escale: float,
+) -> np.ndarray:
+    """Return ``amplitude (E / reference)^(-alpha - beta ln(E / escale))``."""
+    exponent = alpha + beta * np.log(energy / escale)
+    return amplitude * np.exp(-exponent * np.log(energy / reference))
+
+
 def super_exp_cutoff_4fgl(
     energy: np.ndarray,
     amplitude: float,
@@ -179,6 +195,24 @@ def integrate_log_energy(
     weights = np.tile(0.5 * WEIGHTS / panels, panels)
     x = np.exp(low[..., None] + width * nodes)
     return np.sum(function(x) * x ** (power + 1) * width * weights, axis=-1)
+
+
+def integrate_between(
+    function: Callable[[np.ndarray], np.ndarray],
+    emin: np.ndarray,
+    emax: np.ndarray,
+    corners: Sequence[float],
+    power: int = 0,
+) -> np.ndarray:
+    """Integrate as `integrate_log_energy` a function that is smooth between corners only."""
+    low, high = np.broadcast_arrays(np.asarray(emin, float), np.asarray(emax, float))
+    total = np.zeros(low.shape)
+    for first, last in pairwise([0.0, *sorted(corners), np.inf]):
+        start, stop = np.clip(low, first, last), np.clip(high, first, last)
+        part = start != stop
+        if part.any():
+            total[part] += integrate_log_energy(function, start[part], stop[part], power)
+    return total
 
 
 def loglog_table(energy: np.ndarray, nodes: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,21 @@
+"""Labels and units of what components return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.units import parse_unit
+
+__all__ = ["labelled"]
+
+
+def labelled(values: np.ndarray, like: Any, unit: str) -> Any:
+    """Give values the labels of a DataArray and a unit, or make them a Quantity."""
+    if isinstance(like, xr.DataArray):
+        return like.copy(data=values).rename(None).assign_attrs(units=unit)
+    from astropy.units import Quantity
+
+    return Quantity(values, parse_unit(unit))
