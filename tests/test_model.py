@@ -211,6 +211,7 @@ def test_all_issues_at_once(ds):
         (lambda d: d.drop_vars("x"), "no pixel labels"),
         (lambda d: d.assign(counts=d.counts.astype(complex)), "holds numbers"),
         (lambda d: d.assign(exposure=d.exposure.drop_attrs()), "exposure has the units ''"),
+        (lambda d: d.assign(counts=d.counts.assign_attrs(units="sr")), "counts: The unit 'sr'"),
     ],
 )
 def test_each_issue(ds, spoil, message):

@@ -10,7 +10,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.arguments import choice
 from xgamma.axes import edges
-from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
 from xgamma.sanity import NOT_NEGATIVE, issue_of_bins, issue_of_keyword, issue_of_values
 from xgamma.schema import (
     AXES,
@@ -142,7 +142,10 @@ def _used(ds: xr.Dataset, name: str) -> np.ndarray | None:
 def _issues_of_values(ds: xr.Dataset) -> list[str]:
     """Return which values cannot be: under the safe mask, on the sky, where there is exposure."""
     found = []
-    ds = in_own_units(ds)
+    try:
+        ds = in_own_units(ds)
+    except UnitError as error:
+        return [str(error)]
     for name in map(str, ds.data_vars):
         spec = VARIABLES.get(name)
         if spec is None or spec.dtype != "number" or spec.dims == ROW:

@@ -20,8 +20,8 @@ def smooth_map(masked: bool = True) -> xr.Dataset:
     omega = ds.gamma.solid_angle
     shape = xr.ones_like(ds.background)
     ds = ds.assign(
-        counts=(shape * plane * omega * 1e6).transpose(*DIMS),
-        background=(shape * plane * omega * 2e6).transpose(*DIMS),
+        counts=(shape * plane * omega * 1e6).transpose(*DIMS).assign_attrs(units=""),
+        background=(shape * plane * omega * 2e6).transpose(*DIMS).assign_attrs(units=""),
         exposure=(xr.ones_like(ds.exposure) * plane).transpose(*TRUE).assign_attrs(units="m2 s"),
     )
     if masked:
@@ -32,6 +32,11 @@ def smooth_map(masked: bool = True) -> xr.Dataset:
 def goal(width: str = "0.5 deg", binsz: str = "0.06 deg", **kwargs: object) -> xr.Dataset:
     """Other pixels, turned against those of the map."""
     return xg.create_map(CENTER, width, binsz, frame="galactic", proj="TAN", **kwargs)
+
+
+def spectrum_of(ds: xr.Dataset) -> xr.Dataset:
+    """A spectrum: it has no pixels."""
+    return ds.drop_vars("mask_safe").gamma.to_spectrum("icrs;circle(10, 20, 0.3)")
 
 
 def plane_on(template: xr.Dataset) -> xr.DataArray:
@@ -129,7 +134,8 @@ def test_responses_keep_their_weights():
         psf=xr.ones_like(ds.psf) * ds.rad, edisp=xr.full_like(ds.edisp, 0.25)
     ).transpose(..., "x_irf", "y_irf")
     # The template's own coarse grid; one as coarse as that of the dataset; the one it has.
-    own = goal("0.6 deg", "0.1 deg", energy=xg.energy_axis(1, 16, 4), binsz_irf="0.3 deg")
+    axes = {"energy": xg.energy_axis(1, 16, 4), "energy_true": "reco"}
+    own = goal("0.6 deg", "0.1 deg", binsz_irf="0.3 deg", **axes)
     own = own.drop_dims("rad", errors="ignore")
     for template, size in ((own, 2), (goal("0.8 deg", "0.1 deg"), 2)):
         found = flat.gamma.interp_to(template)
@@ -167,12 +173,12 @@ def test_inputs_stay():
     ("call", "error", "sentence"),
     [
         (
-            lambda d: d.gamma.to_spectrum("icrs;circle(10, 20, 0.3)").gamma.interp_to(goal()),
+            lambda d: spectrum_of(d).gamma.interp_to(goal()),
             xg.FrameError,
             "has no pixels",
         ),
         (
-            lambda d: d.gamma.interp_to(d.gamma.to_spectrum("icrs;circle(10, 20, 0.3)")),
+            lambda d: d.gamma.interp_to(spectrum_of(d)),
             xg.FrameError,
             "template has no pixels",
         ),

@@ -128,12 +128,11 @@ def to_spectrum(
     Returns
     -------
     ds : Dataset
-        Counts and background summed under the safe mask, exposure averaged over the region
-        (zero for pixels of which nothing is safe), energy dispersion at its centre, masks joined
-        with OR. Where the mask hides other pixels at other energies, the dispersion carries the
-        part of the exposure that is safe, so that the prediction is that of the safe pixels. The
-        signal is taken for even over the region, with a warning where that matters, or for
-        a point source if `containment_correction`.
+        Counts and background summed under the safe mask, exposure averaged over the region, energy
+        dispersion at its centre, masks joined with OR. Where the mask hides pixels of the region,
+        the dispersion carries the part of the exposure that is safe at each energy, so that the
+        prediction is that of the safe pixels. The signal is taken for even over the region,
+        with a warning where pixels are hidden, or for a point source if `containment_correction`.
 
     Raises
     ------
@@ -164,7 +163,7 @@ def to_spectrum(
         cure = ": for a point source in its middle, pass containment_correction=True"
         warn_of_gaps(ds, inside, region_text(region), cure)
     if "exposure" in ds:
-        new["exposure"] = seen_exposure(ds, inside, parts)
+        new["exposure"] = seen_exposure(ds, parts)
         edisp = seen_dispersion(ds, inside, parts, edisp)
         if containment_correction:
             new["exposure"].attrs["containment_correction"] = 1
@@ -209,7 +208,8 @@ def to_region(ds: xr.Dataset, region: Any, name: str | None = None) -> xr.Datase
     inside = _inside(ds, region)
     center = region_center(region)
     new = _sums(ds, inside)
-    warn_of_gaps(ds, inside, region_text(region), "")
+    cure = ": if it is not, choose a region of which nothing is hidden, or fit the map"
+    warn_of_gaps(ds, inside, region_text(region), cure)
     # A bin of migration can lie across energies of which one is safe in more pixels.
     drop = _axis_coords(ds, "migra") if safe(ds) is not None and "exposure" in ds else ()
     for key in ("psf", "psf_exposure", "edisp", "edisp_exposure"):
@@ -222,7 +222,7 @@ def to_region(ds: xr.Dataset, region: Any, name: str | None = None) -> xr.Datase
             new[key] = found.variable
     if "exposure" in ds:
         parts = even_parts(inside)
-        new["exposure"] = seen_exposure(ds, inside, parts)
+        new["exposure"] = seen_exposure(ds, parts)
         edisp = new.get("edisp")
         if edisp is None or "migra" not in edisp.dims:
             edisp = seen_dispersion(ds, inside, parts, edisp)

@@ -104,33 +104,31 @@ def _flags(ds: xr.Dataset, inside: xr.Variable) -> xr.Variable | None:
     return None if used is None else used & inside
 
 
-def seen_exposure(ds: xr.Dataset, inside: xr.Variable, parts: xr.Variable) -> xr.Variable:
-    """Return the exposure of a source in the pixels of a region where any energy is safe.
+def _seen(ds: xr.Dataset, parts: xr.Variable) -> xr.Variable:
+    # Only where nothing is safe may an exposure be NaN: the gate sees to it.
+    return ds.variables["exposure"].astype(float).fillna(0.0) * parts
+
+
+def seen_exposure(ds: xr.Dataset, parts: xr.Variable) -> xr.Variable:
+    """Return the exposure of a source in the pixels of a region, safe or not.
+
+    It is the same for any choice of reconstructed energies: what the mask hides at each of them
+    goes into the dispersion, see `seen_dispersion`.
 
     Parameters
     ----------
     ds : Dataset
         Map with ``exposure``.
-    inside : Variable
-        Pixels of the region.
     parts : Variable
-        Part of the source in each pixel.
+        Part of the source in each pixel, zero outside the region.
 
     Returns
     -------
     exposure : Variable
         Dims ``(energy_true,)``: the sum over the pixels of the exposure times the part.
     """
-    flags = _flags(ds, inside)
-    image = inside if flags is None else flags.any("energy")
-    total = _parts_seen(ds, image, parts).sum(PIXELS)
+    total = _seen(ds, parts).sum(PIXELS)
     return xr.Variable(total.dims, total.data, ds.variables["exposure"].attrs)
-
-
-def _parts_seen(ds: xr.Dataset, image: xr.Variable, parts: xr.Variable) -> xr.Variable:
-    # Where nothing is safe anywhere, the responses stay: the mask says that they are not used.
-    image = image | ~image.any() & (parts.sum(tuple(d for d in parts.dims if d not in PIXELS)) > 0)
-    return ds.variables["exposure"].astype(float).where(image, 0.0) * parts
 
 
 def seen_dispersion(
@@ -142,7 +140,9 @@ def seen_dispersion(
     ----------
     ds : Dataset
         Map with ``exposure``.
-    inside, parts : Variable
+    inside : Variable
+        Pixels of the region.
+    parts : Variable
         As in `seen_exposure`.
     edisp : Variable, optional
         Dispersion at the region, over ``energy``; true energy is reconstructed as it is when
@@ -151,15 +151,16 @@ def seen_dispersion(
     Returns
     -------
     edisp : Variable or None
-        As given, if the mask hides the same pixels at all energies that it leaves any of.
+        As given, if the mask hides no pixel of the region at the energies where it leaves any.
+        Where it leaves none, the dispersion stays: the mask says that it is not used.
     """
     flags = _flags(ds, inside)
     if flags is None or "energy_true" not in ds.variables["exposure"].dims:
         return edisp
-    image, shown = flags.any("energy"), flags.any(PIXELS)
-    if not is_lazy(flags) and not bool(((flags != image) & shown).any()):
+    shown = flags.any(PIXELS)
+    if not is_lazy(flags) and not bool((inside & ~flags & shown).any()):
         return edisp
-    seen = xr.DataArray(_parts_seen(ds, image, parts))
+    seen = xr.DataArray(_seen(ds, parts))
     total = seen.sum(PIXELS)
     share = xr.dot(seen, xr.DataArray(flags.astype(float)), dim=PIXELS)
     share = (share / total.where(total > 0, 1.0)).where((total > 0) & xr.DataArray(shown), 1.0)
@@ -188,7 +189,7 @@ def warn_of_gaps(ds: xr.Dataset, inside: xr.Variable, region: str, cure: str) ->
     hidden = 1.0 - number[number > 0] / float(inside.values.sum())
     if hidden.size and hidden.max() > 0:
         warnings.warn(
-            f"The safe mask hides up to {hidden.max():.1%} of the region {region!r} at some energy: its signal is taken to be spread evenly over it{cure}.",
+            f"The safe mask hides up to {hidden.max():.1%} of the region {region!r} at some energy, where its signal is taken to be spread evenly over it{cure}.",
             XGammaWarning,
             stacklevel=4,
         )
