@@ -89,6 +89,7 @@ _LAZY: dict[str, str] = {
     "PointSource": "xgamma.modeling.spatial",
     "Shell": "xgamma.modeling.spatial",
     "Shell2": "xgamma.modeling.spatial",
+    "PiecewiseNormSpatial": "xgamma.modeling.spatial_norms",
     "TemplateMap": "xgamma.modeling.template",
     "ConstantTemporal": "xgamma.modeling.temporal",
     "LightCurve": "xgamma.modeling.temporal",

@@ -18,7 +18,14 @@ from typing import Any, Literal
 import numpy as np
 
 from xgamma.errors import XGammaError, XGammaWarning
-from xgamma.modeling import ebl, template, temporal, temporal_laws  # noqa: F401 fills registries
+from xgamma.modeling import (  # noqa: F401 fills registries
+    ebl,
+    spatial_norms,
+    spectral,
+    template,
+    temporal,
+    temporal_laws,
+)
 from xgamma.modeling.parameter import Component, Parameter, Spec
 from xgamma.modeling.radial_shape import RadialShape
 from xgamma.modeling.spatial import LAT, LON, Shape

@@ -119,6 +119,11 @@ class SkyModel(Model):
                 raise XGammaError(
                     f"{role}={component!r} of the model {name!r} is not a {kind.__name__}."
                 )
+        if spatial is not None and not spatial.unit:
+            raise UnitError(
+                f"{type(spatial).__name__} of the model {name!r} is a factor, not a brightness: it "
+                "belongs to a background, FoVBackground(dataset, spatial=...)."
+            )
         diffuse = spatial is not None and spatial.unit != "sr-1"
         if diffuse and spectral.unit:
             raise UnitError(

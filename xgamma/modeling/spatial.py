@@ -171,7 +171,7 @@ class Shape(Component):
         points = kernels.unit_vectors(
             np.radians(to_value(lon, "deg", "lon")), np.radians(to_value(lat, "deg", "lat"))
         )
-        return labelled(self.on_points(points, self.frame), lon, "sr-1")
+        return labelled(self.on_points(points, self.frame), lon, self.unit)
 
     def to_region(self) -> Any:
         """Return the outline as a sky region of the ``regions`` package.

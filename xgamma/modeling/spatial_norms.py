@@ -1,0 +1,132 @@
+"""Factors over the sky, for backgrounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgamma.arguments import choice
+from xgamma.errors import XGammaError
+from xgamma.modeling.parameter import Spec
+from xgamma.modeling.spatial import Shape, rotation
+from xgamma.modeling.spectral_table import table_quantity
+from xgamma.units import to_value
+
+__all__ = ["PiecewiseNormSpatial"]
+
+# The slopes at the nodes are found by iteration: exact enough for a fit's derivatives.
+TOLERANCE, ITERATIONS = 1e-10, 10_000
+# Stands for zero in logarithms.
+SMALLEST = float(np.finfo(float).tiny)
+
+
+class PiecewiseNormSpatial(Shape):
+    """A factor on a background that is free at some positions, and smooth between them.
+
+    Its parameters are ``norm_0``, ``norm_1``, ... in the order of the positions. Between them it is
+    a piecewise cubic of longitude and latitude (Clough & Tocher 1965); beyond the polygon that they
+    span it is not known, so they must surround the map.
+
+    Parameters
+    ----------
+    lon, lat : Quantity or array_like
+        Positions in `frame`, at least four, not on one line; plain numbers are degrees.
+    norms : array_like, optional
+        Factors there; one when absent.
+    interp : {"lin", "log"}
+        Whether the factor is interpolated or its logarithm, in which one below zero counts as zero.
+    frame : {"icrs", "galactic", "fk5"}
+        Frame of the positions.
+
+    Raises
+    ------
+    XGammaError
+        If the positions span no area; on use, if they do not surround the map.
+
+    Examples
+    --------
+    >>> plane = PiecewiseNormSpatial([-1, 1, 1, -1], [-1, -1, 1, 1], norms=[1, 3, 3, 1])
+    >>> plane(0.5, 0).round(6)
+    <Quantity 2.5>
+    """
+
+    tag, short = "PiecewiseNormSpatialModel", "piecewise-norm"
+    unit = ""
+
+    def __init__(
+        self, lon: Any, lat: Any, norms: Any = None, interp: str = "lin", frame: str = "icrs"
+    ) -> None:
+        from scipy.spatial import Delaunay, QhullError
+
+        lons, lats = (
+            np.atleast_1d(np.asarray(to_value(v, "deg", n), dtype=float))
+            for v, n in ((lon, "lon"), (lat, "lat"))
+        )
+        values = np.ones(lons.shape) if norms is None else np.asarray(norms, dtype=float)
+        if not lons.shape == lats.shape == values.shape or lons.ndim != 1 or lons.size < 4:
+            raise XGammaError(
+                "A piecewise norm of the sky needs four or more positions and one factor each, "
+                f"not {lons.size} longitudes, {lats.size} latitudes and {values.size} factors."
+            )
+        specs = {f"norm_{i}": Spec(1.0) for i in range(lons.size)}
+        object.__setattr__(self, "specs", specs)
+        super().__init__(frame, **dict(zip(specs, values, strict=True)))
+        self.interp = choice(interp, "interp", ("lin", "log"))
+        turned = np.radians(lons)
+        self._middle = float(np.degrees(np.arctan2(np.sin(turned).sum(), np.cos(turned).sum())))
+        self.nodes = np.stack([self._wrapped(lons), lats], axis=-1)
+        try:
+            self._triangles = Delaunay(self.nodes)
+        except QhullError:
+            raise XGammaError(
+                "The positions of the piecewise norm lie on one line, or on each other: spread them "
+                "around the map."
+            ) from None
+
+    def _wrapped(self, lon: np.ndarray) -> np.ndarray:
+        """Return longitudes (degrees) within half a turn of the middle of the nodes."""
+        return (lon - self._middle + 180) % 360 - 180 + self._middle
+
+    def vectors(self, frame: str) -> np.ndarray:
+        """Any position will do."""
+        return np.eye(3)
+
+    def on_points(self, points: np.ndarray, frame: str) -> np.ndarray:
+        """See `Shape.on_points`."""
+        from scipy.interpolate import CloughTocher2DInterpolator
+
+        own = np.tensordot(rotation(frame, self.frame), points, 1)
+        lon = self._wrapped(np.degrees(np.arctan2(own[1], own[0])))
+        lat = np.degrees(np.arcsin(np.clip(own[2], -1, 1)))
+        norms = np.array(self.kernel_values())
+        values = np.log(np.maximum(norms, SMALLEST)) if self.interp == "log" else norms
+        surface = CloughTocher2DInterpolator(
+            self._triangles, values, tol=TOLERANCE, maxiter=ITERATIONS
+        )
+        factor = surface(lon, lat)
+        outside = np.isnan(factor) & np.isfinite(lon)
+        if np.any(outside):
+            raise XGammaError(
+                f"The positions of the piecewise norm leave {np.count_nonzero(outside)} pixels outside, "
+                f"such as lon {lon[outside][0]:.3f}, lat {lat[outside][0]:.3f} deg ({self.frame}): put "
+                "nodes around the whole map."
+            )
+        return np.exp(factor) if self.interp == "log" else factor
+
+    def extra(self) -> dict[str, Any]:
+        """Entries of the serialised form beside the parameters."""
+        lon, lat = self.nodes.T.tolist()
+        return {
+            "frame": self.frame,
+            "lon": {"data": lon, "unit": "deg"},
+            "lat": {"data": lat, "unit": "deg"},
+            "interp": self.interp,
+        }
+
+    @classmethod
+    def from_extra(cls, data: dict[str, Any]) -> PiecewiseNormSpatial:
+        """Make the component from its serialised form."""
+        lon, lat = (table_quantity(data[name]) for name in ("lon", "lat"))
+        interp, frame = data.get("interp", "lin"), data.get("frame", "icrs")
+        return cls(lon, lat, interp=interp, frame=frame)
