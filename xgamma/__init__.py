@@ -51,6 +51,7 @@ _LAZY: dict[str, str] = {
     "stat_sum": "xgamma.modeling.compare",
     "flux_points": "xgamma.modeling.points",
     "light_curve": "xgamma.modeling.light_curve",
+    "variability": "xgamma.modeling.variability",
     "sensitivity": "xgamma.modeling.sensitivity",
     "excess_map": "xgamma.modeling.maps",
     "ts_map": "xgamma.modeling.maps",

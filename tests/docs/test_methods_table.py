@@ -11,6 +11,7 @@ import xarray as xr
 import xgamma
 import xgamma as xg
 from tests.datasets.test_operations import filled, on_off
+from tests.sweeps.cases import KINDS, made
 from xgamma.tutorial import example_map, example_model
 
 mpl.use("Agg")
@@ -86,6 +87,7 @@ def names(tmp_path_factory):
         "xgamma": xgamma,
         "ds": ds,
         "crab": example_map().gamma.with_models(example_model()),
+        "curve": KINDS["curve"](made()),
         "other": other,
         "onoff": on_off(1),
         "spectrum": ds.gamma.to_spectrum(region),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+import astropy.units as u
 import numpy as np
 import xarray as xr
 from astropy.coordinates import SkyCoord
@@ -68,6 +69,12 @@ def made() -> dict[str, xr.Dataset]:
     return {"map": _map().copy(deep=True), "spectrum": _spectrum().copy(deep=True)}
 
 
+def later(ds: xr.Dataset) -> dict[str, xr.Variable]:
+    """The good time of a dataset, two hours later."""
+    hours = 7200 * u.s.to(ds.gti_start.attrs["units"])
+    return {n: ds[n].variable + hours for n in ("gti_start", "gti_stop")}
+
+
 # From these two each kind of thing that a function may be called with.
 KINDS: dict[str, Callable[[dict[str, xr.Dataset]], Any]] = {
     "map": lambda w: w["map"],
@@ -81,6 +88,11 @@ KINDS: dict[str, Callable[[dict[str, xr.Dataset]], Any]] = {
     "maps": lambda w: [w["map"], w["map"].assign_attrs(name="again")],
     "tree": lambda w: xg.collect([w["map"], w["map"].assign_attrs(name="again")]),
     "points": lambda w: xg.flux_points(w["map"], "crab", [1, 10]),
+    "curve": lambda w: xg.light_curve(
+        [w["spectrum"], w["spectrum"].assign_attrs(name="again").assign(later(w["spectrum"]))],
+        "crab",
+        [1, 10],
+    ),
     "spectra": lambda w: xg.collect([w["spectrum"]]),
     "run": lambda w: run(),
     "runs": lambda w: [run()],
@@ -217,6 +229,7 @@ CASES: dict[str, Case] = {
     "modeling.sensitivity.sensitivity": Case("spectrum"),
     "modeling.simulate.asimov": Case("map"),
     "modeling.simulate.fake": Case("map", lambda w: {"seed": 1}, compare=False),
+    "modeling.variability.variability": Case("curve"),
     "plot.datasets.peek": Case("map", compare=False),
     "plot.datasets.plot_counts": Case("map", compare=False),
     "plot.datasets.plot_edisp": Case("map", compare=False),
@@ -311,8 +324,6 @@ def physical(found: Any) -> Any:
 
 
 def _numbers(variable: xr.Variable) -> np.ndarray:
-    import astropy.units as u
-
     variable = variable.transpose(*sorted(variable.dims, key=str))
     values = np.asarray(variable.values)
     unit = u.Unit(str(variable.attrs.get("units", "")))

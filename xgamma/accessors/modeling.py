@@ -108,6 +108,12 @@ class ModelMethods(Shared):
             progress=progress,
         )
 
+    def variability(self, quantity: str = "flux") -> xr.Dataset:
+        """How much and how fast a light curve varies. See `xgamma.modeling.variability.variability`."""
+        from xgamma.modeling.variability import variability
+
+        return variability(self._obj, quantity)
+
     def sensitivity(
         self,
         spectrum: Any = None,

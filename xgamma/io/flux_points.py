@@ -134,6 +134,10 @@ def _unit_text(unit: Any) -> str:
 
 def _from_table(table: Any, path: Any) -> xr.Dataset:
     data: dict[str, Any] = {}
+    if "time_min" in table.colnames:
+        raise XGammaError(
+            f"'{path}' holds a light curve, which is not read: give a table of flux points."
+        )
     for name in table.colnames:
         column = table[name]
         key = ENERGIES.get(name, OLD_NAMES.get(name, name))
