@@ -58,6 +58,9 @@ KINDS = {
 
 WHOLE = ("AEFF_2D",)
 
+# Part of the mutants of keywords that is tried here, drawn with a fixed seed; 1 tries all.
+SHARE = 0.4
+
 
 def small(data, kind, tmp_path):
     """Return the HDUs of a small run: few events, and the responses that are needed."""
@@ -150,6 +153,7 @@ def mutants(hdus, whole):
             yield f"{column}: {damage}", hdus
             response.data[column][:] = kept
     # The headers of events and times are the same for all responses of one run.
+    generator = np.random.default_rng(20)
     for hdu in hdus[1 if whole else 3 : 4]:
         for key in list(hdu.header):
             if not key or STRUCTURAL.fullmatch(key) or key in MEANT:
@@ -157,6 +161,8 @@ def mutants(hdus, whole):
             kept = hdu.header[key]
             for value in (None, -1, "nonsense", *((1e9, 0) if hdu is response else ())):
                 if isinstance(kept, str) and isinstance(value, float | int) and value != -1:
+                    continue
+                if generator.random() > SHARE:
                     continue
                 if key == "MJDREFI" and value == 0:
                     continue  # Seconds of the modified Julian date: legal, and some write it.
@@ -215,5 +221,5 @@ def test_no_mutant_changes_silently(data, tmp_path, kind):
         total += 1
         if issue is not None:
             bad.append(f"{what}: {issue}")
-    assert total > 60
+    assert total > 50
     assert not bad, f"{len(bad)} of {total}:\n" + "\n".join(bad)

@@ -10,8 +10,18 @@ from numpy.testing import assert_allclose
 
 import xgamma as xg
 from tests.runs import simulated, template
-from xgamma.dl3 import gti_bounds, ontime, pointing, pointing_altaz, read_observation, tstart, tstop
+from xgamma.dl3 import (
+    gti_bounds,
+    ontime,
+    pointing,
+    pointing_altaz,
+    read_observation,
+    tstart,
+    tstop,
+    write_store,
+)
 from xgamma.dl3.good_time import event_seconds
+from xgamma.dl3.zenith import zenith_angles
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.numerics.intervals import inside_intervals, trapezoid_weights, union_of_intervals
 
@@ -280,3 +290,54 @@ def test_a_drift_scan_keeps_its_altitude(run):
     at = pointing_altaz(obs)
     assert_allclose([at.alt.deg, at.az.deg], [60.0, 180.0])
     assert pointing(obs).separation(at.icrs).deg < 1e-9
+
+
+# --- zenith angles -------------------------------------------------------------------------
+
+
+def keywords(obs):
+    """The EVENTS keywords of a simulated run."""
+    where = pointing(obs)
+    return {**obs.attrs, "RA_PNT": where.ra.deg, "DEC_PNT": where.dec.deg}
+
+
+def test_zeniths_of_headers_are_those_of_the_horizon():
+    """Against astropy's AltAz; UTC for UT1 and no polar motion are below 0.005 deg."""
+    site = ("GEOLON", "GEOLAT", "ALTITUDE")
+    runs = []
+    for ra, dec, start, place in (
+        (83.63, 22.01, "2004-12-04T22:00:00", (16.5, -23.27, 1835.0)),
+        (266.4, -29.0, "2021-06-01T03:00:00", (-17.89, 28.76, 2200.0)),
+        (0.1, 89.0, "2012-01-01T12:00:00", (0.0, -80.0, 0.0)),
+    ):
+        obs = simulated(pointing=f"{ra}d {dec}d", start=start)
+        obs.attrs.update(zip(site, place, strict=True))
+        runs.append(obs)
+    want = [90.0 - pointing_altaz(obs).alt.deg for obs in runs]
+    assert_allclose(zenith_angles([keywords(obs) for obs in runs]), want, atol=0.01)
+
+
+@pytest.mark.parametrize("key", ["RA_PNT", "TSTART", "MJDREFI", "GEOLAT"])
+@pytest.mark.parametrize("value", [None, "nonsense", 1e9])
+def test_zeniths_without_position_time_or_site_are_those_of_alt_pnt(key, value):
+    header = {**keywords(simulated()), "ALT_PNT": 12.0}
+    assert abs(zenith_angles([header])[0] - 78.0) > 1
+    header[key] = value
+    if (key, value) not in {("RA_PNT", 1e9), ("TSTART", 1e9)}:
+        assert zenith_angles([header])[0] == 78.0
+    header["OBS_MODE"] = "DRIFT"
+    assert zenith_angles([header])[0] == 78.0
+
+
+def test_zeniths_of_stores_do_not_come_from_the_altitude_of_the_header(data, tmp_path):
+    """CTA 1DC writes placeholders there, up to 124 deg off: selections by zenith were wrong."""
+    files = sorted((data / "cta-1dc").rglob("gps_baseline_*.fits*"))[:3]
+    store = xg.open_store(files, caldb=data / "cta-1dc/caldb")
+    want = [90.0 - pointing_altaz(store[n]).alt.deg for n in store.obs_ids]
+    # The middle of TSTART and TSTOP is 4 s from that of the good time.
+    assert_allclose(store.table["zen_pnt"], want, rtol=0, atol=0.02)
+    write_store([store[n] for n in store.obs_ids], tmp_path / "written")
+    table = xg.open_store(tmp_path / "written").table
+    assert_allclose(table["zen_pnt"], want, atol=1e-6)
+    assert_allclose(table["alt_pnt"], 90.0 - np.array(want), atol=1e-6)
+    assert (abs(90.0 - store.table["alt_pnt"] - want) > 1).all()

@@ -9,7 +9,7 @@ from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
 from xgamma.axes import coords_from_edges
-from xgamma.dl3 import open_store, read_observation, writer
+from xgamma.dl3 import open_store, pointing_altaz, read_observation, writer
 from xgamma.dl3.simulate import simulate_observation
 from xgamma.dl3.writer import write_observation, write_store
 from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
@@ -224,6 +224,9 @@ def test_a_failed_store_leaves_the_old_store(obs, tmp_path):
 def test_store_indices(tmp_path):
     runs = [simulate_observation("83.63d 22.51d", livetime="1 min", number=n) for n in (0, 1, 2)]
     del runs[1].attrs["ALT_PNT"]
+    del runs[2].attrs["GEOLON"]
+    want = [float(pointing_altaz(run).alt.deg) for run in runs[:2]]
+    want.append(runs[2].attrs["ALT_PNT"])
     store = write_store(iter(runs), tmp_path / "store", compress=False)
     with fits.open(store / "obs-index.fits.gz") as hdus:
         table, header = hdus["OBS_INDEX"].data, hdus["OBS_INDEX"].header
@@ -231,8 +234,9 @@ def test_store_indices(tmp_path):
         assert header["GEOLON"] == runs[0].attrs["GEOLON"]
         assert_array_equal(table["OBS_ID"], [1, 2, 3])
         assert_array_equal(table["EVENT_COUNT"], [r["events"].sizes["event"] for r in runs])
-        assert_allclose(table["ZEN_PNT"][0], 90 - runs[0].attrs["ALT_PNT"])
-        assert np.isnan(table["ALT_PNT"][1])
+        # From position, time and site; the keyword counts where the site is not known.
+        assert_allclose(table["ALT_PNT"], want)
+        assert_allclose(table["ZEN_PNT"], 90 - np.array(want))
         assert set(table["TELESCOP"]) == {"SIMULATED"}
     with fits.open(store / "hdu-index.fits.gz") as hdus:
         table = hdus["HDU_INDEX"].data

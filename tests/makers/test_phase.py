@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
+from xgamma.dl3.phases import phase_intervals
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
-from xgamma.makers.phase import phase_intervals
 
 CIRCLE = "icrs;circle(83.63, 22.01, 0.3)"
 ON, OFF = (0.9, 1.1), [(0.3, 0.5), (0.55, 0.75)]

@@ -6,7 +6,7 @@ from typing import Any
 # Loaded at first use: reading a run needs neither the writer nor the simulation.
 _MODULES = {
     "assemble": ("build_observation", "read_observation"),
-    "gadf": ("check_finite",),
+    "finite": ("check_finite",),
     "times": ("MissionTime",),
     "observation": (
         "group",

@@ -29,9 +29,9 @@ from xgamma.dl3.gadf_spec import (
 from xgamma.dl3.gadf_units import unit_and_factor
 from xgamma.dl3.lazy import LazyColumn, lazy_variable
 from xgamma.errors import AxisError, MissingDataError, XGammaError, XGammaWarning
-from xgamma.sanity import issue_of_bins, issue_of_values
+from xgamma.sanity import issue_of_bins
 
-__all__ = ["check_finite", "read_hdu"]
+__all__ = ["read_hdu"]
 
 ENCLOSURES = ("FULL-ENCLOSURE", "POINT-LIKE")
 # Columns that may hold whole numbers, of seconds; others would be floats read with the wrong TFORM.
@@ -312,42 +312,4 @@ def _layout_message(
     return (
         f"The column {column} of the HDU {table.name!r} of {table.file.path} has the shape {shape}, "
         f"its axes say ({axes}): correct TDIM or the axis columns."
-    )
-
-
-def check_finite(ds: xr.Dataset, name: str, obs_id: int | str | None = None) -> None:
-    """Raise if a variable of a response holds NaN, infinity, or negative values where none can be.
-
-    Loading does not check: a run with a bad response can still be looked at.
-
-    Parameters
-    ----------
-    ds : Dataset
-        A response, for instance ``obs["aeff"].to_dataset()``.
-    name : str
-        Variable, any dims.
-    obs_id : int or str, optional
-        Run, for the message; taken from OBS_ID when absent.
-
-    Raises
-    ------
-    XGammaError
-        If there are such values: names run, HDU and variable.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> check_finite(xr.Dataset({"aeff": ("offset", [1.0, float("nan")])}), "aeff", 7)
-    Traceback (most recent call last):
-    xgamma.errors.XGammaError: Run 7: 1 of 2 values of 'aeff' of the HDU 'aeff' are NaN or infinite...
-    """
-    hdu = f"{name!r} of the HDU {ds.attrs.get('EXTNAME', name)!r}"
-    issue = issue_of_values(name, ds[name].values, label=hdu)
-    if issue is None:
-        return
-    run = obs_id if obs_id is not None else ds.attrs.get("OBS_ID", "unknown")
-    source = ds.encoding.get("source")
-    raise XGammaError(
-        f"Run {run}: {issue}{f' ({source})' if source else ''}: leave the run out, or replace the "
-        f"values, for instance with fillna(0)."
     )

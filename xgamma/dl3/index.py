@@ -16,6 +16,7 @@ from xgamma.dl3.fits_table import Table, open_fits
 from xgamma.dl3.gadf_spec import GROUPS, group_of, header_attrs
 from xgamma.dl3.gadf_units import column_unit
 from xgamma.dl3.groups import run_id, run_ids
+from xgamma.dl3.zenith import zenith_angles
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 
 __all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files", "from_index"]
@@ -294,9 +295,7 @@ def _header_row(obs_id: Any, events: Table) -> dict[str, Any]:
             row[key.lower()] = str(value) if text else float(value)
         except (TypeError, ValueError):
             row[key.lower()] = default
-    for key in ("MJDREFI", "MJDREFF", "TIMESYS"):
-        row[key] = events.header.get(key)
-    return row
+    return row | {"header": events.header}
 
 
 def _event_row(obs_id: Any, groups: dict[str, tuple[Path, str]]) -> dict[str, Any]:
@@ -315,8 +314,9 @@ def _table_of_rows(rows: list[dict[str, Any]]) -> xr.Dataset:
         values = [row.get(name, defaults.get(name)) for row in rows]
         attrs = {"units": units[name]} if units.get(name) else {}
         table[name] = ("obs", np.array(values), attrs)
-    table["zen_pnt"] = ("obs", 90.0 - table["alt_pnt"].values, {"units": "deg"})
-    references = {tuple(row.get(k) for k in ("MJDREFI", "MJDREFF", "TIMESYS")) for row in rows}
+    headers = [row.get("header", {}) for row in rows]
+    table["zen_pnt"] = ("obs", zenith_angles(headers), {"units": "deg"})
+    references = {tuple(h.get(k) for k in ("MJDREFI", "MJDREFF", "TIMESYS")) for h in headers}
     if len(references) == 1:
         (reference,) = references
         pairs = zip(("MJDREFI", "MJDREFF", "TIMESYS"), reference, strict=True)

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.dl3.groups import number
 from xgamma.dl3.hdus import GADF_KEYWORDS
-from xgamma.errors import XGammaError
+from xgamma.dl3.pointings import pointing_altaz
+from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.bintable import BinTable, Column, bin_table
 
 __all__ = ["hdu_index", "hdu_row", "index_keywords", "obs_index", "obs_row"]
@@ -69,9 +71,21 @@ def obs_row(obs: xr.DataTree) -> dict[str, Any]:
         ) from None
     row["EVENT_COUNT"] = obs["events"].sizes.get("event", 0)
     row.setdefault("QUALITY", 0)
-    if "ALT_PNT" in row:
-        row.setdefault("ZEN_PNT", 90.0 - float(row["ALT_PNT"]))
-    return row
+    return row | _altaz(obs)
+
+
+def _altaz(obs: xr.DataTree) -> dict[str, float]:
+    """Return altitude, azimuth and zenith angle at mid-time; ALT_PNT counts where they are not known."""
+    try:
+        position = pointing_altaz(obs)
+    except MissingDataError:
+        altitude = number(obs.attrs.get("ALT_PNT"))
+        return {"ZEN_PNT": 90.0 - altitude} if np.isfinite(altitude) else {}
+    return {
+        "ALT_PNT": float(position.alt.deg),
+        "AZ_PNT": float(position.az.deg),
+        "ZEN_PNT": 90.0 - float(position.alt.deg),
+    }
 
 
 def index_keywords(obs: xr.DataTree) -> dict[str, Any]:

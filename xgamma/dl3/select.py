@@ -11,8 +11,9 @@ import xarray as xr
 from xgamma.arguments import generator, interval, pair
 from xgamma.dl3.good_time import gti_bounds, mission_time, timed_events
 from xgamma.dl3.groups import group, obs_id
+from xgamma.dl3.phases import in_phase, phase_intervals
 from xgamma.dl3.pointings import pointing
-from xgamma.errors import MissingDataError, UnitError, XGammaError
+from xgamma.errors import MissingDataError, XGammaError
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -80,7 +81,8 @@ def select_events(
         Events inside any of them; circles are exact, other shapes are figures on
         the tangential plane at their centre.
     phase : (lo, hi) or list of (lo, hi), optional
-        Intervals of the column PHASE within 0 to 1; ``lo > hi`` goes through 1.
+        Intervals of the column PHASE in turns, of which only the fraction counts; ``lo > hi``
+        goes through 1, as do limits below 0 or above 1.
     fraction : float, optional
         Keep this fraction of the events, drawn at random without repetition. The
         livetime stays.
@@ -251,38 +253,12 @@ def _phase_mask(
 ) -> np.ndarray:
     """Return which events lie in phase intervals; the intervals left go to `attrs`."""
     values = _column(obs, events, "phase").values
-    intervals = _phase_intervals(phase)
+    intervals = phase_intervals(phase)
     known = json.loads(attrs.get("phase_intervals", "[[0.0, 1.0]]"))
     left = [[max(a, c), min(b, d)] for a, b in known for c, d in intervals if max(a, c) < min(b, d)]
     attrs["phase_intervals"] = json.dumps(left)
     cuts.append({"phase": intervals})
-    inside = np.zeros(values.shape, dtype=bool)
-    for lo, hi in intervals:
-        inside |= (values >= lo) & ((values < hi) | ((hi == 1.0) & (values == 1.0)))
-    return inside
-
-
-def _phase_intervals(phase: Any) -> list[list[float]]:
-    """Return sorted, disjoint intervals within 0 to 1."""
-    pairs = [phase] if np.ndim(phase) == 1 else list(phase)
-    parts: list[list[float]] = []
-    for turns in pairs:
-        try:
-            lo, hi = (float(v) for v in turns)
-        except (TypeError, ValueError):
-            raise UnitError(f"phase={phase!r} is no range: give (lo, hi) within 0 and 1.") from None
-        if not (0.0 <= lo <= 1.0 and 0.0 <= hi <= 1.0) or lo == hi:
-            raise XGammaError(
-                f"phase={phase!r} is no range: give (lo, hi) within 0 and 1, lo != hi."
-            )
-        parts += [[lo, hi]] if lo < hi else [[lo, 1.0], [0.0, hi]]
-    merged: list[list[float]] = []
-    for lo, hi in sorted(p for p in parts if p[0] < p[1]):
-        if merged and lo <= merged[-1][1]:
-            merged[-1][1] = max(hi, merged[-1][1])
-        else:
-            merged.append([lo, hi])
-    return merged
+    return in_phase(values, intervals)
 
 
 def _random_mask(

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.axes import centers_in, edges_in, units_of
-from xgamma.dl3.gadf import check_finite
+from xgamma.dl3.finite import check_finite
 from xgamma.dl3.simulated_source import SimulatedSource
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.irf.response import sound_coords

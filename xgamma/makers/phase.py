@@ -11,6 +11,7 @@ import xarray as xr
 from xgamma import arguments
 from xgamma.datasets.onoff import reco_dims, safe, to_onoff
 from xgamma.dl3 import observation
+from xgamma.dl3.phases import in_phase, phase_intervals
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.makers import counts as counts_
 from xgamma.makers.field import Field, require_own_run
@@ -19,57 +20,7 @@ from xgamma.makers.spectrum import region_counts
 from xgamma.model import variable_attrs
 from xgamma.operation import operation
 
-__all__ = ["phase_background", "phase_intervals"]
-
-
-def phase_intervals(phase: Any, name: str = "phase") -> list[tuple[float, float]]:
-    """Return disjoint intervals within 0 to 1.
-
-    Parameters
-    ----------
-    phase : (lo, hi) or list of (lo, hi)
-        Intervals; one that reaches below 0 or above 1, or with ``lo > hi``, goes round.
-    name : str
-        What the argument is called, for the error message.
-
-    Returns
-    -------
-    intervals : list of (float, float)
-        Sorted; those that overlap are joined.
-
-    Raises
-    ------
-    XGammaError
-        If there is no interval, or one is empty or longer than a period.
-
-    Examples
-    --------
-    >>> phase_intervals([(0.9, 1.1), (0.3, 0.4)])
-    [(0.0, 0.1), (0.3, 0.4), (0.9, 1.0)]
-    """
-    try:
-        pairs = np.asarray(phase, dtype=float).reshape(-1, 2)
-    except (TypeError, ValueError):
-        raise XGammaError(f"{name}={phase!r} is not (lo, hi), or a list of these.") from None
-    parts: list[tuple[float, float]] = []
-    for lo, hi in pairs:
-        length = hi - lo if hi > lo else hi - lo + 1.0
-        if not (np.isfinite(length) and 0.0 < length <= 1.0) or lo == hi:
-            raise XGammaError(
-                f"{name}=({lo:g}, {hi:g}) is empty or longer than a period: give (lo, hi) in turns."
-            )
-        start = round(float(lo % 1.0), 12)
-        stop = round(start + float(length), 12)
-        parts += [(start, stop)] if stop <= 1.0 else [(start, 1.0), (0.0, round(stop - 1.0, 12))]
-    if not parts:
-        raise XGammaError(f"{name} holds no interval: give (lo, hi) in turns.")
-    joined: list[tuple[float, float]] = []
-    for lo, hi in sorted(parts):
-        if joined and lo <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(hi, joined[-1][1]))
-        else:
-            joined.append((lo, hi))
-    return joined
+__all__ = ["phase_background"]
 
 
 def _width(intervals: list[tuple[float, float]]) -> float:
@@ -85,10 +36,7 @@ def _counts(
 ) -> xr.Variable:
     """Return the counts of a map or spectrum with phases in the intervals."""
     events = observation.group(obs, "events")
-    phase = np.asarray(events[column.lower()].values, dtype=float) % 1.0
-    inside = np.zeros(phase.shape, dtype=bool)
-    for lo, hi in intervals:
-        inside |= (phase >= lo) & (phase < hi)
+    inside = in_phase(events[column.lower()].values, intervals)
     chosen = obs.copy()
     chosen["events"] = xr.DataTree(events.isel(event=np.flatnonzero(inside)))
     if "x" in ds.dims:
