@@ -53,7 +53,7 @@ VARIABLES: dict[str, Variable] = {
         Variable("acceptance_off", RECO, "", "number", "off acceptance"),
         Variable("acceptance_region", RECO, "", "number", "acceptance of the on region"),
         Variable("mask_safe", RECO, None, "bool", "safe data range"),
-        Variable("mask_fit", RECO, None, "bool", "fit range"),
+        Variable("mask_fit", RECO, None, "bool", "fit range, or weights"),
         Variable("exposure", TRUE, "m2 s", "number", "exposure"),
         Variable(
             "psf",
@@ -203,6 +203,10 @@ def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
     if spec.dtype == "bool" and variable.dtype != bool:
         if bool(variable.isnull().any()):
             return f"{name} is NaN in part, as a mask of a smaller map leaves it: use mask.reindex_like(ds, fill_value=False)."
+        if name == "mask_fit" and variable.dtype.kind == "f":
+            if bool(((variable >= 0) & (variable < float("inf"))).all()):
+                return None
+            return "mask_fit is negative or infinite in part, but numbers in it are weights of a fit: use mask_fit.clip(0, 1)."
         return f"{name} has dtype {variable.dtype}, but is a mask: use .astype(bool)."
     return None
 

@@ -51,7 +51,9 @@ def _issues_of_points(ds: xr.Dataset) -> list[str]:
                 found.append(
                     f"{key} has the units {text!r}, but is a flux per energy, as TeV-1 s-1 cm-2: set attrs['units']."
                 )
-        if key in ("is_ul", "success", "mask_safe", "mask_fit") and ds[key].dtype != bool:
+        weights = key == "mask_fit" and ds[key].dtype.kind == "f"
+        flags = key in ("is_ul", "success", "mask_safe", "mask_fit") and not weights
+        if flags and ds[key].dtype != bool:
             found.append(f"{key} has dtype {ds[key].dtype}, but is a mask: use .astype(bool).")
         if key.endswith(("_err", "_errn", "_errp")) and bool((ds[key] < 0).any()):
             found.append(f"{key} is negative somewhere: errors are lengths.")

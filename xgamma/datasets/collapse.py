@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.datasets.masks import safe
+from xgamma.datasets.masks import safe, warn_of_lost_weights
 from xgamma.datasets.region_response import (
     even_parts,
     point_parts,
@@ -56,9 +56,11 @@ def _sums(ds: xr.Dataset, inside: xr.Variable) -> dict[str, xr.Variable]:
             new[name] = xr.Variable(summed.dims, summed.data, ds.variables[name].attrs)
     if all(name in ds for name in ONOFF):
         new["acceptance_off"] = _off_acceptance(ds, new, total)
+    warn_of_lost_weights(ds)
     for name in ("mask_safe", "mask_fit"):
-        if name in ds:
-            new[name] = (ds.variables[name] & inside).any(("y", "x"))
+        flags = safe(ds, name)
+        if flags is not None:
+            new[name] = (flags & inside).any(("y", "x"))
             new[name].attrs = ds.variables[name].attrs
     return new
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 
 from xgamma.arguments import limit
 from xgamma.axes import edges, units_of
+from xgamma.errors import XGammaWarning
 from xgamma.numerics.masked import under
 from xgamma.operation import operation
 from xgamma.sky import label_step
@@ -23,6 +25,7 @@ __all__ = [
     "safe",
     "to_masked",
     "under_mask",
+    "warn_of_lost_weights",
 ]
 
 RECO = ("energy", "y", "x")
@@ -74,14 +77,30 @@ def energy_mask(
 
 
 def safe(ds: xr.Dataset, name: str = "mask_safe") -> xr.Variable | None:
-    """Return a mask over the dims of the counts, or none where everything is safe."""
+    """Return a mask over the dims of the counts, or none where everything is safe.
+
+    Weights in it count as True where they are above zero.
+    """
     if name not in ds:
         return None
     variable = ds.variables[name]
+    if variable.dtype.kind == "f":
+        variable = xr.Variable(variable.dims, variable.data > 0, variable.attrs)
     missing = {d: ds.sizes[d] for d in RECO if d in ds.dims and d not in variable.dims}
     if missing:
         variable = variable.set_dims({**missing, **dict(variable.sizes)})
     return variable.transpose(*(d for d in RECO if d in ds.dims))
+
+
+def warn_of_lost_weights(ds: xr.Dataset) -> None:
+    """Warn if a result can only keep where the weights of ``mask_fit`` are above zero."""
+    if "mask_fit" in ds and ds.variables["mask_fit"].dtype.kind == "f":
+        warnings.warn(
+            f"The mask_fit of {ds.attrs.get('name')!r} holds weights: the result keeps only where they "
+            "are above zero. Set its mask_fit anew.",
+            XGammaWarning,
+            stacklevel=4,
+        )
 
 
 @operation

@@ -11,7 +11,7 @@ import xarray as xr
 
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in, require_same_axis
-from xgamma.datasets.masks import corner_pixels, safe
+from xgamma.datasets.masks import corner_pixels, safe, warn_of_lost_weights
 from xgamma.datasets.onoff import is_onoff
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.datasets.rows import Row, join_gtis, join_rows, livetime_of, row_of, seconds_between
@@ -251,6 +251,7 @@ class Mosaic:
 
     def _add_fit_mask(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
         dims = (*_spatial(ds, FINE), "energy")
+        warn_of_lost_weights(ds)
         own = safe(ds, "mask_fit")
         fit = np.ones_like(mask) if own is None else np.asarray(own.transpose(*dims).data)
         if "mask_fit" not in self.sums and self.count:

@@ -10,7 +10,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import require_same_axis
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
-from xgamma.datasets.masks import safe
+from xgamma.datasets.masks import safe, warn_of_lost_weights
 from xgamma.datasets.rules import (
     COARSE,
     MASKS,
@@ -216,6 +216,7 @@ def _regrid(
 def _masks(ds: xr.Dataset, grid: Interpolation | Reprojection) -> dict[str, xr.Variable]:
     """Return the masks on the new pixels; what the map does not cover is not safe."""
     new = {}
+    warn_of_lost_weights(ds)
     for key in MASKS:
         mask = safe(ds, key)
         if mask is not None:

@@ -12,7 +12,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import edges, units_of
 from xgamma.datasets.grouping import group_axis, group_edges, group_variable, mean_weighted
-from xgamma.datasets.masks import coarse_mask, safe
+from xgamma.datasets.masks import coarse_mask, safe, warn_of_lost_weights
 from xgamma.datasets.rules import (
     COUNTS,
     MASKS,
@@ -50,6 +50,7 @@ def _group_reco(ds: xr.Dataset, numbers: np.ndarray) -> dict[str, xr.Variable]:
     alpha_off = background_of_off(ds, mask)
     if alpha_off is not None:
         set_off_acceptance(new, group_variable(alpha_off, "energy", numbers, "sum"))
+    warn_of_lost_weights(ds)
     for name in MASKS:
         flags = safe(ds, name)
         if flags is not None:
@@ -181,6 +182,7 @@ def _pixels(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
     alpha_off = background_of_off(ds, mask)
     if alpha_off is not None:
         set_off_acceptance(new, blocks(alpha_off, "sum"))
+    warn_of_lost_weights(ds)
     for key in MASKS:
         flags = safe(ds, key)
         if flags is not None:

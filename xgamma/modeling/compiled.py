@@ -141,6 +141,19 @@ class Compiled:
         return mask
 
     @cached_property
+    def weights(self) -> np.ndarray | None:
+        """Weights (energy, y, x) of the bins in a fit, None where ``mask_fit`` holds none."""
+        part = self.array("mask_fit")
+        if part is None or part.dtype.kind != "f":
+            return None
+        if not np.all((part >= 0) & (part < np.inf)):
+            raise XGammaError(
+                f"The mask_fit of the dataset {self.name!r} holds weights that are NaN, negative or "
+                "infinite: use mask_fit.fillna(0).clip(0, 1)."
+            )
+        return np.broadcast_to(part, self.shape)
+
+    @cached_property
     def unknown(self) -> np.ndarray:
         """Bins (energy, y, x) whose counts, off counts or background are not numbers."""
         bad = np.zeros(self.shape, dtype=bool)

@@ -250,7 +250,12 @@ class FluxPointsLikelihood:
         return total
 
     def stat_array(self) -> np.ndarray:
-        """The statistic of each point; NaN where there is no value."""
+        """The statistic of each point, times its weight; NaN where there is no value."""
+        stat = self._stat_array()
+        held = self.data.ds.get("mask_fit")
+        return stat if held is None or held.dtype.kind != "f" else stat * held.values
+
+    def _stat_array(self) -> np.ndarray:
         flux = self.npred()
         if self.kind == "chi2":
             return stats.chi2(self.dnde, flux, self.error)

@@ -77,8 +77,12 @@ class Likelihood:
         return total if self.background is None else total + self.background.npred
 
     def stat_array(self) -> np.ndarray:
-        """Statistic of every bin (energy, y, x), masks not applied."""
+        """Statistic of every bin (energy, y, x), times its weight if it has one; masks not applied."""
         raise NotImplementedError
+
+    def weighed(self, stat: np.ndarray) -> np.ndarray:
+        """Return the statistic of every bin times its weight."""
+        return stat if self.data.weights is None else stat * self.data.weights
 
     def stat_sum(self) -> float:
         """Statistic summed over the bins that are safe and fitted."""
@@ -129,7 +133,9 @@ class CashLikelihood(Likelihood):
         self._counts = counts
         self._index = np.full(data.shape, -1, dtype=np.int32)
         where = np.nonzero(counts)
-        self._n = counts[where]
+        # What a bin adds to the statistic is linear in its counts and predictions: both are weighed.
+        weights = data.weights
+        self._n = counts[where] if weights is None else (counts * weights)[where]
         self._index[where] = np.arange(self._n.size, dtype=np.int32)
         self._energy_of = where[0]
         self._prepare_background()
@@ -139,7 +145,9 @@ class CashLikelihood(Likelihood):
         """Take out of the background what never changes: its sums and its logarithms."""
         shape = self.data.shape
         base = np.zeros(shape) if self.background is None else self.background.base
-        self._base_sum = np.where(self.data.mask, base, 0.0).sum(axis=(1, 2))
+        used = np.where(self.data.mask, base, 0.0)
+        weights = self.data.weights
+        self._base_sum = (used if weights is None else used * weights).sum(axis=(1, 2))
         self._base_n = base[self._counts > 0]
         log_base = np.log(np.maximum(self._base_n, stats.FLOOR))
         positive = self._base_n > 0
@@ -204,6 +212,10 @@ class CashLikelihood(Likelihood):
         return 2 * (total - log_sum)
 
     def _masked_sum(self, term: SourceTerm | TemplateTerm) -> float:
+        weights = self.data.weights
+        if weights is not None:
+            part = self.data.mask * weights
+            return float(np.vdot(term.npred, part[:, term.box[0], term.box[1]]))
         if self._full_mask:
             return float(term.npred.sum())
         return float(np.sum(term.npred, where=self.data.mask[:, term.box[0], term.box[1]]))
@@ -216,7 +228,7 @@ class CashLikelihood(Likelihood):
     def stat_array(self) -> np.ndarray:
         """See `Likelihood.stat_array`."""
         self.update()
-        return stats.cash(self.data.counts, self.npred())
+        return self.weighed(stats.cash(self.data.counts, self.npred()))
 
 
 class WStatLikelihood(Likelihood):
@@ -236,19 +248,25 @@ class WStatLikelihood(Likelihood):
         self.n_off = np.zeros(data.shape) if off is None else np.nan_to_num(off.astype(float))
         mask = data.mask
         self._on, self._off, self._ratio = (a[mask] for a in (self.n_on, self.n_off, self.alpha))
-        self._goodness = float(stats.wstat_goodness(self._on, self._off).sum())
+        self._weights = None if data.weights is None else data.weights[mask]
+        self._goodness = self._sum(stats.wstat_goodness(self._on, self._off))
 
     def stat_sum(self) -> float:
         """See `Likelihood.stat_sum`."""
         self.update()
         signal = self.npred_signal()[self.data.mask]
         stat = stats.wstat(self._on, self._off, self._ratio, signal, goodness=False)
-        return float(stat.sum()) + self._goodness
+        return self._sum(stat) + self._goodness
+
+    def _sum(self, stat: np.ndarray) -> float:
+        """Sum over the bins inside the masks, with their weights."""
+        return float(stat.sum() if self._weights is None else stat @ self._weights)
 
     def stat_array(self) -> np.ndarray:
         """See `Likelihood.stat_array`."""
         self.update()
-        return stats.wstat(self.n_on, self.n_off, self.alpha, self.npred_signal())
+        stat = stats.wstat(self.n_on, self.n_off, self.alpha, self.npred_signal())
+        return self.weighed(stat)
 
     def npred_background(self) -> np.ndarray:
         """Most likely background in the on region (energy, y, x), after `update`."""

@@ -191,6 +191,11 @@ def ts_map(
     data = likelihood.data
     if not data.is_map or isinstance(likelihood, WStatLikelihood):
         raise XGammaError("A TS map needs a map dataset with a background, not an on-off spectrum.")
+    if data.weights is not None:
+        raise XGammaError(
+            f"The mask_fit of the dataset {data.name!r} holds weights, which a TS map does not know: "
+            "use ds.assign(mask_fit=ds.mask_fit > 0)."
+        )
     mask = pixel_mask(mask, ds)
     pixels = np.ones(data.shape[1:], bool) if mask is None else mask.transpose("y", "x").values
     usable, unknown = known_bins(data)
