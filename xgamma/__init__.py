@@ -48,6 +48,7 @@ _LAZY: dict[str, str] = {
     "open_store": "xgamma.dl3.store",
     "select_events": "xgamma.dl3.select",
     "fit": "xgamma.modeling.fit",
+    "nested_test": "xgamma.modeling.nested",
     "stat_sum": "xgamma.modeling.compare",
     "flux_points": "xgamma.modeling.points",
     "light_curve": "xgamma.modeling.light_curve",

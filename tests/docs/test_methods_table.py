@@ -43,8 +43,13 @@ def test_no_method_is_missing(kind):
 
 def listed(kind):
     """The names in the sections of a kind."""
-    kinds = {"Datasets": "collection", "Estimators": "estimators"}
+    kinds = {"Datasets": "collection", "Estimators": "estimators", "Model selection": "selection"}
     return {name for section, name, _ in rows() if kinds.get(section, "single") == kind}
+
+
+def test_no_model_selection_is_missing():
+    nested = pytest.importorskip("gammapy.modeling.selection.nested", reason="gammapy is missing")
+    assert listed("selection") == set(nested.__all__)
 
 
 def test_no_estimator_is_missing():

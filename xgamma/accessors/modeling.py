@@ -108,6 +108,19 @@ class ModelMethods(Shared):
             progress=progress,
         )
 
+    def nested_test(
+        self,
+        null: Any,
+        models: Any = None,
+        backend: str = "minuit",
+        scheme: str = "exact",
+        **options: Any,
+    ) -> xr.Dataset:
+        """Test whether data ask for a parameter. See `xgamma.modeling.nested.nested_test`."""
+        from xgamma.modeling.nested import nested_test
+
+        return nested_test(self._obj, null, models, backend, scheme, **options)
+
     def variability(self, quantity: str = "flux") -> xr.Dataset:
         """How much and how fast a light curve varies. See `xgamma.modeling.variability.variability`."""
         from xgamma.modeling.variability import variability

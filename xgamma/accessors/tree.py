@@ -239,6 +239,12 @@ class GammaDataTree(Hints):
             progress=progress,
         )
 
+    def nested_test(self, null: Any, models: Any = None, **options: Any) -> xr.Dataset:
+        """Test whether data ask for a parameter. See `xgamma.modeling.nested.nested_test`."""
+        from xgamma.modeling.nested import nested_test
+
+        return nested_test(self._obj, null, models, **options)
+
     def light_curve(self, source: str, energy_edges: Any = None, **kwargs: Any) -> xr.Dataset:
         """Fit the norm of a source in intervals of time. See `xgamma.modeling.light_curve.light_curve`."""
         from xgamma.modeling.light_curve import light_curve

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -203,6 +203,19 @@ class Objective:
 
     def _check_effect(self) -> None:
         """Raise if a free parameter changes nothing: its error would be infinite."""
+        for name in self.without_effect():
+            raise XGammaError(
+                f"The parameter {name!r} has no effect on the fit statistic: freeze it."
+            )
+
+    def without_effect(self, rtol: float = 0.0) -> Iterator[str]:
+        """Yield the names of free parameters that change nothing near their present values.
+
+        Parameters
+        ----------
+        rtol : float
+            Changes below this fraction of the statistic are none.
+        """
         x0, start = self.x, self.evaluate()
         try:
             for i, name in enumerate(self.names):
@@ -211,10 +224,8 @@ class Objective:
                 moved = x0.copy()
                 moved[i] += step if room > step else -step
                 self.assign(moved)
-                if self.evaluate() == start:
-                    raise XGammaError(
-                        f"The parameter {name!r} has no effect on the fit statistic: freeze it."
-                    )
+                if abs(self.evaluate() - start) <= rtol * abs(start):
+                    yield name
         finally:
             self.assign(x0)
 
