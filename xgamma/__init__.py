@@ -83,6 +83,7 @@ _LAZY: dict[str, str] = {
     "SuperExpCutoff4FGLDR3": "xgamma.modeling.spectral",
     "TemplateSpectrum": "xgamma.modeling.spectral",
     "EBLAbsorption": "xgamma.modeling.ebl",
+    "NaimaSpectrum": "xgamma.modeling.naima_spectrum",
     "read_ebl": "xgamma.modeling.ebl",
     "ConstantSpatial": "xgamma.modeling.spatial",
     "Disk": "xgamma.modeling.spatial",

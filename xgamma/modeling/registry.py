@@ -20,6 +20,7 @@ import numpy as np
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.modeling import (  # noqa: F401 fills registries
     ebl,
+    naima_spectrum,
     spatial_norms,
     spectral,
     template,

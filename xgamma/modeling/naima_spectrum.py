@@ -1,0 +1,184 @@
+"""Spectra of particles that radiate, computed by the package Naima."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgamma.errors import XGammaError
+from xgamma.extras import require_package
+from xgamma.modeling.parameter import Spec
+from xgamma.modeling.spectral_table import table_quantity
+from xgamma.modeling.spectrum import FLUX, Spectrum
+from xgamma.numerics.spectra import integrate_log_energy
+from xgamma.units import to_value
+
+__all__ = ["NaimaSpectrum"]
+
+# What can be written to YAML and made again from it.
+RADIATIVE = ("InverseCompton", "Synchrotron", "Bremsstrahlung", "PionDecay")
+PARTICLES = (
+    "PowerLaw",
+    "ExponentialCutoffPowerLaw",
+    "BrokenPowerLaw",
+    "ExponentialCutoffBrokenPowerLaw",
+    "LogParabola",
+)
+# Points at which a spectrum is computed to be integrated; a cubic between them is exact to 1e-7.
+POINTS_PER_DECADE = 30
+
+
+class NaimaSpectrum(Spectrum):
+    """Radiation of a distribution of particles, by Naima (Zabalza 2015, PoS ICRC2015 922).
+
+    Its parameters are those of the particle distribution (`e_0` frozen), and the magnetic field
+    `B` of synchrotron radiation. Needs the package naima (``pip install 'xgamma[naima]'``).
+
+    Parameters
+    ----------
+    radiative_model : naima.models.InverseCompton, Synchrotron, Bremsstrahlung or PionDecay
+        With a particle distribution of ``naima.models``; it is copied.
+    distance : Quantity, str or float
+        Of the source; plain numbers are kpc.
+    seed : str or list of str, optional
+        Which of the seed photon fields of an `InverseCompton` are scattered; all when absent.
+
+    Examples
+    --------
+    >>> import naima  # doctest: +SKIP
+    >>> electrons = naima.models.PowerLaw("1e36 eV-1", "1 TeV", 2.5)  # doctest: +SKIP
+    >>> xg.NaimaSpectrum(naima.models.InverseCompton(electrons), "2 kpc")  # doctest: +SKIP
+    """
+
+    tag, short = "NaimaSpectralModel", "naima"
+
+    def __init__(self, radiative_model: Any, distance: Any = "1 kpc", seed: Any = None) -> None:
+        from copy import deepcopy
+
+        require_package("naima", "A spectrum by Naima", "naima")
+        kind = type(radiative_model).__name__
+        particles = getattr(radiative_model, "particle_distribution", None)
+        if kind not in RADIATIVE or type(particles).__name__ not in PARTICLES:
+            raise XGammaError(
+                f"radiative_model={kind} of {type(particles).__name__} is not known: use one of "
+                f"{', '.join(RADIATIVE)} with {', '.join(PARTICLES)} of naima.models."
+            )
+        model = deepcopy(radiative_model)
+        model._memoize = False
+        values = {
+            name: getattr(model.particle_distribution, name) for name in particles.param_names
+        }
+        if "B" in model.param_names:
+            values["B"] = model.B
+        object.__setattr__(self, "specs", {n: spec_of(n, v) for n, v in values.items()})
+        super().__init__()
+        self.radiative_model = model
+        self.distance = float(to_value(distance, "kpc", "distance"))
+        if not 0 < self.distance < np.inf:
+            raise XGammaError(f"distance={distance} must be a length above zero, as '2 kpc'.")
+        self.seed = seed
+        fields = getattr(model, "seed_photon_fields", {})
+        unknown = [s for s in ([seed] if isinstance(seed, str) else seed or []) if s not in fields]
+        if unknown:
+            raise XGammaError(
+                f"seed={unknown[0]!r} is not a seed photon field of the model: it has "
+                f"{', '.join(fields) or 'none'}."
+            )
+
+    def kernel(self, energy: np.ndarray) -> np.ndarray:
+        """See `Spectrum.kernel`."""
+        from astropy.units import Quantity, dimensionless_unscaled
+
+        model = self.radiative_model
+        for name, parameter in self.named_parameters():
+            value = parameter.quantity
+            plain = value.unit == dimensionless_unscaled
+            owner = model if name == "B" else model.particle_distribution
+            setattr(owner, name, value.value if plain else value)
+        points = Quantity(np.ravel(energy).astype(float), "TeV")
+        options = {} if self.seed is None else {"seed": self.seed}
+        flux = model.flux(points, distance=Quantity(self.distance, "kpc"), **options)
+        return np.asarray(flux.to_value(FLUX)).reshape(np.shape(energy))
+
+    def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
+        """See `Spectrum.kernel_integral`; of a cubic through logarithms at near points."""
+        from scipy.interpolate import CubicSpline
+
+        low, high = float(np.min(emin)), float(np.max(emax))
+        if not 0 < low < high:
+            return super().kernel_integral(emin, emax, power)
+        number = max(int(POINTS_PER_DECADE * np.log10(high / low)), 4) + 1
+        log_energy = np.linspace(np.log(low), np.log(high), number)
+        flux = self.kernel(np.exp(log_energy))
+        if not np.all(flux > 0):
+            return super().kernel_integral(emin, emax, power)
+        curve = CubicSpline(log_energy, np.log(flux))
+        return integrate_log_energy(lambda e: np.exp(curve(np.log(e))), emin, emax, power)
+
+    def extra(self) -> dict[str, Any]:
+        """Entries of the serialised form beside the parameters."""
+        model = self.radiative_model
+        names = [n for n in model.param_names if n not in ("B", "seed_photon_fields")]
+        data: dict[str, Any] = {
+            "radiative_model": type(model).__name__,
+            "particle_distribution": type(model.particle_distribution).__name__,
+            "distance": {"data": self.distance, "unit": "kpc"},
+            "options": {name: plain(getattr(model, name)) for name in names},
+        }
+        if "seed_photon_fields" in model.param_names:
+            fields = model.seed_photon_fields.items()
+            data["seed_photon_fields"] = {n: {k: plain(v) for k, v in f.items()} for n, f in fields}
+        return data if self.seed is None else {**data, "seed": self.seed}
+
+    @classmethod
+    def from_extra(cls, data: dict[str, Any]) -> NaimaSpectrum:
+        """Make the component from its serialised form."""
+        naima = require_package("naima.models", "A spectrum by Naima", "naima")
+        kind, particles = data.get("radiative_model"), data.get("particle_distribution")
+        if kind not in RADIATIVE or particles not in PARTICLES:
+            raise XGammaError(
+                "The Naima spectrum does not say which radiative model and particles it has, as "
+                "gammapy's YAML never does: make it anew with xg.NaimaSpectrum(radiative_model)."
+            )
+        values = {
+            p["name"]: made({"data": p["value"], "unit": p.get("unit", "")})
+            for p in data["parameters"]
+        }
+        field = {"B": values.pop("B")} if "B" in values else {}
+        model = getattr(naima, kind)(getattr(naima, particles)(**values), **field)
+        for name, value in data.get("options", {}).items():
+            setattr(model, name, made(value))
+        if "seed_photon_fields" in data:
+            model.seed_photon_fields = {
+                name: {key: made(value) for key, value in entry.items()}
+                for name, entry in data["seed_photon_fields"].items()
+            }
+        return cls(model, table_quantity(data["distance"]), data.get("seed"))
+
+    def __repr__(self) -> str:
+        model = self.radiative_model
+        return f"{super().__repr__()[:-1]}, {type(model).__name__}, {self.distance:g} kpc)"
+
+
+def spec_of(name: str, value: Any) -> Spec:
+    """Return how a parameter of Naima is declared here."""
+    unit = getattr(value, "unit", None)
+    number = float(getattr(value, "value", value))
+    text = "" if unit is None else unit.to_string()
+    return Spec(number, text, frozen=name == "e_0", log=name == "amplitude")
+
+
+def plain(value: Any) -> Any:
+    """Return an option of a Naima model as YAML holds it."""
+    if hasattr(value, "unit"):
+        return {"data": np.asarray(value.value).tolist(), "unit": value.unit.to_string()}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def made(value: Any) -> Any:
+    """Return an option from `plain` again; numbers without a unit are plain."""
+    if not isinstance(value, dict):
+        return value
+    found = table_quantity(value)
+    return found if value.get("unit") else found.value.item()
