@@ -58,7 +58,7 @@ class NaimaSpectrum(Spectrum):
 
         require_package("naima", "A spectrum by Naima", "naima")
         kind = type(radiative_model).__name__
-        particles = getattr(radiative_model, "particle_distribution", None)
+        particles: Any = getattr(radiative_model, "particle_distribution", None)
         if kind not in RADIATIVE or type(particles).__name__ not in PARTICLES:
             raise XGammaError(
                 f"radiative_model={kind} of {type(particles).__name__} is not known: use one of "
