@@ -192,6 +192,8 @@ def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
     spec = VARIABLES[name]
     for dim in variable.dims:
         if dim not in spec.dims and dim not in spec.optional_dims:
+            if dim in RECO:
+                return f"{name} has the dimension {str(dim)!r}, but is defined over {', '.join(spec.dims)}: ds.where(ds.mask_safe) lays the mask over every variable, ds.gamma.to_masked() over counts and background alone; else reduce {str(dim)!r}."
             return f"{name} has the dimension {str(dim)!r}, but is defined over {', '.join(spec.dims)}: choose one with isel, reduce it, or keep several datasets in a DataTree (xg.collect)."
     if spec.dims == RECO and name not in MASKS:
         # Without any energy it is an image; with a scalar one, the dimension was dropped.

@@ -323,6 +323,7 @@ CASES = [
 
 
 @pytest.mark.filterwarnings("ignore:.*covers no energy:xgamma.XGammaWarning")
+@pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.XGammaWarning")
 @pytest.mark.parametrize(("call", "kind"), CASES)
 def test_lazy_in_lazy_out(call, kind, datasets, obs, request):
     if "reproject" in request.node.name:

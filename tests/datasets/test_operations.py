@@ -67,6 +67,7 @@ def under(ds: xr.Dataset, name: str) -> xr.DataArray:
 
 
 @pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.errors.XGammaWarning")
 def test_downsampling_pixels_is_plain_coarsening_under_the_mask(masked):
     # 2717, 3983: nothing crashes where no mask is set.
     ds = filled(masked=masked)
@@ -152,6 +153,7 @@ def test_true_energy_and_rad_are_downsampled():
 
 @given(seed=st.integers(0, 1000), factor=st.sampled_from([1, 2, 4]))
 @settings(max_examples=15, deadline=None)
+@pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.errors.XGammaWarning")
 def test_counts_are_conserved_and_inputs_stay(seed, factor):
     ds = filled(seed)
     before = ds.copy(deep=True)
@@ -164,6 +166,7 @@ def test_counts_are_conserved_and_inputs_stay(seed, factor):
 
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=10, deadline=None)
+@pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.errors.XGammaWarning")
 def test_orders_that_do_not_matter(seed):
     ds = filled(seed)
     one = ds.gamma.slice_energy(1, 8).gamma.to_image()
