@@ -1,11 +1,13 @@
 """The command line: what it prints, its exit statuses, its errors in one sentence."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 import xgamma as xg
 from tests.runs import template
@@ -81,7 +83,42 @@ def test_validate(folder, tmp_path, capsys):
     xg.sky.drop_frame(ds).to_netcdf(tmp_path / "bad.nc")
     assert main(["validate", str(tmp_path / "bad.nc")]) == 1
     assert "exposure" in "".join(capsys.readouterr())
-    assert main(["validate", str(folder / "store")]) == 1
+
+
+def test_validate_runs(folder, tmp_path, capsys):
+    """Stores, archives and single runs, in FITS, Zarr and NetCDF, are checked run by run."""
+    pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
+    store = xg.open_store(folder / "store")
+    assert main(["convert", str(folder / "store"), str(tmp_path / "a.zarr"), "--quiet"]) == 0
+    store[1].to_netcdf(tmp_path / "run.nc")
+    run = next((folder / "store").rglob("*1.fits*"))
+    for path in (folder / "store", tmp_path / "a.zarr", run, tmp_path / "run.nc"):
+        assert main(["validate", str(path)]) == 0
+        assert capsys.readouterr().out == f"{path}: all is well\n"
+    bad = store[2].copy()
+    area = bad["aeff"].to_dataset()
+    bad["aeff"] = xr.DataTree(area.assign(aeff=-area.aeff.assign_attrs(area.aeff.attrs)))
+    bad["bkg"] = xr.DataTree((0 * bad["bkg"].to_dataset()).assign_attrs(bad["bkg"].attrs))
+    bad.attrs["DEADC"] = 94.0
+    xg.dl3.write_store([store[1], bad], tmp_path / "bad")
+    want = ("DEADC=94", "'aeff' are negative", "all values of 'bkg' are zero")
+    for path in (tmp_path / "bad", next((tmp_path / "bad").rglob("*2.fits*"))):
+        assert main(["validate", str(path)]) == 1
+        lines = capsys.readouterr().out.splitlines()
+        assert all(line.startswith("2: ") for line in lines)
+        for text in want:
+            assert sum(text in line for line in lines) == 1
+
+
+def test_validate_a_store_with_a_damaged_file(folder, tmp_path, capsys):
+    """A run that cannot be opened is a line among the others."""
+    shutil.copytree(folder / "store", tmp_path / "store")
+    file = next((tmp_path / "store").rglob("*1.fits*"))
+    file.write_bytes(file.read_bytes()[:20000])
+    assert main(["validate", str(tmp_path / "store")]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("1: ")
 
 
 def test_stack_equals_reduce(folder, tmp_path, capsys):

@@ -154,24 +154,34 @@ def _info(commands: Any) -> None:
 
 def _validate(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> int:
-        from xgamma.model import validate
-        from xgamma.trees import datasets_in
-
         with _opened(arguments.file) as data:
-            if hasattr(data, "obs_ids"):
-                raise XGammaError(
-                    f"'{arguments.file}' is an archive of runs: validate takes datasets."
-                )
-            parts = {"": data}
-            if hasattr(data, "children"):
-                parts = {f"{name}: ": ds for name, ds in datasets_in(data).items()}
-            issues = [f"{name}{i}" for name, ds in parts.items() for i in validate(ds, "return")]
+            issues = list(_issues(data))
         print("\n".join(issues) or f"{arguments.file}: all is well")
         return 1 if issues else 0
 
-    text = "check a dataset against the data model"
-    command = _command(commands, "validate", text, run, "Exits with 1 if anything is wrong.")
-    command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP")
+    text = "check datasets, a run or an archive of runs"
+    more = "Datasets against the data model; of runs all responses are read. Exits with 1 if anything is wrong."
+    command = _command(commands, "validate", text, run, more)
+    command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP; folder of runs")
+
+
+def _issues(data: Any) -> Iterator[str]:
+    """Yield what is wrong with a dataset, each of a collection, a run, or each run of a store."""
+    from xgamma.trees import datasets_in
+    from xgamma.validation import is_observation, validate
+
+    if hasattr(data, "obs_ids"):
+        for obs_id in data.obs_ids:
+            try:
+                found = validate(data[obs_id], "return")
+            except (XGammaError, OSError) as error:
+                found = [str(error)]
+            yield from (f"{obs_id}: {issue}" for issue in found)
+    elif hasattr(data, "children") and not is_observation(data):
+        for name, ds in datasets_in(data).items():
+            yield from (f"{name}: {issue}" for issue in validate(ds, "return"))
+    else:
+        yield from validate(data, "return")
 
 
 def _plot(commands: Any) -> None:
@@ -231,15 +241,28 @@ def _stack(commands: Any) -> None:
     command.add_argument("--quiet", action="store_true", help="print nothing, show no bar")
 
 
+def _is_run(path: Path | str) -> bool:
+    """Tell whether a path is a FITS file with events."""
+    from xgamma.dl3.fits_table import open_fits
+    from xgamma.dl3.gadf_spec import group_of
+
+    if not isinstance(path, Path) or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        if not stream.read(6).startswith((b"SIMPLE", b"\x1f\x8b")):
+            return False
+    return any(group_of(table) == "events" for table in open_fits(path).tables)
+
+
 @contextmanager
 def _opened(path: Path | str) -> Iterator[Any]:
-    """Give the dataset, collection or store at a path, and close its file."""
+    """Give the dataset, collection or store at a path, and close its file; a FITS run is a store of one."""
     from xgamma.io.archive import is_archive
     from xgamma.io.opening import open as open_any
     from xgamma.io.storage import is_zarr
 
     folder = isinstance(path, Path) and path.is_dir() and not is_zarr(path)
-    if folder or is_archive(path):
+    if folder or is_archive(path) or _is_run(path):
         from xgamma.dl3.store import open_store
 
         yield open_store(path)

@@ -14,7 +14,7 @@ import numpy as np
 from xgamma.errors import UnitError
 from xgamma.units import conversion
 
-__all__ = ["issue_of_bins", "issue_of_keyword", "issue_of_values"]
+__all__ = ["issue_of_bins", "issue_of_keyword", "issue_of_values", "issue_of_zeros"]
 
 # Range and unit of the edges of an axis.
 _ANGLE = (0.0, 180.0, "deg")
@@ -38,6 +38,9 @@ NOT_NEGATIVE = {
     "gamma", "sigma", "counts", "counts_off", "background", "exposure", "psf_exposure",
     "edisp_exposure", "acceptance", "acceptance_off", "livetime", "ontime", *UNDERSHOOT,
 }  # fmt: skip
+
+# Columns of responses that mean nothing where all of them is zero: no area, no width, no rate.
+NOT_ALL_ZERO = {"aeff", "edisp", "psf", "bkg", "rad_max", "sigma_1", "sigma", "gamma"}
 
 
 class Range(NamedTuple):
@@ -204,6 +207,34 @@ def issue_of_values(
         if number:
             return f"{number} of {values.size} values of {label or repr(name)} are {what}"
     return None
+
+
+def issue_of_zeros(name: str, values: np.ndarray, label: str | None = None) -> str | None:
+    """Return that a column of a response is empty, if it is.
+
+    Parameters
+    ----------
+    name : str
+        Variable of a response.
+    values : ndarray
+        Its values.
+    label : str, optional
+        How a message names the variable; its name in quotes when absent.
+
+    Returns
+    -------
+    issue : str or None
+        A clause.
+
+    Examples
+    --------
+    >>> issue_of_zeros("aeff", np.zeros((2, 3)))
+    "all values of 'aeff' are zero"
+    >>> issue_of_zeros("aeff", np.array([0.0, 1.0]))
+    """
+    if name not in NOT_ALL_ZERO or not values.size or values.any():
+        return None
+    return f"all values of {label or repr(name)} are zero"
 
 
 def issue_of_keyword(key: str, value: Any) -> str | None:

@@ -11,7 +11,13 @@ from xgamma import sky
 from xgamma.arguments import choice
 from xgamma.axes import edges
 from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
-from xgamma.sanity import NOT_NEGATIVE, issue_of_bins, issue_of_keyword, issue_of_values
+from xgamma.sanity import (
+    NOT_NEGATIVE,
+    issue_of_bins,
+    issue_of_keyword,
+    issue_of_values,
+    issue_of_zeros,
+)
 from xgamma.schema import (
     AXES,
     MODEL_VERSION,
@@ -27,7 +33,7 @@ from xgamma.schema import (
 from xgamma.stamp import issue_of_stamps
 from xgamma.units import parse_unit
 
-__all__ = ["require_sound_axes", "validate"]
+__all__ = ["is_observation", "require_sound_axes", "validate"]
 
 # Groups of an observation that hold responses.
 RESPONSES = {"aeff", "edisp", "psf", "bkg", "rad_max"}
@@ -213,7 +219,15 @@ def _issues_of_observation(obs: xr.DataTree) -> list[str]:
             issue = issue_of_values(name, ds[name].values) if name in NOT_NEGATIVE else None
             if issue is not None:
                 found.append(f"{issue}: leave the run out, or replace them.")
+            empty = issue_of_zeros(name, ds[name].values)
+            if empty is not None:
+                found.append(f"{group}: {empty}: leave the run out, or give it another response.")
     return found
+
+
+def is_observation(tree: xr.DataTree) -> bool:
+    """Tell whether a tree is an observation: it has events, or responses."""
+    return bool((RESPONSES | {"events"}) & set(tree.children))
 
 
 def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool = True) -> list[str]:
@@ -247,7 +261,7 @@ def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool =
     []
     """
     choice(errors, "errors", ("raise", "return"))
-    if isinstance(ds, xr.DataTree) and RESPONSES & set(ds.children):
+    if isinstance(ds, xr.DataTree) and is_observation(ds):
         found = _issues_of_observation(ds)
         if found and errors == "raise":
             raise XGammaError("This observation cannot be trusted:\n- " + "\n- ".join(found))

@@ -147,8 +147,10 @@ def mutants(hdus, whole):
             continue
         kept = response.data[column].copy()
         for damage, values in damages(np.array(kept[0], dtype=float)).items():
-            if damage not in {"NaN", "all NaN", "infinite", "negative"} or not kept.any():
+            if damage not in {"NaN", "all NaN", "infinite", "negative", "zero"} or not kept.any():
                 continue
+            if damage == "zero" and column.startswith(("SCALE", "AMPL", "SIGMA_2", "SIGMA_3")):
+                continue  # A PSF of fewer components.
             response.data[column][0] = values.astype(kept.dtype)
             yield f"{column}: {damage}", hdus
             response.data[column][:] = kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ import xarray as xr
 
 from xgamma.arguments import observation
 from xgamma.axes import axis_coords
-from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.errors import AxisError, MissingDataError, XGammaError, XGammaWarning
 from xgamma.numerics.interpolation import Axis, apply_weights
-from xgamma.sanity import issue_of_bins, issue_of_values
+from xgamma.sanity import issue_of_bins, issue_of_values, issue_of_zeros
 from xgamma.units import conversion, to_value
 
 __all__ = ["evaluate", "grid_axis", "response", "values_of"]
@@ -40,7 +41,7 @@ def response(obs: xr.DataTree, group: str) -> xr.Dataset:
     Returns
     -------
     ds : Dataset
-        As stored, lazy.
+        As stored, lazy; it knows the run, OBS_ID.
 
     Raises
     ------
@@ -51,7 +52,13 @@ def response(obs: xr.DataTree, group: str) -> xr.Dataset:
         raise MissingDataError(
             f"Run {obs.attrs.get('OBS_ID', obs.name)} has no {group!r} response: leave it out of select=, or add the HDU to the index."
         )
-    return obs.children[group].dataset
+    ds = obs.children[group].dataset
+    if "OBS_ID" in ds.attrs:
+        return ds
+    # Messages name the run; a response that several share, or made in memory, does not know it.
+    named = obs.children[group].to_dataset(inherit=False)
+    named.attrs = {**named.attrs, "OBS_ID": obs.attrs.get("OBS_ID", obs.name)}
+    return named
 
 
 def sound_coords(ds: xr.Dataset, dim: str) -> dict[str, xr.Variable]:
@@ -135,6 +142,11 @@ def values_of(
         If the variable is not there.
     XGammaError
         If a value is not finite, or negative where it cannot be.
+
+    Warns
+    -----
+    XGammaWarning
+        If all values are zero where that cannot be.
     """
     if name not in ds.variables:
         raise MissingDataError(
@@ -149,6 +161,14 @@ def values_of(
     if issue is not None:
         raise XGammaError(
             f"Run {ds.attrs.get('OBS_ID', '')}: {issue}: leave the run out, or replace them, for instance with obs['{name}'].ds.fillna(0) or clip(min=0)."
+        )
+    empty = issue_of_zeros(name, values, hdu)
+    if empty is not None:
+        source = ds.encoding.get("source")
+        warnings.warn(
+            f"Run {ds.attrs.get('OBS_ID', '')}: {empty}{f' ({source})' if source else ''}: what is made from this response means nothing; leave the run out, or give it another.",
+            XGammaWarning,
+            stacklevel=4,
         )
     return values
 
