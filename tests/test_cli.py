@@ -96,18 +96,17 @@ def test_validate_runs(folder, tmp_path, capsys):
         assert main(["validate", str(path)]) == 0
         assert capsys.readouterr().out == f"{path}: all is well\n"
     bad = store[2].copy()
-    area = bad["aeff"].to_dataset()
+    area = bad["aeff"].to_dataset().assign_attrs(LO_THRES=-1.0)
     bad["aeff"] = xr.DataTree(area.assign(aeff=-area.aeff.assign_attrs(area.aeff.attrs)))
     bad["bkg"] = xr.DataTree((0 * bad["bkg"].to_dataset()).assign_attrs(bad["bkg"].attrs))
-    bad.attrs["DEADC"] = 94.0
     xg.dl3.write_store([store[1], bad], tmp_path / "bad")
-    want = ("DEADC=94", "'aeff' are negative", "all values of 'bkg' are zero")
+    want = ("LO_THRES=-1", "'aeff' are negative", "all values of 'bkg' are zero")
     for path in (tmp_path / "bad", next((tmp_path / "bad").rglob("*2.fits*"))):
         assert main(["validate", str(path)]) == 1
         lines = capsys.readouterr().out.splitlines()
         assert all(line.startswith("2: ") for line in lines)
         for text in want:
-            assert sum(text in line for line in lines) == 1
+            assert sum(text in line for line in lines) == 1, lines
 
 
 def test_validate_a_store_with_a_damaged_file(folder, tmp_path, capsys):
