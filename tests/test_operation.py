@@ -21,6 +21,7 @@ MAKE = {
     "xgamma.modeling.ebl",
     "xgamma.modeling.temporal",
     "xgamma.makers.region_finder",
+    "xgamma.region_series",
     "xgamma.io.archive",
     "xgamma.io.convert",
     "xgamma.io.fits",

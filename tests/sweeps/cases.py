@@ -213,6 +213,9 @@ CASES: dict[str, Case] = {
     "modeling.events.sample_events": Case("map", lambda w: {"seed": 1}, compare=False),
     # MIGRAD stops within its tolerance.
     "modeling.fit.fit": Case("spectrum", rtol=1e-3),
+    "modeling.flux_profile.flux_profile": Case(
+        "map", lambda w: {"regions": xg.ring_regions(SOURCE, [0, 0.2, 0.4]), "models": []}
+    ),
     "modeling.light_curve.light_curve": Case("spectra", lambda w: {"source": "crab"}),
     "modeling.maps.excess_map": Case("map"),
     "modeling.maps.ts_map": Case(
@@ -284,6 +287,8 @@ OTHERS = {
     "modeling.parameter.gaussian_prior",
     "modeling.parameter.uniform_prior",
     "modeling.temporal.read_light_curve",
+    "region_series.ring_regions",
+    "region_series.slice_regions",
 }
 
 

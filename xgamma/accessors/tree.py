@@ -239,6 +239,32 @@ class GammaDataTree(Hints):
             progress=progress,
         )
 
+    def flux_profile(
+        self,
+        regions: Any,
+        energy_edges: Any = None,
+        spectrum: Any = None,
+        models: Any = None,
+        n_sigma: float = 1.0,
+        n_sigma_ul: float = 2.0,
+        norm_values: Any = None,
+        scheme: str = "exact",
+    ) -> xr.Dataset:
+        """Flux in one region after another. See `xgamma.modeling.flux_profile.flux_profile`."""
+        from xgamma.modeling.flux_profile import flux_profile
+
+        return flux_profile(
+            self._obj,
+            regions,
+            energy_edges,
+            spectrum,
+            models,
+            n_sigma=n_sigma,
+            n_sigma_ul=n_sigma_ul,
+            norm_values=norm_values,
+            scheme=scheme,
+        )
+
     def nested_test(self, null: Any, models: Any = None, **options: Any) -> xr.Dataset:
         """Test whether data ask for a parameter. See `xgamma.modeling.nested.nested_test`."""
         from xgamma.modeling.nested import nested_test
