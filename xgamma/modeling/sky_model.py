@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,56 +12,17 @@ import xarray as xr
 
 from xgamma.arguments import expanded_path
 from xgamma.errors import MissingDataError, UnitError, XGammaError
-from xgamma.modeling.parameter import Parameter, Sealed
+from xgamma.modeling.count_models import FoVBackground, TemplateNPred
+from xgamma.modeling.model_base import COUNTER, Model, name_list
+from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.spatial import Shape
-from xgamma.modeling.spectral import FLUX, PowerLawNorm, Spectrum
-from xgamma.modeling.temporal import TimeProfile
+from xgamma.modeling.spectrum import FLUX, Spectrum
+from xgamma.modeling.time_profile import TimeProfile
 
 __all__ = ["FoVBackground", "Model", "Models", "SkyModel", "TemplateNPred"]
 
-COUNTER = itertools.count(1)
 # What a model may be told not to apply.
 RESPONSES = ("exposure", "psf", "edisp")
-
-
-class Model(Sealed):
-    """Base of the entries of `Models`: a name, components, and the datasets it acts on."""
-
-    name: str
-    datasets: list[str] | None
-    spectral: Spectrum
-
-    def components(self) -> dict[str, Any]:
-        """Return the components by role (``spectral``, ``spatial``, ``temporal``)."""
-        roles = ("spectral", "spatial", "temporal")
-        return {r: getattr(self, r) for r in roles if getattr(self, r, None) is not None}
-
-    @property
-    def parameters(self) -> list[Parameter]:
-        """All parameters, a shared one once."""
-        return list(dict.fromkeys(p for c in self.components().values() for p in c.parameters))
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield each parameter with its name, such as ``"crab.spectral.index"``."""
-        for role, component in self.components().items():
-            yield from component.named_parameters(f"{self.name}.{role}.")
-
-    def acts_on(self, dataset: str | None) -> bool:
-        """Tell whether the model belongs to the dataset of this name."""
-        return self.datasets is None or dataset in self.datasets
-
-    def copy(self) -> Any:
-        """Return a deep copy."""
-        return copy.deepcopy(self)
-
-    def freeze(self) -> None:
-        """Freeze every parameter."""
-        for parameter in self.parameters:
-            parameter.frozen = True
-
-    def __repr__(self) -> str:
-        parts = "".join(f", {role}={c!r}" for role, c in self.components().items())
-        return f"{type(self).__name__}({self.name!r}{parts})"
 
 
 class SkyModel(Model):
@@ -152,97 +112,6 @@ def irf_switches(given: Mapping[str, bool] | None, name: str) -> dict[str, bool]
             )
         switches[key] = bool(value)
     return switches
-
-
-class FoVBackground(Model):
-    """The background of one dataset, corrected by a factor that may depend on energy.
-
-    Parameters
-    ----------
-    dataset : str or list of str
-        Name of the dataset.
-    spectral : Spectrum, optional
-        Factor; a free norm and a frozen tilt by default.
-    spatial : Shape, optional
-        Factor over the sky, evaluated as it is (not normalised).
-    name : str, optional
-        Unique name; the dataset's with ``-bkg`` by default.
-
-    Examples
-    --------
-    >>> FoVBackground(dataset="crab").name
-    'crab-bkg'
-    """
-
-    def __init__(
-        self,
-        dataset: str | Iterable[str],
-        spectral: Spectrum | None = None,
-        spatial: Shape | None = None,
-        name: str | None = None,
-    ) -> None:
-        self.spectral = PowerLawNorm() if spectral is None else spectral
-        self.spatial = spatial
-        self.datasets = name_list(dataset)
-        if self.spectral.unit:
-            raise UnitError(
-                f"The background of {dataset!r} is corrected by a factor without a unit, "
-                f"not by a flux: use PowerLawNorm."
-            )
-        if not self.datasets:
-            raise XGammaError("A FoVBackground needs the name of its dataset: dataset='crab'.")
-        self.name = name or f"{self.datasets[0]}-bkg"
-
-
-class TemplateNPred(Model):
-    """Predicted counts given as a map, scaled by a factor.
-
-    Parameters
-    ----------
-    map : DataArray
-        Counts, dims those of the dataset's counts.
-    spectral : Spectrum, optional
-        Factor; a free norm by default.
-    name : str, optional
-        Unique name.
-    datasets : str or list of str, optional
-        Names of the datasets it belongs to; all when absent.
-    filename : str, optional
-        Where the map is kept, for YAML.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> extra = TemplateNPred(xr.DataArray([1.0, 2.0], dims="energy"), name="extra")
-    >>> extra.spectral.norm.value
-    1.0
-    """
-
-    def __init__(
-        self,
-        map: xr.DataArray,
-        spectral: Spectrum | None = None,
-        name: str | None = None,
-        datasets: str | Iterable[str] | None = None,
-        filename: str | None = None,
-    ) -> None:
-        self.map, self.filename = map, filename
-        self.spectral = PowerLawNorm() if spectral is None else spectral
-        self.name = name or f"template-{next(COUNTER)}"
-        self.datasets = name_list(datasets)
-        if self.spectral.unit:
-            raise UnitError(
-                f"The template {self.name!r} is scaled by a factor without a unit: use PowerLawNorm."
-            )
-        if np.issubdtype(map.dtype, np.floating) and bool(np.isnan(map).any()):
-            raise XGammaError(f"The template {self.name!r} holds NaN: fill it before use.")
-
-
-def name_list(value: str | Iterable[str] | None) -> list[str] | None:
-    """Return a list of names, or None for all."""
-    if value is None:
-        return None
-    return [value] if isinstance(value, str) else list(value)
 
 
 class Models(list[Model]):
