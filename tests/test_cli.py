@@ -199,7 +199,6 @@ def test_reduce_and_config(folder, tmp_path, capsys):
         "hess-dl3-dr1 ": f"{folder / 'store'} ",
         "target:": "# target:",
         "0.02 deg": "0.2 deg",
-        "nbin: 30": "nbin: 8",
         "  - path: crab.fits.gz": "# ",
         "    overwrite: true": "# ",
     }

@@ -86,16 +86,20 @@ def test_nothing_is_said_outside_of_the_masks():
 
 @pytest.mark.parametrize("name", ["counts", "background", "exposure"])
 def test_nan_in_nan_out(name):
-    """A background of NaN was one of zero: 15 sigma."""
+    """A background of NaN was one of zero: 15 sigma. An exposure of NaN that counts is refused."""
     ds = small_map(background=1.0).gamma.fake(8, [])
     bad = ds.assign({name: ds[name].astype(float).copy(deep=True)})
     bad[name][1, 12, 9] = np.nan
-    maps = ts_map(bad, crab(amplitude=AMPLITUDE), kernel_width="0.6 deg")
-    whole = ts_map(ds, crab(amplitude=AMPLITUDE), kernel_width="0.6 deg")
-    near = (abs(ds.y - 12) <= 3) & (abs(ds.x - 9) <= 3)
-    for variable in ("ts", "norm"):
-        np.testing.assert_array_equal(np.isnan(maps[variable]), near)
-        xr.testing.assert_allclose(maps[variable], whole[variable].where(~near))
+    if name == "exposure":
+        with pytest.raises(xg.XGammaError, match="'exposure' are NaN"):
+            ts_map(bad, crab(amplitude=AMPLITUDE), kernel_width="0.6 deg")
+    else:
+        maps = ts_map(bad, crab(amplitude=AMPLITUDE), kernel_width="0.6 deg")
+        whole = ts_map(ds, crab(amplitude=AMPLITUDE), kernel_width="0.6 deg")
+        near = (abs(ds.y - 12) <= 3) & (abs(ds.x - 9) <= 3)
+        for variable in ("ts", "norm"):
+            np.testing.assert_array_equal(np.isnan(maps[variable]), near)
+            xr.testing.assert_allclose(maps[variable], whole[variable].where(~near))
     hidden = bad.assign(mask_safe=np.isfinite(bad[name]) if name != "exposure" else ds.counts >= 0)
     if name == "exposure":
         hidden["mask_safe"] = (ds.counts >= 0) & np.isfinite(bad.exposure).all("energy_true")
