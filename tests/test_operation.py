@@ -36,7 +36,7 @@ SENTENCE = "'y' are not evenly spaced"
 
 
 @pytest.mark.parametrize(
-    ("name", "function"), [*functions(), *methods()], ids=lambda v: str(v)[:40]
+    ("name", "function"), [*functions(), *methods()], ids=lambda v: getattr(v, "__name__", v)
 )
 def test_every_public_function_checks_what_it_is_given(name, function):
     module = function.__module__

@@ -3,6 +3,15 @@
 Each message is one sentence that names the thing and the mend.
 """
 
+import functools
+import os
+import sys
+import warnings
+from pathlib import Path
+
+# Frames of these files are never where a user called: the package, and `cached_property`.
+_INNER = (str(Path(__file__).parent) + os.sep, functools.__file__)
+
 
 class XGammaError(ValueError):
     """Base class: something in the input cannot be used as it is.
@@ -86,3 +95,28 @@ class XGammaWarning(UserWarning):
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", XGammaWarning)
     """
+
+
+def warn(message: str, category: type[Warning] = XGammaWarning) -> None:
+    """Warn, naming the line outside of the package that led here, however many calls lie between.
+
+    Parameters
+    ----------
+    message : str
+        One sentence that names the thing and the mend.
+    category : type
+        Class of the warning.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn("The map is empty: fill it.")
+    >>> print(caught[0].message)
+    The map is empty: fill it.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INNER):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

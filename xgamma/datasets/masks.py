@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import xarray as xr
 
 from xgamma.arguments import limit
 from xgamma.axes import edges, units_of
-from xgamma.errors import XGammaWarning
+from xgamma.errors import warn
 from xgamma.numerics.masked import under
 from xgamma.operation import operation
 from xgamma.sky import label_step
@@ -95,11 +94,9 @@ def safe(ds: xr.Dataset, name: str = "mask_safe") -> xr.Variable | None:
 def warn_of_lost_weights(ds: xr.Dataset) -> None:
     """Warn if a result can only keep where the weights of ``mask_fit`` are above zero."""
     if "mask_fit" in ds and ds.variables["mask_fit"].dtype.kind == "f":
-        warnings.warn(
+        warn(
             f"The mask_fit of {ds.attrs.get('name')!r} holds weights: the result keeps only where they "
-            "are above zero. Set its mask_fit anew.",
-            XGammaWarning,
-            stacklevel=4,
+            "are above zero. Set its mask_fit anew."
         )
 
 

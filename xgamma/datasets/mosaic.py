@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Container
 from typing import Any
 
@@ -15,7 +14,7 @@ from xgamma.datasets.masks import corner_pixels, safe, warn_of_lost_weights
 from xgamma.datasets.onoff import is_onoff
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.datasets.rows import Row, join_gtis, join_rows, livetime_of, row_of, seconds_between
-from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, warn
 from xgamma.model import AXES, ONOFF, VARIABLES, labels_alone, variable_attrs
 from xgamma.numerics.masked import under
 from xgamma.sanity import issue_of_values
@@ -202,10 +201,8 @@ class Mosaic:
     def _check_kind(self, have: set[str], before: set[str], onoff: bool, name: str) -> None:
         """Refuse what lacks a variable that is summed already, or has one more."""
         for response in sorted((have ^ before) & set(RESPONSES)):
-            warnings.warn(
-                f"Only some of the datasets have {response!r}: that of the sum is the mean over those.",
-                XGammaWarning,
-                stacklevel=4,
+            warn(
+                f"Only some of the datasets have {response!r}: that of the sum is the mean over those."
             )
         have, before = (names - set(RESPONSES) for names in (have, before))
         if onoff != self.onoff.used:

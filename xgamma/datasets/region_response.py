@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from xgamma import sky
 from xgamma.axes import edges_in
 from xgamma.datasets.masks import safe
 from xgamma.deferred import hollow, is_lazy, postponed
-from xgamma.errors import XGammaWarning
+from xgamma.errors import warn
 from xgamma.irf.queries import at_position
 from xgamma.numerics import sphere
 from xgamma.numerics.radial import containment_radius, ring_of
@@ -188,8 +187,6 @@ def warn_of_gaps(ds: xr.Dataset, inside: xr.Variable, region: str, cure: str) ->
     number = flags.sum(PIXELS).values
     hidden = 1.0 - number[number > 0] / float(inside.values.sum())
     if hidden.size and hidden.max() > 0:
-        warnings.warn(
-            f"The safe mask hides up to {hidden.max():.1%} of the region {region!r} at some energy, where its signal is taken to be spread evenly over it{cure}.",
-            XGammaWarning,
-            stacklevel=4,
+        warn(
+            f"The safe mask hides up to {hidden.max():.1%} of the region {region!r} at some energy, where its signal is taken to be spread evenly over it{cure}."
         )

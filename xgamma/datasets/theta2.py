@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +12,7 @@ from xgamma.arguments import interval, positive, scalar, whole
 from xgamma.axes import axis_coords, axis_from_edges
 from xgamma.datasets.onoff import ratio
 from xgamma.dl3 import observation
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.makers.counts import event_columns
 from xgamma.numerics import sphere
 from xgamma.numerics.statistics import li_ma
@@ -130,10 +129,8 @@ def _warn_overlap(
     gaps = [sphere.separation(every[:, k + 1 :], every[:, k]) for k in range(every.shape[1] - 1)]
     nearest = float(np.min(np.concatenate(gaps)))
     if nearest < 2.0 * np.sqrt(largest):
-        warnings.warn(
-            f"Run {observation.obs_id(obs)}: on and off positions lie {nearest:.2f} deg apart, so their discs of {np.sqrt(largest):.2f} deg overlap: use a smaller max or fewer off positions.",
-            XGammaWarning,
-            stacklevel=3,
+        warn(
+            f"Run {observation.obs_id(obs)}: on and off positions lie {nearest:.2f} deg apart, so their discs of {np.sqrt(largest):.2f} deg overlap: use a smaller max or fewer off positions."
         )
 
 

@@ -8,7 +8,6 @@ for ``ENERG``, ``BGD`` for ``BKG``, units written with solidi or carets.
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +27,7 @@ from xgamma.dl3.gadf_spec import (
 )
 from xgamma.dl3.gadf_units import unit_and_factor
 from xgamma.dl3.lazy import LazyColumn, lazy_variable
-from xgamma.errors import AxisError, MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import AxisError, MissingDataError, XGammaError, warn
 from xgamma.sanity import issue_of_bins
 
 __all__ = ["read_hdu"]
@@ -206,11 +205,7 @@ def _enclosure(table: Table) -> str:
 @functools.lru_cache(maxsize=1024)
 def _warn_no_enclosure(folder: str, hdu: str) -> None:
     """Warn once for a folder."""
-    warnings.warn(
-        f"The HDU {hdu!r} has no HDUCLAS3 in files of {folder}: FULL-ENCLOSURE is assumed.",
-        XGammaWarning,
-        stacklevel=6,
-    )
+    warn(f"The HDU {hdu!r} has no HDUCLAS3 in files of {folder}: FULL-ENCLOSURE is assumed.")
 
 
 class Axis(NamedTuple):

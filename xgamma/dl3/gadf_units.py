@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import warnings
 
 from xgamma.dl3.fits_table import Table
-from xgamma.errors import UnitError, XGammaWarning
+from xgamma.errors import UnitError, warn
 from xgamma.units import conversion, parse_unit
 
 __all__ = ["column_unit", "unit_and_factor"]
@@ -58,11 +57,9 @@ def _canonical(text: str) -> str:
 @functools.lru_cache(maxsize=1024)
 def _warn_missing_unit(folder: str, hdu: str, column: str, expected: str) -> None:
     """Warn once for a folder, not once for each of its thousand runs."""
-    warnings.warn(
+    warn(
         f"The column {column} of the HDU {hdu!r} has no unit in files of {folder}: "
-        f"{expected}, which GADF prescribes, is assumed.",
-        XGammaWarning,
-        stacklevel=6,
+        f"{expected}, which GADF prescribes, is assumed."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import xarray as xr
 
 from xgamma.dl3.groups import group, number, obs_id
 from xgamma.dl3.times import MissionTime
-from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.numerics.intervals import inside_intervals, union_of_intervals
 from xgamma.units import conversion
 
@@ -198,12 +197,10 @@ def check_event_times(obs: xr.DataTree) -> None:
         return
     stray = 1.0 - inside_intervals(seconds, *bounds, MARGIN).mean()
     if stray > STRAY:
-        warnings.warn(
+        warn(
             f"Run {obs_id(obs)}: {100 * stray:.3g} % of its events lie outside of its good time "
             f"intervals, so they are counted without livetime: cut them with select_events(time=...), "
-            f"or check MJDREFI and MJDREFF of EVENTS and GTI.",
-            XGammaWarning,
-            stacklevel=3,
+            f"or check MJDREFI and MJDREFF of EVENTS and GTI."
         )
 
 

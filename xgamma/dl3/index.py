@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from xgamma.dl3.gadf_spec import GROUPS, group_of, header_attrs
 from xgamma.dl3.gadf_units import column_unit
 from xgamma.dl3.groups import run_id, run_ids
 from xgamma.dl3.zenith import zenith_angles
-from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, warn
 
 __all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files", "from_index"]
 
@@ -246,11 +245,9 @@ def _once(file: Path, table: xr.Dataset) -> xr.Dataset:
             repeated.append(obs_id)
     if not repeated:
         return table
-    warnings.warn(
+    warn(
         f"The observation index {file} lists {', '.join(map(str, repeated[:5]))} more than once: "
-        f"each run is taken once.",
-        XGammaWarning,
-        stacklevel=4,
+        f"each run is taken once."
     )
     return table.isel(obs=list(first.values()))
 

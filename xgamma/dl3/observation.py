@@ -8,7 +8,6 @@ alone.
 from __future__ import annotations
 
 import json
-import warnings
 
 import numpy as np
 import xarray as xr
@@ -17,7 +16,7 @@ from xgamma.dl3.good_time import gti_bounds, mission_time, ontime, tmid, tstart,
 from xgamma.dl3.groups import group, number, obs_id
 from xgamma.dl3.pointings import location, pointing, pointing_altaz
 from xgamma.dl3.times import MissionTime
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.sanity import issue_of_keyword
 
 __all__ = [
@@ -59,11 +58,7 @@ def deadtime_correction(obs: xr.DataTree) -> float:
                 f"Run {obs_id(obs)}: {issue.replace('DEADC', what)}: correct the header, or set obs.attrs['DEADC']."
             )
         return value
-    warnings.warn(
-        f"Run {obs_id(obs)} has neither DEADC nor LIVETIME and ONTIME: no dead time is assumed.",
-        XGammaWarning,
-        stacklevel=3,
-    )
+    warn(f"Run {obs_id(obs)} has neither DEADC nor LIVETIME and ONTIME: no dead time is assumed.")
     return 1.0
 
 

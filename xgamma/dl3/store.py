@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from xgamma.dl3.fits_table import FitsFile, open_fits
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.gadf_spec import GROUPS
 from xgamma.dl3.query import select_rows
-from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, warn
 
 __all__ = ["Store", "open_store"]
 
@@ -287,11 +286,9 @@ class Store:
         # What was shared in the whole stays shared in the part, and parsed.
         chosen._shared, chosen._cache, chosen._lock = self._shared, self._cache, self._lock
         if not len(chosen) and len(self):
-            warnings.warn(
+            warn(
                 f"No run of {self.path} fulfils "
-                f"{', '.join(f'{k}={v!r}' for k, v in asked.items())}: the selection is empty.",
-                XGammaWarning,
-                stacklevel=2,
+                f"{', '.join(f'{k}={v!r}' for k, v in asked.items())}: the selection is empty."
             )
         return chosen
 

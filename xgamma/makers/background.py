@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3 import observation
-from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import variable_attrs
@@ -92,10 +91,8 @@ def _with_gaps(ds: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
     """Return the rate with zeros and NaN between good energies filled."""
     bad = np.isnan(ds.variables["bkg"].values) if "bkg" in ds.variables else np.zeros(0)
     if bad.any():
-        warnings.warn(
-            f"Run {ds.attrs.get('OBS_ID', '')}: {np.count_nonzero(bad)} of {bad.size} values of the background are NaN: filled between good energies, taken as zero elsewhere.",
-            XGammaWarning,
-            stacklevel=2,
+        warn(
+            f"Run {ds.attrs.get('OBS_ID', '')}: {np.count_nonzero(bad)} of {bad.size} values of the background are NaN: filled between good energies, taken as zero elsewhere."
         )
         ds = ds.assign(bkg=ds["bkg"].fillna(0.0))
     return fill_gaps_log(values_of(ds, "bkg", dims))

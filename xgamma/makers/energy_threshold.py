@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in
 from xgamma.dl3 import observation
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.irf.response import evaluate, grid_axis, grid_edges, response, values_of
 from xgamma.makers.edisp import kernel
 from xgamma.model import require
@@ -69,10 +68,8 @@ def aeff_default(ds: xr.Dataset, obs: xr.DataTree, fold: Fold) -> xr.Variable:
     for key, word in (("LO_THRES", "lower"), ("HI_THRES", "upper")):
         value = attrs.get(key)
         if not value:
-            warnings.warn(
-                f"Run {observation.obs_id(obs)} has no {key}, so no {word} energy threshold is applied.",
-                XGammaWarning,
-                stacklevel=4,
+            warn(
+                f"Run {observation.obs_id(obs)} has no {key}, so no {word} energy threshold is applied."
             )
             value = None
         limits.append(None if value is None else _threshold(obs, key, value))
@@ -83,10 +80,8 @@ def aeff_default(ds: xr.Dataset, obs: xr.DataTree, fold: Fold) -> xr.Variable:
         )
     kept = energy_range(ds, *(None if value is None else fold(value) for value in limits))
     if not kept.values.any():
-        warnings.warn(
-            f"Run {observation.obs_id(obs)}: no energy bin lies between LO_THRES and HI_THRES ({low} to {high} TeV), so nothing is safe.",
-            XGammaWarning,
-            stacklevel=4,
+        warn(
+            f"Run {observation.obs_id(obs)}: no energy bin lies between LO_THRES and HI_THRES ({low} to {high} TeV), so nothing is safe."
         )
     return kept
 
@@ -155,10 +150,8 @@ def at_position(ds: xr.Dataset, name: str, position: Any) -> np.ndarray:
 
 def _nothing_safe(ds: xr.Dataset, what: str) -> xr.Variable:
     """Warn that a response is zero where it was looked at, and return an empty mask."""
-    warnings.warn(
-        f"The {what} of {ds.attrs.get('name', 'the dataset')!r} is zero at the position asked for: nothing is safe.",
-        XGammaWarning,
-        stacklevel=5,
+    warn(
+        f"The {what} of {ds.attrs.get('name', 'the dataset')!r} is zero at the position asked for: nothing is safe."
     )
     return xr.Variable("energy", np.zeros(ds.sizes["energy"], dtype=bool))
 

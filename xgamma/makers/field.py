@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import xarray as xr
 from xgamma import sky
 from xgamma.axes import centers_in, edges_in
 from xgamma.dl3 import observation
-from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.numerics import sphere
 from xgamma.numerics.interpolation import Axis
 
@@ -171,10 +170,8 @@ def warn_outside(field: Field, name: str, axis: Axis, inside: np.ndarray) -> Non
     """Warn if no energy of the map lies in the range of a response: its map is then zero."""
     if inside.any():
         return
-    warnings.warn(
-        f"Run {observation.obs_id(field.obs)}: the {name} covers {axis.low:.4g} to {axis.high:.4g} TeV and no energy bin of the map lies inside, so it is zero: choose energies in that range.",
-        XGammaWarning,
-        stacklevel=3,
+    warn(
+        f"Run {observation.obs_id(field.obs)}: the {name} covers {axis.low:.4g} to {axis.high:.4g} TeV and no energy bin of the map lies inside, so it is zero: choose energies in that range."
     )
 
 

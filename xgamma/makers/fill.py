@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ import xarray as xr
 
 from xgamma.arguments import choices, whole
 from xgamma.dl3 import good_time, observation
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.makers import background as background_
 from xgamma.makers import counts as counts_
 from xgamma.makers import edisp as edisp_
@@ -75,10 +74,8 @@ def _for_pointlike(wanted: tuple[str, ...], obs: xr.DataTree) -> tuple[str, ...]
         return wanted
     left_out = [name for name in ("psf",) if name in wanted and name not in obs.children]
     also = f"; it has no {left_out[0]}, which is left out" if left_out else ""
-    warnings.warn(
-        f"Run {observation.obs_id(obs)} has point-like responses, made for a cut around one source: its exposure does not hold elsewhere on the map{also}.",
-        XGammaWarning,
-        stacklevel=3,
+    warn(
+        f"Run {observation.obs_id(obs)} has point-like responses, made for a cut around one source: its exposure does not hold elsewhere on the map{also}."
     )
     return tuple(name for name in wanted if name not in left_out)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from xgamma.axes import centers_in, edges_in
 from xgamma.datasets import masks
 from xgamma.datasets.onoff import is_onoff, reco_dims, safe
 from xgamma.deferred import is_lazy, postponed
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.makers.exclusion import keep_on
 from xgamma.makers.ring import run_name
 from xgamma.model import require, variable_attrs
@@ -249,10 +248,8 @@ def fov_background(
 def _warn(ds: xr.Dataset, bins: np.ndarray, problem: str | None) -> None:
     edges = edges_in(ds, "energy", "TeV")
     low, high = edges[:-1][bins].min(), edges[1:][bins].max()
-    warnings.warn(
-        f"Run {run_name(ds)}: the background could not be normalised from {low:.3g} to {high:.3g} TeV: {problem}. These bins are masked.",
-        XGammaWarning,
-        stacklevel=4,
+    warn(
+        f"Run {run_name(ds)}: the background could not be normalised from {low:.3g} to {high:.3g} TeV: {problem}. These bins are masked."
     )
 
 

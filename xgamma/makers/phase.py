@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from xgamma import arguments
 from xgamma.datasets.onoff import reco_dims, safe, to_onoff
 from xgamma.dl3 import observation
 from xgamma.dl3.phases import in_phase, phase_intervals
-from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.makers import counts as counts_
 from xgamma.makers.field import Field, require_own_run
 from xgamma.makers.region_field import RegionField
@@ -107,10 +106,8 @@ def phase_background(
     out = to_onoff(ds, counts_off, _width(on), _width(off)).assign(counts=counts)
     out["counts_off"].attrs["method"] = "phase"
     if int(counts_off.sum()) == 0:
-        warnings.warn(
-            f"Run {observation.obs_id(obs)}: no event lies in the off phase, so its background is zero.",
-            XGammaWarning,
-            stacklevel=2,
+        warn(
+            f"Run {observation.obs_id(obs)}: no event lies in the off phase, so its background is zero."
         )
     mask = xr.Variable(reco_dims(ds), safe(ds).data, variable_attrs("mask_safe"))
     return out.assign(mask_safe=mask) if "mask_safe" in ds else out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import traceback
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from xgamma.datasets.cutout import cutout
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.deferred import is_lazy
 from xgamma.dl3 import observation
-from xgamma.errors import OutsideError, XGammaError, XGammaWarning
+from xgamma.errors import OutsideError, XGammaError, warn
 from xgamma.gate import require_dataset
 from xgamma.makers.fill import SELECTION, fill
 from xgamma.makers.hidden import hidden_offset, looks_within
@@ -408,7 +407,7 @@ def report(obs_id: Any, error: Exception, errors: str, trace: str = "") -> None:
     named = f"Run {obs_id}"
     text = str(error) if str(error).startswith(named) else f"{named}: {error}"
     if isinstance(error, OutsideError):
-        warnings.warn(f"{text} It is left out.", XGammaWarning, stacklevel=2)
+        warn(f"{text} It is left out.")
         return
     if errors == "raise":
         known = isinstance(error, XGammaError)
@@ -418,4 +417,4 @@ def report(obs_id: Any, error: Exception, errors: str, trace: str = "") -> None:
         raise raised from error
     where = trace or "".join(traceback.format_exception(error))
     where = "" if isinstance(error, XGammaError) else f"\n{where}"
-    warnings.warn(f"{text} The run is left out.{where}", XGammaWarning, stacklevel=2)
+    warn(f"{text} The run is left out.{where}")

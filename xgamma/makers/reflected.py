@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from xgamma import arguments
 from xgamma.arguments import choice
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.dl3 import observation
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.makers import figure
 from xgamma.makers.field import require_own_run
 from xgamma.makers.rad_max import largest_rad_max
@@ -189,10 +188,8 @@ def _result(
         row = np.array([";".join(texts)] * ds.sizes["obs"])
         variables["off_regions"] = xr.Variable("obs", row, variable_attrs("off_regions"))
     if not texts:
-        warnings.warn(
-            f"Run {observation.obs_id(field.obs)}: no off region was found ({_no_regions_reason(field, n_off)}). All its bins are masked.",
-            XGammaWarning,
-            stacklevel=3,
+        warn(
+            f"Run {observation.obs_id(field.obs)}: no off region was found ({_no_regions_reason(field, n_off)}). All its bins are masked."
         )
         mask = np.zeros_like(safe(ds).data)
         variables["mask_safe"] = xr.Variable(reco_dims(ds), mask, variable_attrs("mask_safe"))

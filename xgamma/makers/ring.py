@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from xgamma import sky
 from xgamma.arguments import number, scalar
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.deferred import hollow, is_lazy, postponed
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.makers.exclusion import keep_on
 from xgamma.model import require, variable_attrs
 from xgamma.numerics.convolve import disk_kernel, kernel_sum, ring_kernel
@@ -93,11 +92,7 @@ def _result(
         if method == "adaptive_ring":
             problem += " that is 1 / threshold_alpha times that of the on region"
             mend = "Use a larger r_out_max or threshold_alpha, or a smaller exclusion"
-        warnings.warn(
-            f"Run {run_name(ds)}: no ring {problem}, so nothing is safe. {mend}.",
-            XGammaWarning,
-            stacklevel=4,
-        )
+        warn(f"Run {run_name(ds)}: no ring {problem}, so nothing is safe. {mend}.")
     variables = onoff_variables(ds, counts_off, acceptance, acceptance_off)
     # Off counts of neighbours overlap: sums over pixels must not add them (see significance).
     variables["counts_off"].attrs.update(method=method, correlated=1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from xgamma.axes import edges_in
-from xgamma.errors import AxisError, MissingDataError, XGammaWarning
+from xgamma.errors import AxisError, MissingDataError, warn
 from xgamma.units import to_value
 
 __all__ = ["band_of", "energy_bands", "shared_edges"]
@@ -98,9 +97,7 @@ def energy_bands(datasets: dict[str, xr.Dataset], energy_edges: Any) -> np.ndarr
             f"{wanted[-1]:g} TeV: it has {edges[0]:g} to {edges[-1]:g} TeV."
         )
     if empty:
-        warnings.warn(
-            f"No energy bin has its centre in {', '.join(empty)}: left out.", XGammaWarning, 3
-        )
+        warn(f"No energy bin has its centre in {', '.join(empty)}: left out.")
     warn_of_moved(edges, np.array(asked), np.array(bands))
     return np.array(bands)
 
@@ -116,11 +113,9 @@ def warn_of_moved(edges: np.ndarray, asked: np.ndarray, used: np.ndarray) -> Non
             f"{a[0]:.4g} to {a[1]:.4g} TeV is {b[0]:.4g} to {b[1]:.4g} TeV"
             for a, b in zip(asked[moved], used[moved], strict=True)
         ]
-        warnings.warn(
+        warn(
             f"energy_edges are not where bins end, so the band {', '.join(pairs)}: take them from "
-            'ds.gamma.edges("energy"), or make an axis that has them (xg.energy_axis_from_edges).',
-            XGammaWarning,
-            4,
+            'ds.gamma.edges("energy"), or make an axis that has them (xg.energy_axis_from_edges).'
         )
 
 

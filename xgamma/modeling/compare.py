@@ -96,6 +96,7 @@ def stat_array(
     chosen = chosen_models(ds, models)
     warn_of_short_axes([ds], chosen)
     likelihood = likelihood_of(ds, chosen, scheme)
+    likelihood.data.require_background()
     return labelled(likelihood, likelihood.stat_array(), "stat", "fit statistic")
 
 

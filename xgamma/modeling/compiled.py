@@ -140,6 +140,13 @@ class Compiled:
                 mask &= part.astype(bool)
         return mask
 
+    def require_background(self) -> None:
+        """Raise if the background is not a number in safe bins, those that are not fitted too."""
+        values, safe = self.array("background"), self.array("mask_safe")
+        if values is not None:
+            used = np.ones(1, dtype=bool) if safe is None else safe.astype(bool)
+            self._require_sound("background", values, used)
+
     @cached_property
     def weights(self) -> np.ndarray | None:
         """Weights (energy, y, x) of the bins in a fit, None where ``mask_fit`` holds none."""

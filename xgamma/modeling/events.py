@@ -89,6 +89,7 @@ def sample_events(
     rng = generator(seed)
     chosen = chosen_models(ds, models).select(data.name)
     parts = []
+    data.require_background()
     if data.background is not None:
         background = BackgroundTerm(data, background_model(chosen, data.name))
         background.update()

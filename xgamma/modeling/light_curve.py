@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.datasets.rows import good_times
-from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.bands import energy_bands, shared_edges
 from xgamma.modeling.points import PointSetup
@@ -172,10 +171,8 @@ def _warn_of_reaching_out(
     margin = np.timedelta64(1, "s")
     out = [name for name, (a, b) in spans.items() if a < low - margin or b > high + margin]
     if out:
-        warnings.warn(
+        warn(
             f"The good time of {', '.join(map(str, out[:5]))}{' …' if len(out) > 5 else ''} reaches "
             f"out of the time interval {low} to {high}, which holds its middle: all of it counts "
-            f"there; make datasets of shorter times with select_events(time=...).",
-            XGammaWarning,
-            stacklevel=4,
+            f"there; make datasets of shorter times with select_events(time=...)."
         )

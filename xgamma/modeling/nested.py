@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.modeling.attach import chosen_models, datasets_of
 from xgamma.modeling.fit import Objective, fit
 from xgamma.modeling.likelihood import likelihood_of
@@ -161,11 +160,9 @@ def apply_null(models: Models, null: Mapping[str, Any]) -> None:
         set_parameter(parameter, value, full)
         parameter.frozen = True
         if parameter.value in (parameter.min, parameter.max):
-            warnings.warn(
+            warn(
                 f"The null hypothesis {full} = {parameter.value:g} is a bound of the parameter: "
-                f"fluctuations to its other side are cut off, and the significance is too low.",
-                XGammaWarning,
-                stacklevel=4,
+                f"fluctuations to its other side are cut off, and the significance is too low."
             )
 
 

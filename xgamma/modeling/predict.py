@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
@@ -12,7 +11,7 @@ import xarray as xr
 
 from xgamma.arguments import shown
 from xgamma.deferred import is_lazy, labels_of, postponed
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.modeling.attach import chosen_models
 from xgamma.modeling.likelihood import Likelihood, WStatLikelihood, likelihood_of
 from xgamma.modeling.reach import warn_of_short_axes
@@ -116,7 +115,7 @@ def npred_signal(
     likelihood = signal_likelihood(ds, chosen, scheme)
     for term in likelihood.terms:
         if not term.contributes:
-            warnings.warn(outside_message(term.model.name, likelihood.data.name), XGammaWarning, 3)
+            warn(outside_message(term.model.name, likelihood.data.name))
     if stack:
         return labelled(likelihood, likelihood.npred_signal(), "npred_signal", "predicted signal")
     layers = []
@@ -169,6 +168,11 @@ def npred_background(
     npred : DataArray
         Dims those of the counts, dimensionless; zero if there is no background.
 
+    Raises
+    ------
+    XGammaError
+        If the background is NaN, infinite or negative in safe bins.
+
     Examples
     --------
     >>> from xgamma.tutorial import example_map, example_model
@@ -181,6 +185,7 @@ def npred_background(
             npred_background, ds, models, scheme, "npred_background", "predicted background"
         )
     likelihood = full_likelihood(ds, models, scheme)
+    likelihood.data.require_background()
     if isinstance(likelihood, WStatLikelihood):
         values = likelihood.npred_background()
     elif likelihood.background is not None:
@@ -210,6 +215,13 @@ def npred(
     npred : DataArray
         Dims those of the counts, dimensionless.
 
+    Raises
+    ------
+    MissingDataError
+        If there is no exposure.
+    XGammaError
+        If a model predicts NaN, or the background is NaN, infinite or negative in safe bins.
+
     Examples
     --------
     >>> from xgamma.tutorial import example_map, example_model
@@ -221,6 +233,7 @@ def npred(
         return later(npred, ds, models, scheme, "npred", "predicted counts")
     warn_of_short_axes([ds], chosen_models(ds, models))
     likelihood = full_likelihood(ds, models, scheme)
+    likelihood.data.require_background()
     return labelled(likelihood, likelihood.npred(), "npred", "predicted counts")
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
 
 from xgamma.axes import TOLERANCE, edges_in
-from xgamma.errors import XGammaWarning
+from xgamma.errors import warn
 from xgamma.modeling.sky_model import Model, SkyModel
 
 __all__ = ["warn_of_short_axes"]
@@ -48,9 +47,7 @@ def _is_short(ds: xr.Dataset) -> bool:
     return bool(true[0] * slack >= low or true[-1] <= high * slack)
 
 
-def warn_of_short_axes(
-    datasets: Iterable[xr.Dataset], models: Sequence[Model], stacklevel: int = 4
-) -> None:
+def warn_of_short_axes(datasets: Iterable[xr.Dataset], models: Sequence[Model]) -> None:
     """Warn once if what spills into the bins of some datasets from beyond is not predicted.
 
     Parameters
@@ -59,8 +56,6 @@ def warn_of_short_axes(
         Datasets that counts are predicted of.
     models : sequence of Model
         Their models.
-    stacklevel : int
-        As of `warnings.warn`, counted from the caller.
 
     Warns
     -----
@@ -74,8 +69,6 @@ def warn_of_short_axes(
     ds = short[0]
     true, reco = (edges_in(ds, dim, "TeV")[[0, -1]] for dim in ("energy_true", "energy"))
     others = f" and {len(short) - 1} more" if len(short) > 1 else ""
-    warnings.warn(
-        f"The true energies of {ds.attrs.get('name', 'the dataset')!r}{others} ({true[0]:.4g} to {true[1]:.4g} TeV) do not reach beyond the reconstructed ones ({reco[0]:.4g} to {reco[1]:.4g} TeV): events from beyond that are reconstructed inside are not predicted, and fitted fluxes come out too high. Make the template with a wider energy_true=, or with none, which is wider.",
-        XGammaWarning,
-        stacklevel=stacklevel,
+    warn(
+        f"The true energies of {ds.attrs.get('name', 'the dataset')!r}{others} ({true[0]:.4g} to {true[1]:.4g} TeV) do not reach beyond the reconstructed ones ({reco[0]:.4g} to {reco[1]:.4g} TeV): events from beyond that are reconstructed inside are not predicted, and fitted fluxes come out too high. Make the template with a wider energy_true=, or with none, which is wider."
     )

@@ -8,7 +8,6 @@ add one, describe a function by a `ModelRecord` and register it, or let a packag
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.modeling import (  # noqa: F401 fills registries
     ebl,
     naima_spectrum,
@@ -229,11 +228,9 @@ def _load(point: EntryPoint, role: str) -> None:
     try:
         found = point.load()
     except Exception as error:
-        warnings.warn(
+        warn(
             f"The {role} model {point.name!r} of the package {package!r} cannot be loaded ({error}): "
-            "correct or remove the package.",
-            XGammaWarning,
-            stacklevel=4,
+            "correct or remove the package."
         )
         return
     if isinstance(found, ModelRecord) and found.role == role:

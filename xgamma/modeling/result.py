@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.modeling.optimize import Minimum
 from xgamma.modeling.sky_model import Models
 from xgamma.modeling.spectrum import CompoundSpectrum
@@ -57,7 +56,7 @@ class FitResult:
         self.success = minimum.success and bool(np.all(np.isfinite(self._covariance)))
         self.message = self._message()
         if minimum.problems or not self.success:
-            warnings.warn(self.message, XGammaWarning, stacklevel=3)
+            warn(self.message)
 
     def _message(self) -> str:
         problems = "; ".join(self._minimum.problems)

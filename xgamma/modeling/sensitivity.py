@@ -76,6 +76,7 @@ def sensitivity(
             "Sensitivity needs a spectrum dataset: make one with to_spectrum(region)."
         )
     likelihood.check()
+    data.require_background()
     warn_of_short_axes([made], [source])
     excess, background = excess_needed(likelihood, n_sigma)
     by_fraction = background_fraction * background

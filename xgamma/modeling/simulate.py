@@ -130,7 +130,8 @@ def predictions(
             raise XGammaError(
                 "background= is for on-off datasets: assign the variable 'background' of others."
             )
-        warn_of_short_axes([ds], likelihood.models, stacklevel=5)
+        warn_of_short_axes([ds], likelihood.models)
+        likelihood.data.require_background()
         return {"counts": likelihood.npred().reshape(shape_of(likelihood))}
     if background is None and "background" in ds:
         background = ds["background"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ import xarray as xr
 
 from xgamma.arguments import choice, shown
 from xgamma.axes import edges_in
-from xgamma.errors import UnitError, XGammaError, XGammaWarning
+from xgamma.errors import UnitError, XGammaError, warn
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spatial import FLUX_PER_SR, Shape, rotation
 from xgamma.modeling.template_file import map_from_text, map_to_text, read_brightness
@@ -348,11 +347,9 @@ def nodes_of(map: xr.DataArray) -> np.ndarray:
 def brightness_factor(unit: str) -> tuple[float, str]:
     """Return the factor to the unit of kernels, and that unit: per sr, or a flux per sr."""
     if not unit.strip():
-        warnings.warn(
+        warn(
             "The template map has no unit: it is taken as per sr. Set map.attrs['units'], for "
-            "example to 'sr-1' or 'cm-2 s-1 MeV-1 sr-1'.",
-            XGammaWarning,
-            stacklevel=5,
+            "example to 'sr-1' or 'cm-2 s-1 MeV-1 sr-1'."
         )
         return 1.0, "sr-1"
     plain = without_photons(unit)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, warn
 from xgamma.scale.fold import Failure, Job, Partial
 from xgamma.scale.pools import Pool
 from xgamma.scale.runs import Runs, split
@@ -119,7 +118,7 @@ def settle(
 ) -> Partial:
     """Give the warnings of a task here, and report its failures."""
     for text, category in partial.warnings:
-        warnings.warn(text, category, stacklevel=2)
+        warn(text, category)
     for failure in partial.failures:
         report(failure.label, failure.error, job.errors, failure.trace)
     return partial

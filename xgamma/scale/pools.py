@@ -6,7 +6,6 @@ import multiprocessing
 import pickle
 import sys
 import threading
-import warnings
 from concurrent.futures import (
     BrokenExecutor,
     Executor,
@@ -18,7 +17,7 @@ from typing import Any, Protocol
 
 import xarray as xr
 
-from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.errors import XGammaError, warn
 from xgamma.makers.parallel import default_workers
 from xgamma.scale.fold import Job, Partial, extend, fold, merge, summary
 from xgamma.scale.runs import Runs
@@ -196,10 +195,8 @@ class Cluster:
                 wait(future, timeout=PATIENCE)
             except TimeoutError:
                 if not self.client.nthreads():
-                    warnings.warn(
-                        "The dask cluster has no worker left: the work goes on when one starts; interrupt it, or start one.",
-                        XGammaWarning,
-                        stacklevel=2,
+                    warn(
+                        "The dask cluster has no worker left: the work goes on when one starts; interrupt it, or start one."
                     )
 
     def died(self, error: BaseException) -> bool:
