@@ -40,9 +40,11 @@ CALLS = {
         [run(), run("10d -50d", obs_id=2)], into=example_map(), offset_max="1 deg", progress=False
     ),
     "theta2": lambda: xg.theta2([run()], "83.63d 22.01d", max="1 deg2"),
-    "to_spectrum": lambda: example_map()
-    .assign(mask_safe=example_map().gamma.separation("83.63d 22.01d") < 0.2)
-    .gamma.to_spectrum(REGION),
+    "to_spectrum": lambda: (
+        example_map()
+        .assign(mask_safe=example_map().gamma.separation("83.63d 22.01d") < 0.2)
+        .gamma.to_spectrum(REGION)
+    ),
 }
 
 

@@ -313,6 +313,12 @@ def called(key: str, world: dict[str, Any], compute: bool = True) -> Any:
     return physical(found) if compute else found
 
 
+@cache
+def expected(key: str) -> Any:
+    """What a function gives in the plain world: made once, compared often."""
+    return called(key, made())
+
+
 def physical(found: Any) -> Any:
     """Numbers that can be compared: arrays by name in units of the SI, in one order of dims."""
     if hasattr(found, "to_dataset") and not isinstance(found, xr.DataArray | xr.DataTree):
@@ -332,11 +338,17 @@ def physical(found: Any) -> Any:
     return found.si.value if hasattr(found, "si") else found
 
 
+@cache
+def _scale(unit: str) -> float:
+    """The factor to the units of the SI; `Unit.si` would search for names of products, slowly."""
+    return float(u.Unit(unit).decompose().scale)
+
+
 def _numbers(variable: xr.Variable) -> np.ndarray:
     variable = variable.transpose(*sorted(variable.dims, key=str))
     values = np.asarray(variable.values)
-    unit = u.Unit(str(variable.attrs.get("units", "")))
-    return values * unit.si.scale if unit.si.scale != 1 else values
+    scale = _scale(str(variable.attrs.get("units", "")))
+    return values * scale if scale != 1 else values
 
 
 def same(one: Any, other: Any, rtol: float = 1e-5, where: str = "") -> None:
