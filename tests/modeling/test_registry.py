@@ -184,9 +184,9 @@ PLUGIN = """
         return amplitude * np.exp(-np.sqrt(energy / scale))
 
     record = xg.ModelRecord(
-        "spectral", "RootedSpectralModel", rooted,
+        "spectral", "PluggedSpectralModel", rooted,
         (xg.Parameter("amplitude", 1e-12, "cm-2 s-1 TeV-1"), xg.Parameter("scale", 1.0, "TeV")),
-        short="rooted",
+        short="plugged",
     )
     step = xg.ModelRecord("temporal", "StepModel", lambda mjd: 1.0 * (mjd > 59000))
     ring = xg.ModelRecord(
@@ -203,7 +203,7 @@ PLUGIN = """
 """
 ENTRIES = """
     [xgamma.spectral_models]
-    RootedSpectralModel = gammaplug:record
+    PluggedSpectralModel = gammaplug:record
     anything = gammaplug:Flat
 
     [xgamma.spatial_models]
@@ -218,12 +218,12 @@ def test_models_of_another_package_are_found_by_entry_point(package):
     text = """components:
 - name: a
   type: SkyModel
-  spectral: {type: RootedSpectralModel, parameters: [{name: scale, value: 4.0, unit: TeV}]}
+  spectral: {type: PluggedSpectralModel, parameters: [{name: scale, value: 4.0, unit: TeV}]}
   spatial: {type: RingModel, frame: icrs, parameters: [{name: width, value: 0.3, unit: deg}]}
   temporal: {type: StepModel, scale: utc}
 - {name: b, type: SkyModel, spectral: {type: flat}}
 """
-    with pytest.raises(XGammaError, match="'RootedSpectralModel' is not known to xgamma"):
+    with pytest.raises(XGammaError, match="'PluggedSpectralModel' is not known to xgamma"):
         Models.from_yaml(text)
     package(ENTRIES, PLUGIN)
     assert "gammaplug" not in sys.modules
