@@ -37,12 +37,29 @@ def test_a_point_stays_where_it_is(tilted):
     assert after * 3600 == pytest.approx(32, abs=2)
 
 
-def test_a_gaussian_moves_by_its_own_width_only(tilted):
+SHAPES = {  # and the variance of each along one axis, deg2
+    "gauss": (xg.Gaussian(sigma=0.2), 0.2**2),
+    "gauss, narrow": (xg.Gaussian(sigma=0.08), 0.08**2),
+    "gauss, wide": (xg.Gaussian(sigma=0.3), 0.3**2),
+    "disk": (xg.Disk(r_0=0.4, edge_width=0), 0.4**2 / 4),
+    "disk, small": (xg.Disk(r_0=0.1, edge_width=0), 0.1**2 / 4),
+    "general": (xg.GeneralizedGaussian(r_0=0.15, eta=0.5), 0.15**2 / 2),
+}
+
+
+@pytest.mark.parametrize("psf", [0.15, 0.04])
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_shape_moves_by_its_own_width_only(tilted, name, psf):
+    """A shape times a straight line has its mean at slope x variance, however PSF and pixels are."""
     model = crab()
-    model.spatial = xg.Gaussian(lon="83.6 deg", lat="22 deg", sigma="0.2 deg")
-    mean, _ = moments(tilted, tilted.gamma.npred_signal(model))
-    # A gaussian times a straight line has its mean at slope x variance.
-    assert mean == pytest.approx(SLOPE * 0.2**2, rel=5e-3)
+    model.spatial = SHAPES[name][0].copy()
+    model.spatial.position = (83.6, 22.013)
+    rings = small_map(binsz=0.05, psf=psf, width=4.0)
+    ds = tilted.assign(psf=rings.psf)
+    mean, _ = moments(ds, ds.gamma.npred_signal(model))
+    shift = SLOPE * SHAPES[name][1] / (1 + SLOPE * 0.013)
+    # 2e-5 degrees are 0.07 seconds of arc.
+    assert mean == pytest.approx(0.013 + shift, rel=5e-3, abs=2e-5)
 
 
 @pytest.mark.parametrize("place", [(83.6, 22.0), (83.97, 22.61)])

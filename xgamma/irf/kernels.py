@@ -12,7 +12,8 @@ from xgamma.arguments import number, scalar
 from xgamma.axes import axis_coords, edges_in
 from xgamma.errors import FrameError, MissingDataError, XGammaError
 from xgamma.irf.queries import at_position
-from xgamma.numerics.radial import CONTAINMENT, KernelPlan, containment_radius, kernel_half
+from xgamma.numerics.psf_kernels import CONTAINMENT, KernelPlan, kernel_half
+from xgamma.numerics.radial import containment_radius
 from xgamma.numerics.spectra import power_law_moment
 from xgamma.operation import operation
 from xgamma.schema import require

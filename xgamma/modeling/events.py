@@ -13,8 +13,9 @@ from xgamma.arguments import generator
 from xgamma.datasets.rows import good_times, livetime_of
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.attach import chosen_models
+from xgamma.modeling.background_terms import BackgroundTerm, TemplateTerm
 from xgamma.modeling.compiled import Compiled
-from xgamma.modeling.evaluator import BackgroundTerm, SourceTerm, TemplateTerm
+from xgamma.modeling.evaluator import SourceTerm
 from xgamma.modeling.likelihood import background_model
 from xgamma.modeling.sky_model import Model, SkyModel, TemplateNPred
 from xgamma.modeling.spatial import PointSource

@@ -29,6 +29,8 @@ MOST_POINTS, MOST_POINTS_ALONE = 150_000, 40_000
 LARGEST_STEP = 0.5
 # Pixels around the points where their spline coefficients have died out to 2e-6.
 BORDER = 10
+# Variance of a cubic B-spline, in (fine) pixels.
+SPREAD = 1.0 / 3.0
 # Without a PSF, a shape larger than this part of a pixel begins to fill pixels evenly.
 FILLS = 0.25
 
@@ -64,7 +66,7 @@ class Cloud:
             if self.use_psf
             else (SPACING_ALONE, MOST_POINTS_ALONE)
         )
-        wanted = spacing / size if size > 0 else np.inf
+        wanted = spacing / max(size, 1e-9)
         least = reach * float(np.sqrt(np.pi / most))
         if least * size > 2.0:
             return None
@@ -127,7 +129,7 @@ class Cloud:
             exposure = data.exposure_on(
                 slice(top + pad, top + pad + rows), slice(left + pad, left + pad + columns)
             )
-            image = image * exposure.repeat(fine, axis=1).repeat(fine, axis=2)
+            image = exposed_image(image[0], exposure, fine) if self.use_psf else image * exposure
         if not self.use_psf:
             return image, top, left
         kernels = data.fine_kernels(y, x)
@@ -166,3 +168,37 @@ class Cloud:
         x, y = sky.lonlat_to_pix(self.data.ds, lon, lat)
         (y0, x0), (dy, dx) = self.data.origin, self.data.label_step
         return (y - y0) / dy, (x - x0) / dx
+
+
+def exposed_image(image: np.ndarray, exposure: np.ndarray, fine: int) -> np.ndarray:
+    """Return an image from `spline_deposit` times the exposure where its points are.
+
+    Splines spread points over their surroundings: what arrives in a pixel comes from beside it, on the
+    average from where the image is brighter, by the variance of the spline times the slope of the
+    image. The exposure is taken there, to first order.
+
+    Parameters
+    ----------
+    image : ndarray
+        Shape (rows * fine, columns * fine).
+    exposure : ndarray
+        Of pixels, shape (energy_true, rows, columns).
+    fine : int
+        Parts a side of each pixel.
+
+    Returns
+    -------
+    image : ndarray
+        Shape (energy_true, rows * fine, columns * fine).
+    """
+    n, rows, columns = exposure.shape
+    blocks = (rows, fine, columns, fine)
+    inside = (np.arange(fine) + 0.5) / fine - 0.5
+    slope_y, slope_x = np.gradient(image)
+    from_y = inside[:, None, None] * image.reshape(blocks) + SPREAD / fine * slope_y.reshape(blocks)
+    from_x = inside * image.reshape(blocks) + SPREAD / fine * slope_x.reshape(blocks)
+    along_y, along_x = np.gradient(exposure, axis=(1, 2))
+    total = exposure[:, :, None, :, None] * image.reshape(blocks)
+    total += along_y[:, :, None, :, None] * from_y
+    total += along_x[:, :, None, :, None] * from_x
+    return np.asarray(total.reshape(n, rows * fine, columns * fine))

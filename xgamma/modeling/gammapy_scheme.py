@@ -23,7 +23,7 @@ from xgamma.modeling.template import TemplateMap
 from xgamma.modeling.temporal import LightCurve
 from xgamma.modeling.temporal_laws import GeneralizedGaussianTemporal, SineTemporal
 from xgamma.modeling.time_profile import TimeProfile
-from xgamma.numerics import convolution, radial
+from xgamma.numerics import convolution, psf_kernels
 from xgamma.numerics.spectra import loglog_segments
 
 __all__ = ["GammapyRegionTerm", "GammapyTerm"]
@@ -231,7 +231,7 @@ def kernel_weights(
     half: int, factor: int, scale: tuple[float, float], centers: tuple[float, ...]
 ) -> sparse.csr_array:
     """Return the matrix that turns a profile into a kernel, kept for the next position."""
-    return radial.kernel_weights(half, factor, scale, np.array(centers), np.inf)
+    return psf_kernels.kernel_weights(half, factor, scale, np.array(centers), np.inf)
 
 
 def psf_profile(data: Any, y: float, x: float) -> np.ndarray:

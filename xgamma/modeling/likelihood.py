@@ -15,8 +15,9 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import XGammaError
+from xgamma.modeling.background_terms import BackgroundTerm, TemplateTerm
 from xgamma.modeling.compiled import Compiled
-from xgamma.modeling.evaluator import BackgroundTerm, SourceTerm, TemplateTerm
+from xgamma.modeling.evaluator import SourceTerm
 from xgamma.modeling.gammapy_scheme import GammapyRegionTerm, GammapyTerm
 from xgamma.modeling.region_term import RegionTerm
 from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
