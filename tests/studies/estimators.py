@@ -47,6 +47,7 @@ def spectrum_source(scale=1.0):
 def flux_points(toys, onoff=False, seed=1):
     """Flux points in three bands of a spectrum."""
     ds, source = small_spectrum(background=20.0, onoff=onoff), spectrum_source()
+    bands = ds.gamma.edges("energy")[[0, 3, 5, 8]]
     ds = ds.assign(exposure=ds.exposure * 0.5)
     ds["exposure"].attrs["units"] = "m2 s"
     rng = np.random.default_rng(seed)
@@ -56,9 +57,7 @@ def flux_points(toys, onoff=False, seed=1):
         data = with_off(ds, rng) if onoff else ds
         data = data.gamma.fake(rng, source, background=background)
         found.append(
-            data.gamma.flux_points(
-                "s", [1, 3, 10, 30], source, n_sigma_ul=ONE_SIDED, norm_values=[1]
-            )
+            data.gamma.flux_points("s", bands, source, n_sigma_ul=ONE_SIDED, norm_values=[1])
         )
     return of_points(xr.concat(found, "toy"))
 
