@@ -36,6 +36,7 @@ _LAZY: dict[str, str] = {
     "ring_regions": "xgamma.region_series",
     "slice_regions": "xgamma.region_series",
     "flux_profile": "xgamma.modeling.flux_profile",
+    "adaptive_smooth": "xgamma.datasets.adaptive_smooth",
     "find_peaks": "xgamma.datasets.peaks",
     "safe_mask": "xgamma.makers.safe_mask",
     "stack": "xgamma.datasets.stack:stack_all",

@@ -115,6 +115,9 @@ def file(path: str) -> Case:
 
 
 CASES: dict[str, Case] = {
+    "datasets.adaptive_smooth.adaptive_smooth": Case(
+        "map", lambda w: {"scales": [0.1, 0.2], "threshold": 2}
+    ),
     "datasets.collapse.to_region": Case("map", lambda w: {"region": REGION}),
     "datasets.collapse.to_spectrum": Case("map", lambda w: {"region": REGION}),
     "datasets.collection.add": Case("tree"),

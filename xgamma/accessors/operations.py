@@ -205,6 +205,19 @@ class OperationMethods(Shared):
 
         return edisp_bias_resolution(self._obj, position)
 
+    def adaptive_smooth(
+        self,
+        scales: Any = None,
+        threshold: float = 5.0,
+        kernel: str = "gauss",
+        method: str = "lima",
+        index: float = 2.0,
+    ) -> xr.Dataset:
+        """Smooth to a significance. See `xgamma.datasets.adaptive_smooth.adaptive_smooth`."""
+        from xgamma.datasets.adaptive_smooth import adaptive_smooth
+
+        return adaptive_smooth(self._obj, scales, threshold, kernel, method, index)
+
     # --- io -----------------------------------------------------------------------------
     def to_fits(self, path: Any, **kwargs: Any) -> None:
         """Write to FITS. See `xgamma.io.fits_write.write_fits`."""
