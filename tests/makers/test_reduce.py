@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
 from tests.runs import POINTING, simulated, template, with_group
+from xgamma.datasets.collection import collect
 from xgamma.dl3 import open_store, simulate_store
-from xgamma.makers.reduce import BACKGROUND_METHODS, background_method, collect
+from xgamma.makers.one_run import BACKGROUND_METHODS, background_method
 
 
 def runs(n=3, **options):

@@ -2,11 +2,17 @@
 
 import re
 
+import astropy.units as u
+import numpy as np
 import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.sweeps.cases import CASES, KINDS, OTHERS, doors, made, physical, same, targets
+from tests.sweeps.cases import CASES, KINDS, OTHERS, doors, made, phased, physical, same, targets
+from xgamma.axes import edges
+from xgamma.datasets.collection import datasets
+from xgamma.makers.collection import each_background
+from xgamma.units import quantity
 
 DOORS = doors()
 # Methods that choose, or put an argument of their own before the others.
@@ -22,9 +28,35 @@ CHOSEN = {
     "tree.gamma.phase_background": {"method": "phase"},
     "tree.gamma.reflected_background": {"method": "reflected"},
 }
-# The events and GTIs of runs; methods that give another kind of thing than the function.
-APART = {"ds.gamma.edges", "da.gamma.edges", "ds.gamma.quantity", "tree.gamma.names"}
-APART |= {"tree.gamma.phase_background"}
+PHASES = {"on_phase": (0.4, 0.6), "off_phase": (0.7, 1.0)}
+# Methods that give another kind of thing than the function, or are called otherwise: what the
+# method gives, and the same of the function.
+APART = {
+    "ds.gamma.edges": (
+        lambda w: w["map"].gamma.edges("energy"),
+        lambda w: edges(w["map"], "energy") * u.Unit(w["map"].energy.units),
+    ),
+    "da.gamma.edges": (
+        lambda w: w["map"].counts.gamma.edges("energy"),
+        lambda w: edges(w["map"].counts, "energy") * u.Unit(w["map"].energy.units),
+    ),
+    "ds.gamma.quantity": (
+        lambda w: w["map"].gamma.quantity("exposure"),
+        lambda w: quantity(w["map"].exposure),
+    ),
+    "da.gamma.quantity": (
+        lambda w: w["map"].counts.gamma.quantity,
+        lambda w: quantity(w["map"].counts),
+    ),
+    "tree.gamma.names": (
+        lambda w: KINDS["tree"](w).gamma.names,
+        lambda w: list(datasets(KINDS["tree"](w))),
+    ),
+    "tree.gamma.phase_background": (
+        lambda w: KINDS["spectra"](w).gamma.phase_background([phased()], **PHASES),
+        lambda w: each_background(KINDS["spectra"](w), "phase", [phased()], **PHASES),
+    ),
+}
 
 
 def test_everything_public_has_a_case():
@@ -41,6 +73,15 @@ def through(door, thing, arguments):
     return (
         getattr(accessor, name) if isinstance(member, property) else member(accessor, **arguments)
     )
+
+
+@pytest.mark.parametrize("door", APART)
+def test_methods_that_give_another_kind_of_thing(door):
+    """A quantity for the numbers of the function, names for datasets, with all that they hold."""
+    method, function = APART[door]
+    one, other = physical(method(made())), physical(function(made()))
+    assert np.size(one) > 0
+    same(other, one)
 
 
 def kind_of(door):

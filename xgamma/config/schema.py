@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from xgamma.io.remote import is_remote
-from xgamma.makers.reduce import BACKGROUND_METHODS
+from xgamma.makers.one_run import BACKGROUND_METHODS
 from xgamma.units import position, to_value
 
 __all__ = ["Config"]

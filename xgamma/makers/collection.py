@@ -82,7 +82,7 @@ def each_background(
     >>> [node.dataset.gamma.kind for node in ring.children.values()]
     ['map_onoff', 'map_onoff']
     """
-    from xgamma.makers.reduce import background_method
+    from xgamma.makers.one_run import background_method
 
     function = background_method(method)
     if method in NEEDS_EVENTS and observations is None:

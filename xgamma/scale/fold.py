@@ -125,7 +125,7 @@ def fold(job: Job, runs: Runs, positions: list[int]) -> Partial:
 
 
 def _reduced(job: Job, runs: Runs, k: int) -> xr.Dataset:
-    from xgamma.makers.reduce import reduce_one
+    from xgamma.makers.one_run import reduce_one
 
     return reduce_one(runs.open(k), job.into, **job.options)
 
