@@ -9,78 +9,37 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
-from xgamma.axes import centers_in, edges_in, require_same_axis
-from xgamma.datasets.masks import corner_pixels, safe, warn_of_lost_weights
+from xgamma.datasets.alike import RESPONSES, require_alike, require_same_grid, require_sound
+from xgamma.datasets.masks import safe, warn_of_lost_weights
 from xgamma.datasets.onoff import is_onoff
 from xgamma.datasets.onoff_sum import OnOffSum
+from xgamma.datasets.placing import (
+    COARSE,
+    FINE,
+    coarse_pixels,
+    migration_mask,
+    place,
+    rows_first,
+    safe_bins,
+    spatial_dims,
+)
 from xgamma.datasets.rows import Row, join_gtis, join_rows, livetime_of, row_of, seconds_between
-from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, warn
-from xgamma.model import AXES, ONOFF, VARIABLES, labels_alone, variable_attrs
+from xgamma.errors import XGammaError
+from xgamma.model import ONOFF, VARIABLES, labels_alone, variable_attrs
 from xgamma.numerics.masked import under
 from xgamma.sanity import issue_of_values
 from xgamma.schema import in_own_units
 from xgamma.units import conversion
 
-__all__ = ["COARSE", "FINE", "Mosaic", "place"]
+__all__ = ["Mosaic"]
 
-FINE = ("y", "x")
-COARSE = ("y_irf", "x_irf")
 SUMMED = ("counts", "background")
 COUNTS = ("counts", "counts_off")
-
-
-def _spatial(obj: Any, dims: tuple[str, str]) -> tuple[str, ...]:
-    return tuple(d for d in dims if d in obj.dims)
-
-
-def _values(ds: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:
-    """Return values with the spatial dims first, where the makers leave them contiguous."""
-    return np.asarray(ds.variables[name].transpose(*dims).data)
-
-
-def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[slice, ...]:
-    """Return where the labels of a dataset lie in a template.
-
-    Parameters
-    ----------
-    template, ds : Dataset
-        On one frame.
-    dims : tuple of str
-        Spatial dimensions, of one grid.
-
-    Returns
-    -------
-    where : tuple of slice
-        One for each of the dimensions that the dataset has.
-
-    Raises
-    ------
-    FrameError
-        If the pixels do not agree, or the dataset reaches beyond the template.
-    """
-    slices = []
-    for dim in _spatial(ds, dims):
-        step = sky.label_step(template, dim)
-        labels, mine = ds.coords[dim].values, template.coords[dim].values
-        start = (labels[0] - mine[0]) / step
-        first = round(start)
-        if abs(start - first) > 1e-3 or abs(sky.label_step(ds, dim) - step) > 1e-6 * step:
-            raise FrameError(
-                f"The pixels along {dim!r} do not fall on those of the mosaic: cut both from one template, or reproject."
-            )
-        if first < 0 or first + labels.size > mine.size:
-            raise FrameError(
-                f"The dataset {ds.attrs.get('name', '')!r} reaches beyond the mosaic along {dim!r}: cut it out first (ds.gamma.cutout), or use a larger template."
-            )
-        slices.append(slice(first, first + labels.size))
-    return tuple(slices)
 
 
 # What every dataset of a sum must have if one has it.
 WHOLE = ("counts", "background", "exposure", "counts_off")
 MASKS = ("mask_safe", "mask_fit")
-# What is averaged over the datasets that have it.
-RESPONSES = ("psf", "edisp")
 
 
 class Mosaic:
@@ -121,11 +80,11 @@ class Mosaic:
         AxisError, FrameError
             If axes or frames differ, or the dataset reaches beyond the template.
         """
-        self._check(ds)
+        require_same_grid(self.template, ds)
         name = f"The dataset {ds.attrs.get('name', '')!r}"
         ds = in_own_units(ds)
         fine, coarse = (place(self.template, ds, dims) for dims in (FINE, COARSE))
-        mask = self._mask(ds)
+        mask = safe_bins(ds)
         image = np.asarray(mask.any(axis=-1))
         if not self._of_one_kind(ds, is_onoff(ds), bool(image.any()), name):
             # It adds nothing but its time, whatever it has and lacks.
@@ -142,45 +101,17 @@ class Mosaic:
         if "exposure" in ds:
             self._add_exposure(ds, image, fine)
         if "psf" in ds or "edisp" in ds:
-            self._add_responses(ds, self._irf_mask(ds, mask), coarse)
+            self._add_responses(ds, coarse_pixels(ds, mask), coarse)
         if "mask_fit" in ds or "mask_fit" in self.sums:
             self._add_fit_mask(ds, mask, fine)
         self._add_metadata(ds, bool(image.any()))
         self.count += 1
 
-    def _check(self, ds: xr.Dataset) -> None:
-        if "wcs" in ds.coords and "wcs" in self.template.coords:
-            sky.FrameIndex(self.template.coords["wcs"].attrs).join(
-                sky.FrameIndex(ds.coords["wcs"].attrs)
-            )
-        if set(_spatial(ds, FINE)) != set(_spatial(self.template, FINE)):
-            raise FrameError(
-                "A map and a spectrum cannot be stacked: collapse the map first with to_spectrum."
-            )
-        for dim in AXES:
-            if (dim in ds.dims) and (dim in self.template.dims):
-                require_same_axis(self.template, ds, dim)
-            elif dim in ds.dims and dim != "rad":
-                raise AxisError(
-                    f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: make both from one template."
-                )
-
     def _of_one_kind(self, content: Container[Any], onoff: bool, shown: bool, name: str) -> bool:
         """Tell whether maps can be added, or hold nothing safe and differ from those before.
 
-        Parameters
-        ----------
-        content : container of str
-            Variables of a dataset, or of a sum.
-        onoff, shown : bool
-            Whether it is on-off, and whether any of it is safe.
-        name : str
-            For the message.
-
-        Raises
-        ------
-        MissingDataError, XGammaError
-            If some of both is safe and one lacks what is summed in the other: a sum of some lies.
+        `content` names what a dataset or a sum holds, `shown` says whether any of it is safe,
+        `name` is for the message of `require_alike`.
         """
         have, before = ({n for n in (*WHOLE, *RESPONSES) if n in c} for c in (content, self.sums))
         if have == before and onoff == self.onoff.used:
@@ -195,36 +126,8 @@ class Mosaic:
             self.onoff = OnOffSum()
             return True
         if have:
-            self._check_kind(have, before, onoff, name)
+            require_alike(have, before, onoff, self.onoff.used, name)
         return True
-
-    def _check_kind(self, have: set[str], before: set[str], onoff: bool, name: str) -> None:
-        """Refuse what lacks a variable that is summed already, or has one more."""
-        for response in sorted((have ^ before) & set(RESPONSES)):
-            warn(
-                f"Only some of the datasets have {response!r}: that of the sum is the mean over those."
-            )
-        have, before = (names - set(RESPONSES) for names in (have, before))
-        if onoff != self.onoff.used:
-            own, other = ("on-off", "not") if onoff else ("not on-off", "on-off")
-            raise XGammaError(
-                f"{name} is {own}, but those before it are {other}: turn them into one kind first, with ds.gamma.to_onoff or from_onoff."
-            )
-        for missing in sorted(before - have):
-            raise MissingDataError(
-                f"{name} has no {missing!r}, which those before it have: fill it, or leave it out of all with drop_vars."
-            )
-        for extra in sorted(have - before):
-            raise MissingDataError(
-                f"{name} has {extra!r}, which those before it lack: fill them, or leave it out of all with drop_vars."
-            )
-
-    def _mask(self, ds: xr.Dataset) -> np.ndarray:
-        dims = (*_spatial(ds, FINE), "energy")
-        used = safe(ds)
-        if used is not None:
-            return np.asarray(used.transpose(*dims).data)
-        return np.ones([ds.sizes[d] for d in dims], dtype=bool)
 
     def _sum(
         self,
@@ -243,11 +146,11 @@ class Mosaic:
         return self.sums[name]
 
     def _add_mask(self, name: str, mask: np.ndarray, where: tuple[slice, ...]) -> None:
-        dims = (*_spatial(self.template, FINE), "energy")
+        dims = (*spatial_dims(self.template, FINE), "energy")
         self._sum(name, dims, bool, {}, mask)[where] |= mask
 
     def _add_fit_mask(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
-        dims = (*_spatial(ds, FINE), "energy")
+        dims = (*spatial_dims(ds, FINE), "energy")
         warn_of_lost_weights(ds)
         own = safe(ds, "mask_fit")
         fit = np.ones_like(mask) if own is None else np.asarray(own.transpose(*dims).data)
@@ -258,8 +161,8 @@ class Mosaic:
     def _add_sum(
         self, ds: xr.Dataset, name: str, mask: np.ndarray, where: tuple[slice, ...]
     ) -> None:
-        dims = (*_spatial(ds, FINE), "energy")
-        values = _values(ds, name, dims)
+        dims = (*spatial_dims(ds, FINE), "energy")
+        values = rows_first(ds, name, dims)
         whole = values.dtype.kind in "iu"
         total = self._sum(
             name, dims, np.int64 if whole else np.float64, ds.variables[name].attrs, values
@@ -268,54 +171,33 @@ class Mosaic:
             total = self.sums[name] = total.astype(np.float64)
         kept = under(values, mask)
         if not whole:
-            self._require_sound(ds, name, kept)
+            require_sound(ds, name, kept)
         total[where] += kept
-
-    @staticmethod
-    def _require_sound(
-        ds: xr.Dataset, name: str, values: np.ndarray, used: np.ndarray | None = None
-    ) -> None:
-        """Raise if values are NaN, infinite or negative where they would be added."""
-        issue = issue_of_values(name, values, used)
-        if issue is not None:
-            raise XGammaError(
-                f"The dataset {ds.attrs.get('name', '')!r}: {issue}: take these bins out of mask_safe, or correct them."
-            )
 
     def _add_onoff(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
         if "counts_off" in ds:
             self._add_sum(ds, "counts_off", mask, where)
-        dims = (*_spatial(ds, FINE), "energy")
+        dims = (*spatial_dims(ds, FINE), "energy")
         shape = tuple(self.template.sizes[d] for d in dims)
-        parts = {n: _values(ds, n, dims) if n in ds else None for n in ONOFF}
+        parts = {n: rows_first(ds, n, dims) if n in ds else None for n in ONOFF}
         for name, values in parts.items():
             if values is not None:
-                self._require_sound(ds, name, values, mask)
+                require_sound(ds, name, values, mask)
         self.onoff.add(parts, mask, where, shape)
 
     def _add_exposure(self, ds: xr.Dataset, image: np.ndarray, where: tuple[slice, ...]) -> None:
-        dims = (*_spatial(ds, FINE), "energy_true")
-        values = _values(ds, "exposure", dims)
+        dims = (*spatial_dims(ds, FINE), "energy_true")
+        values = rows_first(ds, "exposure", dims)
         factor = conversion(str(ds.variables["exposure"].attrs.get("units", "")), "m2 s")
         attrs = {k: v for k, v in ds.variables["exposure"].attrs.items() if k != "livetime"}
         total = self._sum("exposure", dims, np.float64, attrs | {"units": "m2 s"}, values)
         if issue_of_values("exposure", values) is not None:
             on_sky = np.isfinite(sky.pixel_solid_angle(ds)) if image.ndim else np.array(True)
-            self._require_sound(ds, "exposure", values, (image & on_sky)[..., np.newaxis])
+            require_sound(ds, "exposure", values, (image & on_sky)[..., np.newaxis])
             values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
         if factor != 1.0:
             values = values * factor
         total[where] += values if image.all() else values * image[..., np.newaxis]
-
-    def _irf_mask(self, ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
-        """Return the mask on the coarse grid; see `xgamma.datasets.masks.coarse_mask`."""
-        if not _spatial(ds, COARSE):
-            return mask
-        (y0, y1), (x0, x1) = (corner_pixels(ds, dim) for dim in FINE)
-        out = mask[np.ix_(y0, x0)]
-        for y, x in ((y0, x1), (y1, x0), (y1, x1)):
-            out = out | mask[np.ix_(y, x)]
-        return out
 
     def _add_response(
         self,
@@ -326,24 +208,24 @@ class Mosaic:
         where: tuple[slice, ...],
     ) -> None:
         """Add a response times its exposure; `columns` masks its second axis (threshold)."""
-        spatial = _spatial(ds, COARSE)
+        spatial = spatial_dims(ds, COARSE)
         second = next(d for d in ds.variables[name].dims if d not in (*spatial, "energy_true"))
         dims = (*spatial, "energy_true", str(second))
         weight_name = f"{name}_exposure"
         if not spatial and "exposure" in ds:
             # What a prediction multiplies the response with, whatever was done to it since.
-            exposure = _values(ds, "exposure", dims[:-1])
+            exposure = rows_first(ds, "exposure", dims[:-1])
         elif weight_name in ds:
-            exposure = _values(ds, weight_name, dims[:-1])
+            exposure = rows_first(ds, weight_name, dims[:-1])
         else:
             raise XGammaError(
                 f"The dataset {ds.attrs.get('name', '')!r} has {name} but no {weight_name}, the weight it is stacked with: fill it again."
             )
         weight = np.where(image[..., np.newaxis], np.nan_to_num(exposure), exposure.dtype.type(0))
-        self._require_sound(ds, weight_name, weight)
-        values = _values(ds, name, dims)
+        require_sound(ds, weight_name, weight)
+        values = rows_first(ds, name, dims)
         if issue_of_values(name, values) is not None:
-            self._require_sound(ds, name, values, (weight > 0)[..., np.newaxis])
+            require_sound(ds, name, values, (weight > 0)[..., np.newaxis])
             values = np.nan_to_num(values)
         product = values * weight[..., np.newaxis]
         if columns is not None:
@@ -360,16 +242,8 @@ class Mosaic:
             return
         columns = mask[..., np.newaxis, :]
         if "migra" in ds.variables["edisp"].dims:
-            columns = self._migration_mask(ds, mask)
+            columns = migration_mask(ds, mask)
         self._add_response(ds, "edisp", image, columns, where)
-
-    def _migration_mask(self, ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
-        """Return the mask over true energy and migration: reconstructed energy is their product."""
-        energy = np.multiply.outer(centers_in(ds, "energy_true", "TeV"), ds["migra"].values)
-        edges = edges_in(ds, "energy", "TeV")
-        bins = np.clip(np.searchsorted(edges, energy, side="right") - 1, 0, edges.size - 2)
-        outside = (energy < edges[0]) | (energy >= edges[-1])
-        return mask[..., bins] | outside
 
     def _add_metadata(self, ds: xr.Dataset, any_safe: bool) -> None:
         reference = self._reference()
@@ -442,7 +316,7 @@ class Mosaic:
                     scale = np.where(weight > 0, 1.0 / weight, 0.0)
                 values = values * scale[..., np.newaxis]
             single = key not in COUNTS and values.dtype == np.float64
-            if single and _spatial(self.template, FINE):
+            if single and spatial_dims(self.template, FINE):
                 values = values.astype(np.float32)
             order = VARIABLES[key].dims
             dims_out = tuple(d for d in (*order[:1], *dims[-1:], *order) if d in dims)
@@ -462,7 +336,7 @@ class Mosaic:
         return ds
 
     def _onoff_variables(self) -> dict[str, xr.Variable]:
-        dims = (*_spatial(self.template, FINE), "energy")
+        dims = (*spatial_dims(self.template, FINE), "energy")
         total_off = self.sums.get("counts_off")
         if total_off is None:
             total_off = np.zeros(self.onoff.acceptance.shape)

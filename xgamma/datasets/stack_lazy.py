@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.datasets.mosaic import COARSE, FINE, Mosaic, place
+from xgamma.datasets.mosaic import Mosaic
+from xgamma.datasets.placing import COARSE, FINE, place
 from xgamma.deferred import hollow, is_lazy, postponed
 
 __all__ = ["added_up", "stack_lazily"]

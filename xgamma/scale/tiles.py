@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from xgamma import sky
-from xgamma.datasets.mosaic import COARSE, FINE, Mosaic, place
+from xgamma.datasets.mosaic import Mosaic
+from xgamma.datasets.placing import COARSE, FINE, place
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.zarr_seal import read_sealed, write_sealed
 

@@ -1,0 +1,70 @@
+"""What datasets must have in common to be summed: frame, axes, variables, sound values."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.axes import require_same_axis
+from xgamma.datasets.placing import FINE, spatial_dims
+from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, warn
+from xgamma.model import AXES
+from xgamma.sanity import issue_of_values
+
+__all__ = ["RESPONSES", "require_alike", "require_same_grid", "require_sound"]
+
+# What is averaged over the datasets that have it.
+RESPONSES = ("psf", "edisp")
+
+
+def require_same_grid(template: xr.Dataset, ds: xr.Dataset) -> None:
+    """Raise if frame or axes of a dataset are not those of the template."""
+    if "wcs" in ds.coords and "wcs" in template.coords:
+        sky.FrameIndex(template.coords["wcs"].attrs).join(sky.FrameIndex(ds.coords["wcs"].attrs))
+    if set(spatial_dims(ds, FINE)) != set(spatial_dims(template, FINE)):
+        raise FrameError(
+            "A map and a spectrum cannot be stacked: collapse the map first with to_spectrum."
+        )
+    for dim in AXES:
+        if (dim in ds.dims) and (dim in template.dims):
+            require_same_axis(template, ds, dim)
+        elif dim in ds.dims and dim != "rad":
+            raise AxisError(
+                f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: make both from one template."
+            )
+
+
+def require_alike(
+    have: set[str], before: set[str], onoff: bool, sum_onoff: bool, name: str
+) -> None:
+    """Refuse what lacks a variable that is summed already, or has one more."""
+    for response in sorted((have ^ before) & set(RESPONSES)):
+        warn(
+            f"Only some of the datasets have {response!r}: that of the sum is the mean over those."
+        )
+    have, before = (names - set(RESPONSES) for names in (have, before))
+    if onoff != sum_onoff:
+        own, other = ("on-off", "not") if onoff else ("not on-off", "on-off")
+        raise XGammaError(
+            f"{name} is {own}, but those before it are {other}: turn them into one kind first, with ds.gamma.to_onoff or from_onoff."
+        )
+    for missing in sorted(before - have):
+        raise MissingDataError(
+            f"{name} has no {missing!r}, which those before it have: fill it, or leave it out of all with drop_vars."
+        )
+    for extra in sorted(have - before):
+        raise MissingDataError(
+            f"{name} has {extra!r}, which those before it lack: fill them, or leave it out of all with drop_vars."
+        )
+
+
+def require_sound(
+    ds: xr.Dataset, name: str, values: np.ndarray, used: np.ndarray | None = None
+) -> None:
+    """Raise if values are NaN, infinite or negative where they would be added."""
+    issue = issue_of_values(name, values, used)
+    if issue is not None:
+        raise XGammaError(
+            f"The dataset {ds.attrs.get('name', '')!r}: {issue}: take these bins out of mask_safe, or correct them."
+        )

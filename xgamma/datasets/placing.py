@@ -1,0 +1,104 @@
+"""Where a dataset lies in a mosaic, and its arrays and masks with the spatial dims first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import sky
+from xgamma.axes import centers_in, edges_in
+from xgamma.datasets.masks import corner_pixels, safe
+from xgamma.errors import FrameError
+
+__all__ = [
+    "COARSE",
+    "FINE",
+    "coarse_pixels",
+    "migration_mask",
+    "place",
+    "rows_first",
+    "safe_bins",
+    "spatial_dims",
+]
+
+FINE = ("y", "x")
+COARSE = ("y_irf", "x_irf")
+
+
+def spatial_dims(obj: Any, dims: tuple[str, str]) -> tuple[str, ...]:
+    """Return the dims, of a pair, that an object has."""
+    return tuple(d for d in dims if d in obj.dims)
+
+
+def rows_first(ds: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:
+    """Return values with the spatial dims first, where the makers leave them contiguous."""
+    return np.asarray(ds.variables[name].transpose(*dims).data)
+
+
+def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[slice, ...]:
+    """Return where the labels of a dataset lie in a template.
+
+    Parameters
+    ----------
+    template, ds : Dataset
+        On one frame.
+    dims : tuple of str
+        Spatial dimensions, of one grid.
+
+    Returns
+    -------
+    where : tuple of slice
+        One for each of the dimensions that the dataset has.
+
+    Raises
+    ------
+    FrameError
+        If the pixels do not agree, or the dataset reaches beyond the template.
+    """
+    slices = []
+    for dim in spatial_dims(ds, dims):
+        step = sky.label_step(template, dim)
+        labels, mine = ds.coords[dim].values, template.coords[dim].values
+        start = (labels[0] - mine[0]) / step
+        first = round(start)
+        if abs(start - first) > 1e-3 or abs(sky.label_step(ds, dim) - step) > 1e-6 * step:
+            raise FrameError(
+                f"The pixels along {dim!r} do not fall on those of the mosaic: cut both from one template, or reproject."
+            )
+        if first < 0 or first + labels.size > mine.size:
+            raise FrameError(
+                f"The dataset {ds.attrs.get('name', '')!r} reaches beyond the mosaic along {dim!r}: cut it out first (ds.gamma.cutout), or use a larger template."
+            )
+        slices.append(slice(first, first + labels.size))
+    return tuple(slices)
+
+
+def safe_bins(ds: xr.Dataset) -> np.ndarray:
+    """Return the safe mask (y, x, energy), true where there is none."""
+    dims = (*spatial_dims(ds, FINE), "energy")
+    used = safe(ds)
+    if used is not None:
+        return np.asarray(used.transpose(*dims).data)
+    return np.ones([ds.sizes[d] for d in dims], dtype=bool)
+
+
+def coarse_pixels(ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
+    """Return a mask (y, x, energy) on the coarse grid; see `xgamma.datasets.masks.coarse_mask`."""
+    if not spatial_dims(ds, COARSE):
+        return mask
+    (y0, y1), (x0, x1) = (corner_pixels(ds, dim) for dim in FINE)
+    out = mask[np.ix_(y0, x0)]
+    for y, x in ((y0, x1), (y1, x0), (y1, x1)):
+        out = out | mask[np.ix_(y, x)]
+    return out
+
+
+def migration_mask(ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
+    """Return the mask over true energy and migration: reconstructed energy is their product."""
+    energy = np.multiply.outer(centers_in(ds, "energy_true", "TeV"), ds["migra"].values)
+    edges = edges_in(ds, "energy", "TeV")
+    bins = np.clip(np.searchsorted(edges, energy, side="right") - 1, 0, edges.size - 2)
+    outside = (energy < edges[0]) | (energy >= edges[-1])
+    return mask[..., bins] | outside
