@@ -15,7 +15,7 @@ pytest.importorskip("iminuit", reason="iminuit is not installed: pip install xga
 
 DISK = "icrs;circle(83.63, 22.01, 0.2)"
 MODEL = example_model()
-SMALL = xg.create_map(CRAB, "1 deg", "0.05 deg", xg.energy_axis(1, 10, 4), energy_true="reco")
+SMALL = xg.create_map(CRAB, "1 deg", "0.05 deg", xg.energy_axis(1, 10, 4))
 KINDS = ("map", "map_onoff", "spectrum", "spectrum_onoff")
 MAPS, ONOFF, SPECTRA = KINDS[:2], KINDS[1::2], KINDS[2:]
 CHUNKS = {"energy": 2, "energy_true": 3, "y": 8, "x": 7}
@@ -86,7 +86,7 @@ LAZY = {
     "energy_mask": [each(lambda ds, obs: ds.gamma.energy_mask("2 TeV"))],
     "cutout": [each(lambda ds, obs: ds.gamma.cutout(CRAB, "1 deg"), MAPS)],
     "kind": [each(lambda ds, obs: ds.gamma.kind)],
-    "validate": [each(lambda ds, obs: ds.gamma.validate())],
+    "validate": [each(lambda ds, obs: ds.gamma.validate(values=False))],
     "fill": [each(lambda ds, obs: ds.gamma.fill(obs, select=["counts"]))],
     "fill_counts": [each(lambda ds, obs: ds.gamma.fill_counts(obs))],
     "fill_exposure": [each(lambda ds, obs: ds.gamma.fill_exposure(obs))],
@@ -231,6 +231,13 @@ EAGER = {
     "peek": DRAWN,
     "plot_counts": DRAWN,
     "plot_edisp": DRAWN,
+    "plot_fit": DRAWN,
+    "plot_residuals": DRAWN,
+    "flux_profile": FITTED,
+    "nested_test": FITTED,
+    "variability": NUMBERS,
+    "adaptive_smooth": "the widths depend on the values",
+    "model_significance": "sums and convolutions over the whole map",
     "to_fits": "writes",
     "to_ogip": "writes",
     "to_netcdf": "writes",

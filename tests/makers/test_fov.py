@@ -151,9 +151,7 @@ def test_reduce_takes_it(wobble_run):
 @pytest.mark.parametrize("method", ["scale", "fit"])
 def test_sky_models_are_held_fixed(wobble_run, method):
     """With the source in the models nothing needs to be excluded."""
-    empty = xg.create_map(
-        "83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco"
-    )
+    empty = xg.create_map("83.63d 22.01d", "3 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
     ds = empty.gamma.fill(wobble_run)
     source = xg.SkyModel(
         name="crab",

@@ -32,9 +32,10 @@ def flat_run():
     obs = simulate_observation(POINTING, seed=1, events=True)
     rng = np.random.default_rng(8)
     n = EVENTS
+    start = float(obs["events"]["time"][0])
     dec = np.rad2deg(np.arcsin(rng.uniform(*np.sin(np.deg2rad([21.71, 23.31])), n)))
     ra = POINTING[0] + rng.uniform(-0.87, 0.87, n)
-    events = {"ra": ra, "dec": dec, "energy": np.full(n, 2.0), "time": np.zeros(n)}
+    events = {"ra": ra, "dec": dec, "energy": np.full(n, 2.0), "time": np.full(n, start)}
     units = {"ra": "deg", "dec": "deg", "energy": "TeV", "time": "s"}
     table = xr.Dataset({k: ("event", v, {"units": units[k]}) for k, v in events.items()})
     obs["events"] = xr.DataTree(table)

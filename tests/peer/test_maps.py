@@ -49,7 +49,7 @@ def templates(position, width, binsz, energy, energy_true=None, **options):
         width,
         binsz,
         xg.energy_axis(*energy),
-        None if energy_true is None else xg.energy_axis(*energy_true, name="energy_true"),
+        "reco" if energy_true is None else xg.energy_axis(*energy_true, name="energy_true"),
         binsz_irf=coarse,
         frame=frame,
     )

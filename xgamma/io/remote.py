@@ -163,6 +163,7 @@ def read_root(path: Any) -> tuple[bytes, set[str]]:
     keys : set of str
         Names of the objects.
     """
+    require_package("zarr", "A Zarr store", "dask")
     from zarr.core.buffer import default_buffer_prototype
     from zarr.core.sync import sync
 

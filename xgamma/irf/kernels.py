@@ -81,13 +81,13 @@ def psf_kernel(
 
     Examples
     --------
-    >>> import xgamma as xg
+    >>> import numpy as np, xgamma as xg
     >>> from xgamma.dl3 import simulate_observation
     >>> empty = xg.create_map("83.63d 22.01d", "1 deg", "0.02 deg", xg.energy_axis(1, 10, 2))
     >>> ds = empty.gamma.fill(simulate_observation(events=False), select=["psf"])
     >>> kernel = psf_kernel(ds, max_radius="0.2 deg")
-    >>> kernel.sizes["x"], kernel.sum(("y", "x")).values.round(9)
-    (21, array([1., 1.]))
+    >>> kernel.sizes["x"], bool(np.allclose(kernel.sum(("y", "x")), 1))
+    (21, True)
     """
     require(ds, "psf")
     if not 0 < number(containment, "containment") <= 1:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import SkyCoord
 
 from xgamma.makers.figure import is_point
 from xgamma.model import create_map
 from xgamma.modeling.compiled import Compiled
 from xgamma.modeling.evaluator import SourceTerm
-from xgamma.modeling.spatial import Shape
 from xgamma.numerics import radial
 from xgamma.regions import contains, parse_regions, pixel_region, region_center, region_mask
 
@@ -26,6 +26,9 @@ PIXELS, PARTS, PSF_PIXELS = 40, 10, 60
 class RegionTerm(SourceTerm):
     """Counts of a `SkyModel` in a region: the share of its photons that is reconstructed inside.
 
+    Where the exposure is corrected for the containment of a point in the middle (or made for it, as
+    that of point-like responses), the share is that beside such a point.
+
     A point in a circle is a sum over the rings of the PSF; everything else is predicted on a
     small map of the region, and summed with the part of each pixel that lies inside.
     """
@@ -37,12 +40,30 @@ class RegionTerm(SourceTerm):
             return np.ones(n)
         spread = self.data.psf is not None and self.model.apply_irf["psf"]
         if not self.is_point(shape):
-            return self._on_map()
+            share = self._on_map()
+            radius = circle_radius(self._regions)
+            if radius is None or not (spread and self._is_corrected):
+                return share
+            return share / self._held(radius)
         if not spread:
             inside = contains(self._map.ds, self._regions, shape.position)
             return np.full(n, float(np.any(inside)))
         radius = circle_radius(self._regions)
-        return self._on_map() if radius is None else self._in_circle(shape, radius)
+        if radius is None:
+            return self._on_map()
+        share = self._in_circle(shape.position, radius)
+        return share / self._held(radius) if self._is_corrected else share
+
+    @property
+    def _is_corrected(self) -> bool:
+        """Whether the exposure holds the containment of a point in the middle already."""
+        attrs = self.data.ds["exposure"].attrs if "exposure" in self.data.ds else {}
+        return bool(attrs.get("containment_correction") or attrs.get("pointlike"))
+
+    def _held(self, radius: float) -> np.ndarray:
+        """The containment in the exposure, per energy; one where the PSF has none."""
+        held = self._in_circle(region_center(self._regions), radius)
+        return np.where(held > 0, held, 1.0)
 
     def _pixel_size(self) -> float:
         return float(np.degrees(min(self._map.scale)))
@@ -55,10 +76,10 @@ class RegionTerm(SourceTerm):
         regions = parse_regions(str(self.data.ds.coords["region"].item()))
         return [] if all(is_point(region) for region in regions) else regions
 
-    def _in_circle(self, shape: Shape, radius: float) -> np.ndarray:
-        """Share of a point's photons, per energy, in a circle at some distance."""
+    def _in_circle(self, position: SkyCoord, radius: float) -> np.ndarray:
+        """Share of the photons from a position, per energy, that end in a circle."""
         center = region_center(self._regions)
-        distance = float(shape.position.separation(center).rad)
+        distance = float(position.separation(center).rad)
         psf = self.data.psf
         assert psf is not None
         profile = np.maximum(psf.reshape(*psf.shape[:2], -1)[..., 0], 0.0)
