@@ -86,7 +86,7 @@ def test_prediction_bends_between_rings():
     one = integral(0.05 * np.arange(-9, 10), 0.05, SIGMA[1])
     truth = one[:, None] * one
     errors = [np.abs(k - truth).max() / truth.max() for k in (smooth, straight)]
-    # What is left of the first comes from four points a pixel side.
+    # What is left of the first comes from the width of the rings.
     assert errors[0] < 8e-3
     assert errors[1] > 1.5 * errors[0], errors
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.modeling.sample import small_spectrum
+from tests.modeling.sample import small_map, small_spectrum
 
 TRUTH = 2.6
 
@@ -68,6 +68,67 @@ def test_matrix(bounds, prior, linked, frozen):
         assert result.models["b"].spectral.index.value == pytest.approx(TRUTH, abs=2e-3)
     if frozen:
         assert found.amplitude.value == pytest.approx(2e-11)
+
+
+AT = (83.613, 21.979)
+PLACES = {
+    "free": None,
+    "inside": (AT[0] - 0.3, AT[0] + 0.3),
+    "border": (AT[0] - 0.3, AT[0] - 0.04),
+    "prior-border": xg.uniform_prior(AT[0] - 0.3, AT[0] - 0.04),
+    "prior": xg.gaussian_prior(AT[0], 0.1),
+}
+
+
+def on_map(background=0.5):
+    """A point source on a map, counts as expected, and the same to start from."""
+    ds = small_map(psf=0.1, binsz=0.1, width=1.6, nbin=2, background=background)
+    true = source("s", TRUTH)
+    true.spatial = xg.PointSource(lon=AT[0], lat=AT[1])
+    true.datasets = None
+    true.spectral.index.frozen = True
+    return ds.assign(counts=ds.gamma.npred(true)), true
+
+
+@pytest.mark.filterwarnings("ignore:The fit converged")
+@pytest.mark.parametrize("backend", ["minuit", "scipy"])
+@pytest.mark.parametrize(("place", "frozen"), list(itertools.product(PLACES, [False, True])))
+def test_matrix_of_a_position(place, frozen, backend):
+    """The longitude ends at its truth, or where bounds and priors hold it, with both minimisers."""
+    ds, true = on_map()
+    start = true.copy()
+    lon = start.spatial.lon
+    lon.value, start.spatial.lat.value = AT[0] - 0.06, AT[1] + 0.05
+    if isinstance(PLACES[place], tuple):
+        lon.min, lon.max = PLACES[place]
+    else:
+        lon.prior = PLACES[place]
+    start.spatial.lat.frozen = frozen
+    result = xg.fit(ds, start, backend=backend)
+    assert result.success
+    found = result.models["s"].spatial
+    held = place.endswith("border")
+    assert found.lon.value == pytest.approx(AT[0] - 0.04 * held, abs=1e-4)
+    assert ("ended at its bound" in result.message) == held
+    assert found.lat.value == pytest.approx(AT[1] + 0.05 * frozen, abs=5e-4)
+
+
+@pytest.mark.filterwarnings("ignore:The fit converged")
+@pytest.mark.parametrize(("bounds", "prior"), list(itertools.product(BOUNDS, PRIORS)))
+def test_matrix_with_scipy(bounds, prior):
+    """The same of the index, by the other minimiser."""
+    true = source("a", TRUTH)
+    start = source("a", 2.2)
+    index = start.spectral.index
+    if BOUNDS[bounds]:
+        index.min, index.max = BOUNDS[bounds]
+    index.prior = PRIORS[prior]
+    result = xg.fit(spectrum("d-a", true), start, backend="scipy")
+    assert result.success
+    held = [2.3] * (bounds == "border") + [2.4] * (prior == "flat-border")
+    expected = min([TRUTH, *held])
+    assert result.models["a"].spectral.index.value == pytest.approx(expected, abs=2e-3)
+    assert ("ended at its bound" in result.message) == bool(held)
 
 
 def test_covariance_file_of_gammapy(tmp_path, gammapy):

@@ -16,7 +16,7 @@ from scipy import sparse
 from xgamma import sky
 from xgamma.modeling.evaluator import Box, SourceTerm
 from xgamma.modeling.region_term import RegionTerm, circle_radius
-from xgamma.modeling.spatial import PointSource, Shape
+from xgamma.modeling.spatial import Disk, PointSource, Shape
 from xgamma.modeling.spectral import LineSpectrum, PowerLaw, PowerLaw2, PowerLawNorm
 from xgamma.modeling.spectrum import Spectrum
 from xgamma.modeling.template import TemplateMap
@@ -24,6 +24,7 @@ from xgamma.modeling.temporal import LightCurve
 from xgamma.modeling.temporal_laws import GeneralizedGaussianTemporal, SineTemporal
 from xgamma.modeling.time_profile import TimeProfile
 from xgamma.numerics import convolution, psf_kernels
+from xgamma.numerics.shapes import edge_area
 from xgamma.numerics.spectra import loglog_segments
 
 __all__ = ["GammapyRegionTerm", "GammapyTerm"]
@@ -171,6 +172,9 @@ class GammapyTerm(SourceTerm):
             values = shape.as_gammapy(points, self.data.frame, self.data.true_energy)
         else:
             values = shape.on_points(points, self.data.frame)[None]
+        if isinstance(shape, Disk):
+            # In gammapy an edge adds to the area.
+            values = values * edge_area(shape.edge_width.value)
         return np.nan_to_num(values)
 
     def _kernels(self, y: float, x: float) -> np.ndarray:

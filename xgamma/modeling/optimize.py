@@ -159,7 +159,7 @@ def scipy_minimize(objective: Objective, method: str = "L-BFGS-B", **options: An
         options={"xatol": 1e-6, "fatol": 1e-6, "maxfev": 400 * found.x.size},
     )
     best = polished if polished.fun <= found.fun else found
-    covariance = numerical_covariance(objective, best.x, float(best.fun))
+    covariance = numerical_covariance(objective, best.x)
     problems = limit_problems(objective, best.x)
     if covariance is None:
         problems.append("the matrix of second derivatives is not positive definite")
@@ -169,13 +169,19 @@ def scipy_minimize(objective: Objective, method: str = "L-BFGS-B", **options: An
     return Minimum(best.x, float(best.fun), covariance, success, problems, None)
 
 
-def numerical_covariance(objective: Objective, x: np.ndarray, best: float) -> np.ndarray | None:
-    """Return twice the inverse Hessian, its steps chosen so that the statistic rises by about 0.1."""
-    steps = np.array([parabola_step(objective, x, i, best) for i in range(x.size)])
+def numerical_covariance(objective: Objective, x: np.ndarray) -> np.ndarray | None:
+    """Return twice the inverse Hessian, its steps chosen so that the statistic rises by about 0.1.
+
+    Beside a bound it is that of a step inside, since nothing is known beyond.
+    """
+    middle, steps = x.copy(), np.zeros(x.size)
+    for i in range(x.size):
+        middle[i], steps[i] = parabola_step(objective, x, i)
+    best = objective(middle)
     hessian = np.zeros((x.size, x.size))
 
     def at(*moves: tuple[int, float]) -> float:
-        moved = x.copy()
+        moved = middle.copy()
         for i, sign in moves:
             moved[i] += sign * steps[i]
         return objective(moved)
@@ -187,6 +193,8 @@ def numerical_covariance(objective: Objective, x: np.ndarray, best: float) -> np
             cross += at((i, -1), (j, -1))
             hessian[i, j] = hessian[j, i] = cross / (4 * steps[i] * steps[j])
     objective.assign(x)
+    if not np.all(np.isfinite(hessian)):
+        return None
     try:
         np.linalg.cholesky(hessian)
     except np.linalg.LinAlgError:
@@ -194,17 +202,34 @@ def numerical_covariance(objective: Objective, x: np.ndarray, best: float) -> np
     return 2 * np.linalg.inv(hessian)
 
 
-def parabola_step(objective: Objective, x: np.ndarray, i: int, best: float) -> float:
-    """Return a step along one parameter that raises the statistic by about a tenth."""
-    step = 1e-2 * max(abs(x[i]), 1e-2)
+def parabola_step(objective: Objective, x: np.ndarray, i: int) -> tuple[float, float]:
+    """Return the middle and the length of steps along one parameter that bend the statistic by a tenth.
+
+    Both ends of a step are inside the bounds.
+    """
+    low, high = np.array(objective.bounds[i]) / objective.scale[i]
+    widest = 0.49 * (high - low)
+    step = min(1e-2 * max(abs(x[i]), 1e-2), widest)
     for _ in range(8):
         moved = x.copy()
-        moved[i] += step
-        rise = objective(moved) - best
+        moved[i] = middle = inside(x[i], low, high, step)
+        values = []
+        for at in (middle - step, middle, middle + step):
+            moved[i] = at
+            values.append(objective(moved))
+        rise = 0.5 * (values[0] + values[2]) - values[1]
         if 0.02 < rise < 0.5:
             break
-        step *= float(np.clip(np.sqrt(0.1 / rise), 0.05, 20)) if rise > 0 else 4
-    return step
+        wanted = step * (float(np.clip(np.sqrt(0.1 / rise), 0.05, 20)) if rise > 0 else 4)
+        if wanted >= widest and step == widest:
+            break
+        step = min(wanted, widest)
+    return inside(x[i], low, high, step), step
+
+
+def inside(value: float, low: float, high: float, step: float) -> float:
+    """Return the nearest value a step away from both bounds, and a little, as priors may end there."""
+    return float(np.clip(value, low + 1.001 * step, high - 1.001 * step))
 
 
 BACKENDS: dict[str, Callable[..., Minimum]] = {"minuit": minuit, "scipy": scipy_minimize}

@@ -11,6 +11,7 @@ import numpy as np
 __all__ = [
     "chord2",
     "disk",
+    "edge_area",
     "gaussian",
     "general_gaussian",
     "position_angle",
@@ -108,6 +109,21 @@ def ellipse_solid_angle(r_0: float, e: float) -> float:
     return float(2 * np.pi * np.mean(1 - np.sqrt(1 - 1 / inverse)))
 
 
+def edge_area(edge_width: float) -> float:
+    r"""Return the area of a disc whose edge is `edge_width` wide over that of a sharp one.
+
+    :math:`\int_0^\infty r\,\mathrm{erfc}((r - 1) / w)\,dr` with ``w = edge_width / EDGE_95``,
+    which is ``1 + w**2 / 2`` for narrow edges.
+    """
+    from scipy.special import erfc
+
+    if edge_width == 0:
+        return 1.0
+    w = edge_width / EDGE_95
+    inner = 0.5 * (1 + 0.5 * w**2) * erfc(-1 / w)
+    return float(inner + 0.5 * w / np.sqrt(np.pi) * np.exp(-(w**-2)))
+
+
 def disk(
     squared_chord: np.ndarray,
     angle: np.ndarray | None,
@@ -116,7 +132,10 @@ def disk(
     phi: float,
     edge_width: float,
 ) -> np.ndarray:
-    """Return a uniform ellipse whose edge falls from 95 % to 5 % over ``edge_width r_0``."""
+    """Return a uniform ellipse whose edge falls from 95 % to 5 % over ``edge_width r_0``.
+
+    It integrates to one for any width, to the curvature of the sky.
+    """
     radius = r_0 if e == 0 or angle is None else effective_radius(angle, r_0, e, phi)
     sep = separation(squared_chord)
     norm = 1 / ellipse_solid_angle(r_0, e)
@@ -124,6 +143,7 @@ def disk(
         return norm * (sep <= radius)
     from scipy.special import erf
 
+    norm /= edge_area(edge_width)
     return norm * 0.5 * (1 - erf(EDGE_95 * (sep - radius) / (radius * edge_width)))
 
 
