@@ -281,6 +281,7 @@ LAZY_ARRAY = {
 }
 EAGER_ARRAY = {
     "quantity": NUMBERS,
+    "find_peaks": "the number of peaks is the size of the result",
     "to_fits": "writes",
     "plot": DRAWN,
     "plot_grid": DRAWN,
