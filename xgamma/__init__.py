@@ -52,6 +52,7 @@ _LAZY: dict[str, str] = {
     "open_store": "xgamma.dl3.store",
     "select_events": "xgamma.dl3.select",
     "fit": "xgamma.modeling.fit",
+    "energy_morphology": "xgamma.modeling.energy_morphology",
     "nested_test": "xgamma.modeling.nested",
     "stat_sum": "xgamma.modeling.compare",
     "flux_points": "xgamma.modeling.points",

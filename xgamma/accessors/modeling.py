@@ -108,6 +108,14 @@ class ModelMethods(Shared):
             progress=progress,
         )
 
+    def energy_morphology(
+        self, source: str, energy_edges: Any, models: Any = None, **options: Any
+    ) -> xr.Dataset:
+        """Test for a shape that changes. See `xgamma.modeling.energy_morphology.energy_morphology`."""
+        from xgamma.modeling.energy_morphology import energy_morphology
+
+        return energy_morphology(self._obj, source, energy_edges, models, **options)
+
     def flux_profile(
         self,
         regions: Any,
