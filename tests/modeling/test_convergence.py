@@ -9,6 +9,8 @@ from tests.studies import convergence
 SOME = [
     ("crab", (0.7, 30, 12), 0.02),
     ("crab", (1, 10, 11), 0.04),
+    # Two points a pixel of two rings left an edm of 3e-3.
+    ("crab", (1, 10, 11), 0.02),
     ("pks", (0.3, 5, 8), 0.04),
 ]
 
