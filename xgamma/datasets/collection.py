@@ -82,7 +82,7 @@ def datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     Returns
     -------
     datasets : dict of str to Dataset
-        By path below the root, however deep they lie; see `xgamma.trees.datasets_in`.
+        By path below the root, however deep they lie; see ``xgamma.trees.datasets_in``.
 
     Examples
     --------

@@ -309,7 +309,7 @@ class GeneralizedGaussian(Shape):
 
     @property
     def reach(self) -> float:  # type: ignore[override]
-        """See `Shape.reach`."""
+        """See ``Shape.reach``."""
         return 1 + 8 * self.eta.value
 
     def rings(self, step: float) -> Law:

@@ -155,7 +155,7 @@ class ExpCutoffPowerLaw(Spectrum):
     evaluate = staticmethod(kernels.exp_cutoff_power_law)
 
     def kernel_peak(self) -> float:
-        """See `SpectrumFeatures.kernel_peak`; exact."""
+        """See ``SpectrumFeatures.kernel_peak``; exact."""
         index, _, _, lambda_, alpha = self.kernel_values()
         if not (alpha > 0 and lambda_ > 0 and index < 2):
             return np.nan
@@ -233,7 +233,7 @@ class LogParabola(Spectrum):
     evaluate = staticmethod(kernels.log_parabola)
 
     def kernel_peak(self) -> float:
-        """See `SpectrumFeatures.kernel_peak`; exact."""
+        """See ``SpectrumFeatures.kernel_peak``; exact."""
         _, reference, alpha, beta = self.kernel_values()
         return float(reference * np.exp((2 - alpha) / (2 * beta))) if beta > 0 else np.nan
 
@@ -260,7 +260,7 @@ class LogParabola2(Spectrum):
     evaluate = staticmethod(kernels.log_parabola_2)
 
     def kernel_peak(self) -> float:
-        """See `SpectrumFeatures.kernel_peak`; exact: between `reference` and `escale`."""
+        """See ``SpectrumFeatures.kernel_peak``; exact: between `reference` and `escale`."""
         _, reference, alpha, beta, escale = self.kernel_values()
         if not beta > 0:
             return np.nan

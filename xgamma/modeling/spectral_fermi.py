@@ -117,7 +117,7 @@ class SuperExpCutoff4FGLDR3(Spectrum):
     evaluate = staticmethod(kernels.super_exp_cutoff_4fgl_dr3)
 
     def kernel_peak(self) -> float:
-        """See `SpectrumFeatures.kernel_peak`; exact (4FGL-DR3, equation 3 with its derivative)."""
+        """See ``SpectrumFeatures.kernel_peak``; exact (4FGL-DR3, equation 3 with its derivative)."""
         _, reference, curvature, index_1, index_2 = self.kernel_values()
         if not curvature > 0:
             return np.nan
