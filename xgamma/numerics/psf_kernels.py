@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import sparse
 
@@ -159,6 +161,7 @@ def trim(images: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     return images / np.where(total > 0, total, 1.0)
 
 
+@lru_cache(maxsize=64)
 def pixel_points(number: int, smooth: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return points along a pixel from -0.5 to 0.5 and their shares, of Gauss-Legendre or even ones."""
     if not smooth:
