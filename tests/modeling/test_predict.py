@@ -298,7 +298,7 @@ SETTINGS = st.fixed_dictionaries(
         "amplitude": st.floats(-2, 30),
         "lon": st.floats(82.0, 85.0),
         "lat": st.floats(20.3, 23.7),
-        "sigma": st.floats(0.0, 0.5),
+        "sigma": st.floats(0.0, 0.5, allow_subnormal=False),
         "norm": st.floats(-0.2, 3),
         "tilt": st.floats(-1, 1),
     }
