@@ -18,6 +18,8 @@ MAKE = {
     "xgamma.model",
     "xgamma.options",
     "xgamma.modeling.parameter",
+    "xgamma.modeling.prior",
+    "xgamma.modeling.registry",
     "xgamma.modeling.ebl",
     "xgamma.modeling.temporal",
     "xgamma.makers.region_finder",

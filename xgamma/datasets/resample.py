@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from numbers import Real
 from typing import Any
 
@@ -27,7 +26,7 @@ from xgamma.datasets.rules import (
     set_off_acceptance,
 )
 from xgamma.deferred import is_lazy
-from xgamma.errors import AxisError, XGammaWarning
+from xgamma.errors import AxisError, warn
 from xgamma.operation import operation
 from xgamma.units import to_value
 
@@ -218,10 +217,8 @@ def _warn_of_mixed_blocks(fine: xr.Variable, coarse: xr.Variable, factor: int) -
     held, joined = int(fine.values.sum()), int(coarse.values.sum()) * factor**2
     if held < (1 - NEGLIGIBLE) * joined:
         whole = f"mask_safe=ds.mask_safe.coarsen(y={factor}, x={factor}).all().variable"
-        warnings.warn(
-            f"The safe mask hides {1 - held / joined:.2%} of the pixels in safe blocks of {factor} by {factor}: what is predicted there is of whole blocks. To hide these blocks, assign {whole} to the result.",
-            XGammaWarning,
-            stacklevel=5,
+        warn(
+            f"The safe mask hides {1 - held / joined:.2%} of the pixels in safe blocks of {factor} by {factor}: what is predicted there is of whole blocks. To hide these blocks, assign {whole} to the result."
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import xarray as xr
 
 from xgamma.arguments import observation
 from xgamma.axes import axis_coords
-from xgamma.errors import AxisError, MissingDataError, XGammaError, XGammaWarning
+from xgamma.errors import AxisError, MissingDataError, XGammaError, warn
 from xgamma.numerics.interpolation import Axis, apply_weights
 from xgamma.sanity import issue_of_bins, issue_of_values, issue_of_zeros
 from xgamma.units import conversion, to_value
@@ -165,10 +164,8 @@ def values_of(
     empty = issue_of_zeros(name, values, hdu)
     if empty is not None:
         source = ds.encoding.get("source")
-        warnings.warn(
-            f"Run {ds.attrs.get('OBS_ID', '')}: {empty}{f' ({source})' if source else ''}: what is made from this response means nothing; leave the run out, or give it another.",
-            XGammaWarning,
-            stacklevel=4,
+        warn(
+            f"Run {ds.attrs.get('OBS_ID', '')}: {empty}{f' ({source})' if source else ''}: what is made from this response means nothing; leave the run out, or give it another."
         )
     return values
 
