@@ -98,6 +98,20 @@ def test_half_masked_amplitude(ds):
     assert (spectrum.counts < whole.counts).any()
 
 
+@pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.XGammaWarning")
+def test_the_share_of_a_region_cannot_be_left_out(ds):
+    """It is in the dispersion: a prediction without one would count hidden pixels."""
+    flags = _masks(ds)["half"]
+    spectrum = ds.assign(mask_safe=(ds.counts.dims, flags)).gamma.to_spectrum(
+        "icrs;circle(83.63, 22.01, 0.2)"
+    )
+    bare = ALONE.copy()
+    bare.apply_irf = {"edisp": False}
+    with pytest.raises(xg.XGammaError, match="so it cannot be left out"):
+        _npred(spectrum, bare)
+    _npred(ds.gamma.to_spectrum("icrs;circle(83.63, 22.01, 0.2)"), bare)
+
+
 def test_a_region_without_gaps_stays_as_it_was(ds):
     region = "icrs;circle(83.63, 22.01, 0.2)"
     flags = _masks(ds)["threshold"]
