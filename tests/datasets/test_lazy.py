@@ -235,6 +235,7 @@ EAGER = {
     "plot_residuals": DRAWN,
     "flux_profile": FITTED,
     "nested_test": FITTED,
+    "energy_morphology": FITTED,
     "variability": NUMBERS,
     "adaptive_smooth": "the widths depend on the values",
     "model_significance": "sums and convolutions over the whole map",
