@@ -257,22 +257,23 @@ class Compiled(CompiledArrays):
     def edisp_matrix(self, y: float, x: float, apply: bool = True) -> np.ndarray:
         """Return the dispersion matrix (energy_true, energy) at a pixel."""
         if not apply:
-            self._require_whole_rows()
-            return self._diagonal
+            return self._undispersed
         return self.at_position(self.edisp, "edisp", y, x)
 
-    def _require_whole_rows(self) -> None:
-        """Refuse to leave out a dispersion that holds what a mask leaves of a region.
+    @cached_property
+    def _undispersed(self) -> np.ndarray:
+        """The matrix without dispersion; refused if it holds what a mask leaves of a region.
 
         Wherever true energies lie well inside of the reconstructed ones, rows sum to one.
         """
         if "edisp" not in self.ds or "region" not in self.ds.coords:
-            return
+            return self._diagonal
         largest = float(self.edisp.sum(axis=1).max(initial=0.0))
         if 0.0 < largest < WHOLE:
             raise XGammaError(
                 f"The dispersion of {self.name!r} holds the {largest:.0%} of the region that its mask left, so it cannot be left out: use apply_irf with edisp=True, or a region without hidden pixels."
             )
+        return self._diagonal
 
     def check_finite(self, npred: np.ndarray, what: str) -> None:
         """Raise if a prediction is not finite, saying where."""

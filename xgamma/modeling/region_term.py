@@ -41,27 +41,25 @@ class RegionTerm(SourceTerm):
         spread = self.data.psf is not None and self.model.apply_irf["psf"]
         if not self.is_point(shape):
             share = self._on_map()
-            radius = circle_radius(self._regions)
-            if radius is None or not (spread and self._is_corrected):
-                return share
-            return share / self._held(radius)
+            return share / self._held if spread else share
         if not spread:
             inside = contains(self._map.ds, self._regions, shape.position)
             return np.full(n, float(np.any(inside)))
         radius = circle_radius(self._regions)
         if radius is None:
             return self._on_map()
-        share = self._in_circle(shape.position, radius)
-        return share / self._held(radius) if self._is_corrected else share
+        return self._in_circle(shape.position, radius) / self._held
 
-    @property
-    def _is_corrected(self) -> bool:
-        """Whether the exposure holds the containment of a point in the middle already."""
+    @cached_property
+    def _held(self) -> np.ndarray:
+        """Containment of a point in the middle that the exposure holds already, per energy.
+
+        One where it holds none: it is not corrected, the region is no circle, or the PSF is zero.
+        """
         attrs = self.data.ds["exposure"].attrs if "exposure" in self.data.ds else {}
-        return bool(attrs.get("containment_correction") or attrs.get("pointlike"))
-
-    def _held(self, radius: float) -> np.ndarray:
-        """The containment in the exposure, per energy; one where the PSF has none."""
+        radius = circle_radius(self._regions)
+        if radius is None or not (attrs.get("containment_correction") or attrs.get("pointlike")):
+            return np.ones(self.data.true_energy.size)
         held = self._in_circle(region_center(self._regions), radius)
         return np.where(held > 0, held, 1.0)
 
