@@ -6,7 +6,7 @@ import pytest
 import xgamma as xg
 from xgamma.dl3 import simulate_observation, simulate_store
 from xgamma.errors import XGammaError
-from xgamma.regions import parse_regions, region_center, region_mask, region_text
+from xgamma.model.regions import parse_regions, region_center, region_mask, region_text
 
 CRAB = (83.63, 22.01)
 BAD = [(1.2, 11, 20), (1.2,), 1.2, "1 TeV", "12", True, (5, 1)]

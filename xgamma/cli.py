@@ -86,7 +86,7 @@ def _output(
 
 def _demo(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.demo import run_demo
+        from xgamma.tutorial.demo import run_demo
 
         run_demo(arguments.out, seed=arguments.seed, quiet=arguments.quiet)
 
@@ -140,7 +140,7 @@ def _info(commands: Any) -> None:
             if hasattr(data, "obs_ids"):
                 print(repr(data))
             elif hasattr(data, "children"):
-                from xgamma.trees import datasets_in
+                from xgamma.model.trees import datasets_in
 
                 for name, ds in datasets_in(data).items():
                     print(f"{name}: {dict(ds.sizes)}")
@@ -167,8 +167,8 @@ def _validate(commands: Any) -> None:
 
 def _issues(data: Any) -> Iterator[str]:
     """Yield what is wrong with a dataset, each of a collection, a run, or each run of a store."""
-    from xgamma.trees import datasets_in
-    from xgamma.validation import is_observation, validate
+    from xgamma.model.trees import datasets_in
+    from xgamma.model.validation import is_observation, validate
 
     if hasattr(data, "obs_ids"):
         for obs_id in data.obs_ids:
@@ -186,7 +186,7 @@ def _issues(data: Any) -> Iterator[str]:
 
 def _plot(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.io.atomic import atomic_path
+        from xgamma.core.atomic import atomic_path
 
         os.environ.setdefault("MPLBACKEND", "Agg")
         with _opened(arguments.file) as data, atomic_path(arguments.out, arguments.overwrite) as to:
@@ -225,7 +225,7 @@ def _convert(commands: Any) -> None:
 
 def _stack(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.scale.files import stack_files
+        from xgamma.reduction.files import stack_files
 
         ds = stack_files(
             arguments.files, arguments.out, arguments.overwrite, False if arguments.quiet else None
@@ -243,8 +243,8 @@ def _stack(commands: Any) -> None:
 
 def _is_run(path: Path | str) -> bool:
     """Tell whether a path is a FITS file with events."""
-    from xgamma.dl3.fits_table import open_fits
-    from xgamma.dl3.gadf_spec import group_of
+    from xgamma.dl3.gadf_tables import group_of
+    from xgamma.fits.tables import open_fits
 
     if not isinstance(path, Path) or not path.is_file():
         return False
@@ -257,7 +257,7 @@ def _is_run(path: Path | str) -> bool:
 @contextmanager
 def _opened(path: Path | str) -> Iterator[Any]:
     """Give the dataset, collection or store at a path, and close its file; a FITS run is a store of one."""
-    from xgamma.io.archive import is_archive
+    from xgamma.dl3.archive import is_archive
     from xgamma.io.opening import open as open_any
     from xgamma.io.storage import is_zarr
 

@@ -1,10 +1,10 @@
-"""Directive ``schema-table``: the tables of the data model, made from `xgamma.schema`."""
+"""Directive ``schema-table``: the tables of the data model, made from `xgamma.model.schema`."""
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 
-from xgamma.schema import VARIABLES
+from xgamma.model.schema import VARIABLES
 
 
 def rows(kind: str) -> list[tuple[str, str, str, str]]:

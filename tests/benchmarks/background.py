@@ -155,9 +155,9 @@ def reflected_gammapy(folder: Path) -> Any:
 
 LAZY = (
     "xgamma.dl3.store",
-    "xgamma.makers.reduce",
-    "xgamma.makers.ring",
-    "xgamma.makers.reflected",
+    "xgamma.reduction.front",
+    "xgamma.background.ring",
+    "xgamma.background.reflected",
     "xgamma.makers.safe_mask",
     "xgamma.makers.spectrum",
     "dask.array",  # xarray looks for it at its first array

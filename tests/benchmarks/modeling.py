@@ -16,8 +16,8 @@ import numpy as np
 import xgamma as xg
 from tests.conftest import find_data
 from tests.modeling.bridge import map_from_peer, spectrum_from_peer
-from xgamma.modeling.likelihood import likelihood_of
-from xgamma.modeling.maps import ts_map
+from xgamma.estimators.maps import ts_map
+from xgamma.fitting.likelihood import likelihood_of
 
 STEPS = 20
 

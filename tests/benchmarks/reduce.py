@@ -77,7 +77,7 @@ IMPORTS = {
     "xgamma": (
         "xgamma",
         "xgamma.dl3.store",
-        "xgamma.makers.reduce",
+        "xgamma.reduction.front",
         "xgamma.makers.safe_mask",
         "dask.array",  # xarray looks for it at its first array
         "astropy.coordinates",

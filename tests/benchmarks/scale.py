@@ -161,8 +161,8 @@ def speedup(library: str, number: int, repetitions: int, scheduler: str) -> dict
 
 def graph(data: Path) -> None:
     """Print what is handed out for a number of runs, and how large each piece is."""
-    from xgamma.scale.fold import Job
-    from xgamma.scale.runs import TASK, Runs, split
+    from xgamma.reduction.fold import Job
+    from xgamma.reduction.runs import TASK, Runs, split
 
     with TemporaryDirectory() as folder:
         for number in LONG:

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 import xgamma as xg
 from tests.runs import simulated, template
-from xgamma import sky
+from xgamma.model import sky
 
 
 def test_labels_and_sky():

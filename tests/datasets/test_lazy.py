@@ -6,7 +6,7 @@ import xarray as xr
 
 import xgamma as xg
 from xgamma.accessors import GammaDataArray, GammaDataset
-from xgamma.deferred import is_lazy, postponed
+from xgamma.core.lazy import is_lazy, postponed
 from xgamma.dl3 import simulate_observation
 from xgamma.tutorial import CRAB, example_map, example_model, example_spectrum
 

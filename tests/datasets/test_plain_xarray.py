@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import xgamma as xg
 from tests.datasets.test_stack import made
 from xgamma.errors import XGammaWarning
-from xgamma.frame import set_frame
+from xgamma.model.frame import set_frame
 
 CENTER = (83.63, 22.01)
 REGION = "icrs;circle(83.63, 22.01, 0.25)"

@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
 from tests.runs import simulated, template
-from xgamma import sky
 from xgamma.datasets.mosaic import Mosaic
+from xgamma.model import sky
 from xgamma.numerics.intervals import union_of_intervals
 
 RECO = ("energy", "y", "x")

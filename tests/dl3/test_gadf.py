@@ -10,10 +10,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from xgamma.dl3.assemble import read_observation
 from xgamma.dl3.finite import check_finite
-from xgamma.dl3.fits_table import open_fits
 from xgamma.dl3.gadf import read_hdu
-from xgamma.dl3.gadf_spec import group_of
+from xgamma.dl3.gadf_tables import group_of
 from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError, XGammaWarning
+from xgamma.fits.tables import open_fits
 
 
 @pytest.fixture

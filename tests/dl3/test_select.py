@@ -11,7 +11,7 @@ from astropy.time import Time
 
 from xgamma.dl3.assemble import read_observation
 from xgamma.dl3.observation import mission_time
-from xgamma.dl3.select import event_offset, select_events
+from xgamma.dl3.selection import event_offset, select_events
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 
 

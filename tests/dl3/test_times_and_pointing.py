@@ -88,8 +88,8 @@ def test_overlapping_intervals_in_maps_and_summaries():
 
 
 def test_overlapping_intervals_weigh_time_profiles_and_drawn_times_once():
-    from xgamma.modeling.compiled import Compiled
-    from xgamma.modeling.events import draw_times
+    from xgamma.fitting.compiled import Compiled
+    from xgamma.simulate.events import draw_times
 
     ds = template().gamma.fill(simulated(), select=["exposure"]).drop_dims("gti")
     attrs = {"units": "s", "reference_time": "2020-01-01"}

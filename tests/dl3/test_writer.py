@@ -8,11 +8,11 @@ import xarray as xr
 from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
-from xgamma.axes import coords_from_edges
 from xgamma.dl3 import open_store, pointing_altaz, read_observation, writer
-from xgamma.dl3.simulate import simulate_observation
 from xgamma.dl3.writer import write_observation, write_store
 from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
+from xgamma.model.axes import coords_from_edges
+from xgamma.simulate.observations import simulate_observation
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import xgamma as xg
 from tests.io.samples import KINDS, filled, templates
-from xgamma.frame import drop_frame
 from xgamma.io.backend import FITSBackend
 from xgamma.io.fits import open_dataset
+from xgamma.model.frame import drop_frame
 
 
 @pytest.mark.parametrize("kind", KINDS)

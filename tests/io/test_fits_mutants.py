@@ -193,7 +193,7 @@ def check(tmp_path, data, mutants, use, least):
 
 def plain(path):
     """Return the bytes of a file, decompressed."""
-    from xgamma.dl3.fits_bytes import read_bytes
+    from xgamma.fits.bytes import read_bytes
 
     return read_bytes(path)
 

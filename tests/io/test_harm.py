@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from xgamma.arguments import part_name
+from xgamma.core import atomic
+from xgamma.core.arguments import part_name
+from xgamma.core.atomic import replace_folder
 from xgamma.errors import XGammaError
-from xgamma.io import atomic
-from xgamma.io.atomic import replace_folder
 from xgamma.tutorial import example_map
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")

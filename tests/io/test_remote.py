@@ -10,8 +10,8 @@ import xarray as xr
 import xgamma as xg
 from tests.io.samples import filled
 from tests.runs import template
-from xgamma.dl3.simulate import simulate_observation
-from xgamma.scale.files import stack_files
+from xgamma.reduction.files import stack_files
+from xgamma.simulate.observations import simulate_observation
 
 zarr = pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: pip install fsspec")

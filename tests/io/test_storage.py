@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import xgamma as xg
 from tests.io.samples import KINDS, filled, templates
-from xgamma.frame import drop_frame, set_frame
+from xgamma.model.frame import drop_frame, set_frame
 
 FORMS = ("netcdf", "zarr")
 SUFFIX = {"netcdf": "nc", "zarr": "zarr"}

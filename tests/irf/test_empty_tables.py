@@ -4,7 +4,7 @@ import pytest
 
 import xgamma as xg
 from tests.runs import responses, simulated, template, with_group
-from xgamma.sanity import NOT_ALL_ZERO
+from xgamma.model.sanity import NOT_ALL_ZERO
 
 USES = {
     "aeff": lambda ds, obs: ds.gamma.fill(obs, select=["exposure"]),

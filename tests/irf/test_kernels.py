@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy.special import erf
 
 import xgamma as xg
-from xgamma.modeling.compiled import Compiled
+from xgamma.fitting.compiled import Compiled
 
 SIGMA = np.array([0.12, 0.05])
 SR_PER_DEG2 = (np.pi / 180) ** 2

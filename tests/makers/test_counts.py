@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 
 import xgamma as xg
 from tests.runs import simulated, template, with_events
-from xgamma import sky
+from xgamma.model import sky
 
 INSIDE = SkyCoord(83.5, 22.2, unit="deg")
 ENERGY = xg.energy_axis_from_edges([1.0, 2.0, 4.0])

@@ -7,10 +7,10 @@ from scipy.special import ndtr
 
 import xgamma as xg
 from tests.runs import POINTING, responses, simulated, template
-from xgamma import sky
-from xgamma.axes import edges
-from xgamma.dl3.simulated_responses import migration_parameters
 from xgamma.makers.edisp import kernel
+from xgamma.model import sky
+from xgamma.model.axes import edges
+from xgamma.simulate.simulated_responses import migration_parameters
 
 TRUE = xg.energy_axis("0.5 TeV", "20 TeV", 8, name="energy_true")
 

@@ -92,11 +92,11 @@ def test_offset_limit(run, whole):
 @pytest.mark.parametrize("frame", ["icrs", "galactic"])
 def test_any_projection(run, proj, frame):
     """The same sky in other pixels: the same totals, to the pixels at the border."""
-    at = xg.units.position(POINTING).transform_to(frame)
+    at = xg.core.units.position(POINTING).transform_to(frame)
     ds = template("6 deg", "0.1 deg", center=at, proj=proj, frame=frame).gamma.fill(
         run, select=["counts", "background", "exposure"]
     )
-    circle = ds.gamma.separation(xg.units.position(POINTING)) < 2
+    circle = ds.gamma.separation(xg.core.units.position(POINTING)) < 2
     want = template("6 deg", "0.1 deg", center=POINTING).gamma.fill(
         run, select=["counts", "background", "exposure"]
     )

@@ -6,11 +6,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
 from tests.runs import POINTING, responses, simulated, template
-from xgamma import sky
-from xgamma.axes import coords_from_edges
-from xgamma.axes import edges as axis_edges
-from xgamma.dl3.simulated_responses import psf_sigma
+from xgamma.model import sky
+from xgamma.model.axes import coords_from_edges
+from xgamma.model.axes import edges as axis_edges
 from xgamma.numerics.responses import SR_PER_DEG2
+from xgamma.simulate.simulated_responses import psf_sigma
 
 RAD_EDGES = np.linspace(0, 1.5, 301)
 

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
 from tests.runs import CRAB, POINTING, responses, simulated, template
-from xgamma.axes import edges
 from xgamma.makers.energy_threshold import bias_energy, first_crossing
+from xgamma.model.axes import edges
 
 ENERGY = xg.energy_axis_from_edges([0.1, 0.2, 0.5, 1, 2, 5, 10])
 TRUE = xg.energy_axis("0.05 TeV", "50 TeV", 30, name="energy_true")

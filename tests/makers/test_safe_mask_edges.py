@@ -83,7 +83,7 @@ def test_a_text_is_in_the_frame_of_the_map(method):
     for irfs in ("DL3", "DL4"):
         text = ds.gamma.safe_mask(run, methods=[method], position="184.557d -5.784d", irfs=irfs)
         want = ds.gamma.safe_mask(
-            run, methods=[method], position=xg.units.position(CRAB, "icrs"), irfs=irfs
+            run, methods=[method], position=xg.core.units.position(CRAB, "icrs"), irfs=irfs
         )
         assert first_safe(text) == first_safe(want)
 

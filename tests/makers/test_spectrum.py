@@ -4,11 +4,11 @@ import xarray as xr
 from astropy.coordinates import SkyCoord
 
 import xgamma as xg
+from xgamma.background import figure
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.irf.response import evaluate
-from xgamma.makers import figure
 from xgamma.makers.spectrum import containment
-from xgamma.regions import parse_regions
+from xgamma.model.regions import parse_regions
 
 AXES = xg.energy_axis(0.5, 20, 6), xg.energy_axis(0.3, 40, 10)
 CIRCLE = "icrs;circle(83.63, 22.01, 0.2)"

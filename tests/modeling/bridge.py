@@ -3,9 +3,9 @@
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.axes import axis_coords, axis_from_edges
-from xgamma.model import variable_attrs
+from xgamma.model import sky
+from xgamma.model.axes import axis_coords, axis_from_edges
+from xgamma.model.create import variable_attrs
 
 
 def axis_from_peer(axis):

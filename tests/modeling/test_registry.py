@@ -11,7 +11,7 @@ import xgamma as xg
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.modeling.registry import GROUPS, ROLES
 from xgamma.modeling.sky_model import Models, SkyModel
-from xgamma.modeling.spectrum import Spectrum
+from xgamma.modeling.spectrum_base import Spectrum
 
 FLUX_UNIT = "cm-2 s-1 TeV-1"
 
@@ -176,7 +176,7 @@ def package(tmp_path, monkeypatch):
 PLUGIN = """
     import numpy as np
     import xgamma as xg
-    from xgamma.modeling.spectrum import Spectrum
+    from xgamma.modeling.spectrum_base import Spectrum
     from xgamma.modeling.parameter import Spec
 
     def rooted(energy, amplitude, scale):

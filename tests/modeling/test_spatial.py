@@ -6,10 +6,10 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 import xgamma as xg
-from xgamma import sky
 from xgamma.errors import FrameError, XGammaError
+from xgamma.model import sky
 from xgamma.modeling import spatial as sp
-from xgamma.modeling.template import TemplateMap
+from xgamma.modeling.template_map import TemplateMap
 from xgamma.numerics import shapes as kernels
 
 SHAPES = [

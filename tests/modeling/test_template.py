@@ -6,11 +6,11 @@ import xarray as xr
 
 import xgamma as xg
 from tests.modeling.sample import crab, small_map
-from xgamma.axes import axis_from_edges, energy_axis
 from xgamma.errors import MissingDataError, UnitError, XGammaError, XGammaWarning
+from xgamma.model.axes import axis_from_edges, energy_axis
 from xgamma.modeling.ebl import read_ebl
-from xgamma.modeling.template import TemplateMap, without_photons
 from xgamma.modeling.template_file import map_from_text, read_brightness
+from xgamma.modeling.template_map import TemplateMap, without_photons
 from xgamma.modeling.temporal import read_light_curve
 
 FLUX = "cm-2 s-1 TeV-1 sr-1"
@@ -24,7 +24,7 @@ def cube(energy, index=2.5, unit=FLUX, width=4.0, binsz=0.1, frame="icrs", posit
     values = np.broadcast_to(flux[:, None, None], (flux.size, ds.sizes["y"], ds.sizes["x"]))
     coords = {**energy.coords, **{k: ds.coords[k] for k in ("y", "x", "wcs")}}
     made = xr.DataArray(values.copy(), coords, ("energy_true", "y", "x"), attrs={"units": unit})
-    return made if "wcs" in made.xindexes else made.set_xindex("wcs", xg.frame.FrameIndex)
+    return made if "wcs" in made.xindexes else made.set_xindex("wcs", xg.model.frame.FrameIndex)
 
 
 def diffuse(array, **kwargs):
@@ -100,8 +100,8 @@ def test_a_brightness_keeps_its_integral_between_planes():
     map_ = cube(axis)
     map_[0, :, :20], map_[1, :, 20:] = 0.0, 0.0
     shape = TemplateMap(map_)
-    points = xg.sky.pixel_vectors(map_)
-    area = xg.sky.solid_angle(map_).values
+    points = xg.model.sky.pixel_vectors(map_)
+    area = xg.model.sky.solid_angle(map_).values
     for energy in (0.3, 1.0, 3.0):
         total = float(np.sum(shape.on_points(points, "icrs", np.array([energy]))[0] * area))
         assert total == pytest.approx(1.0, abs=1e-9)

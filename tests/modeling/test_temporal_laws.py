@@ -8,7 +8,7 @@ from scipy.integrate import quad
 
 import xgamma as xg
 from xgamma.errors import XGammaError
-from xgamma.modeling.gammapy_scheme import mean_factor
+from xgamma.fitting.gammapy_scheme import mean_factor
 from xgamma.modeling.time_profile import TimeProfile
 
 START, STOP = np.array([59000.1, 59003.0]), np.array([59000.6, 59003.25])

@@ -223,7 +223,7 @@ def test_reflected_regions_as_the_peer(gammapy, shape, pointing):
     theirs, _ = ReflectedRegionsFinder(min_distance="0.05 rad").run(region, center, mask)
     frame = xg.create_map(center, "6 deg", "0.02 deg", proj="TAN", frame="galactic")
     keep = frame.gamma.region_mask(excluded, inside=False)
-    from xgamma.makers.region_finder import reflected_regions
+    from xgamma.background.region_finder import reflected_regions
 
     ours = reflected_regions(region, center, keep, min_distance="0.05 rad")
     assert len(ours) == len(theirs) > 3
@@ -239,7 +239,7 @@ def test_wobble_regions_as_the_peer(gammapy, number):
     from astropy.coordinates import SkyCoord
     from gammapy.makers import WobbleRegionsFinder
 
-    from xgamma.makers.region_finder import reflected_regions
+    from xgamma.background.region_finder import reflected_regions
 
     region, center = peer_region(REGIONS["circle"]), SkyCoord(83.63, 22.51, unit="deg")
     theirs, _ = WobbleRegionsFinder(n_off_regions=number).run(region, center)
@@ -538,7 +538,7 @@ def test_phases(data, gammapy, runs):
 def test_joint_crab_hess_stack(data, gammapy):
     from gammapy.datasets import SpectrumDatasetOnOff
 
-    from xgamma.schema import variable_attrs
+    from xgamma.model.schema import variable_attrs
 
     ours = []
     for path in sorted((data / "joint-crab/spectra/hess").glob("pha_*.fits")):

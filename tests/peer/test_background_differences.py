@@ -7,9 +7,9 @@ import pytest
 
 import xgamma as xg
 from tests.peer.test_background import peer_region
+from xgamma.background.region_finder import reflected_regions
 from xgamma.datasets.stack import stack_all
-from xgamma.makers.region_finder import reflected_regions
-from xgamma.regions import region_mask
+from xgamma.model.regions import region_mask
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_peer_reads_maps(gammapy, tmp_path, frame, suffix):
     np.testing.assert_allclose(dataset.gti.time_sum.to_value("s"), 80.0)
     assert list(dataset.meta_table["OBS_ID"][0]) == list(ds.obs_id.values)
     psf = dataset.psf.psf_map.geom
-    lon, lat = xg.sky.lonlat(ds, irf=True)
+    lon, lat = xg.model.sky.lonlat(ds, irf=True)
     center = psf.to_image().get_coord().skycoord
     np.testing.assert_allclose(center.data.lon.deg, lon % 360, atol=1e-9)
     np.testing.assert_allclose(center.data.lat.deg, lat, atol=1e-9)

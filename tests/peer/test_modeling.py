@@ -229,7 +229,7 @@ def test_flux_points_of_the_crab(crab_spectra):
     from gammapy.estimators import FluxPointsEstimator
     from gammapy.modeling.models import Models
 
-    from xgamma.modeling.points import flux_points
+    from xgamma.estimators.flux_points import flux_points
 
     peer = crab_spectra.stack_reduce(name="stacked")
     model = xg.SkyModel(xg.PowerLaw(index=2.63, amplitude="4.25e-11 cm-2 s-1 TeV-1"), name="crab")
@@ -250,7 +250,7 @@ def test_flux_points_of_the_crab(crab_spectra):
 def test_sensitivity_of_the_crab_region(crab_spectra):
     from gammapy.estimators import SensitivityEstimator
 
-    from xgamma.modeling.sensitivity import sensitivity
+    from xgamma.estimators.sensitivity import sensitivity
 
     peer = crab_spectra.stack_reduce(name="stacked")
     theirs = SensitivityEstimator().run(peer)
@@ -267,7 +267,7 @@ def test_ts_map_of_the_galactic_centre(peer, ours):
     from gammapy.estimators import TSMapEstimator
     from gammapy.modeling.models import Models
 
-    from xgamma.modeling.maps import ts_map
+    from xgamma.estimators.maps import ts_map
 
     part = peer.cutout(CENTER, 1.5 * u.deg)
     part.models = []
@@ -292,7 +292,7 @@ def test_ts_map_of_the_galactic_centre(peer, ours):
 def test_excess_map_of_the_galactic_centre(peer, ours):
     from gammapy.estimators import ExcessMapEstimator
 
-    from xgamma.modeling.maps import excess_map
+    from xgamma.estimators.maps import excess_map
 
     part = peer.cutout(CENTER, 1.5 * u.deg)
     part.models = []

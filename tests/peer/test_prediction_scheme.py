@@ -15,7 +15,7 @@ from tests.modeling.bridge import map_from_peer
 from xgamma.modeling.parameter import Component
 from xgamma.modeling.spatial import Shape
 from xgamma.modeling.spatial_norms import PiecewiseNormSpatial
-from xgamma.modeling.template import TemplateMap
+from xgamma.modeling.template_map import TemplateMap
 
 INSIDE = {"lon": 0.713, "lat": -0.421, "frame": "galactic"}
 BORDER = {"lon": 3.97, "lat": 0.1, "frame": "galactic"}
@@ -126,7 +126,7 @@ def test_light_curves_are_summed_over_a_hundred_times(gammapy, tmp_path):
     from astropy.time import Time
     from gammapy.modeling.models import LightCurveTemplateTemporalModel
 
-    from xgamma.modeling.gammapy_scheme import mean_factor
+    from xgamma.fitting.gammapy_scheme import mean_factor
 
     table = Table({"TIME": [0.0, 0.5, 1.0, 2.0], "NORM": [1.0, 3.0, 0.5, 2.0]})
     table["TIME"].unit = "d"

@@ -83,7 +83,7 @@ def counts_map() -> Any:
 
 def model_spectrum() -> Any:
     """Draw a spectral model."""
-    from xgamma.modeling.plot import plot_spectrum_model
+    from xgamma.plot.spectra import plot_spectrum_model
 
     spectrum = xg.LogParabola(
         amplitude="3.8e-11 cm-2 s-1 TeV-1", reference="1 TeV", alpha=2.3, beta=0.2

@@ -9,10 +9,10 @@ import xarray as xr
 
 import xgamma as xg
 from tests.sweeps.cases import CASES, KINDS, OTHERS, doors, made, phased, physical, same, targets
-from xgamma.axes import edges
+from xgamma.background.collection import each_background
+from xgamma.core.units import quantity
 from xgamma.datasets.collection import datasets
-from xgamma.makers.collection import each_background
-from xgamma.units import quantity
+from xgamma.model.axes import edges
 
 DOORS = doors()
 # Methods that choose, or put an argument of their own before the others.

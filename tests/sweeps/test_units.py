@@ -4,7 +4,7 @@ import pytest
 import xarray as xr
 
 from tests.sweeps.cases import CASES, called, expected, made, same, targets
-from xgamma.units import conversion
+from xgamma.core.units import conversion
 
 # Each variable or axis, and the units that it is tried in.
 UNITS = {

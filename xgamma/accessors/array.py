@@ -6,8 +6,8 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma import units
 from xgamma.accessors.shared import Shared
+from xgamma.core import units
 
 __all__ = ["GammaDataArray"]
 
@@ -20,11 +20,11 @@ class GammaDataArray(Shared):
 
     @property
     def quantity(self) -> Any:
-        """Values with their unit. See `xgamma.units.quantity`."""
+        """Values with their unit. See `xgamma.core.units.quantity`."""
         return units.quantity(self._obj)
 
     def to_unit(self, unit: str) -> xr.DataArray:
-        """Return the array in another unit. See `xgamma.units.convert`."""
+        """Return the array in another unit. See `xgamma.core.units.convert`."""
         return units.convert(self._obj, unit)
 
     # --- datasets (operations) ----------------------------------------------------------

@@ -6,10 +6,11 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma import model, units
 from xgamma.accessors.makers import MakerMethods
 from xgamma.accessors.modeling import ModelMethods
 from xgamma.accessors.operations import OperationMethods
+from xgamma.core import units
+from xgamma.model import create as model
 
 __all__ = ["GammaDataset"]
 
@@ -20,14 +21,14 @@ class GammaDataset(ModelMethods, OperationMethods, MakerMethods):
 
     @property
     def kind(self) -> str:
-        """Kind of dataset. See `xgamma.model.kind`."""
+        """Kind of dataset. See `xgamma.model.create.kind`."""
         return model.kind(self._obj)
 
     def validate(self, errors: str = "raise", values: bool = True) -> list[str]:
-        """Check against the data model. See `xgamma.model.validate`."""
+        """Check against the data model. See `xgamma.model.create.validate`."""
         return model.validate(self._obj, errors, values)
 
     def quantity(self, name: str) -> Any:
-        """Return the values of a variable with their unit. See `xgamma.units.quantity`."""
+        """Return the values of a variable with their unit. See `xgamma.core.units.quantity`."""
         model.require(self._obj, name)
         return units.quantity(self._obj[name])

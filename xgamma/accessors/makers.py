@@ -92,8 +92,8 @@ class MakerMethods(Shared):
         min_npred_background: float = 0,
         energy_groups: Any = None,
     ) -> xr.Dataset:
-        """Scale or fit the background. See `xgamma.makers.fov.fov_background`."""
-        from xgamma.makers.fov import fov_background
+        """Scale or fit the background. See `xgamma.background.fov.fov_background`."""
+        from xgamma.background.fov import fov_background
 
         return fov_background(
             self._obj,
@@ -106,8 +106,8 @@ class MakerMethods(Shared):
         )
 
     def ring_background(self, r_in: Any, width: Any, *, exclusion: Any = None) -> xr.Dataset:
-        """Off counts from a ring. See `xgamma.makers.ring.ring_background`."""
-        from xgamma.makers.ring import ring_background
+        """Off counts from a ring. See `xgamma.background.ring.ring_background`."""
+        from xgamma.background.ring import ring_background
 
         return ring_background(self._obj, r_in=r_in, width=width, exclusion=exclusion)
 
@@ -123,8 +123,8 @@ class MakerMethods(Shared):
         method: str = "fixed_width",
         exclusion: Any = None,
     ) -> xr.Dataset:
-        """Off counts from a growing ring. See `xgamma.makers.ring.adaptive_ring_background`."""
-        from xgamma.makers.ring import adaptive_ring_background
+        """Off counts from a growing ring. See `xgamma.background.ring.adaptive_ring_background`."""
+        from xgamma.background.ring import adaptive_ring_background
 
         return adaptive_ring_background(
             self._obj,
@@ -150,8 +150,8 @@ class MakerMethods(Shared):
         n_off_regions: int | None = None,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Off counts from turned regions. See `xgamma.makers.reflected.reflected_background`."""
-        from xgamma.makers.reflected import reflected_background
+        """Off counts from turned regions. See `xgamma.background.reflected.reflected_background`."""
+        from xgamma.background.reflected import reflected_background
 
         return reflected_background(
             self._obj,
@@ -168,8 +168,8 @@ class MakerMethods(Shared):
     def phase_background(
         self, obs: xr.DataTree, on_phase: Any, off_phase: Any, *, column: str = "phase"
     ) -> xr.Dataset:
-        """Off counts from the off phase. See `xgamma.makers.phase.phase_background`."""
-        from xgamma.makers.phase import phase_background
+        """Off counts from the off phase. See `xgamma.background.phase.phase_background`."""
+        from xgamma.background.phase import phase_background
 
         return phase_background(
             self._obj, obs, on_phase=on_phase, off_phase=off_phase, column=column
@@ -181,8 +181,8 @@ class MakerMethods(Shared):
         mask: xr.DataArray | None = None,
         sum_over_energy: bool = False,
     ) -> xr.Dataset:
-        """Significance of the excess. See `xgamma.datasets.significance.significance`."""
-        from xgamma.datasets.significance import significance
+        """Significance of the excess. See `xgamma.estimators.significance.significance`."""
+        from xgamma.estimators.significance import significance
 
         return significance(
             self._obj, correlation_radius, mask=mask, sum_over_energy=sum_over_energy
@@ -191,8 +191,8 @@ class MakerMethods(Shared):
     def significance_profile(
         self, center: Any, radii: Any, sum_over_energy: bool = True
     ) -> xr.Dataset:
-        """Excess in rings. See `xgamma.datasets.significance.significance_profile`."""
-        from xgamma.datasets.significance import significance_profile
+        """Excess in rings. See `xgamma.estimators.significance.significance_profile`."""
+        from xgamma.estimators.significance import significance_profile
 
         return significance_profile(self._obj, center, radii, sum_over_energy=sum_over_energy)
 
@@ -204,14 +204,14 @@ class MakerMethods(Shared):
 
     @property
     def off_regions(self) -> dict[Any, list[Any]]:
-        """Off regions of each run. See `xgamma.plot_regions.off_regions`."""
-        from xgamma.plot_regions import off_regions
+        """Off regions of each run. See `xgamma.plot.regions.off_regions`."""
+        from xgamma.plot.regions import off_regions
 
         return off_regions(self._obj)
 
     def plot_regions(self, ax: Any = None) -> Any:
-        """Draw on and off regions. See `xgamma.plot_regions.plot_regions`."""
-        from xgamma.plot_regions import plot_regions
+        """Draw on and off regions. See `xgamma.plot.regions.plot_regions`."""
+        from xgamma.plot.regions import plot_regions
 
         return plot_regions(self._obj, ax)
 

@@ -17,46 +17,46 @@ class ModelMethods(Shared):
     # --- modeling -----------------------------------------------------------------------
     @property
     def models(self) -> Any:
-        """Models on the dataset. See `xgamma.modeling.attach.models_of`."""
-        from xgamma.modeling.attach import models_of
+        """Models on the dataset. See `xgamma.fitting.attached.models_of`."""
+        from xgamma.fitting.attached import models_of
 
         return models_of(self._obj)
 
     def with_models(self, models: Any) -> xr.Dataset:
-        """Put models on the dataset. See `xgamma.modeling.attach.with_models`."""
-        from xgamma.modeling.attach import with_models
+        """Put models on the dataset. See `xgamma.fitting.attached.with_models`."""
+        from xgamma.fitting.attached import with_models
 
         return with_models(self._obj, models)
 
     def npred(self, models: Any = None, scheme: str = "exact") -> xr.DataArray:
-        """Predict counts. See `xgamma.modeling.predict.npred`."""
-        from xgamma.modeling.predict import npred
+        """Predict counts. See `xgamma.fitting.predict.npred`."""
+        from xgamma.fitting.predict import npred
 
         return npred(self._obj, models, scheme=scheme)
 
     def npred_signal(
         self, models: Any = None, model_names: Any = None, stack: bool = True, scheme: str = "exact"
     ) -> xr.DataArray:
-        """Predict counts of sources. See `xgamma.modeling.predict.npred_signal`."""
-        from xgamma.modeling.predict import npred_signal
+        """Predict counts of sources. See `xgamma.fitting.predict.npred_signal`."""
+        from xgamma.fitting.predict import npred_signal
 
         return npred_signal(self._obj, models, model_names=model_names, stack=stack, scheme=scheme)
 
     def npred_background(self, models: Any = None, scheme: str = "exact") -> xr.DataArray:
-        """Predict background counts. See `xgamma.modeling.predict.npred_background`."""
-        from xgamma.modeling.predict import npred_background
+        """Predict background counts. See `xgamma.fitting.predict.npred_background`."""
+        from xgamma.fitting.predict import npred_background
 
         return npred_background(self._obj, models, scheme=scheme)
 
     def stat_sum(self, models: Any = None, scheme: str = "exact") -> float:
-        """Sum of the fit statistic. See `xgamma.modeling.compare.stat_sum`."""
-        from xgamma.modeling.compare import stat_sum
+        """Sum of the fit statistic. See `xgamma.fitting.compare.stat_sum`."""
+        from xgamma.fitting.compare import stat_sum
 
         return stat_sum(self._obj, models, scheme=scheme)
 
     def stat_array(self, models: Any = None, scheme: str = "exact") -> xr.DataArray:
-        """Fit statistic of each bin. See `xgamma.modeling.compare.stat_array`."""
-        from xgamma.modeling.compare import stat_array
+        """Fit statistic of each bin. See `xgamma.fitting.compare.stat_array`."""
+        from xgamma.fitting.compare import stat_array
 
         return stat_array(self._obj, models, scheme=scheme)
 
@@ -67,16 +67,16 @@ class ModelMethods(Shared):
         background: xr.DataArray | None = None,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Draw counts from the prediction. See `xgamma.modeling.simulate.fake`."""
-        from xgamma.modeling.simulate import fake
+        """Draw counts from the prediction. See `xgamma.simulate.counts.fake`."""
+        from xgamma.simulate.counts import fake
 
         return fake(self._obj, seed, models, background=background, scheme=scheme)
 
     def asimov(
         self, models: Any = None, background: xr.DataArray | None = None, scheme: str = "exact"
     ) -> xr.Dataset:
-        """Counts equal to the prediction. See `xgamma.modeling.simulate.asimov`."""
-        from xgamma.modeling.simulate import asimov
+        """Counts equal to the prediction. See `xgamma.simulate.counts.asimov`."""
+        from xgamma.simulate.counts import asimov
 
         return asimov(self._obj, models, background=background, scheme=scheme)
 
@@ -92,8 +92,8 @@ class ModelMethods(Shared):
         scheme: str = "exact",
         progress: bool = False,
     ) -> xr.Dataset:
-        """Fit the norm of a source in bands of energy. See `xgamma.modeling.points.flux_points`."""
-        from xgamma.modeling.points import flux_points
+        """Fit the norm of a source in bands of energy. See `xgamma.estimators.flux_points.flux_points`."""
+        from xgamma.estimators.flux_points import flux_points
 
         return flux_points(
             self._obj,
@@ -111,8 +111,8 @@ class ModelMethods(Shared):
     def energy_morphology(
         self, source: str, energy_edges: Any, models: Any = None, **options: Any
     ) -> xr.Dataset:
-        """Test for a shape that changes. See `xgamma.modeling.energy_morphology.energy_morphology`."""
-        from xgamma.modeling.energy_morphology import energy_morphology
+        """Test for a shape that changes. See `xgamma.estimators.energy_morphology.energy_morphology`."""
+        from xgamma.estimators.energy_morphology import energy_morphology
 
         return energy_morphology(self._obj, source, energy_edges, models, **options)
 
@@ -127,8 +127,8 @@ class ModelMethods(Shared):
         norm_values: Any = None,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Flux in one region after another. See `xgamma.modeling.flux_profile.flux_profile`."""
-        from xgamma.modeling.flux_profile import flux_profile
+        """Flux in one region after another. See `xgamma.estimators.flux_profile.flux_profile`."""
+        from xgamma.estimators.flux_profile import flux_profile
 
         return flux_profile(
             self._obj,
@@ -150,14 +150,14 @@ class ModelMethods(Shared):
         scheme: str = "exact",
         **options: Any,
     ) -> xr.Dataset:
-        """Test whether data ask for a parameter. See `xgamma.modeling.nested.nested_test`."""
-        from xgamma.modeling.nested import nested_test
+        """Test whether data ask for a parameter. See `xgamma.estimators.nested.nested_test`."""
+        from xgamma.estimators.nested import nested_test
 
         return nested_test(self._obj, null, models, backend, scheme, **options)
 
     def variability(self, quantity: str = "flux") -> xr.Dataset:
-        """How much and how fast a light curve varies. See `xgamma.modeling.variability.variability`."""
-        from xgamma.modeling.variability import variability
+        """How much and how fast a light curve varies. See `xgamma.estimators.variability.variability`."""
+        from xgamma.estimators.variability import variability
 
         return variability(self._obj, quantity)
 
@@ -168,8 +168,8 @@ class ModelMethods(Shared):
         min_counts: float = 10.0,
         background_fraction: float = 0.05,
     ) -> xr.Dataset:
-        """Smallest flux that would be seen. See `xgamma.modeling.sensitivity.sensitivity`."""
-        from xgamma.modeling.sensitivity import sensitivity
+        """Smallest flux that would be seen. See `xgamma.estimators.sensitivity.sensitivity`."""
+        from xgamma.estimators.sensitivity import sensitivity
 
         return sensitivity(
             self._obj,
@@ -188,8 +188,8 @@ class ModelMethods(Shared):
         errors: bool = False,
         sum_energy: bool = True,
     ) -> xr.Dataset:
-        """Excess and significance in a disk around each pixel. See `xgamma.modeling.maps.excess_map`."""
-        from xgamma.modeling.maps import excess_map
+        """Excess and significance in a disk around each pixel. See `xgamma.estimators.maps.excess_map`."""
+        from xgamma.estimators.maps import excess_map
 
         return excess_map(
             self._obj,
@@ -209,22 +209,22 @@ class ModelMethods(Shared):
         mask: xr.DataArray | None = None,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Fit a test source at every pixel. See `xgamma.modeling.maps.ts_map`."""
-        from xgamma.modeling.maps import ts_map
+        """Fit a test source at every pixel. See `xgamma.estimators.maps.ts_map`."""
+        from xgamma.estimators.maps import ts_map
 
         return ts_map(
             self._obj, model, models=models, kernel_width=kernel_width, mask=mask, scheme=scheme
         )
 
     def plot_spectrum(self, models: Any = None, **kwargs: Any) -> Any:
-        """Plot flux points, model and residuals. See `xgamma.modeling.plot.plot_spectrum`."""
-        from xgamma.modeling.plot import plot_spectrum
+        """Plot flux points, model and residuals. See `xgamma.plot.spectra.plot_spectrum`."""
+        from xgamma.plot.spectra import plot_spectrum
 
         return plot_spectrum(self._obj, models, **kwargs)
 
     def sample_events(self, seed: Any, models: Any = None, obs_id: int = 1) -> xr.DataTree:
-        """Draw events from models and background. See `xgamma.modeling.events.sample_events`."""
-        from xgamma.modeling.events import sample_events
+        """Draw events from models and background. See `xgamma.simulate.events.sample_events`."""
+        from xgamma.simulate.events import sample_events
 
         return sample_events(self._obj, seed, models, obs_id=obs_id)
 
@@ -236,8 +236,8 @@ class ModelMethods(Shared):
         correlation_radius: Any = None,
         sum_over_energy: bool = False,
     ) -> xr.DataArray:
-        """Counts minus prediction. See `xgamma.modeling.compare.residuals`."""
-        from xgamma.modeling.compare import residuals
+        """Counts minus prediction. See `xgamma.fitting.compare.residuals`."""
+        from xgamma.fitting.compare import residuals
 
         return residuals(
             self._obj,
@@ -256,8 +256,8 @@ class ModelMethods(Shared):
         sum_over_energy: bool = False,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Significance of data against a model. See `xgamma.modeling.compare.model_significance`."""
-        from xgamma.modeling.compare import model_significance
+        """Significance of data against a model. See `xgamma.fitting.compare.model_significance`."""
+        from xgamma.fitting.compare import model_significance
 
         return model_significance(
             self._obj,

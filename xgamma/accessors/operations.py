@@ -213,8 +213,8 @@ class OperationMethods(Shared):
         method: str = "lima",
         index: float = 2.0,
     ) -> xr.Dataset:
-        """Smooth to a significance. See `xgamma.datasets.adaptive_smooth.adaptive_smooth`."""
-        from xgamma.datasets.adaptive_smooth import adaptive_smooth
+        """Smooth to a significance. See `xgamma.estimators.adaptive_smooth.adaptive_smooth`."""
+        from xgamma.estimators.adaptive_smooth import adaptive_smooth
 
         return adaptive_smooth(self._obj, scales, threshold, kernel, method, index)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma import axes as axes_module
-from xgamma import regions as regions_module
-from xgamma import sky
+from xgamma.core.hints import Hints
 from xgamma.datasets import cutout as cutout_module
 from xgamma.datasets import masks
-from xgamma.hints import Hints
+from xgamma.model import axes as axes_module
+from xgamma.model import regions as regions_module
+from xgamma.model import sky
 
 __all__ = ["Shared"]
 
@@ -25,41 +25,41 @@ class Shared(Hints):
     # --- sky and axes -------------------------------------------------------------------
     @property
     def frame(self) -> str:
-        """Name of the celestial frame. See `xgamma.sky.frame_of`."""
+        """Name of the celestial frame. See `xgamma.model.sky.frame_of`."""
         return sky.frame_of(self._obj)
 
     @property
     def wcs(self) -> Any:
-        """Parent WCS. See `xgamma.sky.wcs_of`."""
+        """Parent WCS. See `xgamma.model.sky.wcs_of`."""
         return sky.wcs_of(self._obj)
 
     @property
     def center(self) -> Any:
-        """Position of the middle of the map. See `xgamma.sky.center`."""
+        """Position of the middle of the map. See `xgamma.model.sky.center`."""
         return sky.center(self._obj)
 
     @property
     def lonlat(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Longitude and latitude of each pixel. See `xgamma.sky.lonlat`."""
+        """Longitude and latitude of each pixel. See `xgamma.model.sky.lonlat`."""
         return sky.lonlat(self._obj)
 
     @property
     def solid_angle(self) -> xr.DataArray:
-        """Solid angle of each pixel. See `xgamma.sky.solid_angle`."""
+        """Solid angle of each pixel. See `xgamma.model.sky.solid_angle`."""
         return sky.solid_angle(self._obj)
 
     def separation(self, position: Any, irf: bool = False) -> xr.DataArray:
-        """Angle to a position. See `xgamma.sky.separation`."""
+        """Angle to a position. See `xgamma.model.sky.separation`."""
         return sky.separation(self._obj, position, irf)
 
     def edges(self, dim: str) -> Any:
-        """Return the edges of an axis as a quantity. See `xgamma.axes.edges`."""
+        """Return the edges of an axis as a quantity. See `xgamma.model.axes.edges`."""
         from astropy.units import Quantity
 
         return Quantity(axes_module.edges(self._obj, dim), axes_module.units_of(self._obj, dim))
 
     def region_mask(self, regions: Any, inside: bool = True) -> xr.DataArray:
-        """Pixels in regions. See `xgamma.regions.region_mask`."""
+        """Pixels in regions. See `xgamma.model.regions.region_mask`."""
         return regions_module.region_mask(self._obj, regions, inside)
 
     def boundary_mask(self, width: Any) -> xr.DataArray:

@@ -6,8 +6,8 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.core.hints import Hints
 from xgamma.dl3 import observation
-from xgamma.hints import Hints
 
 __all__ = ["GammaDataTree"]
 
@@ -83,8 +83,8 @@ class GammaDataTree(Hints):
         return observation.group(self._obj, "gti")
 
     def select_events(self, **conditions: Any) -> xr.DataTree:
-        """Observation with some of the events. See `xgamma.dl3.select.select_events`."""
-        from xgamma.dl3.select import select_events
+        """Observation with some of the events. See `xgamma.dl3.selection.select_events`."""
+        from xgamma.dl3.selection import select_events
 
         return select_events(self._obj, **conditions)
 
@@ -146,35 +146,35 @@ class GammaDataTree(Hints):
         return info_table(self._obj, cumulative)
 
     def fov_background(self, exclusion: Any = None, **kwargs: Any) -> xr.DataTree:
-        """Scale or fit each background. See `xgamma.makers.fov.fov_background`."""
-        from xgamma.makers.collection import each_background
+        """Scale or fit each background. See `xgamma.background.fov.fov_background`."""
+        from xgamma.background.collection import each_background
 
         return each_background(self._obj, "fov", exclusion=exclusion, **kwargs)
 
     def ring_background(self, r_in: Any, width: Any, **kwargs: Any) -> xr.DataTree:
-        """Off counts from rings. See `xgamma.makers.ring.ring_background`."""
-        from xgamma.makers.collection import each_background
+        """Off counts from rings. See `xgamma.background.ring.ring_background`."""
+        from xgamma.background.collection import each_background
 
         return each_background(self._obj, "ring", r_in=r_in, width=width, **kwargs)
 
     def adaptive_ring_background(
         self, r_in: Any, width: Any, r_out_max: Any, **kwargs: Any
     ) -> xr.DataTree:
-        """Off counts from growing rings. See `xgamma.makers.ring.adaptive_ring_background`."""
-        from xgamma.makers.collection import each_background
+        """Off counts from growing rings. See `xgamma.background.ring.adaptive_ring_background`."""
+        from xgamma.background.collection import each_background
 
         options = {"r_in": r_in, "width": width, "r_out_max": r_out_max, **kwargs}
         return each_background(self._obj, "adaptive_ring", **options)
 
     def reflected_background(self, observations: Any, **kwargs: Any) -> xr.DataTree:
-        """Off counts from turned regions. See `xgamma.makers.collection.each_background`."""
-        from xgamma.makers.collection import each_background
+        """Off counts from turned regions. See `xgamma.background.collection.each_background`."""
+        from xgamma.background.collection import each_background
 
         return each_background(self._obj, "reflected", observations, **kwargs)
 
     def phase_background(self, observations: Any, **kwargs: Any) -> xr.DataTree:
-        """Off counts from the off phase. See `xgamma.makers.collection.each_background`."""
-        from xgamma.makers.collection import each_background
+        """Off counts from the off phase. See `xgamma.background.collection.each_background`."""
+        from xgamma.background.collection import each_background
 
         return each_background(self._obj, "phase", observations, **kwargs)
 
@@ -200,14 +200,14 @@ class GammaDataTree(Hints):
     # --- modeling -----------------------------------------------------------------------
     @property
     def models(self) -> Any:
-        """Models on the datasets. See `xgamma.modeling.attach.models_of`."""
-        from xgamma.modeling.attach import models_of
+        """Models on the datasets. See `xgamma.fitting.attached.models_of`."""
+        from xgamma.fitting.attached import models_of
 
         return models_of(self._obj)
 
     def with_models(self, models: Any) -> xr.DataTree:
-        """Put models on each dataset. See `xgamma.modeling.attach.with_models`."""
-        from xgamma.modeling.attach import with_models
+        """Put models on each dataset. See `xgamma.fitting.attached.with_models`."""
+        from xgamma.fitting.attached import with_models
 
         return with_models(self._obj, models)
 
@@ -223,8 +223,8 @@ class GammaDataTree(Hints):
         scheme: str = "exact",
         progress: bool = False,
     ) -> xr.Dataset:
-        """Fit the norm of a source in bands of energy. See `xgamma.modeling.points.flux_points`."""
-        from xgamma.modeling.points import flux_points
+        """Fit the norm of a source in bands of energy. See `xgamma.estimators.flux_points.flux_points`."""
+        from xgamma.estimators.flux_points import flux_points
 
         return flux_points(
             self._obj,
@@ -242,8 +242,8 @@ class GammaDataTree(Hints):
     def energy_morphology(
         self, source: str, energy_edges: Any, models: Any = None, **options: Any
     ) -> xr.Dataset:
-        """Test for a shape that changes. See `xgamma.modeling.energy_morphology.energy_morphology`."""
-        from xgamma.modeling.energy_morphology import energy_morphology
+        """Test for a shape that changes. See `xgamma.estimators.energy_morphology.energy_morphology`."""
+        from xgamma.estimators.energy_morphology import energy_morphology
 
         return energy_morphology(self._obj, source, energy_edges, models, **options)
 
@@ -258,8 +258,8 @@ class GammaDataTree(Hints):
         norm_values: Any = None,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Flux in one region after another. See `xgamma.modeling.flux_profile.flux_profile`."""
-        from xgamma.modeling.flux_profile import flux_profile
+        """Flux in one region after another. See `xgamma.estimators.flux_profile.flux_profile`."""
+        from xgamma.estimators.flux_profile import flux_profile
 
         return flux_profile(
             self._obj,
@@ -274,19 +274,19 @@ class GammaDataTree(Hints):
         )
 
     def nested_test(self, null: Any, models: Any = None, **options: Any) -> xr.Dataset:
-        """Test whether data ask for a parameter. See `xgamma.modeling.nested.nested_test`."""
-        from xgamma.modeling.nested import nested_test
+        """Test whether data ask for a parameter. See `xgamma.estimators.nested.nested_test`."""
+        from xgamma.estimators.nested import nested_test
 
         return nested_test(self._obj, null, models, **options)
 
     def light_curve(self, source: str, energy_edges: Any = None, **kwargs: Any) -> xr.Dataset:
-        """Fit the norm of a source in intervals of time. See `xgamma.modeling.light_curve.light_curve`."""
-        from xgamma.modeling.light_curve import light_curve
+        """Fit the norm of a source in intervals of time. See `xgamma.estimators.light_curve.light_curve`."""
+        from xgamma.estimators.light_curve import light_curve
 
         return light_curve(self._obj, source, energy_edges, **kwargs)
 
     def stat_sum(self, models: Any = None, scheme: str = "exact") -> float:
-        """Sum of the fit statistics. See `xgamma.modeling.compare.stat_sum`."""
-        from xgamma.modeling.compare import stat_sum
+        """Sum of the fit statistics. See `xgamma.fitting.compare.stat_sum`."""
+        from xgamma.fitting.compare import stat_sum
 
         return stat_sum(self._obj, models, scheme=scheme)

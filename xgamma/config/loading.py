@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.extras import require_package
 
 if TYPE_CHECKING:
     from xgamma.config.schema import Config

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from xgamma.config.loading import load_config
+from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError, XGammaWarning
-from xgamma.extras import require_package
 from xgamma.io.remote import is_remote, refuse_taken
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def reduce_config(
         If the file is wrong, an output exists already (before anything is computed), or a run
         fails.
     """
-    from xgamma.makers.reduce import reduce
+    from xgamma.reduction.front import reduce
 
     place = Path(path)
     text = place.read_text() if place.is_file() else ""
@@ -143,13 +143,13 @@ def _store(config: Config) -> Any:
 
 
 def _axis(axis: Axis, name: str) -> xr.DataArray:
-    from xgamma.axes import energy_axis
+    from xgamma.model.axes import energy_axis
 
     return energy_axis(axis.min, axis.max, axis.nbin, axis.per_decade, name)
 
 
 def _template(template: Template, store: Store) -> xr.Dataset:
-    from xgamma.model import create_map, create_spectrum
+    from xgamma.model.create import create_map, create_spectrum
 
     energy = _axis(template.energy, "energy")
     true: Any = template.energy_true

@@ -16,9 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from xgamma.core.units import position, to_value
 from xgamma.io.remote import is_remote
-from xgamma.makers.one_run import BACKGROUND_METHODS
-from xgamma.units import position, to_value
+from xgamma.reduction.one_run import BACKGROUND_METHODS
 
 __all__ = ["Config"]
 
@@ -164,7 +164,7 @@ def _scheduler(value: str) -> str:
 
 
 def _memory(value: str) -> str:
-    from xgamma.scale.survey import memory_bytes
+    from xgamma.reduction.survey import memory_bytes
 
     memory_bytes(value)
     return value

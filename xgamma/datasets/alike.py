@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.axes import require_same_axis
 from xgamma.datasets.placing import FINE, spatial_dims
 from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, warn
-from xgamma.model import AXES
-from xgamma.sanity import issue_of_values
+from xgamma.model import sky
+from xgamma.model.axes import require_same_axis
+from xgamma.model.create import AXES
+from xgamma.model.sanity import issue_of_values
 
 __all__ = ["RESPONSES", "require_alike", "require_same_grid", "require_sound"]
 

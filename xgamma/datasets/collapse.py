@@ -17,10 +17,10 @@ from xgamma.datasets.region_response import (
 )
 from xgamma.errors import FrameError, XGammaError
 from xgamma.irf.queries import at_position, edisp_kernel
-from xgamma.operation import operation
-from xgamma.regions import parse_regions, region_center, region_mask, region_text
-from xgamma.schema import ONOFF, SPATIAL, variable_attrs
-from xgamma.stamp import is_stamp
+from xgamma.model.operation import operation
+from xgamma.model.regions import parse_regions, region_center, region_mask, region_text
+from xgamma.model.schema import ONOFF, SPATIAL, variable_attrs
+from xgamma.model.stamp import is_stamp
 
 __all__ = ["to_region", "to_spectrum"]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.arguments import part_name
-from xgamma.axes import units_of
+from xgamma.core.arguments import part_name
 from xgamma.datasets.energy_range import energy_range_total
 from xgamma.datasets.select import slice_energy
 from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.gate import require_dataset, require_tree
-from xgamma.operation import operation, outside
-from xgamma.trees import collection_of, datasets_in
+from xgamma.model.axes import units_of
+from xgamma.model.check import require_dataset, require_tree
+from xgamma.model.operation import operation, outside
+from xgamma.model.trees import collection_of, datasets_in
 
 __all__ = [
     "add",
@@ -82,7 +82,7 @@ def datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     Returns
     -------
     datasets : dict of str to Dataset
-        By path below the root, however deep they lie; see ``xgamma.trees.datasets_in``.
+        By path below the root, however deep they lie; see ``xgamma.model.trees.datasets_in``.
 
     Examples
     --------
@@ -258,7 +258,7 @@ def energy_ranges(tree: xr.DataTree) -> xr.Dataset:
     >>> energy_ranges(collect([example_map()])).energy_min.values
     array([1.])
     """
-    from xgamma.units import conversion
+    from xgamma.core.units import conversion
 
     found = datasets(tree)
     unit = units_of(next(iter(found.values())), "energy") if found else "TeV"

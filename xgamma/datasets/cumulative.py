@@ -10,10 +10,10 @@ import xarray as xr
 from xgamma.datasets.onoff import background_values, is_onoff, ratio, safe, variable
 from xgamma.datasets.rows import livetime_of, row_sums
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.model.operation import operation
+from xgamma.model.schema import in_own_units
+from xgamma.model.trees import datasets_in
 from xgamma.numerics.statistics import cash_significance, li_ma
-from xgamma.operation import operation
-from xgamma.schema import in_own_units
-from xgamma.trees import datasets_in
 
 __all__ = ["cumulative"]
 
@@ -28,7 +28,7 @@ def _rows(ds: xr.Dataset, region: Any) -> dict[str, np.ndarray]:
             raise XGammaError(
                 f"region= needs maps of single runs, which {name!r} is not: use xg.reduce(..., stack=False)."
             )
-        from xgamma.regions import region_mask
+        from xgamma.model.regions import region_mask
 
         mask = region_mask(ds, region)
         if "mask_safe" in ds:

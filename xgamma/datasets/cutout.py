@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import choice
+from xgamma.core.arguments import choice
 from xgamma.errors import FrameError, OutsideError
-from xgamma.model import IRF_MIN_PIXELS
-from xgamma.operation import operation
+from xgamma.model import sky
+from xgamma.model.create import IRF_MIN_PIXELS
+from xgamma.model.operation import operation
 
 __all__ = ["cutout"]
 
@@ -107,7 +107,7 @@ def cutout(obj: Any, position: Any, width: Any, mode: str = "trim", name: str | 
 
     Examples
     --------
-    >>> from xgamma.model import create_map
+    >>> from xgamma.model.create import create_map
     >>> ds = create_map((0, 0), "4 deg", "0.1 deg")
     >>> dict(cutout(ds, (1, 0), "1 deg").sizes)["x"]
     10

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import edges, units_of
 from xgamma.datasets.masks import RECO, labelled, mask, safe
-from xgamma.operation import operation
+from xgamma.model.axes import edges, units_of
+from xgamma.model.operation import operation
 
 __all__ = ["energy_range", "energy_range_total"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import choice
-from xgamma.extras import require_package
-from xgamma.frame import header_key, wcs_from_key
+from xgamma.core.arguments import choice
+from xgamma.core.extras import require_package
+from xgamma.model import sky
+from xgamma.model.frame import header_key, wcs_from_key
 from xgamma.numerics.interpolation import Weights, sparse_weights
 
 __all__ = ["Interpolation", "Reprojection", "over_pixels"]

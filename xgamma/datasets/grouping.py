@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import axis_coords, coords_from_edges, edges, units_of
 from xgamma.errors import AxisError
+from xgamma.model.axes import axis_coords, coords_from_edges, edges, units_of
 from xgamma.numerics.masked import under
 
 __all__ = ["group_axis", "group_edges", "group_variable", "mean_weighted"]
@@ -41,7 +41,7 @@ def group_edges(obj: Any, dim: str, wanted: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> from xgamma.axes import energy_axis
+    >>> from xgamma.model.axes import energy_axis
     >>> group_edges(energy_axis(0.1, 10, 10), "energy", np.array([0.1, 0.3, 1, 3, 10]))
     array([ 0,  2,  5,  7, 10])
     """

@@ -11,8 +11,8 @@ import xarray as xr
 from xgamma.datasets.masks import mask, safe
 from xgamma.datasets.onoff import background_values, is_onoff
 from xgamma.datasets.rows import good_times, livetime_of
-from xgamma.operation import operation
-from xgamma.schema import ONOFF, in_own_units, kind
+from xgamma.model.operation import operation
+from xgamma.model.schema import ONOFF, in_own_units, kind
 
 __all__ = ["Info", "info", "info_dict", "info_table"]
 
@@ -71,7 +71,7 @@ def _predicted(ds: xr.Dataset, under: np.ndarray | None) -> dict[str, float]:
     if not ds.attrs.get("models") and not measured:
         out["npred"] = out["npred_background"] = _background(ds, under)
         return out
-    from xgamma.modeling import compare, predict
+    from xgamma.fitting import compare, predict
 
     if not ds.attrs.get("models"):
         # Off counts say something without a model: the background that fits both best.
@@ -101,7 +101,7 @@ def _livetime(ds: xr.Dataset, in_safe_range: bool) -> float:
 def _models(ds: xr.Dataset) -> Any:
     if not ds.attrs.get("models"):
         return None
-    from xgamma.modeling.attach import models_of
+    from xgamma.fitting.attached import models_of
 
     return models_of(ds)
 
@@ -132,7 +132,7 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     2
     """
     if kind(ds) == "flux_points":
-        from xgamma.modeling.flux_points import point_info
+        from xgamma.estimators.flux_data import point_info
 
         return point_info(ds)
     ds = in_own_units(ds)

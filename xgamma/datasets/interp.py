@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import whole
+from xgamma.core.arguments import whole
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
 from xgamma.errors import AxisError
-from xgamma.frame import frame_attrs, frame_coords, without_frame
-from xgamma.operation import operation
+from xgamma.model import sky
+from xgamma.model.frame import frame_attrs, frame_coords, without_frame
+from xgamma.model.operation import operation
 
 __all__ = ["interp_to", "reproject_to", "upsample"]
 

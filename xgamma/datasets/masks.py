@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import limit
-from xgamma.axes import edges, units_of
+from xgamma.core.arguments import limit
 from xgamma.errors import warn
+from xgamma.model.axes import edges, units_of
+from xgamma.model.operation import operation
+from xgamma.model.sky import label_step
+from xgamma.model.stamp import is_stamp
 from xgamma.numerics.masked import under
-from xgamma.operation import operation
-from xgamma.sky import label_step
-from xgamma.stamp import is_stamp
 
 __all__ = [
     "coarse_mask",
@@ -55,7 +55,7 @@ def energy_mask(
 
     Examples
     --------
-    >>> from xgamma.axes import energy_axis_from_edges
+    >>> from xgamma.model.axes import energy_axis_from_edges
     >>> energy_mask(energy_axis_from_edges([1, 2, 5, 10]), "1 TeV", "5 TeV").values
     array([ True,  True, False])
     """

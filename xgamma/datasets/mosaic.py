@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
+from xgamma.core.units import conversion
 from xgamma.datasets.alike import RESPONSES, require_alike, require_same_grid, require_sound
 from xgamma.datasets.masks import safe, warn_of_lost_weights
 from xgamma.datasets.onoff import is_onoff
@@ -25,11 +25,11 @@ from xgamma.datasets.placing import (
 )
 from xgamma.datasets.rows import Row, join_gtis, join_rows, livetime_of, row_of, seconds_between
 from xgamma.errors import XGammaError
-from xgamma.model import ONOFF, VARIABLES, labels_alone, variable_attrs
+from xgamma.model import sky
+from xgamma.model.create import ONOFF, VARIABLES, labels_alone, variable_attrs
+from xgamma.model.sanity import issue_of_values
+from xgamma.model.schema import in_own_units
 from xgamma.numerics.masked import under
-from xgamma.sanity import issue_of_values
-from xgamma.schema import in_own_units
-from xgamma.units import conversion
 
 __all__ = ["Mosaic"]
 

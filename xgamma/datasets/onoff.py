@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import shown
+from xgamma.core.arguments import shown
+from xgamma.core.lazy import is_lazy
 from xgamma.datasets import masks
-from xgamma.deferred import is_lazy
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.model import ONOFF, kind, require, variable_attrs
-from xgamma.operation import operation
+from xgamma.model.create import ONOFF, kind, require, variable_attrs
+from xgamma.model.operation import operation
 
 __all__ = ["alpha", "background", "excess", "from_onoff", "to_onoff"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import number, scalar
+from xgamma.core.arguments import number, scalar
 from xgamma.errors import AxisError, FrameError, XGammaError
-from xgamma.operation import operation
+from xgamma.model import sky
+from xgamma.model.operation import operation
 
 __all__ = ["find_peaks"]
 

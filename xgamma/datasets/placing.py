@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.axes import centers_in, edges_in
 from xgamma.datasets.masks import corner_pixels, safe
 from xgamma.errors import FrameError
+from xgamma.model import sky
+from xgamma.model.axes import centers_in, edges_in
 
 __all__ = [
     "COARSE",

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.axes import edges_in
+from xgamma.core.lazy import hollow, is_lazy, postponed
 from xgamma.datasets.masks import safe
-from xgamma.deferred import hollow, is_lazy, postponed
 from xgamma.errors import warn
 from xgamma.irf.queries import at_position
+from xgamma.model import sky
+from xgamma.model.axes import edges_in
+from xgamma.model.schema import require
 from xgamma.numerics import sphere
 from xgamma.numerics.radial import containment_radius, ring_of
-from xgamma.schema import require
 
 __all__ = ["even_parts", "point_parts", "seen_dispersion", "seen_exposure", "warn_of_gaps"]
 

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.axes import require_same_axis
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
 from xgamma.datasets.masks import safe, warn_of_lost_weights
 from xgamma.datasets.rules import (
@@ -21,10 +19,12 @@ from xgamma.datasets.rules import (
     set_off_acceptance,
 )
 from xgamma.errors import FrameError, OutsideError, XGammaError
-from xgamma.frame import FrameIndex, frame_attrs
-from xgamma.model import irf_labels, label_variables
-from xgamma.operation import operation
-from xgamma.schema import AXES, variable_attrs
+from xgamma.model import sky
+from xgamma.model.axes import require_same_axis
+from xgamma.model.create import irf_labels, label_variables
+from xgamma.model.frame import FrameIndex, frame_attrs
+from xgamma.model.operation import operation
+from xgamma.model.schema import AXES, variable_attrs
 
 __all__ = ["interp_to", "reproject_to"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.axes import edges, units_of
+from xgamma.core.lazy import is_lazy
+from xgamma.core.units import to_value
 from xgamma.datasets.coarse_share import share_in_groups
 from xgamma.datasets.grouping import group_axis, group_edges, group_variable, mean_weighted
 from xgamma.datasets.masks import safe, warn_of_lost_weights
@@ -25,10 +25,10 @@ from xgamma.datasets.rules import (
     rebuilt,
     set_off_acceptance,
 )
-from xgamma.deferred import is_lazy
 from xgamma.errors import AxisError, warn
-from xgamma.operation import operation
-from xgamma.units import to_value
+from xgamma.model import sky
+from xgamma.model.axes import edges, units_of
+from xgamma.model.operation import operation
 
 __all__ = ["downsample", "resample_energy", "to_image"]
 
@@ -120,7 +120,7 @@ def resample_energy(ds: xr.Dataset, edges: Any, name: str | None = None) -> xr.D
     <Quantity [ 0.1  ,  0.251,  1.   ,  2.512, 10.   ] TeV>
     """
     if isinstance(edges, xr.DataArray):
-        from xgamma.axes import edges_in
+        from xgamma.model.axes import edges_in
 
         wanted = edges_in(edges, str(edges.name), units_of(ds, "energy"))
     else:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.units import conversion, time_value
 from xgamma.datasets.onoff import background_values, is_onoff, safe
 from xgamma.dl3.groups import run_ids
+from xgamma.model.schema import ONOFF, VARIABLES, variable_attrs
 from xgamma.numerics.intervals import union_of_intervals
-from xgamma.schema import ONOFF, VARIABLES, variable_attrs
-from xgamma.units import conversion, time_value
 
 __all__ = [
     "good_times",

@@ -7,9 +7,9 @@ from typing import Any
 import xarray as xr
 
 from xgamma.errors import AxisError
-from xgamma.frame import without_frame
-from xgamma.model import assemble
-from xgamma.schema import ONOFF
+from xgamma.model.create import assemble
+from xgamma.model.frame import without_frame
+from xgamma.model.schema import ONOFF
 
 __all__ = ["background_of_off", "rebuilt", "set_off_acceptance"]
 

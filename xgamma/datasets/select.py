@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import whole
-from xgamma.axes import edges, units_of
+from xgamma.core.arguments import whole
 from xgamma.datasets.masks import energy_mask
 from xgamma.datasets.rules import PIXELS, rebuilt
 from xgamma.errors import AxisError
-from xgamma.operation import operation
+from xgamma.model import sky
+from xgamma.model.axes import edges, units_of
+from xgamma.model.operation import operation
 
 __all__ = ["pad", "slice_energy"]
 

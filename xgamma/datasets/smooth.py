@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import choice, scalar, shown
-from xgamma.axes import require_same_axis
-from xgamma.deferred import hollow, is_lazy, postponed
+from xgamma.core.arguments import choice, scalar, shown
+from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.units import to_value
 from xgamma.errors import AxisError, XGammaError
-from xgamma.frame import without_frame
+from xgamma.model import sky
+from xgamma.model.axes import require_same_axis
+from xgamma.model.frame import without_frame
+from xgamma.model.operation import operation
 from xgamma.numerics.convolve import convolve_same, convolve_separable, disk_kernel, kernel_sum
-from xgamma.operation import operation
-from xgamma.units import to_value
 
 __all__ = ["boundary_mask", "convolve", "dilate", "erode", "profile", "radial_profile", "smooth"]
 
@@ -304,7 +304,7 @@ def edges_of(edges: Any) -> np.ndarray:
 def _profile(
     array: xr.DataArray, position: np.ndarray, edges: Any, how: str, dim: str
 ) -> xr.DataArray:
-    from xgamma.axes import axis_coords, axis_from_edges
+    from xgamma.model.axes import axis_coords, axis_from_edges
 
     choice(how, "how", ("sum", "mean"))
     limits = edges_of(edges)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.deferred import is_lazy
+from xgamma.core.lazy import is_lazy
 from xgamma.errors import XGammaError
-from xgamma.gate import require_dataset
-from xgamma.model import SPATIAL, VARIABLES
-from xgamma.operation import operation
+from xgamma.model import sky
+from xgamma.model.check import require_dataset
+from xgamma.model.create import SPATIAL, VARIABLES
+from xgamma.model.operation import operation
 
 __all__ = ["covering", "stack", "stack_all"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.lazy import hollow, is_lazy, postponed
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.placing import COARSE, FINE, place
-from xgamma.deferred import hollow, is_lazy, postponed
 
 __all__ = ["added_up", "stack_lazily"]
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import whole
-from xgamma.axes import axis_coords, coords_from_edges, edges
+from xgamma.core.arguments import whole
 from xgamma.datasets.interp import repeated, split_labels
 from xgamma.datasets.rules import PIXELS, RECORDS, ROW_SUMS, SUMMED, rebuilt
 from xgamma.errors import AxisError
-from xgamma.operation import operation
-from xgamma.schema import VARIABLES
+from xgamma.model.axes import axis_coords, coords_from_edges, edges
+from xgamma.model.operation import operation
+from xgamma.model.schema import VARIABLES
 
 __all__ = ["upsample"]
 

@@ -23,18 +23,22 @@ _MODULES = {
         "tstart",
         "tstop",
     ),
-    "select": ("event_offset", "event_positions", "select_events"),
-    "simulate": (
+    "selection": ("event_offset", "event_positions", "select_events"),
+    "xgamma.simulate.observations": (
         "SimulatedSource",
         "simulate_observation",
         "simulate_store",
         "wobble_pointings",
     ),
-    "simulated_responses": ("simulated_irfs",),
+    "xgamma.simulate.simulated_responses": ("simulated_irfs",),
     "store": ("Store", "open_store"),
     "writer": ("write_observation", "write_store"),
 }
-_HOMES = {name: f"xgamma.dl3.{module}" for module, names in _MODULES.items() for name in names}
+_HOMES = {
+    name: module if "." in module else f"xgamma.dl3.{module}"
+    for module, names in _MODULES.items()
+    for name in names
+}
 
 __all__ = sorted(_HOMES)
 

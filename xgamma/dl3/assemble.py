@@ -7,11 +7,11 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.dl3.fits_table import FitsFile, open_fits
 from xgamma.dl3.gadf import read_hdu
-from xgamma.dl3.gadf_spec import GROUPS, group_of
+from xgamma.dl3.gadf_tables import GROUPS, group_of
 from xgamma.dl3.groups import number, run_id
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.fits.tables import FitsFile, open_fits
 
 __all__ = ["build_observation", "read_observation"]
 

@@ -12,8 +12,8 @@ import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from xgamma.dl3.assemble import read_observation
-from xgamma.dl3.fits_bytes import GZIP_MAGIC
 from xgamma.errors import MissingDataError
+from xgamma.fits.bytes import GZIP_MAGIC
 
 __all__ = ["GADFBackend"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from xgamma.errors import XGammaError
-from xgamma.sanity import issue_of_values
+from xgamma.model.sanity import issue_of_values
 
 __all__ = ["check_finite"]
 

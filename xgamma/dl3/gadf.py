@@ -13,9 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import LONG_NAMES
-from xgamma.dl3.fits_table import Table
-from xgamma.dl3.gadf_spec import (
+from xgamma.dl3.gadf_tables import (
     AXES,
     COLUMN_UNITS,
     DIMS,
@@ -26,9 +24,11 @@ from xgamma.dl3.gadf_spec import (
     header_attrs,
 )
 from xgamma.dl3.gadf_units import unit_and_factor
-from xgamma.dl3.lazy import LazyColumn, lazy_variable
 from xgamma.errors import AxisError, MissingDataError, XGammaError, warn
-from xgamma.sanity import issue_of_bins
+from xgamma.fits.lazy_columns import LazyColumn, lazy_variable
+from xgamma.fits.tables import Table
+from xgamma.model.axes import LONG_NAMES
+from xgamma.model.sanity import issue_of_bins
 
 __all__ = ["read_hdu"]
 

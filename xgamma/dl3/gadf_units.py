@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 
-from xgamma.dl3.fits_table import Table
+from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import UnitError, warn
-from xgamma.units import conversion, parse_unit
+from xgamma.fits.tables import Table
 
 __all__ = ["column_unit", "unit_and_factor"]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.units import conversion
 from xgamma.dl3.groups import group, number, obs_id
 from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.numerics.intervals import inside_intervals, union_of_intervals
-from xgamma.units import conversion
 
 if TYPE_CHECKING:
     from astropy.time import Time

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import observation
+from xgamma.core.arguments import observation
 from xgamma.errors import MissingDataError
 
 __all__ = ["group", "number", "obs_id", "run_id", "run_ids"]

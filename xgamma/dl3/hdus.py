@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.io.bintable import BinTable, Column, bin_table
+from xgamma.fits.bintable import BinTable, Column, bin_table
 
 if TYPE_CHECKING:
     from astropy.io import fits

@@ -17,7 +17,7 @@ from xgamma.dl3.groups import group, number, obs_id
 from xgamma.dl3.pointings import location, pointing, pointing_altaz
 from xgamma.dl3.times import MissionTime
 from xgamma.errors import XGammaError, warn
-from xgamma.sanity import issue_of_keyword
+from xgamma.model.sanity import issue_of_keyword
 
 __all__ = [
     "MissionTime",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import interval, pair, scalar, shown
+from xgamma.core.arguments import interval, pair, scalar, shown
+from xgamma.core.units import position, time_value
 from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.units import position, time_value
 
 __all__ = ["select_rows"]
 

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import file_path, shown
+from xgamma.core.arguments import file_path, shown
 from xgamma.dl3 import index as index_
 from xgamma.dl3.assemble import build_observation, check_run
 from xgamma.dl3.fingerprint import of_files
-from xgamma.dl3.fits_table import FitsFile, open_fits
 from xgamma.dl3.gadf import read_hdu
-from xgamma.dl3.gadf_spec import GROUPS
+from xgamma.dl3.gadf_tables import GROUPS
 from xgamma.dl3.query import select_rows
 from xgamma.errors import MissingDataError, XGammaError, warn
+from xgamma.fits.tables import FitsFile, open_fits
 
 __all__ = ["Store", "open_store"]
 
@@ -353,7 +353,7 @@ def open_store(
         table, hdus = index_.from_files(files, root)
         return Store(table, hdus, common)
     if isinstance(path, str) and "://" in path:
-        from xgamma.io.archive import open_archive
+        from xgamma.dl3.archive import open_archive
 
         return open_archive(path)
     path = Path(os.path.expandvars(path)).expanduser()
@@ -362,7 +362,7 @@ def open_store(
     # Absolute, so that a pickled store opens its runs in another working directory.
     place = path.absolute()
     if (place / "zarr.json").exists():
-        from xgamma.io.archive import open_archive
+        from xgamma.dl3.archive import open_archive
 
         return open_archive(place)
     folder = place if place.is_dir() else place.parent

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xgamma.core.units import time_value
 from xgamma.errors import XGammaError
-from xgamma.sanity import issue_of_keyword
-from xgamma.units import time_value
+from xgamma.model.sanity import issue_of_keyword
 
 if TYPE_CHECKING:
     from astropy.time import Time

@@ -13,6 +13,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.core.atomic import atomic_path, refuse_existing
 from xgamma.dl3.hdus import (
     IRF_LAYOUTS,
     event_hdu,
@@ -22,8 +23,7 @@ from xgamma.dl3.hdus import (
 )
 from xgamma.dl3.index_tables import hdu_index, hdu_row, index_keywords, obs_index, obs_row
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.io.atomic import atomic_path, refuse_existing
-from xgamma.io.bintable import BinTable, primary_bytes
+from xgamma.fits.bintable import BinTable, primary_bytes
 
 __all__ = ["write_observation", "write_store"]
 
@@ -111,7 +111,7 @@ def write_observation(
     Examples
     --------
     >>> import tempfile
-    >>> from xgamma.dl3.simulate import simulate_observation
+    >>> from xgamma.simulate.observations import simulate_observation
     >>> obs = simulate_observation("83.63d 22.51d", events=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_observation(obs, Path(folder) / "run.fits.gz").name
@@ -163,7 +163,7 @@ def write_store(
     Examples
     --------
     >>> import tempfile
-    >>> from xgamma.dl3.simulate import simulate_observation
+    >>> from xgamma.simulate.observations import simulate_observation
     >>> runs = (simulate_observation("83.63d 22.51d", obs_id=n, events=False) for n in (1, 2))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     store = write_store(runs, folder)

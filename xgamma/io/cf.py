@@ -12,9 +12,9 @@ import xarray as xr
 
 from xgamma import __version__
 from xgamma.errors import XGammaError
-from xgamma.frame import FrameIndex, drop_frame, set_frame
 from xgamma.io.zarr_seal import SEAL, compressors
-from xgamma.stamp import is_stamp, stamp_of
+from xgamma.model.frame import FrameIndex, drop_frame, set_frame
+from xgamma.model.stamp import is_stamp, stamp_of
 
 __all__ = [
     "assembled",

@@ -8,8 +8,8 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.dl3.archive import is_archive, write_archive
 from xgamma.errors import XGammaError
-from xgamma.io.archive import is_archive, write_archive
 from xgamma.io.opening import open as open_any
 from xgamma.io.remote import as_place, is_remote
 from xgamma.io.storage import is_zarr
@@ -72,7 +72,7 @@ def _holds_runs(path: Path | str) -> bool:
         return is_archive(path) if is_zarr(path) else True
     if not path.name.endswith((".fits", ".fits.gz", ".fit")):
         return False
-    from xgamma.io.fits_hdus import open_hdus
+    from xgamma.fits.hdus import open_hdus
 
     return "EVENTS" in open_hdus(path)
 

@@ -8,13 +8,13 @@ from typing import Any
 import xarray as xr
 
 from xgamma.errors import AxisError, FrameError, MissingDataError
+from xgamma.fits.hdus import FitsHDUs, FractionsError, open_hdus
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_frame import labels_in
-from xgamma.io.fits_hdus import FitsHDUs, FractionsError, open_hdus
 from xgamma.io.fits_maps import FitsMap, is_map, on_responses, read_map_hdu
 from xgamma.io.fits_tables import read_gti, read_obs
 from xgamma.io.sidecar import Sidecar, sidecar_of
-from xgamma.model import VARIABLES, assemble, label_variables
+from xgamma.model.create import VARIABLES, assemble, label_variables
 
 __all__ = ["open_dataset", "read_fits"]
 

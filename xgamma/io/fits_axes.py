@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import axis_coords_from_bounds
-from xgamma.dl3.fits_table import Table
+from xgamma.core.units import parse_unit
 from xgamma.errors import AxisError
-from xgamma.sanity import issue_of_bins
-from xgamma.units import parse_unit
+from xgamma.fits.tables import Table
+from xgamma.model.axes import axis_coords_from_bounds
+from xgamma.model.sanity import issue_of_bins
 
 __all__ = ["Axis", "axis_of", "band_columns", "band_keywords", "read_bands"]
 
@@ -85,7 +85,7 @@ def axis_of(obj: xr.Dataset | xr.DataArray, dim: str) -> Axis:
     AxisError
         If its bins gape: FITS maps are contiguous.
     """
-    from xgamma.axes import edges
+    from xgamma.model.axes import edges
 
     values = edges(obj, dim)
     attrs = obj[dim].attrs

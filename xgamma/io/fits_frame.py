@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
 from xgamma.errors import FrameError
-from xgamma.frame import SIZE_KEYWORDS
-from xgamma.frame import frame_attrs as parent_attrs
+from xgamma.model import sky
+from xgamma.model.frame import SIZE_KEYWORDS
+from xgamma.model.frame import frame_attrs as parent_attrs
 
 __all__ = ["frame_attrs", "image_keywords", "labels_in"]
 
@@ -54,7 +54,7 @@ def frame_attrs(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, 
     Returns
     -------
     attrs : dict
-        FITS keywords as `xgamma.sky.make_wcs_attrs` gives them.
+        FITS keywords as `xgamma.model.sky.make_wcs_attrs` gives them.
 
     Raises
     ------

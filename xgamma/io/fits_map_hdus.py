@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.io.bintable import BLOCK, BinTable, Column, bin_table, fits_unit
+from xgamma.fits.bintable import BLOCK, BinTable, Column, bin_table, fits_unit
 from xgamma.io.fits_axes import Axis, axis_of, band_columns, band_keywords
 from xgamma.io.fits_frame import image_keywords
 from xgamma.io.fits_regions import region_table
-from xgamma.model import VARIABLES
+from xgamma.model.create import VARIABLES
 
 __all__ = ["creator", "header_bytes", "map_hdus"]
 

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import file_path
-from xgamma.dl3.fits_table import Table
+from xgamma.core.arguments import file_path
+from xgamma.core.units import parse_unit
 from xgamma.errors import AxisError, FrameError, MissingDataError, UnitError, XGammaError
+from xgamma.fits.hdus import HDU, FitsHDUs, ImageArray, is_whole, lazy_image, open_hdus
+from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis, read_bands
 from xgamma.io.fits_frame import frame_attrs
-from xgamma.io.fits_hdus import HDU, FitsHDUs, ImageArray, is_whole, lazy_image, open_hdus
 from xgamma.io.sidecar import same_unit
-from xgamma.model import VARIABLES, assemble, label_variables, variable_attrs
-from xgamma.units import parse_unit
+from xgamma.model.create import VARIABLES, assemble, label_variables, variable_attrs
 
 __all__ = ["FitsMap", "is_map", "read_map", "read_map_hdu"]
 
@@ -76,7 +76,7 @@ def _meta(hdu: HDU) -> dict[str, Any]:
     attrs: dict[str, Any] = {}
     for key, value in meta.items():
         if key == "livetime":
-            from xgamma.units import to_value
+            from xgamma.core.units import to_value
 
             attrs[key] = to_value(value, "s", key)
         elif key == "is_pointlike":

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from xgamma import sky
 from xgamma.errors import XGammaError
-from xgamma.frame import SIZE_KEYWORDS, header_key, wcs_from_key
-from xgamma.io.bintable import BinTable
-from xgamma.regions import parse_regions, region_text
+from xgamma.fits.bintable import BinTable
+from xgamma.model import sky
+from xgamma.model.frame import SIZE_KEYWORDS, header_key, wcs_from_key
+from xgamma.model.regions import parse_regions, region_text
 
 if TYPE_CHECKING:
-    from xgamma.io.fits_hdus import HDU
+    from xgamma.fits.hdus import HDU
 
 __all__ = ["read_region", "region_table"]
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.dl3.fits_table import Table
+from xgamma.core.units import conversion
 from xgamma.dl3.groups import run_ids
 from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, UnitError, XGammaError
-from xgamma.io.bintable import BinTable, Column, bin_table
-from xgamma.io.fits_hdus import FitsHDUs
-from xgamma.model import VARIABLES, variable_attrs
-from xgamma.units import conversion
+from xgamma.fits.bintable import BinTable, Column, bin_table
+from xgamma.fits.hdus import FitsHDUs
+from xgamma.fits.tables import Table
+from xgamma.model.create import VARIABLES, variable_attrs
 
 __all__ = ["gti_table", "obs_tables", "read_gti", "read_obs"]
 

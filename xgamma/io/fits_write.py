@@ -11,16 +11,16 @@ from typing import IO, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.atomic import atomic_path
 from xgamma.errors import XGammaError
-from xgamma.frame import without_frame
-from xgamma.io.atomic import atomic_path
-from xgamma.io.bintable import Column, bin_table
+from xgamma.fits.bintable import Column, bin_table
 from xgamma.io.fits_map_hdus import SKY_DIMS, creator, header_bytes, map_hdus
 from xgamma.io.fits_maps import map_path
 from xgamma.io.fits_tables import gti_table, obs_tables, table_names
 from xgamma.io.sidecar import HDU_NAME, describe
-from xgamma.model import VARIABLES
-from xgamma.operation import operation
+from xgamma.model.create import VARIABLES
+from xgamma.model.frame import without_frame
+from xgamma.model.operation import operation
 
 __all__ = ["write_fits", "write_map"]
 
@@ -72,7 +72,7 @@ def write_fits(
     ...     sorted(p.name for p in Path(folder).iterdir())
     ['template.fits']
     """
-    from xgamma.model import validate
+    from xgamma.model.create import validate
 
     target = map_path(path)
     issues = [i for i in validate(ds, errors="return", values=False) if "data model" not in i]

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import choice, file_path
+from xgamma.core.arguments import choice, file_path
+from xgamma.core.atomic import atomic_path
+from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.gate import require_dataset
-from xgamma.io.atomic import atomic_path
-from xgamma.operation import operation
-from xgamma.units import conversion, parse_unit
+from xgamma.model.check import require_dataset
+from xgamma.model.operation import operation
 
 __all__ = ["read_flux_points", "write_flux_points"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.deferred import is_lazy
+from xgamma.core.lazy import is_lazy
 from xgamma.errors import MissingDataError
 from xgamma.io.hdf5_lock import hdf5_lock
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.dl3.fits_table import Table
+from xgamma.core.units import conversion
 from xgamma.dl3.groups import run_id
 from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.frame import without_frame
+from xgamma.fits.hdus import FitsHDUs, open_hdus
+from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis
-from xgamma.io.fits_hdus import FitsHDUs, open_hdus
 from xgamma.io.fits_tables import read_gti
 from xgamma.io.ogip_response import (
     folded,
@@ -26,9 +26,9 @@ from xgamma.io.ogip_response import (
     read_response,
     require_values,
 )
-from xgamma.model import assemble, variable_attrs
-from xgamma.sanity import issue_of_keyword
-from xgamma.units import conversion
+from xgamma.model.create import assemble, variable_attrs
+from xgamma.model.frame import without_frame
+from xgamma.model.sanity import issue_of_keyword
 
 __all__ = ["read_ogip"]
 

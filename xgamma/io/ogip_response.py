@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.dl3.fits_table import Table
+from xgamma.core.units import conversion
 from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.fits.hdus import FitsHDUs
+from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis, require_bins
-from xgamma.io.fits_hdus import FitsHDUs
-from xgamma.model import variable_attrs
-from xgamma.sanity import issue_of_values
-from xgamma.units import conversion
+from xgamma.model.create import variable_attrs
+from xgamma.model.sanity import issue_of_values
 
 __all__ = ["folded", "read_bounds", "read_exposure", "read_matrix", "read_response"]
 

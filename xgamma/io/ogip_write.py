@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.atomic import atomic_path
+from xgamma.core.units import conversion
 from xgamma.datasets.rows import livetime_of
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.io.atomic import atomic_path
-from xgamma.io.bintable import BinTable, Column, bin_table, primary_bytes
+from xgamma.fits.bintable import BinTable, Column, bin_table, primary_bytes
 from xgamma.io.fits_axes import Axis, axis_of
 from xgamma.io.fits_maps import map_path
 from xgamma.io.fits_regions import region_table
 from xgamma.io.fits_tables import gti_table
-from xgamma.operation import operation
-from xgamma.schema import in_own_units
-from xgamma.units import conversion
+from xgamma.model.operation import operation
+from xgamma.model.schema import in_own_units
 
 __all__ = ["write_ogip"]
 

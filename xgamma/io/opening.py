@@ -7,17 +7,17 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.arguments import file_path
+from xgamma.core.arguments import file_path
+from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.extras import require_package
 from xgamma.io.cf import restore, with_edges
 from xgamma.io.netcdf import open_netcdf
 from xgamma.io.remote import is_consolidated, is_remote, is_unfinished, store_at
 from xgamma.io.storage import grown, is_zarr, restore_tree
 from xgamma.io.zarr_groups import open_groups
 from xgamma.io.zarr_seal import require_folder_whole, require_store_whole
-from xgamma.model import MODEL_VERSION, validate
-from xgamma.validation import require_sound_axes
+from xgamma.model.create import MODEL_VERSION, validate
+from xgamma.model.validation import require_sound_axes
 
 __all__ = ["check_version", "open"]
 
@@ -124,8 +124,8 @@ def _checked_tree(tree: xr.DataTree, place: Any) -> xr.DataTree:
 
 
 def _open_fits(place: Path, kwargs: dict[str, Any]) -> xr.Dataset:
+    from xgamma.fits.hdus import open_hdus
     from xgamma.io.fits import open_dataset
-    from xgamma.io.fits_hdus import open_hdus
 
     names = {hdu.name for hdu in open_hdus(place).hdus}
     if "SPECTRUM" in names:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.frame import header_key, wcs_from_key
+from xgamma.model import sky
+from xgamma.model.frame import header_key, wcs_from_key
 
 if TYPE_CHECKING:
     from xgamma.io.fits_maps import FitsMap

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from xgamma.arguments import file_path
+from xgamma.core.arguments import file_path
+from xgamma.core.atomic import refuse_existing
+from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError
-from xgamma.extras import require_package
-from xgamma.io.atomic import refuse_existing
 
 __all__ = [
     "as_place",

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.units import parse_unit
 from xgamma.errors import FrameError, UnitError, XGammaError
-from xgamma.frame import without_frame
-from xgamma.stamp import is_stamp
-from xgamma.units import parse_unit
+from xgamma.model.frame import without_frame
+from xgamma.model.stamp import is_stamp
 
 if TYPE_CHECKING:
-    from xgamma.io.fits_hdus import FitsHDUs
+    from xgamma.fits.hdus import FitsHDUs
 
 __all__ = ["HDU_NAME", "Sidecar", "describe", "sidecar_of"]
 
@@ -158,7 +158,7 @@ class Sidecar:
             n: v for n, v in variables.items() if n in self.content["coords"] or n in ds.coords
         }
         data = {n: v for n, v in variables.items() if n not in coords}
-        from xgamma.model import assemble
+        from xgamma.model.create import assemble
 
         frame = self.content["wcs"] if same_sky else dict(ds.variables["wcs"].attrs)
         restored = assemble(coords, data, frame)
@@ -206,7 +206,7 @@ def sidecar_of(file: FitsHDUs) -> Sidecar:
     XGammaError
         If the file was written by a later version of the data model.
     """
-    from xgamma.model import MODEL_VERSION
+    from xgamma.model.create import MODEL_VERSION
 
     if HDU_NAME not in file:
         return Sidecar()

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import file_path, part_name
-from xgamma.deferred import is_lazy
+from xgamma.core.arguments import file_path, part_name
+from xgamma.core.atomic import atomic_path, refuse_existing, replace_folder
+from xgamma.core.extras import require_package
+from xgamma.core.lazy import is_lazy
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.extras import require_package
-from xgamma.io.atomic import atomic_path, refuse_existing, replace_folder
 from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
 from xgamma.io.remote import is_remote, without_warning, zarr_options
 from xgamma.io.zarr_files import write_files
 from xgamma.io.zarr_seal import all_chunks, sealed
-from xgamma.operation import operation
+from xgamma.model.operation import operation
 
 __all__ = ["grown", "restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
 

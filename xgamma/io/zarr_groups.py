@@ -18,7 +18,6 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 from xarray.indexes import PandasIndex
 
-from xgamma.frame import FrameIndex
 from xgamma.io.cf import assembled, restore, restored_attrs
 from xgamma.io.zarr_documents import (
     TEXTS,
@@ -32,7 +31,8 @@ from xgamma.io.zarr_documents import (
     walk,
 )
 from xgamma.io.zarr_seal import require_folder_whole
-from xgamma.stamp import is_stamp, stamp_of
+from xgamma.model.frame import FrameIndex
+from xgamma.model.stamp import is_stamp, stamp_of
 
 __all__ = ["open_groups"]
 

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.extras import require_package
 from xgamma.io.remote import is_remote, read_root
 
 __all__ = [

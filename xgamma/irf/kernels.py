@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import number, scalar
-from xgamma.axes import axis_coords, edges_in
+from xgamma.core.arguments import number, scalar
 from xgamma.errors import FrameError, MissingDataError, XGammaError
 from xgamma.irf.queries import at_position
+from xgamma.model import sky
+from xgamma.model.axes import axis_coords, edges_in
+from xgamma.model.operation import operation
+from xgamma.model.schema import require
 from xgamma.numerics.psf_kernels import CONTAINMENT, KernelPlan, kernel_half
 from xgamma.numerics.radial import containment_radius
 from xgamma.numerics.spectra import power_law_moment
-from xgamma.operation import operation
-from xgamma.schema import require
 
 __all__ = ["psf_kernel"]
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import choice
-from xgamma.axes import axis_coords, centers, centers_in, edges, edges_in
-from xgamma.deferred import hollow, is_lazy, postponed
+from xgamma.core.arguments import choice
+from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.units import to_value
 from xgamma.errors import AxisError, FrameError, XGammaError
+from xgamma.model import sky
+from xgamma.model.axes import axis_coords, centers, centers_in, edges, edges_in
+from xgamma.model.operation import operation
+from xgamma.model.schema import require, variable_attrs
 from xgamma.numerics.convolution import bilinear
 from xgamma.numerics.radial import containment, containment_radius
 from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
-from xgamma.operation import operation
-from xgamma.schema import require, variable_attrs
-from xgamma.units import to_value
 
 __all__ = [
     "at_position",

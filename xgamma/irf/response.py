@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import observation
-from xgamma.axes import axis_coords
+from xgamma.core.arguments import observation
+from xgamma.core.units import conversion, to_value
 from xgamma.errors import AxisError, MissingDataError, XGammaError, warn
+from xgamma.model.axes import axis_coords
+from xgamma.model.sanity import issue_of_bins, issue_of_values, issue_of_zeros
 from xgamma.numerics.interpolation import Axis, apply_weights
-from xgamma.sanity import issue_of_bins, issue_of_values, issue_of_zeros
-from xgamma.units import conversion, to_value
 
 __all__ = ["evaluate", "grid_axis", "response", "values_of"]
 

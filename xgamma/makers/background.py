@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.units import conversion
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
-from xgamma.model import variable_attrs
+from xgamma.model.create import variable_attrs
 from xgamma.numerics.interpolation import Axis, Weights, apply_weights, sparse_weights
 from xgamma.numerics.intervals import trapezoid_weights
 from xgamma.numerics.loglog import LogLogIntegral, fill_gaps_log, safe_log
-from xgamma.units import conversion
 
 __all__ = ["background", "rotation_times"]
 
@@ -172,7 +172,7 @@ def _altaz_basis(field: Field, seconds: float) -> np.ndarray:
     from astropy import units as u
     from astropy.coordinates import AltAz, SkyCoord
 
-    from xgamma import sky
+    from xgamma.model import sky
 
     place = observation.location(field.obs)
     frame = AltAz(obstime=observation.tstart(field.obs) + seconds * u.s, location=place)

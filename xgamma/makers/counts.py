@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
+from xgamma.core.units import conversion
 from xgamma.errors import XGammaError
 from xgamma.irf.response import response
 from xgamma.makers.field import Field
-from xgamma.model import variable_attrs
+from xgamma.model import sky
+from xgamma.model.create import variable_attrs
 from xgamma.numerics import sphere
-from xgamma.units import conversion
 
 __all__ = ["counts"]
 

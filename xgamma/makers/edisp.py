@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import centers, edges
 from xgamma.irf.response import grid_axis, grid_edges, response, values_of
 from xgamma.makers.field import Field
-from xgamma.model import variable_attrs
+from xgamma.model.axes import centers, edges
+from xgamma.model.create import variable_attrs
 from xgamma.numerics.interpolation import apply_weights, sparse_weights
 from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.axes import centers_in, edges_in
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, warn
 from xgamma.irf.response import evaluate, grid_axis, grid_edges, response, values_of
 from xgamma.makers.edisp import kernel
-from xgamma.model import require
-from xgamma.sanity import issue_of_keyword
+from xgamma.model import sky
+from xgamma.model.axes import centers_in, edges_in
+from xgamma.model.create import require
+from xgamma.model.sanity import issue_of_keyword
 
 __all__ = ["aeff_default", "aeff_max", "bkg_peak", "edisp_bias"]
 
@@ -124,7 +124,7 @@ def _position_of(ds: xr.Dataset, obs: Any, position: Any, fixed_offset: float | 
         return position
     if "x" in ds.dims:
         return sky.center(ds)
-    from xgamma.regions import region_center
+    from xgamma.model.regions import region_center
 
     return region_center(str(ds.coords["region"].values))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import number
-from xgamma.axes import axis_coords, edges_in
+from xgamma.core.arguments import number
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
-from xgamma.model import require, variable_attrs
+from xgamma.model.axes import axis_coords, edges_in
+from xgamma.model.create import require, variable_attrs
+from xgamma.model.operation import operation
 from xgamma.numerics.interpolation import apply_weights, sparse_weights
-from xgamma.operation import operation
 
 __all__ = ["exposure", "exposure_irf"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.axes import centers_in, edges_in
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, warn
+from xgamma.model import sky
+from xgamma.model.axes import centers_in, edges_in
 from xgamma.numerics import sphere
 from xgamma.numerics.interpolation import Axis
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import choices, whole
+from xgamma.core.arguments import choices, whole
+from xgamma.core.options import check_size
+from xgamma.core.units import to_value
 from xgamma.dl3 import good_time, observation
 from xgamma.errors import XGammaError, warn
 from xgamma.makers import background as background_
@@ -17,10 +19,8 @@ from xgamma.makers import edisp as edisp_
 from xgamma.makers import exposure as exposure_
 from xgamma.makers import psf as psf_
 from xgamma.makers.field import Field
-from xgamma.model import kind, labels_alone, variable_attrs
-from xgamma.operation import operation
-from xgamma.options import check_size
-from xgamma.units import to_value
+from xgamma.model.create import kind, labels_alone, variable_attrs
+from xgamma.model.operation import operation
 
 __all__ = ["SELECTION", "fill"]
 

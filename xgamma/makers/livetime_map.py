@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import scalar
-from xgamma.axes import axis_coords, centers_in
+from xgamma.core.arguments import scalar
 from xgamma.dl3 import observation
 from xgamma.errors import AxisError, XGammaError
-from xgamma.frame import frame_attrs, frame_coords
-from xgamma.gate import require_dataset
 from xgamma.irf.response import grid_axis, response, values_of
+from xgamma.model import sky
+from xgamma.model.axes import axis_coords, centers_in
+from xgamma.model.check import require_dataset
+from xgamma.model.frame import frame_attrs, frame_coords
+from xgamma.model.operation import operation
 from xgamma.numerics.interpolation import apply_weights
-from xgamma.operation import operation
 
 __all__ = ["effective_livetime_map", "observation_time_map"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import centers_in, edges_in
 from xgamma.errors import XGammaError
 from xgamma.irf.response import grid_axis, response, values_of
 from xgamma.makers.field import Field
-from xgamma.model import variable_attrs
+from xgamma.model.axes import centers_in, edges_in
+from xgamma.model.create import variable_attrs
 from xgamma.numerics.interpolation import apply_weights, sparse_weights
 from xgamma.numerics.responses import king_profile, multi_gauss_profile, normalize_rad
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import sky
-from xgamma.arguments import choices, number, scalar
-from xgamma.arguments import observation as require_observation
-from xgamma.deferred import hollow, is_lazy, postponed
+from xgamma.core.arguments import choices, number, scalar
+from xgamma.core.arguments import observation as require_observation
+from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.units import position as parse_position
+from xgamma.core.units import to_value
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.makers.energy_threshold import (
@@ -24,11 +25,10 @@ from xgamma.makers.energy_threshold import (
     folded_energy,
     offset_of,
 )
-from xgamma.model import kind, require, variable_attrs
+from xgamma.model import sky
+from xgamma.model.create import kind, require, variable_attrs
+from xgamma.model.operation import operation
 from xgamma.numerics import sphere
-from xgamma.operation import operation
-from xgamma.units import position as parse_position
-from xgamma.units import to_value
 
 __all__ = ["METHODS", "safe_mask"]
 
@@ -52,7 +52,7 @@ def _offset_max(ds: xr.Dataset, obs: xr.DataTree, offset_max: float) -> xr.Varia
         center = sky.position_vector(ds, pointing)
         near = sphere.separation(sky.pixel_vectors(ds), center) < offset_max
         return xr.Variable(("y", "x"), near)
-    from xgamma.regions import region_center
+    from xgamma.model.regions import region_center
 
     center = region_center(str(ds.coords["region"].values))
     return xr.Variable((), bool(pointing.separation(center).deg < offset_max))

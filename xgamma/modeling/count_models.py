@@ -11,7 +11,7 @@ from xgamma.errors import UnitError, XGammaError
 from xgamma.modeling.model_base import COUNTER, Model, name_list
 from xgamma.modeling.spatial import Shape
 from xgamma.modeling.spectral_norms import PowerLawNorm
-from xgamma.modeling.spectrum import Spectrum
+from xgamma.modeling.spectrum_base import Spectrum
 
 __all__ = ["FoVBackground", "TemplateNPred"]
 

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xgamma.arguments import expanded_path, fits_tables
+from xgamma.core.arguments import expanded_path, fits_tables
+from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spectral_table import table_quantity
-from xgamma.modeling.spectrum import Spectrum
-from xgamma.units import to_value
+from xgamma.modeling.spectrum_base import Spectrum
 
 __all__ = ["EBLAbsorption", "read_ebl"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.units import parse_unit
+from xgamma.core.units import parse_unit
 
 __all__ = ["labelled"]
 

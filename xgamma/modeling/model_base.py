@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from xgamma.modeling.parameter import Parameter, Sealed
-from xgamma.modeling.spectrum import Spectrum
+from xgamma.modeling.spectrum_base import Spectrum
 
 __all__ = ["COUNTER", "Model", "name_list"]
 

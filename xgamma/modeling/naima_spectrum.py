@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from xgamma.core.extras import require_package
+from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
-from xgamma.extras import require_package
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spectral_table import table_quantity
-from xgamma.modeling.spectrum import FLUX, Spectrum
+from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.numerics.spectra import integrate_log_energy
-from xgamma.units import to_value
 
 __all__ = ["NaimaSpectrum"]
 

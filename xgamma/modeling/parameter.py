@@ -17,9 +17,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from xgamma.core.units import conversion, parse_unit, to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.prior import Prior
-from xgamma.units import conversion, parse_unit, to_value
 
 __all__ = ["Component", "Parameter", "Spec"]
 

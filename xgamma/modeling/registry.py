@@ -16,22 +16,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from xgamma.core.units import parse_unit
 from xgamma.errors import XGammaError, warn
-from xgamma.modeling import (  # noqa: F401 fills registries
-    ebl,
-    naima_spectrum,
-    spatial_norms,
-    spectral,
-    template,
-    temporal,
-    temporal_laws,
-)
 from xgamma.modeling.parameter import Component, Parameter, Spec
 from xgamma.modeling.radial_shape import RadialShape
 from xgamma.modeling.spatial import LAT, LON, Shape
-from xgamma.modeling.spectrum import FLUX, Spectrum
+from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.modeling.time_profile import TimeProfile
-from xgamma.units import parse_unit
 
 __all__ = ["GROUPS", "ROLES", "ModelRecord", "find_model", "list_models", "register_model"]
 

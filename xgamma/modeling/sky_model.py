@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import expanded_path
+from xgamma.core.arguments import expanded_path
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.modeling.count_models import FoVBackground, TemplateNPred
 from xgamma.modeling.model_base import COUNTER, Model, name_list
 from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.spatial import Shape
-from xgamma.modeling.spectrum import FLUX, Spectrum
+from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.modeling.time_profile import TimeProfile
 
 __all__ = ["FoVBackground", "Model", "Models", "SkyModel", "TemplateNPred"]

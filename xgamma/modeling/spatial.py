@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from xgamma.core.units import position, to_value
 from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.labels import labelled
 from xgamma.modeling.parameter import Component, Spec, set_parameter
 from xgamma.numerics import rings as laws
 from xgamma.numerics import shapes as kernels
 from xgamma.numerics.rings import Law
-from xgamma.units import position, to_value
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from xgamma.arguments import choice
+from xgamma.core.arguments import choice
+from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spatial import Shape, rotation
 from xgamma.modeling.spectral_table import table_quantity
-from xgamma.units import to_value
 
 __all__ = ["PiecewiseNormSpatial"]
 

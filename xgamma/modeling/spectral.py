@@ -25,7 +25,7 @@ from xgamma.modeling.spectral_norms import (
     PowerLawNorm,
 )
 from xgamma.modeling.spectral_table import TemplateSpectrum
-from xgamma.modeling.spectrum import FLUX, CompoundSpectrum, Spectrum
+from xgamma.modeling.spectrum_base import FLUX, CompoundSpectrum, Spectrum
 from xgamma.numerics import spectra as kernels
 
 __all__ = [

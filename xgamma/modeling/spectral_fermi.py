@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from xgamma.modeling.parameter import Spec
-from xgamma.modeling.spectrum import FLUX, Spectrum
+from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.numerics import spectra as kernels
 
 __all__ = [

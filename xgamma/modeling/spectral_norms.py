@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xgamma.arguments import choice
+from xgamma.core.arguments import choice
+from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spectral_table import table_quantity
-from xgamma.modeling.spectrum import Spectrum
+from xgamma.modeling.spectrum_base import Spectrum
 from xgamma.numerics import spectra as kernels
-from xgamma.units import to_value
 
 __all__ = ["ExpCutoffPowerLawNorm", "LogParabolaNorm", "PiecewiseNorm", "PowerLawNorm"]
 

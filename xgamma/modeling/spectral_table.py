@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from xgamma.core.units import conversion, parse_unit, to_value
 from xgamma.errors import XGammaError
-from xgamma.modeling.spectrum import FLUX, Spectrum
+from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.numerics import spectra as kernels
-from xgamma.units import conversion, parse_unit, to_value
 
 __all__ = ["TemplateSpectrum", "table_quantity"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from xgamma.arguments import limit
+from xgamma.core.arguments import limit
+from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.labels import labelled
-from xgamma.units import to_value
 
 __all__ = ["SpectrumFeatures"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import xarray as xr
 
-from xgamma.arguments import expanded_path
+from xgamma.core.arguments import expanded_path
+from xgamma.core.units import parse_unit
 from xgamma.errors import MissingDataError, UnitError, XGammaError
-from xgamma.units import parse_unit
 
 __all__ = ["map_from_text", "map_to_text", "read_brightness", "read_template"]
 
@@ -61,7 +61,7 @@ def read_brightness(path: str | Path, unit: str = "") -> xr.DataArray:
     map : DataArray
         Dims ``(y, x)`` or ``(energy_true, y, x)``.
     """
-    from xgamma.io.fits_hdus import open_hdus
+    from xgamma.fits.hdus import open_hdus
 
     array = read_template(path)
     if "energy" in array.dims:

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xgamma.arguments import expanded_path, fits_tables
+from xgamma.core.arguments import expanded_path, fits_tables
+from xgamma.core.units import conversion, to_value
 from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.time_profile import TimeProfile
-from xgamma.units import conversion, to_value
 
 __all__ = ["ConstantTemporal", "LightCurve", "PhaseCurve", "TimeProfile"]
 

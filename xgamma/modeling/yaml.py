@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from xgamma.core.units import parse_unit
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.prior import LAWS, Prior
 from xgamma.modeling.registry import ROLES, find_model
 from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
-from xgamma.modeling.spectrum import CompoundSpectrum
+from xgamma.modeling.spectrum_base import CompoundSpectrum
 from xgamma.modeling.template_file import map_from_text, map_to_text, read_template
-from xgamma.units import parse_unit
 
 __all__ = ["from_yaml", "take_covariance", "to_yaml"]
 

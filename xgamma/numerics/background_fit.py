@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgamma.extras import require_package
+from xgamma.core.extras import require_package
 
 __all__ = ["NormFit", "fit_norm", "fit_norm_tilt", "norm_at"]
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import edges, edges_in, units_of
+from xgamma.core.extras import require_package
 from xgamma.datasets.onoff import background as background_of
 from xgamma.datasets.onoff import is_onoff
 from xgamma.errors import MissingDataError
-from xgamma.extras import require_package
 from xgamma.irf.queries import edisp_kernel
-from xgamma.operation import operation
+from xgamma.model.axes import edges, edges_in, units_of
+from xgamma.model.operation import operation
+from xgamma.model.schema import ONOFF, kind, require
 from xgamma.plot.maps import image_wcs, plot_map
-from xgamma.schema import ONOFF, kind, require
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

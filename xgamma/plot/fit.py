@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.arguments import choice
-from xgamma.axes import edges_in
+from xgamma.core.arguments import choice
+from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError
-from xgamma.extras import require_package
-from xgamma.modeling.compare import RESIDUALS, residuals
-from xgamma.modeling.excess import Excess
-from xgamma.modeling.flux_points import (
+from xgamma.estimators.excess import Excess
+from xgamma.estimators.flux_data import (
     is_flux_points,
     point_edges,
     point_residuals,
     reference_energies,
 )
-from xgamma.modeling.plot import plot_spectrum
-from xgamma.modeling.predict import full_likelihood
+from xgamma.fitting.compare import RESIDUALS, residuals
+from xgamma.fitting.predict import full_likelihood
+from xgamma.model.axes import edges_in
+from xgamma.model.operation import operation
 from xgamma.modeling.sky_model import Model
-from xgamma.operation import operation
 from xgamma.plot.maps import image_wcs, plot_map
+from xgamma.plot.spectra import plot_spectrum
 
 __all__ = ["plot_fit", "plot_residuals"]
 
@@ -53,7 +53,7 @@ def plot_fit(
     models : Model or iterable of Model, optional
         Those on the dataset when absent.
     method : {"significance", "diff", "diff/model", "diff/sqrt(model)"}
-        See `xgamma.modeling.compare.residuals`.
+        See `xgamma.fitting.compare.residuals`.
     axes : pair of `~matplotlib.axes.Axes`, optional
         For the spectrum and for the residuals.
 
@@ -129,7 +129,7 @@ def plot_residuals(
     models : Model or iterable of Model, optional
         Those on the dataset when absent.
     method : {"significance", "diff", "diff/model", "diff/sqrt(model)"}
-        See `xgamma.modeling.compare.residuals`.
+        See `xgamma.fitting.compare.residuals`.
     correlation_radius : Quantity, str or float, optional
         Radius of the discs; plain numbers are degrees. Each pixel by itself when None.
     axes : pair of `~matplotlib.axes.Axes`, optional

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma.axes import edges, units_of
+from xgamma.core.extras import require_package
 from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.extras import require_package
-from xgamma.frame import frame_of, header_key, wcs_from_key
-from xgamma.operation import operation
+from xgamma.model.axes import edges, units_of
+from xgamma.model.frame import frame_of, header_key, wcs_from_key
+from xgamma.model.operation import operation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -199,7 +199,7 @@ def plot_map(
 
 
 def _draw_regions(ax: Any, wcs: Any, regions: Any) -> None:
-    from xgamma.regions import parse_regions
+    from xgamma.model.regions import parse_regions
 
     for region in parse_regions(regions):
         pixels = region.to_pixel(wcs) if hasattr(region, "to_pixel") else region

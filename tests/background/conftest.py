@@ -1,0 +1,5 @@
+"""What these tests share."""
+
+from tests.small_maps import flat_map, wobble_run
+
+__all__ = ["flat_map", "wobble_run"]

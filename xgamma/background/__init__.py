@@ -1,0 +1,1 @@
+"""Backgrounds from the data: field of view, ring, reflected regions, phase, and what they leave out."""

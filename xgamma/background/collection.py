@@ -1,0 +1,101 @@
+"""Background methods on a collection: a `DataTree` with a dataset for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import xarray as xr
+
+from xgamma.dl3 import observation
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.model.operation import operation
+from xgamma.model.trees import collection_of, datasets_in
+
+__all__ = ["each_background"]
+
+NEEDS_EVENTS = ("reflected", "phase")
+
+
+def _observations(tree: xr.DataTree, observations: Any) -> Iterator[Any]:
+    """Yield the observation of each child: by number from a store or mapping, else in order."""
+    found = datasets_in(tree)
+    if observations is None:
+        yield from (None for _ in found)
+        return
+    if hasattr(observations, "obs_ids") or isinstance(observations, dict):
+        for name, ds in found.items():
+            if "obs_id" not in ds or ds["obs_id"].size != 1:
+                raise MissingDataError(
+                    f"The dataset {name!r} does not say of which run it is: give the observations as a list in the same order."
+                )
+            yield observations[ds["obs_id"].values.ravel()[0].item()]
+        return
+    runs = list(observations)
+    if len(runs) != len(found):
+        raise XGammaError(
+            f"There are {len(runs)} observations for {len(found)} datasets: give one for each, in the same order."
+        )
+    yield from runs
+
+
+@operation
+def each_background(
+    tree: xr.DataTree, method: str, observations: Any = None, **options: Any
+) -> xr.DataTree:
+    """Run a background method on each dataset of a collection.
+
+    Parameters
+    ----------
+    tree : DataTree
+        A child dataset for each run, as of ``xg.reduce(..., stack=False)``.
+    method : str
+        Name of the method as in ``xg.reduce``: ``"fov"``, ``"ring"``, ``"adaptive_ring"``,
+        ``"reflected"`` or ``"phase"``.
+    observations : Store, dict, or list of DataTree, optional
+        The runs, for the last two: found by number in a store or dict, or in the order of
+        the children (so that slices of one run are told apart).
+    **options
+        Of the method.
+
+    Returns
+    -------
+    tree : DataTree
+        New collection; `tree` stays as it was.
+
+    Raises
+    ------
+    MissingDataError
+        If the method needs observations and there are none.
+    XGammaError
+        If their number is another than that of the datasets, or what the method raises,
+        with the name of the dataset.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> from xgamma.dl3 import simulate_observation
+    >>> runs = [simulate_observation("83.63d 22.51d", seed=i, obs_id=i) for i in (1, 2)]
+    >>> empty = xg.create_map("83.63d 22.01d", "2 deg", "0.1 deg", xg.energy_axis(1, 10, 2))
+    >>> tree = xg.reduce(runs, into=empty, stack=False)
+    >>> ring = tree.gamma.ring_background("0.4 deg", "0.2 deg")
+    >>> [node.dataset.gamma.kind for node in ring.children.values()]
+    ['map_onoff', 'map_onoff']
+    """
+    from xgamma.reduction.one_run import background_method
+
+    function = background_method(method)
+    if method in NEEDS_EVENTS and observations is None:
+        raise MissingDataError(
+            f"The method {method!r} counts events: pass the observations, for instance a store."
+        )
+    made: dict[str, xr.Dataset] = {}
+    for (name, ds), obs in zip(
+        datasets_in(tree).items(), _observations(tree, observations), strict=True
+    ):
+        try:
+            made[name] = function(ds, obs, **options)
+        except XGammaError as error:
+            run = observation.obs_id(obs) if obs is not None else name
+            raise type(error)(f"Run {run}: {error}") from error
+    return collection_of(made, tree)

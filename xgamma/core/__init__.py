@@ -1,0 +1,1 @@
+"""What every layer uses and nothing of the sky: units, arguments, laziness, options, atomic writing."""

@@ -1,0 +1,217 @@
+"""Archives of DL3 observations in Zarr: the index, and a group of groups for each run.
+
+Layout: ``index`` holds the table of runs (dim ``obs``), ``runs/<OBS_ID>`` an observation as
+`xgamma.dl3.observation` describes it. The root says so: ``xgamma_format = "dl3-archive"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.core.arguments import part_name
+from xgamma.core.extras import require_package
+from xgamma.dl3.gadf_tables import GROUPS
+from xgamma.dl3.store import Store
+from xgamma.errors import MissingDataError, XGammaError
+from xgamma.io.cf import restore
+from xgamma.io.opening import check_version
+from xgamma.io.remote import (
+    is_consolidated,
+    is_remote,
+    is_unfinished,
+    joined,
+    store_at,
+    zarr_attrs,
+)
+from xgamma.io.storage import new_store, restore_tree, write_tree
+from xgamma.io.zarr_seal import require_store_whole
+from xgamma.model.create import MODEL_VERSION
+
+__all__ = ["ZarrStore", "open_archive", "write_archive"]
+
+FORMAT = "dl3-archive"
+# What the index of an archive made from single observations takes from their keywords.
+INDEX_KEYWORDS = ("OBJECT", "TELESCOP", "RA_PNT", "DEC_PNT", "TSTART", "TSTOP", "DEADC")
+
+
+class ZarrStore(Store):
+    """Observations in a Zarr archive; made by `xgamma.open_store`. See `Store`."""
+
+    def open(self, obs_id: int | str, groups: Sequence[str] | None = None) -> xr.DataTree:
+        """Open one observation. See `Store.open`."""
+        if obs_id not in self._hdus:
+            raise MissingDataError(
+                f"The archive {self.path} has no run {obs_id!r}: it has {len(self)}, see store.table."
+            )
+        unknown = sorted(set(groups or ()) - set(GROUPS))
+        if unknown:
+            raise MissingDataError(
+                f"There is no group {unknown[0]!r}: groups are {', '.join(GROUPS)}."
+            )
+        run = joined(self.path, "runs", part_name(obs_id, "OBS_ID"))
+        require_store_whole(run)
+        folder = store_at(run)
+        once = is_consolidated(folder)
+        tree = restore_tree(xr.open_datatree(folder, engine="zarr", consolidated=once))
+        if groups is None:
+            return tree
+        kept = {"/": tree.to_dataset(inherit=False)} | {
+            g: node.to_dataset(inherit=False) for g, node in tree.children.items() if g in groups
+        }
+        return xr.DataTree.from_dict(kept, name=tree.name)
+
+
+def is_archive(path: Any) -> bool:
+    """Tell whether a folder, or what lies at a URL, is an archive of runs in Zarr."""
+    return _attrs(path).get("xgamma_format") == FORMAT
+
+
+def _attrs(path: Any) -> dict[str, Any]:
+    import json
+
+    if is_remote(path):
+        return zarr_attrs(path)
+    try:
+        found = json.loads((path / "zarr.json").read_text())
+    except (OSError, json.JSONDecodeError):
+        return {}
+    return dict(found.get("attributes", {}))
+
+
+def open_archive(path: Any) -> ZarrStore:
+    """Open an archive; `xgamma.open_store` calls this for Zarr folders.
+
+    Parameters
+    ----------
+    path : path-like or URL
+        Folder that `write_archive` made.
+
+    Returns
+    -------
+    store : ZarrStore
+        Its runs are opened when asked for.
+
+    Raises
+    ------
+    XGammaError
+        If the folder is another kind of Zarr store, or follows a later data model.
+    """
+    place = path if is_remote(path) else Path(path).absolute()
+    attrs = _attrs(place)
+    if attrs.get("xgamma_format") != FORMAT:
+        if is_unfinished(place):
+            raise XGammaError(f"'{place}' was not written to its end: write it again.")
+        raise XGammaError(
+            f"The Zarr store '{place}' holds no runs: open datasets and collections with xg.open."
+        )
+    check_version(attrs, place)
+    require_store_whole(joined(place, "index"))
+    index = store_at(joined(place, "index"))
+    once = is_consolidated(index)
+    with xr.open_dataset(index, engine="zarr", consolidated=once) as stored:
+        table = restore(stored.load())
+    table = table.set_coords("obs_id")
+    groups = [str(g) for g in attrs.get("groups", [])]
+    hdus: Any = {
+        one: {g: (joined(place, "runs", str(one)), g) for g in groups}
+        for one in table["obs_id"].values.tolist()
+    }
+    return ZarrStore(table, hdus, place)
+
+
+def write_archive(
+    observations: Store | Iterable[xr.DataTree],
+    path: Any,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> None:
+    """Write observations to an archive in Zarr.
+
+    Parameters
+    ----------
+    observations : Store or iterable of DataTree
+        Taken one by one: thousands need the memory of one. A store's table becomes the index.
+    path : path-like or URL
+        Folder, which appears when it is complete; or a URL that fsspec knows, written in
+        place, which opens when it is complete.
+    overwrite : bool
+        Whether an existing archive may be replaced.
+    progress : bool
+        Whether to show a bar over the runs.
+
+    Raises
+    ------
+    XGammaError
+        If the folder exists and `overwrite` is False, two runs have one OBS_ID, or one is no
+        name.
+
+    Examples
+    --------
+    >>> import tempfile, xgamma as xg
+    >>> from xgamma.simulate.observations import simulate_observation
+    >>> obs = simulate_observation("83.63d 22.51d", events=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_archive([obs], Path(folder) / "archive.zarr")
+    ...     len(xg.open_store(Path(folder) / "archive.zarr"))
+    1
+    """
+    zarr = require_package("zarr", "A Zarr archive", "dask")
+    runs: Iterable[xr.DataTree] = observations
+    if progress:
+        from tqdm.auto import tqdm
+
+        total = len(observations) if isinstance(observations, Store) else None
+        runs = tqdm(observations, total=total, desc="runs")
+    with new_store(path, overwrite) as store:
+        place = path if is_remote(path) else store
+        root = zarr.open_group(store, mode="a", zarr_format=3)
+        root.create_group("runs")
+        rows: list[dict[str, Any]] = []
+        groups: dict[str, None] = {}
+        known: set[Any] = set()
+        for obs in runs:
+            obs_id = obs.gamma.obs_id
+            place_name = part_name(obs_id, "OBS_ID")
+            if obs_id in known:
+                raise XGammaError(f"Two runs have the OBS_ID {obs_id}: an archive holds one each.")
+            known.add(obs_id)
+            with part_of(place, "runs", place_name) as part:
+                write_tree(obs, part)
+            groups |= dict.fromkeys(map(str, obs.children))
+            rows.append(_row(obs, obs_id))
+        table = observations.table if isinstance(observations, Store) else _index(rows)
+        with part_of(place, "index") as part:
+            write_tree(xr.DataTree(table.reset_coords("obs_id")), part)
+        root.attrs.update(
+            {"xgamma_format": FORMAT, "model_version": MODEL_VERSION, "groups": list(groups)}
+        )
+
+
+@contextmanager
+def part_of(place: Any, *names: str) -> Iterator[Any]:
+    """Give the place of a group of an archive that is being written."""
+    if not is_remote(place):
+        yield joined(place, *names)
+        return
+    from xgamma.io.remote_new import NewStore
+
+    store = NewStore(store_at(joined(place, *names)))
+    yield store
+    store.finish()
+
+
+def _row(obs: xr.DataTree, obs_id: Any) -> dict[str, Any]:
+    row = {k.lower(): obs.attrs[k] for k in INDEX_KEYWORDS if k in obs.attrs}
+    return {"obs_id": obs_id, "livetime": obs.gamma.livetime, **row}
+
+
+def _index(rows: list[dict[str, Any]]) -> xr.Dataset:
+    names = {key for row in rows for key in row}
+    data = {n: ("obs", np.array([row.get(n, np.nan) for row in rows])) for n in sorted(names)}
+    return xr.Dataset(data).set_coords("obs_id")

@@ -1,0 +1,1 @@
+"""What is measured from datasets and models: flux points, light curves, maps, significance."""

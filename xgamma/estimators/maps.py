@@ -1,0 +1,230 @@
+"""Maps of excess and of test statistic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.core.arguments import pixel_mask, positive
+from xgamma.core.lazy import is_lazy, labels_of, postponed
+from xgamma.errors import XGammaError
+from xgamma.estimators.excess import Excess
+from xgamma.estimators.tried_source import source_everywhere
+from xgamma.fitting.attached import chosen_models
+from xgamma.fitting.compiled import Compiled
+from xgamma.fitting.likelihood import WStatLikelihood
+from xgamma.fitting.predict import full_likelihood, labelled, result_attrs
+from xgamma.fitting.reach import warn_of_short_axes
+from xgamma.model.create import require
+from xgamma.model.operation import operation
+from xgamma.modeling.sky_model import Model, SkyModel
+from xgamma.numerics.ts_map import ts_map as solve
+from xgamma.numerics.ts_source import source_sums
+
+__all__ = ["excess_map", "ts_map"]
+
+
+@operation
+def excess_map(
+    ds: xr.Dataset,
+    correlation_radius: Any = "0.1 deg",
+    models: Model | Iterable[Model] | None = None,
+    n_sigma: float = 1.0,
+    n_sigma_ul: float = 2.0,
+    errors: bool = False,
+    sum_energy: bool = True,
+) -> xr.Dataset:
+    """Sum counts and prediction over a disk around each pixel, and compare them.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map, on-off or not.
+    correlation_radius : Quantity, str or float
+        Radius of the disk; plain numbers are degrees.
+    models : Model or iterable of Model, optional
+        What the excess is over, beside the background; those on the dataset when absent.
+    n_sigma, n_sigma_ul : float
+        Levels of errors and upper limits.
+    errors : bool
+        Whether to find asymmetric errors and upper limits, which takes longer.
+    sum_energy : bool
+        Whether to add the energies up first.
+
+    Returns
+    -------
+    maps : Dataset
+        Dims those of the counts (without ``energy`` if summed): ``counts``, ``npred`` (the
+        expected counts), ``excess``, ``ts``, ``sqrt_ts`` (Li & Ma or Cash, with the sign of the
+        excess), and with `errors` ``excess_errn``, ``excess_errp``, ``excess_ul``. NaN where no
+        bin of the masks is in reach, or a bin of the masks holds NaN.
+
+    Raises
+    ------
+    XGammaError
+        If the dataset is not a map.
+
+    Notes
+    -----
+    Off counts of a ring belong to the middle of the disk; those of other methods are summed
+    over it, as in `xgamma.estimators.significance.significance`.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> maps = excess_map(example_map(), "0.2 deg")
+    >>> round(float(maps.excess.max()))
+    148
+    """
+    if is_lazy(ds):
+        options = {"correlation_radius": correlation_radius, "n_sigma": n_sigma}
+        options |= {"n_sigma_ul": n_sigma_ul, "errors": errors, "sum_energy": sum_energy}
+        return _postponed(ds, models, options)
+    require(ds, "counts")
+    n_sigma, n_sigma_ul = positive(n_sigma, "n_sigma"), positive(n_sigma_ul, "n_sigma_ul")
+    warn_of_short_axes([ds], chosen_models(ds, models))
+    likelihood = full_likelihood(ds, models, "exact")
+    data = likelihood.data
+    if not data.is_map:
+        raise XGammaError("An excess map needs a map dataset, not a spectrum.")
+    if correlation_radius is None:
+        raise XGammaError("correlation_radius=None must be an angle between 0 and 180 deg.")
+    found = Excess(likelihood, correlation_radius, sum_energy)
+    out = {name: getattr(found, name) for name in ("counts", "npred", "excess", "ts", "sqrt_ts")}
+    if errors:
+        out["excess_errn"], out["excess_errp"] = found.errors(n_sigma)
+        out["excess_ul"] = found.limit(n_sigma_ul)
+    if found.onoff:
+        # Without an off region nothing is known of the background.
+        out = {k: np.where(found.off_and_alpha[1] > 0, v, np.nan) for k, v in out.items()}
+    return as_dataset(likelihood, {k: found.known(v) for k, v in out.items()})
+
+
+def _postponed(ds: xr.Dataset, models: Any, options: dict[str, Any]) -> xr.Dataset:
+    """Return the excess maps of lazy maps."""
+    names = ["counts", "npred", "excess", "ts", "sqrt_ts"]
+    names += ["excess_errn", "excess_errp", "excess_ul"] if options["errors"] else []
+    whole = labels_of(ds, "map", {})
+    if options["sum_energy"] and ds.sizes["energy"] > 1:
+        whole = whole.isel(energy=0, drop=True)
+    made = {n: whole.assign_attrs(result_attrs(n.replace("_", " "))) for n in names}
+    like = xr.Dataset(made, attrs={"name": ds.attrs.get("name", "")})
+    chosen = deepcopy(chosen_models(ds, models))
+    return postponed(like, excess_map, ds, models=chosen, **options)
+
+
+def as_dataset(likelihood: Any, maps: dict[str, np.ndarray]) -> xr.Dataset:
+    """Label maps (energy or 1, y, x) of a likelihood's dataset."""
+    ds = likelihood.data.ds
+    whole = labelled(likelihood, np.zeros(likelihood.data.shape), "map", "")
+    image = whole.isel(energy=0, drop=True)
+    made = {}
+    for name, values in maps.items():
+        like = image if values.shape[0] == 1 and ds.sizes["energy"] > 1 else whole
+        made[name] = like.copy(data=values.reshape(like.shape)).assign_attrs(
+            units="", long_name=name.replace("_", " ")
+        )
+    return xr.Dataset(made, attrs={"name": ds.attrs.get("name", "")})
+
+
+@operation
+def ts_map(
+    ds: xr.Dataset,
+    model: SkyModel,
+    models: Model | Iterable[Model] | None = None,
+    kernel_width: Any = None,
+    mask: xr.DataArray | None = None,
+    scheme: str = "exact",
+) -> xr.Dataset:
+    """Fit the norm of a test source at every pixel.
+
+    Its PSF, energy dispersion and exposure are those of each place, the first two in tiles half
+    as wide as the grid of the responses; its shape is that at the middle of the map. Background
+    and other sources stay as they are.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map with exposure and background.
+    model : SkyModel
+        Test source; its position does not matter, its norm is one.
+    models : Model or iterable of Model, optional
+        What is known to be there; those on the dataset when absent.
+    kernel_width : Quantity, str or float, optional
+        Side of the square around the pixel that is looked at; plain numbers are degrees.
+        All of the PSF kernel when absent. Norms are of the whole source in any case.
+    mask : DataArray of bool, optional
+        Pixels (y, x) to do; all when absent.
+    scheme : {"exact", "gammapy"}
+        See `xgamma.fitting.predict.npred_signal`.
+
+    Returns
+    -------
+    maps : Dataset
+        Dims ``(y, x)``: ``ts``, ``sqrt_ts`` (negative where the norm is), ``norm``, ``norm_err``,
+        ``flux`` and ``flux_err`` (cm-2 s-1, over the range of the energy axis), ``npred_excess``.
+        NaN at pixels where no energy is inside the masks, and where a bin in reach holds NaN.
+        The attribute ``kernel_spacing`` (deg) is the side of the tiles.
+
+    Raises
+    ------
+    XGammaError
+        If the dataset is not a map with a known background.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> maps = ts_map(example_map(), example_model())
+    >>> bool(maps.sqrt_ts.max() > 20)
+    True
+    """
+    if not isinstance(model, SkyModel):
+        raise XGammaError(f"The test source must be a SkyModel, not {type(model).__name__}.")
+    require(ds, "counts")
+    warn_of_short_axes([ds], [*chosen_models(ds, models), model])
+    likelihood = full_likelihood(ds, models, scheme)
+    data = likelihood.data
+    if not data.is_map or isinstance(likelihood, WStatLikelihood):
+        raise XGammaError("A TS map needs a map dataset with a background, not an on-off spectrum.")
+    if data.weights is not None:
+        raise XGammaError(
+            f"The mask_fit of the dataset {data.name!r} holds weights, which a TS map does not know: "
+            "use ds.assign(mask_fit=ds.mask_fit > 0)."
+        )
+    mask = pixel_mask(mask, ds)
+    pixels = np.ones(data.shape[1:], bool) if mask is None else mask.transpose("y", "x").values
+    usable, unknown = known_bins(data)
+    # Outside of the masks only tails are seen, and norms are beyond all measure.
+    pixels = pixels.astype(bool) & usable.any(0)
+    source = source_everywhere(data, model, kernel_width, pixels)
+    if unknown.any():
+        around = np.ones((2 * source.half + 1,) * 2)
+        pixels &= source_sums(unknown[None].astype(float), around[None]) < 0.5
+    found = solve(data.counts, likelihood.npred(), source, usable, pixels)
+    del found["n_steps"]
+    ts = np.maximum(found["ts"], 0.0)
+    found["ts"], found["sqrt_ts"] = ts, np.sign(found["norm"]) * np.sqrt(ts)
+    low, high = data.energy_edges[0], data.energy_edges[-1]
+    flux = float(model.spectral.kernel_integral(np.array(low), np.array(high)))
+    found["flux"], found["flux_err"] = found["norm"] * flux, found["norm_err"] * flux
+    found["npred_excess"] = found["norm"] * found.pop("counts")
+    maps = as_dataset(likelihood, {name: values[None] for name, values in found.items()})
+    maps = maps.isel(energy=0, drop=True) if "energy" in maps.dims else maps
+    # Responses are those of the place to half of this.
+    side = source.tile_side * float(np.degrees(max(data.scale)))
+    maps.attrs["kernel_spacing"] = side
+    for name in ("flux", "flux_err"):
+        maps[name].attrs["units"] = "s-1 cm-2"
+    return maps
+
+
+def known_bins(data: Compiled) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bins (energy, y, x) to use, and pixels of which some bin to use has no number."""
+    exposure = data.required("exposure", data.true_name)
+    unknown = data.mask & (data.unknown | ~np.isfinite(exposure).all(axis=0))
+    return data.mask & ~unknown, unknown.any(axis=0)

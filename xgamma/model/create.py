@@ -1,0 +1,359 @@
+"""Templates: datasets that say where everything lies, with nothing allocated yet."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma import __version__
+from xgamma.core.units import parse_unit
+from xgamma.core.units import position as parse_position
+from xgamma.errors import AxisError, FrameError, XGammaError
+from xgamma.model import sky
+from xgamma.model.axes import axis_coords, rad_axis, rename_axis
+from xgamma.model.frame import frame_coords
+from xgamma.model.schema import (
+    AXES,
+    IRF_MIN_PIXELS,
+    MODEL_VERSION,
+    ONOFF,
+    SPATIAL,
+    VARIABLES,
+    Variable,
+    kind,
+    require,
+    variable_attrs,
+)
+from xgamma.model.true_energy import TrueEnergyLike, true_axis
+from xgamma.model.validation import validate
+
+__all__ = [
+    "AXES",
+    "IRF_MIN_PIXELS",
+    "MODEL_VERSION",
+    "ONOFF",
+    "SPATIAL",
+    "VARIABLES",
+    "Variable",
+    "assemble",
+    "create_map",
+    "create_spectrum",
+    "kind",
+    "labels_alone",
+    "require",
+    "validate",
+    "variable_attrs",
+]
+
+
+def _check_axis(axis: Any, name: str) -> xr.DataArray:
+    if not isinstance(axis, xr.DataArray) or f"{axis.name}_lo" not in axis.coords:
+        raise AxisError(
+            f"{name}= needs an axis, not {type(axis).__name__}: make one with xg.energy_axis, xg.rad_axis or xg.migra_axis."
+        )
+    have, unit = axis.attrs.get("units", ""), {"rad": "deg", "migra": ""}.get(name, "TeV")
+    if not parse_unit(have).is_equivalent(parse_unit(unit)):
+        raise AxisError(
+            f"{name}= needs an axis in units like {unit!r}, not the axis {axis.name!r} in {have!r}."
+        )
+    return axis if axis.name == name else rename_axis(axis, name)
+
+
+def _axis_variables(energy: Any, energy_true: Any, rad: Any, migra: Any) -> dict[str, xr.Variable]:
+    coords: dict[str, xr.Variable] = {}
+    if energy is None:
+        if energy_true is not None:
+            raise AxisError("energy_true= needs energy=, the axis of reconstructed energy.")
+        return coords
+    energy = _check_axis(energy, "energy")
+    coords.update(axis_coords(energy))
+    coords.update(axis_coords(_check_axis(true_axis(energy, energy_true), "energy_true")))
+    coords.update(axis_coords(rad_axis() if rad is None else _check_axis(rad, "rad")))
+    if migra is not None:
+        coords.update(axis_coords(_check_axis(migra, "migra")))
+    return coords
+
+
+def _gti_variables(gti: Any, reference_time: Any) -> dict[str, xr.Variable]:
+    from xgamma.core.units import time_value, to_value
+
+    reference = time_value(reference_time).tt.isot
+    attrs = {"reference_time": reference}
+    start, stop = np.empty(0), np.empty(0)
+    if gti is not None:
+        if not isinstance(gti, str) and len(gti) != 2:
+            raise XGammaError(
+                f"gti holds {len(gti)} entries: give a pair, all starts and all stops."
+            )
+        start, stop = (np.atleast_1d(to_value(v, "s", "gti")) for v in gti)
+        if start.shape != stop.shape or np.any(stop < start):
+            raise XGammaError("gti= must be (start, stop) with stop >= start for each interval.")
+    return {
+        "gti_start": xr.Variable("gti", start, variable_attrs("gti_start", **attrs)),
+        "gti_stop": xr.Variable("gti", stop, variable_attrs("gti_stop", **attrs)),
+    }
+
+
+def label_variables(
+    x: np.ndarray, y: np.ndarray, suffix: str = "", step: float = 1.0
+) -> dict[str, xr.Variable]:
+    """Return the pixel-label coordinates ``y`` and ``x`` (or ``y_irf``, ``x_irf``)."""
+    attrs = {"long_name": "pixel", "step": float(step)}
+    return {
+        f"y{suffix}": xr.Variable(f"y{suffix}", np.asarray(y, dtype=float), {**attrs, "axis": "Y"}),
+        f"x{suffix}": xr.Variable(f"x{suffix}", np.asarray(x, dtype=float), {**attrs, "axis": "X"}),
+    }
+
+
+def irf_labels(n: int, binsz: float, binsz_irf: float) -> np.ndarray:
+    """Return labels, in parent pixels, of a coarse grid centred on the same point.
+
+    The coarse grid has ``round(n * binsz / binsz_irf)`` pixels, at least one.
+    """
+    count = max(int(np.rint(n * binsz / binsz_irf)), 1)
+    return (n - 1) / 2.0 + (np.arange(count) - (count - 1) / 2.0) * (binsz_irf / binsz)
+
+
+def create_map(
+    center: Any = (0.0, 0.0),
+    width: Any = None,
+    binsz: Any = "1 deg",
+    energy: xr.DataArray | None = None,
+    energy_true: TrueEnergyLike = None,
+    rad: xr.DataArray | None = None,
+    migra: xr.DataArray | None = None,
+    binsz_irf: Any = "0.2 deg",
+    proj: str = "CAR",
+    frame: str = "icrs",
+    gti: Any = None,
+    reference_time: Any = "2000-01-01",
+    name: str | None = None,
+    npix: Any = None,
+    attrs: dict[str, Any] | None = None,
+) -> xr.Dataset:
+    """Describe a map dataset: axes and sky, nothing allocated yet.
+
+    An absent variable costs no memory: counts, exposure and the rest appear when a maker
+    fills them, and an absent safe mask means that everything is safe.
+
+    Parameters
+    ----------
+    center : SkyCoord, str or (lon, lat)
+        Centre of the map and reference point of the projection.
+    width : Quantity, str, float or pair, optional
+        Angular size (longitude, latitude); plain numbers are degrees. Whole sky when both
+        `width` and `npix` are absent.
+    binsz : Quantity, str, float or pair
+        Pixel size; plain numbers are degrees.
+    energy : DataArray, optional
+        Axis of reconstructed energy, dim ``energy``, from `energy_axis`. Without it the dataset is a frame
+        for images and cannot be filled.
+    energy_true : DataArray, "reco", DataTree or Store, optional
+        Axis of true energy, dim ``energy_true``. When absent from a third of the lowest to three
+        times the highest edge of `energy`, 16 bins a decade at least, so that what is
+        reconstructed in its bins is predicted wherever it came from (``docs/science/prediction.md``).
+        ``"reco"`` takes the edges of `energy`, as gammapy does; a run, a store or a list of runs
+        takes the axis of the effective areas, its bins cut where they are wider than that.
+    rad : DataArray, optional
+        Axis of the PSF; 0 to 0.66 deg in 66 bins when absent.
+    migra : DataArray, optional
+        With this axis (dim ``migra``) the energy dispersion is kept over migration, without it
+        as a kernel over reconstructed energy.
+    binsz_irf : Quantity, str or float
+        Pixel size of the coarse grid of PSF and energy dispersion.
+    proj : str
+        FITS projection code.
+    frame : {"icrs", "galactic", "fk5"}
+        Celestial frame.
+    gti : (start, stop), optional
+        Good time intervals in seconds after `reference_time`.
+    reference_time : Time or str
+        Zero of the good time intervals (TT).
+    name : str, optional
+        Name of the dataset.
+    npix : int or pair, optional
+        Number of pixels, instead of `width`.
+    attrs : dict, optional
+        Further attributes.
+
+    Returns
+    -------
+    ds : Dataset
+        Coordinates ``energy``, ``energy_true``, ``rad``, ``y``, ``x``, ``y_irf``, ``x_irf``
+        (and ``migra``) and ``wcs``; good time intervals.
+
+    Raises
+    ------
+    AxisError
+        If something that is not an axis is passed for one.
+    FrameError
+        If the frame, projection, or pixel size cannot be used.
+    UnitError
+        If an angle has a wrong unit.
+
+    Examples
+    --------
+    >>> from xgamma.model.axes import energy_axis
+    >>> ds = create_map("83.63d 22.01d", "5 deg", "0.02 deg", energy_axis(1, 10, 11))
+    >>> dict(ds.sizes)["x"], ds.nbytes < 20_000
+    (250, True)
+    """
+    scale = sky.parse_width(binsz, "binsz")
+    coarse = sky.parse_width(binsz_irf, "binsz_irf")
+    if min(scale) <= 0 or min(coarse) <= 0:
+        raise FrameError("binsz and binsz_irf must be positive angles.")
+    if npix is not None:
+        pair = np.broadcast_to(np.atleast_1d(npix), (2,))
+        nx, ny = int(pair[0]), int(pair[1])
+    else:
+        size = (360.0, 180.0) if width is None else sky.parse_width(width)
+        nx, ny = (int(np.rint(w / b)) for w, b in zip(size, scale, strict=True))
+    if nx < 1 or ny < 1:
+        raise FrameError(f"width={width!r} is less than a pixel of {binsz!r}: give a larger width.")
+    sky.require_frame(frame)
+    at = parse_position(center, frame)
+    header = sky.make_wcs_attrs(at, (nx, ny), scale, proj, frame)
+    variables = _axis_variables(energy, energy_true, rad, migra)
+    variables |= label_variables(np.arange(nx), np.arange(ny))
+    if energy is not None:
+        variables |= label_variables(
+            irf_labels(nx, scale[0], coarse[0]),
+            irf_labels(ny, scale[1], coarse[1]),
+            "_irf",
+            coarse[0] / scale[0],
+        )
+    return assemble(variables, _gti_variables(gti, reference_time), header, name, attrs)
+
+
+def assemble(
+    coords: dict[str, Any],
+    data: dict[str, Any],
+    wcs: dict[str, Any] | None,
+    name: str | None = None,
+    attrs: dict[str, Any] | None = None,
+    indexes: Mapping[Any, Any] | None = None,
+) -> xr.Dataset:
+    """Put coordinates, variables and frame together into a dataset of this model.
+
+    Parameters
+    ----------
+    coords, data : dict of str to Variable
+        Coordinates (labels and axes) and data variables.
+    wcs : dict, optional
+        FITS keywords of the frame; none for a dataset without a sky.
+    name : str, optional
+        Name; a random one when absent.
+    attrs : dict, optional
+        Further attributes.
+    indexes : mapping, optional
+        Indexes that some of the coordinates have already.
+
+    Returns
+    -------
+    ds : Dataset
+        With the frame index attached.
+    """
+    known = dict(indexes or {})
+    labels = xr.Coordinates({k: v for k, v in coords.items() if k not in known})
+    if known or wcs is not None:
+        variables = {k: v for k, v in coords.items() if k in known} | dict(labels.variables)
+        # In one step: a coordinate added later would merge and align everything again.
+        if wcs is not None:
+            frame = frame_coords(wcs, variables.get("x"))
+            variables |= frame.variables
+            known |= frame.xindexes
+        labels = xr.Coordinates(variables, indexes={**known, **labels.xindexes})
+    ds = xr.Dataset(data, coords=labels)
+    ds.attrs = {
+        "name": name or uuid.uuid4().hex[:8],
+        "xgamma_version": __version__,
+        "model_version": MODEL_VERSION,
+        **(attrs or {}),
+    }
+    return ds
+
+
+def labels_alone(ds: xr.Dataset, keep: Iterable[str] = ()) -> xr.Dataset:
+    """Return a dataset without anything that runs gave it.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum, filled, stacked or empty.
+    keep : iterable of str
+        Variables of the data model that stay.
+
+    Returns
+    -------
+    template : Dataset
+        Without the variables of the data model, and without what lies along ``obs`` or ``gti``,
+        coordinates too. Variables of the user's own stay.
+    """
+    tables = {"obs", "gti"}
+    stale = [
+        name
+        for name, variable in ds.variables.items()
+        if tables & set(variable.dims)
+        or (name in VARIABLES and name in ds.data_vars and name not in keep)
+    ]
+    return ds.drop_vars(stale)
+
+
+def create_spectrum(
+    region: Any,
+    energy: xr.DataArray,
+    energy_true: TrueEnergyLike = None,
+    rad: xr.DataArray | None = None,
+    binsz: Any = "0.01 deg",
+    gti: Any = None,
+    reference_time: Any = "2000-01-01",
+    name: str | None = None,
+    attrs: dict[str, Any] | None = None,
+) -> xr.Dataset:
+    """Describe a spectrum dataset over a region of the sky.
+
+    Parameters
+    ----------
+    region : SkyRegion or str
+        On region; a string is DS9 text such as ``"icrs;circle(83.63, 22.01, 0.11)"``.
+    energy, energy_true, rad : DataArray, optional
+        Axes with these dims, as in `create_map`, where `energy_true` may be other things too;
+        without `rad` no PSF axis is kept.
+    binsz : Quantity, str or float
+        Pixel size of the tangential frame around the region (used to decide which pixels
+        of a map, or which points, lie in it).
+    gti, reference_time, name, attrs
+        As in `create_map`.
+
+    Returns
+    -------
+    ds : Dataset
+        Coordinates ``energy``, ``energy_true``, ``region`` (a DS9 string) and ``wcs``.
+
+    Raises
+    ------
+    XGammaError
+        If the region cannot be parsed.
+
+    Examples
+    --------
+    >>> from xgamma.model.axes import energy_axis
+    >>> ds = create_spectrum("icrs;circle(83.63, 22.01, 0.11)", energy_axis(1, 10, 5))
+    >>> kind(ds)
+    'spectrum'
+    """
+    from xgamma.model.regions import region_center, region_text
+
+    text = region_text(region)
+    at = region_center(text)
+    frame = "galactic" if at.frame.name == "galactic" else "icrs"
+    variables = _axis_variables(energy, energy_true, rad, None)
+    if rad is None:
+        variables = {k: v for k, v in variables.items() if not k.startswith("rad")}
+    header = sky.make_wcs_attrs(at, (1, 1), sky.parse_width(binsz, "binsz"), "TAN", frame)
+    variables["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
+    return assemble(variables, _gti_variables(gti, reference_time), header, name, attrs)

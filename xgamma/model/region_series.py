@@ -1,0 +1,104 @@
+"""Regions in a row: rings around a position, slices along a line."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from xgamma.core.arguments import scalar, shown, whole
+from xgamma.core.units import position as parse_position
+from xgamma.core.units import to_value
+from xgamma.errors import XGammaError
+
+__all__ = ["ring_regions", "slice_regions"]
+
+
+def ring_regions(center: Any, edges: Any) -> list[Any]:
+    """Return rings around a position; the innermost is a circle if it begins at zero.
+
+    Parameters
+    ----------
+    center : SkyCoord, str or (lon, lat)
+        Position; texts and pairs are ICRS.
+    edges : Quantity, list of str or array_like
+        Radii that increase; plain numbers are degrees.
+
+    Returns
+    -------
+    regions : list of SkyRegion
+        One between each two radii.
+
+    Raises
+    ------
+    XGammaError
+        If there are less than two radii, or they do not increase from zero or more.
+
+    Examples
+    --------
+    >>> [type(r).__name__ for r in ring_regions("83.63d 22.01d", [0, 0.1, 0.2])]
+    ['CircleSkyRegion', 'CircleAnnulusSkyRegion']
+    """
+    from astropy.units import Quantity
+    from regions import CircleAnnulusSkyRegion, CircleSkyRegion
+
+    radii = np.atleast_1d(to_value(edges, "deg", "edges"))
+    if radii.size < 2 or not (np.diff(radii) > 0).all() or radii[0] < 0:
+        raise XGammaError(
+            f"edges={shown(edges)} must be at least two radii that increase from zero or more."
+        )
+    middle = parse_position(center)
+    found = []
+    for low, high in itertools.pairwise(Quantity(radii, "deg")):
+        made = (middle, low, high) if low > 0 else (middle, high)
+        found.append((CircleAnnulusSkyRegion if low > 0 else CircleSkyRegion)(*made))
+    return found
+
+
+def slice_regions(start: Any, stop: Any, width: Any, n: int) -> list[Any]:
+    """Return rectangles side by side along the great circle from one position to another.
+
+    Parameters
+    ----------
+    start, stop : SkyCoord, str or (lon, lat)
+        Where the first begins and the last ends; texts and pairs are ICRS.
+    width : Quantity, str or float
+        Their extent across the line; plain numbers are degrees.
+    n : int
+        How many.
+
+    Returns
+    -------
+    regions : list of RectangleSkyRegion
+        From start to stop, equally long.
+
+    Raises
+    ------
+    XGammaError
+        If both positions are the same, or the width is not above zero.
+
+    Examples
+    --------
+    >>> regions = slice_regions("83d 22d", "85d 22d", "0.5 deg", 4)
+    >>> [round(float(r.center.ra.deg), 2) for r in regions]
+    [83.25, 83.75, 84.25, 84.75]
+    """
+    from astropy.units import Quantity
+    from regions import RectangleSkyRegion
+
+    first = parse_position(start)
+    last = parse_position(stop).transform_to(first.frame)
+    length, across = first.separation(last), Quantity(scalar(width, "deg", "width"), "deg")
+    if not length.deg > 0:
+        raise XGammaError("start= and stop= are the same position: slices need a line.")
+    if not across > 0:
+        raise XGammaError(f"width={shown(width)} must be an angle above 0.")
+    step, direction = length / whole(n, "n"), first.position_angle(last)
+    found = []
+    for k in range(n):
+        middle = first.directional_offset_by(direction, (k + 0.5) * step)
+        # The width of a rectangle lies along the longitude, its angle turns towards the north.
+        angle = middle.position_angle(last) - Quantity(90, "deg")
+        found.append(RectangleSkyRegion(middle, Quantity(step), across, Quantity(angle)))
+    return found

@@ -1,0 +1,368 @@
+"""The sky: from pixel labels to positions and back.
+
+``y`` and ``x`` are pixel numbers, counted from 0, in the frame of one parent WCS (see
+`xgamma.model.frame`). Everything about the sky is computed from the labels, so cutouts and
+coarsened maps stay right.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.core.units import position as parse_position
+from xgamma.core.units import to_value
+from xgamma.errors import FrameError
+from xgamma.model.axes import coord_variable
+from xgamma.model.frame import (
+    FrameIndex,
+    drop_frame,
+    frame_attrs,
+    frame_coords,
+    frame_of,
+    header_key,
+    make_wcs_attrs,
+    require_frame,
+    set_frame,
+    wcs_attrs,
+    wcs_from_key,
+    wcs_of,
+)
+from xgamma.numerics import sphere
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from astropy.wcs import WCS
+
+__all__ = [
+    "FrameIndex",
+    "center",
+    "drop_frame",
+    "frame_of",
+    "label_step",
+    "lonlat",
+    "lonlat_to_pix",
+    "make_wcs_attrs",
+    "parse_width",
+    "pix_to_world",
+    "pixel_scale",
+    "pixel_vectors",
+    "position_vector",
+    "require_frame",
+    "rotation_from_icrs",
+    "separation",
+    "set_frame",
+    "solid_angle",
+    "wcs_attrs",
+    "wcs_of",
+    "world_to_pix",
+]
+
+# Parent grids up to this many pixels have their geometry computed once and sliced.
+PARENT_CACHE_PIXELS = 2_000_000
+BLOCK_PIXELS = 200_000
+# WCS objects are shared between threads, and wcslib keeps its state in them.
+_WCS_LOCK = threading.Lock()
+
+Grid = tuple[tuple[float, float, int], tuple[float, float, int]]
+
+
+def labels_of(obj: Any, irf: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    names = ("x_irf", "y_irf") if irf else ("x", "y")
+    if names[0] not in obj.coords or names[1] not in obj.coords:
+        raise FrameError(
+            f"There are no coordinates {names[1]!r} and {names[0]!r}: this is not a map."
+        )
+    x, y = (np.atleast_1d(np.asarray(coord_variable(obj, n).values, dtype=float)) for n in names)
+    return x, y
+
+
+def label_step(obj: Any, dim: str) -> float:
+    """Return the distance between neighbouring labels, in parent pixels."""
+    variable = coord_variable(obj, dim)
+    labels = np.atleast_1d(variable.values)
+    if labels.size > 1:
+        return float(labels[1] - labels[0])
+    return float(variable.attrs.get("step", 1.0))
+
+
+@functools.lru_cache(maxsize=8)
+def _grid_vectors(key: tuple[tuple[str, Any], ...], grid: Grid) -> np.ndarray:
+    """Return read-only unit vectors (3, ny, nx) of a regular grid of labels; NaN off the sky."""
+    (x0, dx, nx), (y0, dy, ny) = grid
+    vectors = np.empty((3, ny, nx))
+    for rows in _row_blocks(nx, ny):
+        x, y = np.meshgrid(x0 + dx * np.arange(nx), y0 + dy * np.arange(rows.start, rows.stop))
+        lon, lat = _pix_to_world(wcs_from_key(key), x, y)
+        vectors[:, rows] = sphere.lonlat_to_vector(lon, lat)
+    vectors.setflags(write=False)
+    return vectors
+
+
+def _row_blocks(nx: int, ny: int) -> Iterator[slice]:
+    """Cut the rows of a grid into blocks: what is held on the way is many times the result."""
+    height = max(1, BLOCK_PIXELS // max(nx, 1))
+    for start in range(0, ny, height):
+        yield slice(start, min(start + height, ny))
+
+
+@functools.lru_cache(maxsize=8)
+def _grid_solid_angle(key: tuple[tuple[str, Any], ...], grid: Grid) -> np.ndarray:
+    (x0, dx, nx), (y0, dy, ny) = grid
+    omega = np.empty((ny, nx))
+    for rows in _row_blocks(nx, ny):
+        y = (y0 - dy / 2 + dy * rows.start, dy, rows.stop - rows.start + 1)
+        corners = _grid_vectors.__wrapped__(key, ((x0 - dx / 2, dx, nx + 1), y))
+        omega[rows] = sphere.quad_solid_angle(corners)
+    omega.setflags(write=False)
+    return omega
+
+
+def geometry_bytes(obj: Any) -> int:
+    """Return what the cached vectors and solid angles of a map and its cutouts take."""
+    pixels = int(obj.sizes.get("x", 0) * obj.sizes.get("y", 0))
+    return 4 * 8 * pixels if pixels <= PARENT_CACHE_PIXELS else 0
+
+
+def _pix_to_world(wcs: WCS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    with _WCS_LOCK:
+        lon, lat = wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
+    lon, lat = lon.reshape(x.shape), lat.reshape(x.shape)
+    # A cylindrical projection goes round and round: beyond half a turn from its centre a
+    # pixel would be a copy of one on the other side.
+    cylindrical = wcs.wcs.ctype[0][-3:] in {"CAR", "CEA", "MER", "CYP"}
+    if cylindrical:
+        turn = 360.0 / abs(wcs.wcs.get_cdelt()[0])
+        lon = np.where(np.abs(x + 1 - wcs.wcs.crpix[0]) <= turn / 2 + 1e-6, lon, np.nan)
+    return lon, np.where(np.isnan(lon), np.nan, lat)
+
+
+def _regular(labels: np.ndarray, step: float) -> tuple[float, float, int]:
+    return float(labels[0]), step, labels.size
+
+
+def _geometry(obj: Any, irf: bool, function: Any) -> np.ndarray:
+    """Evaluate a cached grid function on the labels of a map, by slicing its parent if small."""
+    attrs = frame_attrs(obj)
+    key = header_key(attrs)
+    x, y = labels_of(obj, irf)
+    dims = ("x_irf", "y_irf") if irf else ("x", "y")
+    dx, dy = (label_step(obj, d) for d in dims)
+    nx, ny = int(attrs.get("NAXIS1", 0)), int(attrs.get("NAXIS2", 0))
+    inside = dx == dy == 1.0 and x[0] >= 0 and y[0] >= 0 and x[-1] < nx and y[-1] < ny
+    whole = inside and float(x[0]).is_integer() and float(y[0]).is_integer()
+    if whole and nx * ny <= PARENT_CACHE_PIXELS:
+        parent = function(key, ((0.0, 1.0, nx), (0.0, 1.0, ny)))
+        return parent[..., int(y[0]) : int(y[-1]) + 1, int(x[0]) : int(x[-1]) + 1]
+    return function(key, (_regular(x, dx), _regular(y, dy)))
+
+
+def pixel_vectors(obj: Any, irf: bool = False) -> np.ndarray:
+    """Return unit vectors of the pixel centres, in the map's own frame.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A map.
+    irf : bool
+        Whether the coarse grid of the responses is meant.
+
+    Returns
+    -------
+    vectors : ndarray
+        Shape (3, ny, nx), read-only; NaN where a pixel is not on the sky.
+    """
+    return _geometry(obj, irf, _grid_vectors)
+
+
+def lonlat(obj: Any, irf: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return longitude and latitude of the pixel centres.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A map.
+    irf : bool
+        Whether the coarse grid of the responses is meant.
+
+    Returns
+    -------
+    lon, lat : DataArray
+        Dims ``(y, x)``, degrees in the frame of the map; NaN off the sky.
+
+    Examples
+    --------
+    >>> from xgamma.model.create import create_map
+    >>> lon, lat = lonlat(create_map((83.5, 22), "1 deg", "0.5 deg"))
+    >>> lat.values.round(2)[:, 0]
+    array([21.75, 22.25])
+    """
+    lon, lat = sphere.vector_to_lonlat(pixel_vectors(obj, irf))
+    return label_map(obj, lon, irf, "longitude", "deg"), label_map(obj, lat, irf, "latitude", "deg")
+
+
+def label_map(obj: Any, values: np.ndarray, irf: bool, long_name: str, units: str) -> xr.DataArray:
+    dims = ("y_irf", "x_irf") if irf else ("y", "x")
+    frame = frame_coords(frame_attrs(obj), None if irf else obj.coords["x"])
+    labels = {d: obj.coords[d].variable for d in dims} | dict(frame.variables)
+    # Indexes that are there already are taken over, for finding them again takes longer than
+    # most of what is labelled.
+    indexes = {d: obj.xindexes[d] for d in dims} | dict(frame.xindexes)
+    return xr.DataArray(
+        values,
+        dims=dims,
+        coords=xr.Coordinates(labels, indexes=indexes),
+        attrs={"units": units, "long_name": long_name},
+    )
+
+
+def solid_angle(obj: Any, irf: bool = False) -> xr.DataArray:
+    """Return the solid angle of each pixel.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A map.
+    irf : bool
+        Whether the coarse grid of the responses is meant.
+
+    Returns
+    -------
+    solid_angle : DataArray
+        Dims ``(y, x)``, sr: each pixel as two spherical triangles (Van Oosterom & Strackee 1983).
+
+    Examples
+    --------
+    >>> from xgamma.model.create import create_map
+    >>> omega = solid_angle(create_map((0, 0), "1 deg", "1 deg"))
+    >>> float(omega.sum().round(7))
+    0.0003046
+    """
+    return label_map(obj, pixel_solid_angle(obj, irf), irf, "solid angle", "sr")
+
+
+def pixel_solid_angle(obj: Any, irf: bool = False) -> np.ndarray:
+    """Return the solid angle of each pixel as a bare array, shape (ny, nx), sr, read-only."""
+    return _geometry(obj, irf, _grid_solid_angle)
+
+
+def position_vector(obj: Any, position: Any) -> np.ndarray:
+    """Return the unit vectors (3, ...) of positions in the map's frame."""
+    frame = frame_of(obj)
+    at = parse_position(position, frame)
+    if at.frame.name not in {frame, "icrs"}:
+        at = at.transform_to(frame)
+    vector = sphere.lonlat_to_vector(at.spherical.lon.deg, at.spherical.lat.deg)
+    # astropy's way from ICRS to another fixed frame is this rotation too, in a hundred times
+    # the time.
+    return vector if at.frame.name == frame else rotation_from_icrs(frame) @ vector
+
+
+def separation(obj: Any, position: Any, irf: bool = False) -> xr.DataArray:
+    """Return the angle between each pixel centre and a position.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A map.
+    position : SkyCoord, str or (lon, lat)
+        Position; strings and pairs are in the frame of the map.
+    irf : bool
+        Whether the coarse grid of the responses is meant.
+
+    Returns
+    -------
+    separation : DataArray
+        Dims ``(y, x)``, degrees.
+
+    Examples
+    --------
+    >>> from xgamma.model.create import create_map
+    >>> float(separation(create_map((0, 0), "1 deg", "1 deg"), (1, 0))[0, 0].round(3))
+    1.0
+    """
+    values = sphere.separation(pixel_vectors(obj, irf), position_vector(obj, position))
+    return label_map(obj, values, irf, "separation", "deg")
+
+
+def pixel_scale(obj: Any, irf: bool = False) -> tuple[float, float]:
+    """Return the pixel size (x, y) in degrees at the reference point of the projection."""
+    scale = np.abs(wcs_of(obj).wcs.get_cdelt())
+    dims = ("x_irf", "y_irf") if irf else ("x", "y")
+    return float(scale[0] * label_step(obj, dims[0])), float(scale[1] * label_step(obj, dims[1]))
+
+
+def center(obj: Any, irf: bool = False) -> SkyCoord:
+    """Return the position of the middle of the map, in its frame.
+
+    Examples
+    --------
+    >>> from xgamma.model.create import create_map
+    >>> center(create_map((83.5, 22), "1 deg", "0.5 deg")).to_string(precision=2)
+    '83.50 22.00'
+    """
+    x, y = labels_of(obj, irf)
+    return pix_to_world(obj, np.array(0.5 * (x[0] + x[-1])), np.array(0.5 * (y[0] + y[-1])))
+
+
+def pix_to_world(obj: Any, x: Any, y: Any) -> SkyCoord:
+    """Return positions of labels ``x``, ``y`` (parent pixel numbers) as a SkyCoord."""
+    from astropy.coordinates import SkyCoord
+
+    lon, lat = _pix_to_world(wcs_of(obj), np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    return SkyCoord(lon, lat, unit="deg", frame=frame_of(obj))
+
+
+def world_to_pix(obj: Any, position: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels (parent pixel numbers) of positions; NaN where they cannot be projected.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A map.
+    position : SkyCoord, str or (lon, lat)
+        One or many positions.
+
+    Returns
+    -------
+    x, y : ndarray
+        Labels, not limited to the map.
+    """
+    vectors = position_vector(obj, position)
+    return lonlat_to_pix(obj, *sphere.vector_to_lonlat(vectors))
+
+
+def lonlat_to_pix(obj: Any, lon: Any, lat: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels of longitudes and latitudes in degrees in the map's own frame."""
+    lon, lat = np.broadcast_arrays(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
+    wcs = wcs_of(obj)
+    with _WCS_LOCK:
+        x, y = wcs.wcs_world2pix(lon.ravel(), lat.ravel(), 0)
+    return x.reshape(lon.shape), y.reshape(lon.shape)
+
+
+@functools.lru_cache(maxsize=8)
+def rotation_from_icrs(frame: str) -> np.ndarray:
+    """Return the matrix (3, 3) that turns ICRS vectors into a frame's (bit for bit astropy's)."""
+    if frame == "icrs":
+        return np.eye(3)
+    from astropy.coordinates import ICRS, SkyCoord
+
+    axes = SkyCoord([0, 90, 0], [0, 0, 90], unit="deg", frame=ICRS()).transform_to(frame)
+    return np.asarray(axes.cartesian.xyz.value)
+
+
+def parse_width(width: Any, name: str = "width") -> tuple[float, float]:
+    """Return (x, y) angular sizes in degrees from one value or a pair."""
+    value = to_value(width, "deg", name)
+    pair = np.broadcast_to(np.atleast_1d(value), (2,)) if np.size(value) in (1, 2) else None
+    if pair is None:
+        raise FrameError(f"{name}={width!r} must be one angle or a pair (longitude, latitude).")
+    if not np.isfinite(pair).all():
+        raise FrameError(f"{name}={width!r} must be a finite angle.")
+    return float(pair[0]), float(pair[1])

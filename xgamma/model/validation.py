@@ -1,0 +1,288 @@
+"""The check of a dataset against the data model, and of an observation against what can be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.core.arguments import choice
+from xgamma.core.units import parse_unit
+from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
+from xgamma.model import sky
+from xgamma.model.axes import edges
+from xgamma.model.sanity import (
+    NOT_NEGATIVE,
+    issue_of_bins,
+    issue_of_keyword,
+    issue_of_values,
+    issue_of_zeros,
+)
+from xgamma.model.schema import (
+    AXES,
+    MODEL_VERSION,
+    RECO,
+    ROW,
+    SPATIAL,
+    VARIABLES,
+    in_own_units,
+    is_flux_points,
+    issue_of_dims,
+    issue_of_pixels,
+)
+from xgamma.model.stamp import issue_of_stamps
+
+__all__ = ["is_observation", "require_sound_axes", "validate"]
+
+# Groups of an observation that hold responses.
+RESPONSES = {"aeff", "edisp", "psf", "bkg", "rad_max"}
+
+
+def _issues_of_points(ds: xr.Dataset) -> list[str]:
+    """Return what is wrong with the variables of flux points."""
+    found = []
+    for name in ds.data_vars:
+        key = str(name)
+        if key.startswith(("dnde", "ref_dnde")):
+            text = str(ds[key].attrs.get("units", ""))
+            # Photons are counted, not measured: ph in a unit is one.
+            unit = text.replace("photon", "").replace("ph", "").strip()
+            unit = f"1 {unit}" if unit.startswith("/") else unit
+            try:
+                same = parse_unit(unit).is_equivalent(parse_unit("TeV-1 s-1 cm-2"))
+            except XGammaError:
+                same = False
+            if not same:
+                found.append(
+                    f"{key} has the units {text!r}, but is a flux per energy, as TeV-1 s-1 cm-2: set attrs['units']."
+                )
+        weights = key == "mask_fit" and ds[key].dtype.kind == "f"
+        flags = key in ("is_ul", "success", "mask_safe", "mask_fit") and not weights
+        if flags and ds[key].dtype != bool:
+            found.append(f"{key} has dtype {ds[key].dtype}, but is a mask: use .astype(bool).")
+        if key.endswith(("_err", "_errn", "_errp")) and bool((ds[key] < 0).any()):
+            found.append(f"{key} is negative somewhere: errors are lengths.")
+    if (
+        "is_ul" in ds
+        and bool(ds["is_ul"].any())
+        and not any(n in ds for n in ("dnde_ul", "norm_ul"))
+    ):
+        found.append("is_ul marks upper limits, but there is no dnde_ul: add it.")
+    return found
+
+
+def _issues_of_axes(ds: xr.Dataset) -> list[str]:
+    found = []
+    for dim in AXES:
+        if dim not in ds.dims and dim not in ds.coords:
+            continue
+        try:
+            edges(ds, dim)
+        except (AxisError, MissingDataError) as error:
+            found.append(str(error))
+            continue
+        try:
+            parse_unit(str(ds[dim].attrs.get("units", "")))
+        except XGammaError as error:
+            found.append(f"The axis {dim!r}: {error}")
+    return found
+
+
+def _issues_of_variable(ds: xr.Dataset, name: str) -> list[str]:
+    spec, variable = VARIABLES[name], ds.variables[name]
+    issue = issue_of_dims(ds, name)
+    found = [] if issue is None else [issue]
+    if spec.dtype == "number" and variable.dtype.kind not in "iuf":
+        found.append(f"{name} has dtype {variable.dtype}, but holds numbers: convert it.")
+    if spec.units:
+        text = str(variable.attrs.get("units", ""))
+        try:
+            if not parse_unit(text).is_equivalent(parse_unit(spec.units)):
+                found.append(
+                    f"{name} has the units {text!r}, but is a quantity in {spec.units!r}: set attrs['units']."
+                )
+        except XGammaError as error:
+            found.append(f"{name}: {error}")
+    return found
+
+
+def _issues_of_frame(ds: xr.Dataset) -> list[str]:
+    spatial = [d for d in SPATIAL if d in ds.dims]
+    if not spatial:
+        return []
+    if "wcs" not in ds.coords:
+        return ["There is no coordinate 'wcs', so no sky frame: make maps with xg.create_map."]
+    if "wcs" not in ds.xindexes:
+        return [
+            "The coordinate 'wcs' has no FrameIndex: open files with xg.open, or call xgamma.model.sky.set_frame(ds)."
+        ]
+    found = [
+        f"The dimension {d!r} has no pixel labels: keep the coordinate {d!r} when you rebuild a map."
+        for d in spatial
+        if d not in ds.coords
+    ]
+    issues = (*(issue_of_pixels(ds, d) for d in spatial), issue_of_stamps(ds))
+    return found + [issue for issue in issues if issue is not None]
+
+
+def _used(ds: xr.Dataset, name: str) -> np.ndarray | None:
+    """Return where the values of a variable count, in its dims; everywhere is None."""
+    spec, variable = VARIABLES[name], ds.variables[name]
+    used: Any = None
+    if spec.dims == RECO:
+        used = ds.get("mask_safe")
+    elif name == "exposure":
+        used = ds.get("mask_safe")
+        if used is not None:
+            used = used.any([d for d in used.dims if d not in variable.dims])
+        if {"y", "x"} <= set(variable.dims) and "wcs" in ds.coords:
+            on_sky = xr.DataArray(np.isfinite(sky.pixel_solid_angle(ds)), dims=("y", "x"))
+            used = on_sky if used is None else on_sky & used.drop_vars(list(used.coords))
+    elif f"{name}_exposure" in ds:
+        used = ds[f"{name}_exposure"] > 0
+    if used is None:
+        return None
+    sizes = {str(d): n for d, n in variable.sizes.items()}
+    return np.asarray(used.variable.set_dims(sizes).transpose(*variable.dims).data)
+
+
+def _issues_of_values(ds: xr.Dataset) -> list[str]:
+    """Return which values cannot be: under the safe mask, on the sky, where there is exposure."""
+    found = []
+    try:
+        ds = in_own_units(ds)
+    except UnitError as error:
+        return [str(error)]
+    for name in map(str, ds.data_vars):
+        spec = VARIABLES.get(name)
+        if spec is None or spec.dtype != "number" or spec.dims == ROW:
+            continue
+        values = np.asarray(ds.variables[name].data)
+        # Where they count is asked only when something is wrong somewhere.
+        if issue_of_values(name, values) is None:
+            continue
+        issue = issue_of_values(name, values, _used(ds, name))
+        if issue is not None:
+            found.append(f"{issue}: take these out of mask_safe, or correct them.")
+    if "gti_start" in ds and "gti_stop" in ds:
+        start, stop = (ds.variables[n].values for n in ("gti_start", "gti_stop"))
+        if not (stop >= start).all():
+            found.append(
+                "A good time interval is NaN or ends before it starts: correct gti_start and gti_stop."
+            )
+    return found
+
+
+def _issues_of_response_axes(ds: xr.Dataset, group: str) -> list[str]:
+    found = []
+    for dim in map(str, ds.dims):
+        if not {dim, f"{dim}_lo", f"{dim}_hi"} <= set(ds.coords):
+            continue
+        lo, hi = (np.atleast_1d(ds.variables[f"{dim}_{end}"].values) for end in ("lo", "hi"))
+        issue = issue_of_bins(dim, lo, hi, str(ds[dim].attrs.get("units", "")), nodes=True)
+        if issue is not None:
+            found.append(
+                f"The bins of the axis {dim!r} of {group!r} {issue}: make its coordinates {dim}, {dim}_lo and {dim}_hi anew."
+            )
+    return found
+
+
+def _issues_of_keywords(attrs: Any, where: str) -> list[str]:
+    issues = (issue_of_keyword(str(key), value) for key, value in attrs.items())
+    return [f"{where}: {issue}: correct the header." for issue in issues if issue is not None]
+
+
+def require_sound_axes(obs: xr.DataTree, place: Any) -> None:
+    """Raise an `AxisError` if an axis of a response cannot be; its values are not read.
+
+    Parameters
+    ----------
+    obs : DataTree
+        An observation; of other trees nothing is asked.
+    place : object
+        The file, for the message.
+    """
+    for group in RESPONSES & set(obs.children):
+        issues = _issues_of_response_axes(obs.children[group].to_dataset(inherit=False), group)
+        if issues:
+            raise AxisError(f"'{place}' is damaged: {issues[0]}")
+
+
+def _issues_of_observation(obs: xr.DataTree) -> list[str]:
+    """Return what is wrong with the axes, values and keywords of an observation."""
+    found = _issues_of_keywords(obs.attrs, "The observation")
+    for group in sorted(RESPONSES & set(obs.children)):
+        ds = obs.children[group].to_dataset(inherit=False)
+        found += _issues_of_response_axes(ds, group) + _issues_of_keywords(ds.attrs, group)
+        for name in map(str, ds.data_vars):
+            issue = issue_of_values(name, ds[name].values) if name in NOT_NEGATIVE else None
+            if issue is not None:
+                found.append(f"{issue}: leave the run out, or replace them.")
+            empty = issue_of_zeros(name, ds[name].values)
+            if empty is not None:
+                found.append(f"{group}: {empty}: leave the run out, or give it another response.")
+    return found
+
+
+def is_observation(tree: xr.DataTree) -> bool:
+    """Tell whether a tree is an observation: it has events, or responses."""
+    return bool((RESPONSES | {"events"}) & set(tree.children))
+
+
+def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool = True) -> list[str]:
+    """Check a dataset against the data model, or the responses of an observation, all at once.
+
+    Parameters
+    ----------
+    ds : Dataset or DataTree
+        A dataset, or an observation (axes and values of its responses, and its keywords).
+    errors : {"raise", "return"}
+        Whether to raise when there are issues, or to return them.
+    values : bool
+        Whether to look at values too: NaN, infinite or negative ones where they count. This
+        reads, or computes, what is lazy.
+
+    Returns
+    -------
+    issues : list of str
+        Sentences that name the variable and the mend; empty when all is well.
+
+    Raises
+    ------
+    XGammaError
+        If there are issues and ``errors="raise"``.
+
+    Examples
+    --------
+    >>> from xgamma.model.axes import energy_axis
+    >>> from xgamma.model.create import create_map
+    >>> validate(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
+    []
+    """
+    choice(errors, "errors", ("raise", "return"))
+    if isinstance(ds, xr.DataTree) and is_observation(ds):
+        found = _issues_of_observation(ds)
+        if found and errors == "raise":
+            raise XGammaError("This observation cannot be trusted:\n- " + "\n- ".join(found))
+        return found
+    if not isinstance(ds, xr.Dataset):
+        raise XGammaError(
+            f"Only a dataset or an observation can be checked, not {type(ds).__name__}: of a collection take tree.gamma.dataset(name)."
+        )
+    points = is_flux_points(ds)
+    # Bins of points may have gaps, and their counts are of several datasets.
+    found = _issues_of_points(ds) if points else _issues_of_frame(ds) + _issues_of_axes(ds)
+    for name in ds.variables:
+        if name in VARIABLES and not points:
+            found += _issues_of_variable(ds, str(name))
+    if values and not found:
+        found += _issues_of_values(ds)
+    version = ds.attrs.get("model_version", MODEL_VERSION)
+    if int(version) > MODEL_VERSION:
+        found.append(
+            f"The dataset follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
+        )
+    if found and errors == "raise":
+        raise XGammaError("This dataset does not follow the data model:\n- " + "\n- ".join(found))
+    return found

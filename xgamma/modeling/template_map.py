@@ -1,0 +1,374 @@
+"""A shape given by a map."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+
+from xgamma.core.arguments import choice, shown
+from xgamma.core.units import conversion, parse_unit
+from xgamma.errors import UnitError, XGammaError, warn
+from xgamma.model.axes import edges_in
+from xgamma.modeling.parameter import Spec
+from xgamma.modeling.spatial import FLUX_PER_SR, Shape, rotation
+from xgamma.modeling.template_file import map_from_text, map_to_text, read_brightness
+from xgamma.numerics.template import between_planes, bin_rule, log_bilinear
+
+__all__ = ["TemplateMap"]
+
+BEYOND = ("zero", "hold", "extrapolate")
+
+
+class TemplateMap(Shape):
+    """Surface brightness given by a map, straight between pixel centres, zero outside.
+
+    A diffuse flux is a power law between the energies of its planes, and is averaged over each
+    bin of true energy; a brightness without a flux is straight in the logarithm of the energy,
+    which keeps its integral.
+
+    Parameters
+    ----------
+    map : DataArray
+        Dims ``(y, x)`` or ``(energy_true, y, x)`` with the coordinate ``wcs``, per sr; not
+        negative. The energies are the centres of bins, or nodes.
+    normalize : bool
+        Whether to scale it so that it integrates to one (in each energy). If not, it may
+        hold a flux per sr, and the spectrum of its model is then a factor without a unit.
+    filename : str, optional
+        Where the map is kept: YAML then holds this name, else the map itself.
+    beyond : {"zero", "hold", "extrapolate"}
+        What it is below the first and above the last bin of energy: nothing, what it is in the
+        nearest plane, or, for a flux, the power law of the two nearest.
+    lon, lat : Quantity, str or float, optional
+        Position; the map is moved there. Its own centre when absent.
+
+    Raises
+    ------
+    XGammaError
+        If the map has negative values, NaN, or nothing in it.
+
+    Warns
+    -----
+    XGammaWarning
+        If a map that is not normalised has no unit: it is taken as per sr.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> grid = xg.create_map((83.63, 22.01), "1 deg", "0.1 deg")
+    >>> TemplateMap(grid.gamma.separation((83.63, 22.01)) < 0.3).position.to_string(precision=2)
+    '83.63 22.01'
+    """
+
+    tag, short = "TemplateSpatialModel", "template"
+    specs: ClassVar[dict[str, Spec]] = {
+        "lon_0": Spec(0.0, "deg", frozen=True, kernel_unit="rad"),
+        "lat_0": Spec(0.0, "deg", -90.0, 90.0, frozen=True, kernel_unit="rad"),
+    }
+
+    def __init__(
+        self,
+        map: xr.DataArray,
+        normalize: bool = True,
+        filename: str | None = None,
+        beyond: str = "zero",
+        **values: Any,
+    ) -> None:
+        from xgamma.model import sky
+
+        if not isinstance(map, xr.DataArray) or not {"y", "x"} <= set(map.dims):
+            raise XGammaError(
+                f"map={shown(map)} must be a map with pixels: read one with xg.read_map(path)."
+            )
+        rest = set(map.dims) - {"y", "x", "energy_true"}
+        if rest:
+            raise XGammaError(
+                f"The template map has the dimension {sorted(str(d) for d in rest)[0]!r}: sum over it, or rename the energy to 'energy_true'."
+            )
+        middle = sky.center(map)
+        self._middle = (float(middle.spherical.lon.deg), float(middle.spherical.lat.deg))
+        values = {"lon": self._middle[0], "lat": self._middle[1], **values}
+        super().__init__(frame=sky.frame_of(map), **values)
+        self.map, self.normalize, self.filename = map, normalize, filename
+        self.beyond = choice(beyond, "beyond", BEYOND)
+        self.energy = nodes_of(map) if "energy_true" in map.dims else None
+        self._brightness = self._in_kernel_units()
+
+    def _in_kernel_units(self) -> np.ndarray:
+        """Return the values per sr, or as a flux per sr, and note which."""
+        from xgamma.model import sky
+
+        energy = [] if self.energy is None else ["energy_true"]
+        values = np.asarray(self.map.transpose(*energy, "y", "x").values, dtype=float)
+        if not np.all(np.isfinite(values)) or np.any(values < 0):
+            raise XGammaError(
+                "The template map holds NaN or negative values: mend it, for example with "
+                "map.fillna(0).clip(0)."
+            )
+        if not self.normalize:
+            factor, self.unit = brightness_factor(str(self.map.attrs.get("units", "")))
+            return values * factor
+        solid_angle = np.nan_to_num(sky.solid_angle(self.map).values)
+        integral = np.sum(values * solid_angle, (-2, -1), keepdims=True)
+        if np.any(integral <= 0):
+            raise XGammaError("The template map is empty, so it cannot be normalised.")
+        return values / integral
+
+    @classmethod
+    def read(cls, path: str | Path, normalize: bool = True, **kwargs: Any) -> TemplateMap:
+        """Read a template from a FITS file.
+
+        Parameters
+        ----------
+        path : str or Path
+            File; environment variables such as ``$GAMMAPY_DATA`` and ``~`` are expanded. The
+            diffuse models of Fermi-LAT (``gll_iem_*.fits``) are understood.
+        normalize : bool
+            Whether to scale it to one.
+        **kwargs : dict
+            Further arguments of `TemplateMap`.
+
+        Returns
+        -------
+        shape : TemplateMap
+            The template, with its `filename`.
+
+        Raises
+        ------
+        MissingDataError
+            If the file is not there.
+
+        Examples
+        --------
+        >>> TemplateMap.read("$GAMMAPY_DATA/gll_iem.fits", normalize=False)  # doctest: +SKIP
+        """
+        return cls(read_brightness(path), normalize, str(path), **kwargs)
+
+    @property
+    def energy_dependent(self) -> bool:  # type: ignore[override]
+        """Whether the map has energies."""
+        return self.energy is not None
+
+    @property
+    def half_width(self) -> float:
+        """Half of the longer side, degrees."""
+        from xgamma.model import sky
+
+        scale = sky.pixel_scale(self.map)
+        return 0.5 * max(self.map.sizes["x"] * scale[0], self.map.sizes["y"] * scale[1])
+
+    @property
+    def extent(self) -> float:
+        """Half of the diagonal, degrees: the corners count in every frame."""
+        from xgamma.model import sky
+
+        scale = sky.pixel_scale(self.map)
+        sides = self.map.sizes["x"] * scale[0], self.map.sizes["y"] * scale[1]
+        return 0.5 * float(np.hypot(*sides))
+
+    @property
+    def bin_size(self) -> float:
+        """The size of a pixel, degrees."""
+        from xgamma.model import sky
+
+        return float(min(sky.pixel_scale(self.map)))
+
+    @property
+    def energy_range(self) -> tuple[float, float]:
+        """The first and the last energy of the map in TeV, outer halves of its bins included."""
+        assert self.energy is not None
+        if "energy_true_lo" not in self.map.coords:
+            return float(self.energy[0]), float(self.energy[-1])
+        edges = edges_in(self.map, "energy_true", "TeV")
+        return float(edges[0]), float(edges[-1])
+
+    def on_points(
+        self, points: np.ndarray, frame: str, energy: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Surface brightness at unit vectors: plain numbers.
+
+        Parameters
+        ----------
+        points : ndarray
+            Unit vectors, shape (3, ...).
+        frame : str
+            Their frame.
+        energy : ndarray, optional
+            Energies in TeV, for a map with energies.
+
+        Returns
+        -------
+        brightness : ndarray
+            Per sr; with a leading energy axis for a map with energies.
+        """
+        from scipy.ndimage import map_coordinates
+
+        y, x, inside = self._pixels(points, frame)
+        coords = np.where(inside, np.stack([y, x]), 0.0)
+
+        def at(image: np.ndarray) -> np.ndarray:
+            flat = coords.reshape(2, -1)
+            values = map_coordinates(image, flat, order=1, mode="nearest")
+            return np.where(inside, values.reshape(coords.shape[1:]), 0.0)
+
+        if self.energy is None:
+            return at(self._brightness)
+        layers = np.stack([at(image) for image in self._brightness])
+        return layers if energy is None else self._at_energies(layers, energy)
+
+    def _pixels(self, points: np.ndarray, frame: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the pixels (y, x) of the map at unit vectors, and which lie on it."""
+        from xgamma.model import sky
+
+        own = np.tensordot(rotation(frame, self.frame), points, 1)
+        lon = np.degrees(np.arctan2(own[1], own[0])) - (
+            self.lon_0.to_value("deg") - self._middle[0]
+        )
+        lat = np.degrees(np.arcsin(np.clip(own[2], -1, 1)))
+        lat = lat - (self.lat_0.to_value("deg") - self._middle[1])
+        x, y = sky.lonlat_to_pix(self.map, lon, lat)
+        x = (x - self.map.x.values[0]) / sky.label_step(self.map, "x")
+        y = (y - self.map.y.values[0]) / sky.label_step(self.map, "y")
+        ny, nx = self._brightness.shape[-2:]
+        # The outermost pixels are whole: their outer halves are level.
+        inside = (np.abs(y - (ny - 1) / 2) <= ny / 2) & (np.abs(x - (nx - 1) / 2) <= nx / 2)
+        return y, x, inside
+
+    def _at_energies(self, layers: np.ndarray, energy: np.ndarray) -> np.ndarray:
+        """Interpolate planes (n, ...) to energies in TeV."""
+        assert self.energy is not None
+        at = np.asarray(energy, dtype=float)
+        low, high = self.energy_range
+        if self.beyond == "hold":
+            at = np.clip(at, self.energy[0], self.energy[-1])
+        values = between_planes(layers, self.energy, at, flux=self.unit == FLUX_PER_SR)
+        if self.beyond != "zero":
+            return values
+        # A billionth of slack keeps edges that went through a unit conversion inside.
+        outside = (at < low * (1 - 1e-9)) | (at > high * (1 + 1e-9))
+        values[outside] = 0.0
+        return values
+
+    def on_bins(self, points: np.ndarray, frame: str, edges: np.ndarray) -> np.ndarray:
+        """Surface brightness at unit vectors, averaged over bins of energy: plain numbers.
+
+        Parameters
+        ----------
+        points : ndarray
+            Unit vectors, shape (3, ...).
+        frame : str
+            Their frame.
+        edges : ndarray
+            Edges of the bins in TeV, shape (n + 1,).
+
+        Returns
+        -------
+        brightness : ndarray
+            Shape (n, ...). That of a flux is its mean over the bin, an integral of power
+            laws; that of a brightness its value in the middle.
+        """
+        assert self.energy is not None
+        if self.unit != FLUX_PER_SR:
+            return self.on_points(points, frame, np.sqrt(edges[:-1] * edges[1:]))
+        layers = self.on_points(points, frame)
+        breaks = np.concatenate([self.energy, self.energy_range])
+        means = []
+        for low, high in itertools.pairwise(edges):
+            energy, weights = bin_rule(low, high, breaks)
+            means.append(np.tensordot(weights, self._at_energies(layers, energy), 1))
+        return np.stack(means)
+
+    def as_gammapy(self, points: np.ndarray, frame: str, energy: np.ndarray) -> np.ndarray:
+        """Surface brightness as gammapy interpolates it: logarithms along every axis.
+
+        Parameters
+        ----------
+        points : ndarray
+            Unit vectors, shape (3, ...).
+        frame : str
+            Their frame.
+        energy : ndarray
+            Energies in TeV.
+
+        Returns
+        -------
+        brightness : ndarray
+            Per sr, shape (energy, ...), or (1, ...) for a map without energies.
+        """
+        y, x, inside = self._pixels(points, frame)
+        coords = np.where(inside, np.stack([y, x]), 0.0)
+        if self.energy is None:
+            return np.where(inside, log_bilinear(self._brightness, coords), 0.0)[None]
+        layers = np.stack([log_bilinear(image, coords) for image in self._brightness])
+        log = str(self.map["energy_true"].attrs.get("interp", "log")) == "log"
+        values = between_planes(layers, self.energy, energy, flux=True, log_axis=log)
+        low, high = self.energy_range
+        values[(energy < low) | (energy > high)] = 0.0
+        return np.where(inside, values, 0.0)
+
+    def extra(self) -> dict[str, Any]:
+        """Entries of the serialised form beside the parameters."""
+        where = (
+            {"map": map_to_text(self.map)}
+            if self.filename is None
+            else {"filename": str(self.filename)}
+        )
+        data = {"frame": self.frame, **where, "normalize": self.normalize, "unit": self.unit}
+        return data if self.beyond == "zero" else {**data, "beyond": self.beyond}
+
+    @classmethod
+    def from_extra(cls, data: dict[str, Any]) -> TemplateMap:
+        """Make the component from its serialised form."""
+        normalize, beyond = data.get("normalize", True), data.get("beyond", "zero")
+        if "map" in data:
+            return cls(map_from_text(data["map"]), normalize, beyond=beyond)
+        filename = data["filename"]
+        return cls(
+            read_brightness(filename, str(data.get("unit", ""))), normalize, filename, beyond
+        )
+
+    def __repr__(self) -> str:
+        return f"TemplateMap({dict(self.map.sizes)}, filename={self.filename!r})"
+
+
+def nodes_of(map: xr.DataArray) -> np.ndarray:
+    """Return the energies of the planes in TeV; nodes may be without edges."""
+    unit = str(map["energy_true"].attrs.get("units", "TeV"))
+    nodes = np.asarray(map["energy_true"].values, dtype=float) * conversion(unit, "TeV")
+    if np.any(np.diff(nodes) <= 0) or nodes[0] <= 0:
+        raise XGammaError("The energies of the template map must be positive and increase.")
+    return nodes
+
+
+def brightness_factor(unit: str) -> tuple[float, str]:
+    """Return the factor to the unit of kernels, and that unit: per sr, or a flux per sr."""
+    if not unit.strip():
+        warn(
+            "The template map has no unit: it is taken as per sr. Set map.attrs['units'], for "
+            "example to 'sr-1' or 'cm-2 s-1 MeV-1 sr-1'."
+        )
+        return 1.0, "sr-1"
+    plain = without_photons(unit)
+    for wanted in ("sr-1", FLUX_PER_SR):
+        try:
+            return conversion(plain, wanted), wanted
+        except UnitError:
+            continue
+    raise UnitError(
+        f"The template map is in {unit!r}, neither a brightness per sr nor a flux in {FLUX_PER_SR!r}."
+    )
+
+
+def without_photons(unit: str) -> str:
+    """Return a unit without the photons or counts that are counted in it."""
+    from astropy import units as u
+
+    parsed = parse_unit(unit)
+    for base, power in zip(parsed.bases, parsed.powers, strict=True):
+        if base in (u.ph, u.ct):
+            parsed = parsed / base**power
+    return str(parsed.to_string())

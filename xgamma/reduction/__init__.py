@@ -1,0 +1,1 @@
+"""Reduce many runs: the front door, one run, threads, processes, clusters, tiles, checkpoints."""

@@ -1,0 +1,129 @@
+"""The reduction of one observation: cut out, fill, mask, estimate the background."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from xgamma.core.lazy import is_lazy
+from xgamma.datasets.cutout import cutout
+from xgamma.dl3 import observation
+from xgamma.errors import OutsideError, XGammaError
+from xgamma.makers.fill import SELECTION, fill
+from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
+from xgamma.reduction.hidden import looks_within
+
+__all__ = ["BACKGROUND_METHODS", "background_method", "reduce_one"]
+
+# Name to "module:function"; each takes (ds, obs, **options) or (ds, **options).
+BACKGROUND_METHODS: dict[str, str] = {
+    "fov": "xgamma.background.fov:fov_background",
+    "ring": "xgamma.background.ring:ring_background",
+    "adaptive_ring": "xgamma.background.ring:adaptive_ring_background",
+    "reflected": "xgamma.background.reflected:reflected_background",
+    "phase": "xgamma.background.phase:phase_background",
+}
+
+
+def background_method(name: str) -> Callable[..., xr.Dataset]:
+    """Return the function ``f(ds, obs, **options)`` of a background method.
+
+    Parameters
+    ----------
+    name : str
+        One of ``BACKGROUND_METHODS``.
+
+    Returns
+    -------
+    method : callable
+        Takes dataset, observation, and the options of the method.
+
+    Raises
+    ------
+    XGammaError
+        If there is no such method.
+    """
+    if name not in BACKGROUND_METHODS:
+        known = ", ".join(sorted(BACKGROUND_METHODS)) or "none"
+        raise XGammaError(f"The background method {name!r} is not known: choose from {known}.")
+    module, _, function = BACKGROUND_METHODS[name].partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def reduce_one(
+    obs: xr.DataTree,
+    into: xr.Dataset,
+    cutout_width: Any = None,
+    select: Iterable[str] = SELECTION,
+    safe_mask: dict[str, Any] | None = None,
+    background: dict[str, Any] | str | Callable[..., xr.Dataset] | None = None,
+    fill_options: dict[str, Any] | None = None,
+    hidden_beyond: float | None = None,
+) -> xr.Dataset:
+    """Reduce one observation: the body of the loop of `reduce`.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Observation.
+    into : Dataset
+        Template.
+    cutout_width, select, safe_mask, background, fill_options
+        As in `reduce`.
+    hidden_beyond : float, optional
+        Offset from the pointing, in degrees, beyond which nobody will look at the maps after
+        `safe_mask`; what lies there need not be computed.
+
+    Returns
+    -------
+    ds : Dataset
+        The filled, masked cutout, named after the run.
+
+    Raises
+    ------
+    OutsideError
+        If the field of view does not touch the template.
+    """
+    part = into
+    if cutout_width is not None and "x" in into.dims:
+        part = cutout(into, observation.pointing(obs), cutout_width)
+    options = dict(fill_options or {})
+    if hidden_beyond is not None and looks_within(part, obs, safe_mask or {}, hidden_beyond):
+        options.setdefault("offset_limit", hidden_beyond)
+    ds = fill(part, obs, select, name=str(observation.obs_id(obs)), **options)
+    _require_reach(ds)
+    if safe_mask is not None:
+        ds = apply_safe_mask(ds, obs, **safe_mask)
+    if callable(background):
+        ds = background(ds, obs)
+    elif background is not None:
+        wanted = _background_options(background)
+        ds = background_method(wanted.pop("method", "fov"))(ds, obs, **wanted)
+    return ds
+
+
+def _require_reach(ds: xr.Dataset) -> None:
+    """Raise an `OutsideError` for a run that sees nothing of the map: it would add its time only."""
+    if is_lazy(ds) or not {"counts", "exposure", "livetime"} <= set(ds.data_vars):
+        return
+    if not ds.variables["livetime"].values.any() or ds.variables["counts"].values.any():
+        return
+    if not ds.variables["exposure"].values.any():
+        what = "map" if "x" in ds.dims else "region"
+        raise OutsideError(
+            f"The {what} lies outside the field of view: its exposure is zero everywhere."
+        )
+
+
+def _background_options(background: Any) -> dict[str, Any]:
+    """Return the method and its options; a name is a method without options."""
+    if isinstance(background, str):
+        return {"method": background}
+    if isinstance(background, Mapping):
+        return dict(background)
+    raise XGammaError(
+        f"background={background!r} is not understood: give a method's name, a dict such as {{'method': 'fov', 'exclusion': ...}}, or a function."
+    )

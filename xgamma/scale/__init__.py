@@ -1,1 +1,0 @@
-"""Reduce many runs: on processes, on clusters, in pieces, larger than memory."""

@@ -1,0 +1,1 @@
+"""Simulated runs, events and counts."""

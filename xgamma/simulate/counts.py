@@ -1,0 +1,162 @@
+"""Simulated counts: drawn from a prediction, or equal to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.core.arguments import generator
+from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.datasets.onoff import onoff_variables
+from xgamma.errors import XGammaError
+from xgamma.fitting.attached import chosen_models
+from xgamma.fitting.likelihood import alpha_of
+from xgamma.fitting.predict import full_likelihood, npred_signal
+from xgamma.fitting.reach import warn_of_short_axes
+from xgamma.model.create import kind
+from xgamma.model.operation import operation
+from xgamma.modeling.sky_model import Model
+
+__all__ = ["asimov", "fake"]
+
+
+@operation
+def fake(
+    ds: xr.Dataset,
+    seed: Any,
+    models: Model | Iterable[Model] | None = None,
+    background: xr.DataArray | None = None,
+    scheme: str = "exact",
+) -> xr.Dataset:
+    """Draw counts from the prediction of a dataset and its models.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Any kind, with exposure; counts are replaced or made.
+    seed : int or `numpy.random.Generator`
+        Where the random numbers come from; the same seed gives the same counts.
+    models : Model or iterable of Model, optional
+        Those on the dataset when absent.
+    background : DataArray, optional
+        Background in the on region of an on-off dataset; when absent, its variable
+        ``background``, else the most likely one given its off counts.
+    scheme : {"exact", "gammapy"}
+        See `xgamma.fitting.predict.npred_signal`.
+
+    Returns
+    -------
+    ds : Dataset
+        New, with integer ``counts`` (and ``counts_off``).
+
+    Examples
+    --------
+    >>> import numpy as np, xgamma as xg
+    >>> ds = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(1, 10, 1), name="d")
+    >>> ds["background"] = (("energy", "y", "x"), np.full((1, 2, 2), 1000.0), {"units": ""})
+    >>> int(fake(ds, 0, models=[]).counts.sum()) in range(3700, 4300)
+    True
+    """
+    if is_lazy(ds, background) and not isinstance(seed, np.random.Generator):
+        # Drawn once and for all: what is computed twice must be the same.
+        fixed = np.random.SeedSequence().entropy if seed is None else seed
+        return later(fake, ds, int, fixed, models=models, background=background, scheme=scheme)
+    rng = generator(seed)
+    predicted = predictions(ds, models, background, scheme)
+    return put_counts(ds, {name: rng.poisson(values) for name, values in predicted.items()})
+
+
+@operation
+def asimov(
+    ds: xr.Dataset,
+    models: Model | Iterable[Model] | None = None,
+    background: xr.DataArray | None = None,
+    scheme: str = "exact",
+) -> xr.Dataset:
+    """Put the prediction itself in place of the counts (Cowan et al. 2011, EPJC 71, 1554).
+
+    Parameters
+    ----------
+    ds, models, background, scheme
+        As in `fake`.
+
+    Returns
+    -------
+    ds : Dataset
+        New, with fractional ``counts`` (and ``counts_off``).
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map, example_model
+    >>> ds = example_map().gamma.with_models(example_model())
+    >>> bool((asimov(ds).counts == ds.gamma.npred()).all())
+    True
+    """
+    if is_lazy(ds, background):
+        return later(asimov, ds, float, models=models, background=background, scheme=scheme)
+    return put_counts(ds, predictions(ds, models, background, scheme))
+
+
+def later(
+    function: Callable[..., xr.Dataset],
+    ds: xr.Dataset,
+    dtype: Any,
+    *args: Any,
+    models: Any,
+    **options: Any,
+) -> xr.Dataset:
+    """Postpone the counts of lazy maps."""
+    names = ["counts", "counts_off"] if kind(ds).endswith("onoff") else ["counts"]
+    shape = [ds.sizes[d] for d in ("energy", "y", "x") if d in ds.dims]
+    like = put_counts(ds, dict.fromkeys(names, hollow(shape, dtype)))
+    options["models"] = deepcopy(chosen_models(ds, models))
+    return postponed(like, function, ds, *args, names=names, **options)
+
+
+def predictions(
+    ds: xr.Dataset,
+    models: Model | Iterable[Model] | None,
+    background: xr.DataArray | None,
+    scheme: str,
+) -> dict[str, np.ndarray]:
+    """Return the expected counts (and off counts) of a dataset, in the order of its dims."""
+    likelihood = full_likelihood(ds, models, scheme)
+    if not kind(ds).endswith("onoff"):
+        if background is not None:
+            raise XGammaError(
+                "background= is for on-off datasets: assign the variable 'background' of others."
+            )
+        warn_of_short_axes([ds], likelihood.models)
+        likelihood.data.require_background()
+        return {"counts": likelihood.npred().reshape(shape_of(likelihood))}
+    if background is None and "background" in ds:
+        background = ds["background"]
+    signal = npred_signal(ds, models, scheme=scheme).transpose(*likelihood.data.dims).values
+    if background is None:
+        on = (likelihood.npred() - likelihood.npred_signal()).reshape(signal.shape)
+    else:
+        on = dict(onoff_variables(ds, background, 1.0, 1.0))["counts_off"].values
+    alpha = alpha_of(likelihood.data).reshape(signal.shape)
+    off = np.where(alpha > 0, on / np.where(alpha > 0, alpha, 1.0), 0.0)
+    return {"counts": signal + on, "counts_off": off}
+
+
+def shape_of(likelihood: Any) -> list[int]:
+    """Return the sizes of the dims of the counts."""
+    return [likelihood.data.ds.sizes[d] for d in likelihood.data.dims]
+
+
+def put_counts(ds: xr.Dataset, counts: dict[str, np.ndarray]) -> xr.Dataset:
+    """Return a dataset with other counts."""
+    dims = [d for d in ("energy", "y", "x") if d in ds.dims]
+    made = ds
+    for name, values in counts.items():
+        if np.any(values < 0):
+            raise XGammaError(f"The prediction for {name!r} is negative, so nothing can be drawn.")
+        long_name = "off counts" if name == "counts_off" else "counts"
+        made = made.assign({name: (dims, values, {"units": "", "long_name": long_name})})
+    return made
