@@ -19,6 +19,7 @@ from xgamma.makers.rad_max import largest_rad_max
 from xgamma.makers.region_field import RegionField
 from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import operation
+from xgamma.model.regions import region_center
 from xgamma.numerics import reflected, sphere
 from xgamma.numerics.tangent import Figure, Plane
 
@@ -37,7 +38,7 @@ def _check_region(field: RegionField, n_off_regions: int | None) -> tuple[Any, b
     from astropy import units as u
     from regions import CircleSkyRegion
 
-    return CircleSkyRegion(figure.region_center(region), radius * u.deg), True
+    return CircleSkyRegion(region_center(region), radius * u.deg), True
 
 
 def _off_counts(

@@ -95,8 +95,8 @@ def postponed(
     >>> int(twice.sum()) == 2 * int(counts.sum())
     True
     """
-    from dask import delayed
     from dask.array import from_delayed
+    from dask.delayed import delayed
 
     if isinstance(like, xr.DataArray):
         whole = xr.Dataset({"array": like.variable})

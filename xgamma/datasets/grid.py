@@ -12,6 +12,7 @@ from xgamma.core.arguments import choice
 from xgamma.core.extras import require_package
 from xgamma.model import sky
 from xgamma.model.frame import header_key, wcs_from_key
+from xgamma.numerics import sphere
 from xgamma.numerics.interpolation import Weights, sparse_weights
 
 __all__ = ["Interpolation", "Reprojection", "over_pixels"]
@@ -41,7 +42,7 @@ class Interpolation:
             sky.rotation_from_icrs(sky.frame_of(source))
             @ sky.rotation_from_icrs(sky.frame_of(target)).T
         )
-        lon, lat = sky.sphere.vector_to_lonlat(np.tensordot(rotation, vectors, axes=1))
+        lon, lat = sphere.vector_to_lonlat(np.tensordot(rotation, vectors, axes=1))
         x, y = sky.lonlat_to_pix(source, lon, lat)
         self.shape = x.shape
         axes, near, inside = [], [], np.ones(x.size, dtype=bool)

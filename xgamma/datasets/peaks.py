@@ -11,6 +11,7 @@ from xgamma.core.arguments import number, scalar
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import sky
 from xgamma.model.operation import operation
+from xgamma.numerics import sphere
 
 __all__ = ["find_peaks"]
 
@@ -75,7 +76,7 @@ def find_peaks(
             raise XGammaError(
                 f"min_distance={min_distance!r} must be an angle between 0 and 180 deg."
             )
-        kept = _apart(sky.sphere.lonlat_to_vector(lon, lat), angle)
+        kept = _apart(sphere.lonlat_to_vector(lon, lat), angle)
         y, x, lon, lat = y[kept], x[kept], lon[kept], lat[kept]
         rows, columns = rows[kept], columns[kept]
     degrees = {"units": "deg"}

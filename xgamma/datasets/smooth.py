@@ -16,6 +16,7 @@ from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
 from xgamma.model.frame import without_frame
 from xgamma.model.operation import operation
+from xgamma.numerics import sphere
 from xgamma.numerics.convolve import convolve_same, convolve_separable, disk_kernel, kernel_sum
 
 __all__ = ["boundary_mask", "convolve", "dilate", "erode", "profile", "radial_profile", "smooth"]
@@ -392,7 +393,7 @@ def profile(array: xr.DataArray, edges: Any, along: str = "lon", how: str = "sum
     choice(along, "along", ("lon", "lat"))
     vectors = sky.pixel_vectors(array)
     if along == "lat":
-        position = sky.sphere.vector_to_lonlat(vectors)[1]
+        position = sphere.vector_to_lonlat(vectors)[1]
     else:
         limits = edges_of(edges)
         middle = 0.5 * (limits[0] + limits[-1])

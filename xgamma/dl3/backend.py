@@ -34,7 +34,7 @@ class GADFBackend(BackendEntrypoint):
     supports_groups = True
     open_dataset_parameters = ("filename_or_obj", "drop_variables", "group")
 
-    def open_dataset(  # type: ignore[override]
+    def open_dataset(
         self,
         filename_or_obj: Any,
         *,
@@ -50,7 +50,7 @@ class GADFBackend(BackendEntrypoint):
             )
         return tree.children[name].to_dataset(inherit=False)
 
-    def open_datatree(  # type: ignore[override]
+    def open_datatree(
         self,
         filename_or_obj: Any,
         *,
@@ -69,7 +69,7 @@ class GADFBackend(BackendEntrypoint):
             name=tree.name,
         )
 
-    def open_groups_as_dict(  # type: ignore[override]
+    def open_groups_as_dict(
         self,
         filename_or_obj: Any,
         *,

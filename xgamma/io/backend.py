@@ -29,7 +29,7 @@ class FITSBackend(BackendEntrypoint):
     description = "Open gamma-ray map and spectrum datasets in FITS"
     open_dataset_parameters = ("filename_or_obj", "drop_variables", "resample")
 
-    def open_dataset(  # type: ignore[override]
+    def open_dataset(
         self,
         filename_or_obj: Any,
         *,

@@ -270,9 +270,9 @@ def with_edges(ds: xr.Dataset) -> xr.Dataset:
     names = [n for n in ds.coords if str(n).endswith(ends) and ds[n].chunks is not None]
     if not names:
         return ds
-    import dask
+    from dask.base import compute
 
-    values = dask.compute(*(ds.variables[n].data for n in names), scheduler="threads")
+    values = compute(*(ds.variables[n].data for n in names), scheduler="threads")
     read = {
         n: xr.Variable(ds.variables[n].dims, v, ds.variables[n].attrs, ds.variables[n].encoding)
         for n, v in zip(names, values, strict=True)

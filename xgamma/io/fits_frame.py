@@ -11,6 +11,7 @@ import xarray as xr
 
 from xgamma.errors import FrameError
 from xgamma.model import sky
+from xgamma.model.axes import coord_variable
 from xgamma.model.frame import SIZE_KEYWORDS
 from xgamma.model.frame import frame_attrs as parent_attrs
 
@@ -187,7 +188,7 @@ def image_keywords(obj: xr.Dataset | xr.DataArray, irf: bool = False) -> dict[st
     suffix = "_irf" if irf else ""
     steps = []
     for i, dim in ((1, f"x{suffix}"), (2, f"y{suffix}")):
-        labels = np.atleast_1d(sky.coord_variable(obj, dim).values)
+        labels = np.atleast_1d(coord_variable(obj, dim).values)
         if not labels.size:
             raise FrameError(
                 f"The map has no pixels along {dim!r}: nothing was left by a selection before."

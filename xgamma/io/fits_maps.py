@@ -224,7 +224,7 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
     ...     dict(read_map(Path(folder) / "map.fits").load().sizes)
     {'y': 10, 'x': 10}
     """
-    from xgamma.io.fits import sidecar_of
+    from xgamma.io.sidecar import sidecar_of
 
     file = open_hdus(path)
     if hdu is None:

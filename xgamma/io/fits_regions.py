@@ -9,6 +9,7 @@ import xarray as xr
 from xgamma.errors import XGammaError
 from xgamma.fits.bintable import BinTable
 from xgamma.model import sky
+from xgamma.model.axes import coord_variable
 from xgamma.model.frame import SIZE_KEYWORDS, header_key, wcs_from_key
 from xgamma.model.regions import parse_regions, region_text
 
@@ -87,7 +88,7 @@ def region_table(ds: xr.Dataset | xr.DataArray, name: str) -> BinTable | None:
     pixels = [region.to_pixel(wcs) for region in parse_regions(text)]
     table = Regions(pixels).serialize(format="fits")
     header = fits.Header()
-    attrs = sky.coord_variable(ds, "wcs").attrs
+    attrs = coord_variable(ds, "wcs").attrs
     for key, value in attrs.items():
         if key not in SIZE_KEYWORDS:
             header[str(key)] = value

@@ -173,7 +173,7 @@ class FrameIndex(Index):
     @classmethod
     def concat(
         cls,
-        indexes: Iterable[FrameIndex],  # type: ignore[override]
+        indexes: Iterable[FrameIndex],
         dim: Hashable,
         positions: Iterable[Iterable[int]] | None = None,
     ) -> FrameIndex:
@@ -194,7 +194,7 @@ class FrameIndex(Index):
         """Tell whether both place pixels alike (to a billionth of a degree)."""
         return isinstance(other, FrameIndex) and same_key(self._key, other._key)
 
-    def join(self, other: FrameIndex, how: str = "inner") -> FrameIndex:  # type: ignore[override]
+    def join(self, other: FrameIndex, how: str = "inner") -> FrameIndex:
         """Return the common frame.
 
         Raises
@@ -208,7 +208,7 @@ class FrameIndex(Index):
             )
         return self
 
-    def reindex_like(self, other: FrameIndex, **_: Any) -> dict[Hashable, Any]:  # type: ignore[override]
+    def reindex_like(self, other: FrameIndex, **_: Any) -> dict[Hashable, Any]:
         """Nothing moves: a frame has no positions."""
         self.join(other)
         return {}

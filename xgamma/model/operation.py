@@ -72,7 +72,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     Traceback (most recent call last):
     xgamma.errors.AxisError: The bins of the axis 'energy' gape or overlap: rebin with ...
     """
-    code = function.__code__  # type: ignore[attr-defined]
+    code = function.__code__
     names = code.co_varnames[: code.co_argcount]
     # *args, if there is one, comes behind all named parameters.
     last = code.co_argcount + code.co_kwonlyargcount
@@ -90,7 +90,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
         ]
         token = _at_work.set(True)
         try:
-            return function(*placed, **named)  # type: ignore[arg-type]
+            return function(*placed, **named)
         finally:
             _at_work.reset(token)
 

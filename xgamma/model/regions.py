@@ -12,6 +12,7 @@ import xarray as xr
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.operation import operation
+from xgamma.numerics import sphere
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -203,7 +204,7 @@ def region_center(region: Any) -> SkyCoord:
     if len(centers) == 1:
         return centers[0]
     vectors = np.mean([c.icrs.cartesian.xyz.value for c in centers], axis=0)
-    lon, lat = sky.sphere.vector_to_lonlat(vectors)
+    lon, lat = sphere.vector_to_lonlat(vectors)
     return SkyCoord(float(lon), float(lat), unit="deg", frame="icrs").transform_to(centers[0].frame)
 
 
@@ -225,7 +226,7 @@ def _one_center(region: Any) -> SkyCoord:
     if hasattr(region, "center"):
         return region.center
     vertices = region.vertices
-    lon, lat = sky.sphere.vector_to_lonlat(vertices.cartesian.xyz.value.mean(axis=1))
+    lon, lat = sphere.vector_to_lonlat(vertices.cartesian.xyz.value.mean(axis=1))
     from astropy.coordinates import SkyCoord
 
     return SkyCoord(float(lon), float(lat), unit="deg", frame=vertices.frame.name)

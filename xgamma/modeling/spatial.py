@@ -291,7 +291,7 @@ class GeneralizedGaussian(Shape):
         "phi": PHI,
     }
 
-    elongated = Gaussian.elongated  # type: ignore[assignment]
+    elongated = Gaussian.elongated
 
     @property
     def extent(self) -> float:
@@ -340,7 +340,7 @@ class Disk(Shape):
         "edge_width": Spec(0.01, "", 0.0, 1.0, frozen=True),
     }
 
-    elongated = Gaussian.elongated  # type: ignore[assignment]
+    elongated = Gaussian.elongated
 
     @property
     def extent(self) -> float:

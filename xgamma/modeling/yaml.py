@@ -256,7 +256,7 @@ def component_from_dict(data: dict[str, Any], role: str, links: dict[str, Parame
         first, second = (component_from_dict(data[n], role, links) for n in ("model1", "model2"))
         component = CompoundSpectrum(first, second, data["operator"])
     else:
-        component = cls.from_extra(data)  # type: ignore[attr-defined]
+        component = cls.from_extra(data)
     for entry in data.get("parameters") or []:
         set_from_dict(component, entry, links)
     if "covariance" in data:

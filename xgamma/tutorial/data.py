@@ -139,7 +139,7 @@ def open_dataset(name: str, **kwargs: Any) -> Any:
     --------
     >>> store = open_dataset("hess-dl3-dr1")  # doctest: +SKIP
     """
-    return _OPENERS.get(name, lambda folder: folder)(fetch(name, **kwargs))
+    return _OPENERS.get(name, Path)(fetch(name, **kwargs))
 
 
 def _open_hess(folder: Path) -> Any:

@@ -57,7 +57,7 @@ def real_data(name: str) -> Path | None:
 
 
 @cache
-def _simulated(name: str) -> tuple[Path, TemporaryDirectory]:
+def _simulated(name: str) -> tuple[Path, TemporaryDirectory[str]]:
     """Simulate an archive once in a process; it goes when the process ends."""
     from xgamma.dl3 import SimulatedSource, simulate_store
 
