@@ -1,11 +1,10 @@
 """Gamma-ray astronomy on xarray: from DL3 event lists to labelled maps, spectra and fits."""
 
-import importlib
 from typing import Any
 
-__version__ = "0.1.0"
-
 from xgamma import accessors as _accessors  # noqa: F401  (registers ds.gamma)
+from xgamma._version import __version__  # noqa: F401
+from xgamma.core.late import late_names
 from xgamma.errors import (
     AxisError,
     FrameError,
@@ -47,9 +46,9 @@ _LAZY: dict[str, str] = {
     "read_flux_points": "xgamma.io.flux_points",
     "write_flux_points": "xgamma.io.flux_points",
     "write_archive": "xgamma.dl3.archive",
-    "convert": "xgamma.io.convert",
+    "convert": "xgamma.dl3.convert",
     "read_map": "xgamma.io.fits_maps",
-    "open_store": "xgamma.dl3.store",
+    "open_store": "xgamma.dl3.opening",
     "select_events": "xgamma.dl3.selection",
     "fit": "xgamma.fitting.fit",
     "energy_morphology": "xgamma.estimators.energy_morphology",
@@ -137,12 +136,11 @@ __all__ = [
     *sorted(_LAZY),
 ]
 
+_find = late_names("xgamma", _LAZY)
+
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        module, _, attribute = _LAZY[name].partition(":")
-        return getattr(importlib.import_module(module), attribute or name)
-    raise AttributeError(f"module 'xgamma' has no attribute {name!r}")
+    return _find(name)
 
 
 def __dir__() -> list[str]:

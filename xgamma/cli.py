@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from xgamma import __version__
+from xgamma._version import __version__
 from xgamma.errors import XGammaError
 
 __all__ = ["main", "parser"]
@@ -211,7 +211,7 @@ def _plot(commands: Any) -> None:
 
 def _convert(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.io.convert import convert
+        from xgamma.dl3.convert import convert
 
         convert(arguments.source, arguments.target, arguments.overwrite, not arguments.quiet)
 
@@ -263,7 +263,7 @@ def _opened(path: Path | str) -> Iterator[Any]:
 
     folder = isinstance(path, Path) and path.is_dir() and not is_zarr(path)
     if folder or is_archive(path) or _is_run(path):
-        from xgamma.dl3.store import open_store
+        from xgamma.dl3.opening import open_store
 
         yield open_store(path)
         return

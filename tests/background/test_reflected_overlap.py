@@ -5,10 +5,10 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from xgamma.background.figure import region_solid_angle
 from xgamma.background.region_finder import reflected_regions
 from xgamma.dl3 import simulate_observation
 from xgamma.errors import XGammaError
+from xgamma.model.figure import region_solid_angle
 from xgamma.model.regions import contains, parse_regions, region_mask
 
 POINTING = (83.63, 22.51)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from xgamma.dl3.store import open_store
+from xgamma.dl3.opening import open_store
 from xgamma.errors import MissingDataError, XGammaWarning
 
 

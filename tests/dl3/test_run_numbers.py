@@ -5,7 +5,7 @@ import pytest
 
 from tests.dl3.test_index import index, rows
 from tests.runs import simulated, template
-from xgamma.dl3.store import open_store
+from xgamma.dl3.opening import open_store
 from xgamma.errors import XGammaError, XGammaWarning
 
 

@@ -7,7 +7,7 @@ from astropy.table import Table
 
 import xgamma as xg
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.estimators.flux_data import flux_pred, safe_points
+from xgamma.fitting.flux_data import flux_pred, safe_points
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import xarray as xr
 from astropy.coordinates import SkyCoord
 
 import xgamma as xg
-from xgamma.background import figure
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.irf.response import evaluate
 from xgamma.makers.spectrum import containment
+from xgamma.model import figure
 from xgamma.model.regions import parse_regions
 
 AXES = xg.energy_axis(0.5, 20, 6), xg.energy_axis(0.3, 40, 10)

@@ -28,7 +28,7 @@ MAKE = {
     "xgamma.background.region_finder",
     "xgamma.model.region_series",
     "xgamma.dl3.archive",
-    "xgamma.io.convert",
+    "xgamma.dl3.convert",
     "xgamma.io.fits",
     "xgamma.io.fits_maps",
     "xgamma.io.ogip_read",

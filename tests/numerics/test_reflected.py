@@ -45,7 +45,7 @@ def test_plane_there_and_back(lon, lat, angle, distance):
 
 
 def test_plane_agrees_with_astropy():
-    from xgamma.background.figure import wcs_of_plane
+    from xgamma.model.figure import wcs_of_plane
 
     plane = Plane(83.63, 22.01, 0.01)
     lon, lat = np.array([83.0, 84.5]), np.array([21.0, 22.5])

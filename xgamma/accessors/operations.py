@@ -17,14 +17,14 @@ class OperationMethods(Shared):
 
     # --- datasets (operations) ----------------------------------------------------------
     def info(self) -> Any:
-        """Summary that prints. See `xgamma.datasets.info.info`."""
-        from xgamma.datasets.info import info
+        """Summary that prints. See `xgamma.estimators.info.info`."""
+        from xgamma.estimators.info import info
 
         return info(self._obj)
 
     def info_dict(self, in_safe_range: bool = True) -> dict[str, Any]:
-        """Summary as a dictionary. See `xgamma.datasets.info.info_dict`."""
-        from xgamma.datasets.info import info_dict
+        """Summary as a dictionary. See `xgamma.estimators.info.info_dict`."""
+        from xgamma.estimators.info import info_dict
 
         return info_dict(self._obj, in_safe_range)
 

@@ -140,8 +140,8 @@ class GammaDataTree(Hints):
         return stack_reduce(self._obj, name)
 
     def info_table(self, cumulative: bool = False) -> Any:
-        """Summary of all as a table. See `xgamma.datasets.info.info_table`."""
-        from xgamma.datasets.info import info_table
+        """Summary of all as a table. See `xgamma.estimators.info.info_table`."""
+        from xgamma.estimators.info import info_table
 
         return info_table(self._obj, cumulative)
 

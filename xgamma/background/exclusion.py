@@ -168,7 +168,7 @@ def keep_at(exclusion: Any, vectors: np.ndarray, frame: str) -> np.ndarray:
         if "energy" in mask.dims:
             mask = mask.all("energy")
         return _pick(mask, *_labels_of(mask, vectors, frame))
-    from xgamma.background.figure import figure_of, frame_name, plane_of
+    from xgamma.model.figure import figure_of, frame_name, plane_of
 
     keep = np.ones(vectors.shape[1], dtype=bool)
     for region in excluded_regions(exclusion):

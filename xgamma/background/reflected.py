@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.background import figure
 from xgamma.background.region_finder import find_angles, finder_options, overlap
 from xgamma.core import arguments
 from xgamma.core.arguments import choice
@@ -17,6 +16,7 @@ from xgamma.errors import XGammaError, warn
 from xgamma.makers.field import require_own_run
 from xgamma.makers.rad_max import largest_rad_max
 from xgamma.makers.region_field import RegionField
+from xgamma.model import figure
 from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import operation
 from xgamma.model.regions import region_center

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from xgamma.background import figure
 from xgamma.background.exclusion import keep_at
 from xgamma.core.arguments import scalar, whole
 from xgamma.errors import UnitError, XGammaError
+from xgamma.model import figure
 from xgamma.numerics import reflected, sphere
 from xgamma.numerics.tangent import Figure, Plane
 

@@ -119,7 +119,7 @@ def _scheduler(name: str) -> Iterator[Any]:
 def _store(config: Config) -> Any:
     import warnings
 
-    from xgamma.dl3.store import open_store
+    from xgamma.dl3.opening import open_store
 
     wanted = config.observations
     cone = None
@@ -247,7 +247,7 @@ def provenance(text: str, store: Any) -> dict[str, str]:
     attrs : dict of str
         ``config``, ``versions`` and ``inputs``.
     """
-    from xgamma import __version__
+    from xgamma._version import __version__
 
     versions = {"xgamma": __version__}
     for name in RECORDED[1:]:

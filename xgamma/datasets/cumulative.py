@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 
 from xgamma.datasets.onoff import background_values, is_onoff, ratio, safe, variable
-from xgamma.datasets.rows import livetime_of, row_sums
+from xgamma.datasets.rows import row_sums
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.model.livetime import livetime_of
 from xgamma.model.operation import operation
 from xgamma.model.schema import in_own_units
 from xgamma.model.trees import datasets_in

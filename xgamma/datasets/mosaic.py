@@ -23,10 +23,11 @@ from xgamma.datasets.placing import (
     safe_bins,
     spatial_dims,
 )
-from xgamma.datasets.rows import Row, join_gtis, join_rows, livetime_of, row_of, seconds_between
+from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_between
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.create import ONOFF, VARIABLES, labels_alone, variable_attrs
+from xgamma.model.livetime import livetime_of
 from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import in_own_units
 from xgamma.numerics.masked import under

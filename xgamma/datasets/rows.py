@@ -9,7 +9,7 @@ import xarray as xr
 
 from xgamma.core.units import conversion, time_value
 from xgamma.datasets.onoff import background_values, is_onoff, safe
-from xgamma.dl3.groups import run_ids
+from xgamma.fits.keywords import run_ids
 from xgamma.model.schema import ONOFF, VARIABLES, variable_attrs
 from xgamma.numerics.intervals import union_of_intervals
 
@@ -17,7 +17,6 @@ __all__ = [
     "good_times",
     "join_gtis",
     "join_rows",
-    "livetime_of",
     "row_of",
     "row_sums",
     "seconds_between",
@@ -91,24 +90,6 @@ def _sum_under(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
             masked.reshape(masked.shape[0], -1).sum(axis=0, dtype=float).reshape(masked.shape[1:])
         )
     return masked.astype(float, copy=False)
-
-
-def livetime_of(ds: xr.Dataset) -> float | None:
-    """Return the live time behind the exposure of a dataset, seconds; none where it is not known.
-
-    The attribute of the exposure leaves out the runs of a stack of which nothing is safe; without
-    it the rows of the runs are summed.
-
-    Examples
-    --------
-    >>> from xgamma.tutorial import example_map
-    >>> round(livetime_of(example_map()))
-    1680
-    """
-    stated = ds.variables["exposure"].attrs.get("livetime") if "exposure" in ds else None
-    if stated is None and "livetime" in ds:
-        stated = ds["livetime"].sum()
-    return None if stated is None else float(stated)
 
 
 def seconds_between(source: Any, target: str) -> float:

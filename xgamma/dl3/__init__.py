@@ -1,13 +1,14 @@
 """DL3: event lists and responses, one run or a whole archive."""
 
-import importlib
 from typing import Any
+
+from xgamma.core.late import late_names
 
 # Loaded at first use: reading a run needs neither the writer nor the simulation.
 _MODULES = {
     "assemble": ("build_observation", "read_observation"),
     "finite": ("check_finite",),
-    "times": ("MissionTime",),
+    "xgamma.fits.times": ("MissionTime",),
     "observation": (
         "group",
         "gti_bounds",
@@ -31,7 +32,8 @@ _MODULES = {
         "wobble_pointings",
     ),
     "xgamma.simulate.simulated_responses": ("simulated_irfs",),
-    "store": ("Store", "open_store"),
+    "opening": ("open_store",),
+    "store": ("Store",),
     "writer": ("write_observation", "write_store"),
 }
 _HOMES = {
@@ -41,12 +43,11 @@ _HOMES = {
 }
 
 __all__ = sorted(_HOMES)
+_find = late_names("xgamma.dl3", _HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'xgamma.dl3' has no attribute {name!r}")
+    return _find(name)
 
 
 def __dir__() -> list[str]:

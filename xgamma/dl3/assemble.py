@@ -9,8 +9,8 @@ import xarray as xr
 
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.gadf_tables import GROUPS, group_of
-from xgamma.dl3.groups import number, run_id
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.fits.keywords import number, run_id
 from xgamma.fits.tables import FitsFile, open_fits
 
 __all__ = ["build_observation", "read_observation"]

@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.units import conversion
-from xgamma.dl3.groups import group, number, obs_id
-from xgamma.dl3.times import MissionTime
+from xgamma.dl3.groups import group, obs_id
 from xgamma.errors import MissingDataError, XGammaError, warn
+from xgamma.fits.keywords import number
+from xgamma.fits.times import MissionTime
 from xgamma.numerics.intervals import inside_intervals, union_of_intervals
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import xarray as xr
 
 from xgamma.dl3.gadf_tables import GROUPS, group_of, header_attrs
 from xgamma.dl3.gadf_units import column_unit
-from xgamma.dl3.groups import run_id, run_ids
 from xgamma.dl3.zenith import zenith_angles
 from xgamma.errors import MissingDataError, XGammaError, warn
+from xgamma.fits.keywords import run_id, run_ids
 from xgamma.fits.tables import Table, open_fits
 
 __all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files", "from_index"]

@@ -13,10 +13,11 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3.good_time import gti_bounds, mission_time, ontime, tmid, tstart, tstop
-from xgamma.dl3.groups import group, number, obs_id
+from xgamma.dl3.groups import group, obs_id
 from xgamma.dl3.pointings import location, pointing, pointing_altaz
-from xgamma.dl3.times import MissionTime
 from xgamma.errors import XGammaError, warn
+from xgamma.fits.keywords import number
+from xgamma.fits.times import MissionTime
 from xgamma.model.sanity import issue_of_keyword
 
 __all__ = [

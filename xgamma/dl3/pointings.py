@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3.good_time import mission_time, tmid
-from xgamma.dl3.groups import group, number, obs_id
-from xgamma.dl3.times import MissionTime
+from xgamma.dl3.groups import group, obs_id
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.fits.keywords import number
+from xgamma.fits.times import MissionTime
 from xgamma.numerics import sphere
 
 if TYPE_CHECKING:

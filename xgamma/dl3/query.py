@@ -10,8 +10,8 @@ import xarray as xr
 
 from xgamma.core.arguments import interval, pair, scalar, shown
 from xgamma.core.units import position, time_value
-from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.fits.times import MissionTime
 
 __all__ = ["select_rows"]
 

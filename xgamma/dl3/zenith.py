@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from xgamma.dl3.groups import number
-from xgamma.dl3.times import MissionTime
 from xgamma.errors import XGammaError
+from xgamma.fits.keywords import number
+from xgamma.fits.times import MissionTime
 
 __all__ = ["zenith_angles"]
 

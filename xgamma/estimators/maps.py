@@ -12,10 +12,10 @@ import xarray as xr
 from xgamma.core.arguments import pixel_mask, positive
 from xgamma.core.lazy import is_lazy, labels_of, postponed
 from xgamma.errors import XGammaError
-from xgamma.estimators.excess import Excess
 from xgamma.estimators.tried_source import source_everywhere
 from xgamma.fitting.attached import chosen_models
 from xgamma.fitting.compiled import Compiled
+from xgamma.fitting.excess import Excess
 from xgamma.fitting.likelihood import WStatLikelihood
 from xgamma.fitting.predict import full_likelihood, labelled, result_attrs
 from xgamma.fitting.reach import warn_of_short_axes

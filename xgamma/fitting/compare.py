@@ -11,9 +11,9 @@ import xarray as xr
 
 from xgamma.core.arguments import choice, pixel_mask
 from xgamma.core.lazy import is_lazy, labels_of, postponed
-from xgamma.estimators.excess import Excess
-from xgamma.estimators.flux_data import is_flux_points, point_residuals
 from xgamma.fitting.attached import chosen_models, datasets_of
+from xgamma.fitting.excess import Excess
+from xgamma.fitting.flux_data import is_flux_points, point_residuals
 from xgamma.fitting.likelihood import likelihood_of
 from xgamma.fitting.predict import full_likelihood, labelled, later, npred
 from xgamma.fitting.reach import warn_of_short_axes

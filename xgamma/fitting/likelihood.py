@@ -308,7 +308,7 @@ def likelihood_of(ds: xr.Dataset, models: Iterable[Any], scheme: str = "exact") 
         Its ``stat_sum()`` reads the parameters of `models` at each call.
     """
     chosen = models if isinstance(models, Models) else Models(models)
-    from xgamma.estimators.flux_data import FluxPointsLikelihood, is_flux_points
+    from xgamma.fitting.flux_data import FluxPointsLikelihood, is_flux_points
 
     if is_flux_points(ds):
         return FluxPointsLikelihood(ds, chosen)  # type: ignore[return-value]

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from astropy.coordinates import SkyCoord
 
-from xgamma.background.figure import is_point
 from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.evaluator import SourceTerm
 from xgamma.model.create import create_map
+from xgamma.model.figure import is_point
 from xgamma.model.regions import contains, parse_regions, pixel_region, region_center, region_mask
 from xgamma.numerics import radial
 

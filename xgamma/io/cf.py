@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import __version__
+from xgamma._version import __version__
 from xgamma.errors import XGammaError
 from xgamma.io.zarr_seal import SEAL, compressors
 from xgamma.model.frame import FrameIndex, drop_frame, set_frame

@@ -34,7 +34,7 @@ def header_bytes(cards: list[tuple[str, Any]]) -> bytes:
 
 def creator() -> list[tuple[str, Any]]:
     """Return the card that says what wrote a file."""
-    from xgamma import __version__
+    from xgamma._version import __version__
 
     return [("CREATOR", f"xgamma {__version__}")]
 

@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.units import conversion
-from xgamma.dl3.groups import run_ids
-from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.fits.bintable import BinTable, Column, bin_table
 from xgamma.fits.hdus import FitsHDUs
+from xgamma.fits.keywords import run_ids
 from xgamma.fits.tables import Table
+from xgamma.fits.times import MissionTime
 from xgamma.model.create import VARIABLES, variable_attrs
 
 __all__ = ["gti_table", "obs_tables", "read_gti", "read_obs"]

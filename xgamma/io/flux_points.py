@@ -22,6 +22,7 @@ from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import operation
+from xgamma.numerics.spectra import power_law, power_law_moment
 
 __all__ = ["read_flux_points", "write_flux_points"]
 
@@ -213,16 +214,16 @@ def _scaled(ds: xr.Dataset, source: str, target: str, factor: np.ndarray, unit: 
 
 def _ratio(ds: xr.Dataset, sed_type: str, energy: np.ndarray, reference: Any) -> np.ndarray:
     """Return differential over integral flux of the reference form in each bin."""
-    from xgamma.modeling.spectral import PowerLaw
-
     if "energy_lo" not in ds.coords or "energy_hi" not in ds.coords:
         raise MissingDataError(
             f"Points of SED type {sed_type!r} need bins: the table has no e_min and e_max."
         )
-    form = PowerLaw(index=2.0) if reference is None else reference
     low, high = (_values(ds, f"energy_{s}", "TeV") for s in ("lo", "hi"))
     power = {"flux": 0, "eflux": 1}[sed_type]
-    return np.asarray(form.kernel(energy) / form.kernel_integral(low, high, power))
+    if reference is None:
+        slope = (2.0, 1.0, 1.0)
+        return power_law(energy, *slope) / power_law_moment(low, high, power, *slope)
+    return np.asarray(reference.kernel(energy) / reference.kernel_integral(low, high, power))
 
 
 def _require(ds: xr.Dataset, name: str) -> xr.Dataset:

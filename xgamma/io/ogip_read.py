@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.units import conversion
-from xgamma.dl3.groups import run_id
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.fits.hdus import FitsHDUs, open_hdus
+from xgamma.fits.keywords import run_id
 from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_tables import read_gti

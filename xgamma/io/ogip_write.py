@@ -12,13 +12,13 @@ import xarray as xr
 
 from xgamma.core.atomic import atomic_path
 from xgamma.core.units import conversion
-from xgamma.datasets.rows import livetime_of
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.bintable import BinTable, Column, bin_table, primary_bytes
 from xgamma.io.fits_axes import Axis, axis_of
 from xgamma.io.fits_maps import map_path
 from xgamma.io.fits_regions import region_table
 from xgamma.io.fits_tables import gti_table
+from xgamma.model.livetime import livetime_of
 from xgamma.model.operation import operation
 from xgamma.model.schema import in_own_units
 
@@ -117,7 +117,7 @@ def _energies(axis: Axis, unit: str, low: str, high: str) -> list[Column]:
 def _header(pairs: dict[str, Any]) -> Any:
     from astropy.io import fits
 
-    from xgamma import __version__
+    from xgamma._version import __version__
 
     return fits.Header([*pairs.items(), ("CREATOR", f"xgamma {__version__}")])
 

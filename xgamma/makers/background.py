@@ -12,9 +12,10 @@ import xarray as xr
 from xgamma.core.units import conversion
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, warn
-from xgamma.irf.response import grid_axis, response, values_of
+from xgamma.irf.response import grid_axis, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model.create import variable_attrs
+from xgamma.model.responses import response
 from xgamma.numerics.interpolation import Axis, Weights, apply_weights, sparse_weights
 from xgamma.numerics.intervals import trapezoid_weights
 from xgamma.numerics.loglog import LogLogIntegral, fill_gaps_log, safe_log

@@ -7,10 +7,10 @@ import xarray as xr
 
 from xgamma.core.units import conversion
 from xgamma.errors import XGammaError
-from xgamma.irf.response import response
 from xgamma.makers.field import Field
 from xgamma.model import sky
 from xgamma.model.create import variable_attrs
+from xgamma.model.responses import response
 from xgamma.numerics import sphere
 
 __all__ = ["counts"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma.irf.response import grid_axis, grid_edges, response, values_of
+from xgamma.irf.response import grid_axis, values_of
 from xgamma.makers.field import Field
 from xgamma.model.axes import centers, edges
 from xgamma.model.create import variable_attrs
+from xgamma.model.responses import grid_edges, response
 from xgamma.numerics.interpolation import apply_weights, sparse_weights
 from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
 

@@ -10,11 +10,12 @@ import xarray as xr
 
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, warn
-from xgamma.irf.response import evaluate, grid_axis, grid_edges, response, values_of
+from xgamma.irf.response import evaluate, grid_axis, values_of
 from xgamma.makers.edisp import kernel
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import require
+from xgamma.model.responses import grid_edges, response
 from xgamma.model.sanity import issue_of_keyword
 
 __all__ = ["aeff_default", "aeff_max", "bkg_peak", "edisp_bias"]

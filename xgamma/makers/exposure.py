@@ -6,11 +6,12 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import number
-from xgamma.irf.response import grid_axis, response, values_of
+from xgamma.irf.response import grid_axis, values_of
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model.axes import axis_coords, edges_in
 from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import operation
+from xgamma.model.responses import response
 from xgamma.numerics.interpolation import apply_weights, sparse_weights
 
 __all__ = ["exposure", "exposure_irf"]

@@ -11,12 +11,13 @@ import xarray as xr
 from xgamma.core.arguments import scalar
 from xgamma.dl3 import observation
 from xgamma.errors import AxisError, XGammaError
-from xgamma.irf.response import grid_axis, response, values_of
+from xgamma.irf.response import grid_axis, values_of
 from xgamma.model import sky
 from xgamma.model.axes import axis_coords, centers_in
 from xgamma.model.check import require_dataset
 from xgamma.model.frame import frame_attrs, frame_coords
 from xgamma.model.operation import operation
+from xgamma.model.responses import response
 from xgamma.numerics.interpolation import apply_weights
 
 __all__ = ["effective_livetime_map", "observation_time_map"]

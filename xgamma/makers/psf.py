@@ -6,10 +6,11 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import XGammaError
-from xgamma.irf.response import grid_axis, response, values_of
+from xgamma.irf.response import grid_axis, values_of
 from xgamma.makers.field import Field
 from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import variable_attrs
+from xgamma.model.responses import response
 from xgamma.numerics.interpolation import apply_weights, sparse_weights
 from xgamma.numerics.responses import king_profile, multi_gauss_profile, normalize_rad
 

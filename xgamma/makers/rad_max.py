@@ -7,7 +7,8 @@ import xarray as xr
 
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.irf.response import grid_axis, grid_edges, response, values_of
+from xgamma.irf.response import grid_axis, values_of
+from xgamma.model.responses import grid_edges, response
 from xgamma.model.sanity import issue_of_keyword
 from xgamma.numerics.interpolation import Axis
 

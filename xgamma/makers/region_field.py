@@ -7,13 +7,12 @@ import functools
 import numpy as np
 import xarray as xr
 
-from xgamma.background import figure
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.makers.counts import event_columns
 from xgamma.makers.field import Field
 from xgamma.makers.rad_max import fixed_rad_max, rad_max_at
-from xgamma.model import sky
+from xgamma.model import figure, sky
 from xgamma.numerics import sphere
 
 __all__ = ["RegionField"]

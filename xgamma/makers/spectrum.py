@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.background import figure
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError
-from xgamma.irf.response import grid_axis, grid_edges, response, values_of
+from xgamma.irf.response import grid_axis, values_of
 from xgamma.makers import background as background_
 from xgamma.makers import edisp as edisp_
 from xgamma.makers import exposure as exposure_
 from xgamma.makers import psf as psf_
 from xgamma.makers.region_field import RegionField
+from xgamma.model import figure
 from xgamma.model.create import variable_attrs
+from xgamma.model.responses import grid_edges, response
 from xgamma.numerics import sphere
 from xgamma.numerics.interpolation import Axis, apply_weights
 

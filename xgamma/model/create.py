@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma import __version__
+from xgamma._version import __version__
 from xgamma.core.units import parse_unit
 from xgamma.core.units import position as parse_position
 from xgamma.errors import AxisError, FrameError, XGammaError

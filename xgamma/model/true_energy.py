@@ -10,8 +10,8 @@ import xarray as xr
 
 from xgamma.core.arguments import shown
 from xgamma.errors import AxisError, MissingDataError
-from xgamma.irf.response import grid_edges, response
 from xgamma.model.axes import axis_from_edges, edges, rename_axis
+from xgamma.model.responses import grid_edges, response
 
 __all__ = ["MARGIN", "PER_DECADE", "response_axis", "true_axis", "wider_axis"]
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from xgamma.core.late import late
 from xgamma.core.units import to_value
 from xgamma.errors import UnitError, XGammaError
 from xgamma.modeling.labels import labelled
@@ -22,6 +23,7 @@ from xgamma.numerics import spectra as kernels
 __all__ = ["FLUX", "CompoundSpectrum", "Spectrum"]
 
 FLUX = "TeV-1 s-1 cm-2"
+_plot = late("xgamma.plot.spectra:plot_spectrum_model")
 
 
 class Spectrum(SpectrumFeatures, Component):
@@ -210,9 +212,7 @@ class Spectrum(SpectrumFeatures, Component):
         ax : `~matplotlib.axes.Axes`
             The axes.
         """
-        from xgamma.plot.spectra import plot_spectrum_model
-
-        return plot_spectrum_model(self, energy_range, ax=ax, power=power, **kwargs)
+        return _plot(self, energy_range, ax=ax, power=power, **kwargs)
 
     def extra(self) -> dict[str, Any]:
         """Entries of the serialised form beside the parameters."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from xgamma.core.arguments import expanded_path, fits_tables
 from xgamma.core.units import conversion, to_value
-from xgamma.dl3.times import MissionTime
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.fits.times import MissionTime
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.time_profile import TimeProfile
 

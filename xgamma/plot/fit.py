@@ -11,14 +11,14 @@ import xarray as xr
 from xgamma.core.arguments import choice
 from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError
-from xgamma.estimators.excess import Excess
-from xgamma.estimators.flux_data import (
+from xgamma.fitting.compare import RESIDUALS, residuals
+from xgamma.fitting.excess import Excess
+from xgamma.fitting.flux_data import (
     is_flux_points,
     point_edges,
     point_residuals,
     reference_energies,
 )
-from xgamma.fitting.compare import RESIDUALS, residuals
 from xgamma.fitting.predict import full_likelihood
 from xgamma.model.axes import edges_in
 from xgamma.model.operation import operation

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.background import figure
 from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError
+from xgamma.model import figure
 from xgamma.model.operation import operation
 from xgamma.model.regions import parse_regions, region_center
 

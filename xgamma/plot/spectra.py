@@ -109,7 +109,7 @@ def plot_flux_points(ds: xr.Dataset, ax: Any = None, power: int = 2, **kwargs: A
     >>> ax.get_xscale()
     'log'
     """
-    from xgamma.estimators import flux_data as fp
+    from xgamma.fitting import flux_data as fp
 
     ax = axes_or_new(ax)
     energy = fp.reference_energies(ds)
@@ -164,7 +164,7 @@ def plot_spectrum(
     >>> len(axes)
     2
     """
-    from xgamma.estimators import flux_data as fp
+    from xgamma.fitting import flux_data as fp
     from xgamma.fitting.attached import chosen_models
 
     chosen = chosen_models(ds, models)

@@ -10,8 +10,8 @@ import xarray as xr
 
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.stack import covering
+from xgamma.dl3.convert import write_dataset
 from xgamma.errors import XGammaError
-from xgamma.io.convert import write_dataset
 from xgamma.io.opening import open as open_any
 from xgamma.io.remote import as_place, refuse_taken
 from xgamma.reduction.run import progress_bar

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import generator
-from xgamma.datasets.rows import good_times, livetime_of
+from xgamma.datasets.rows import good_times
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fitting.attached import chosen_models
 from xgamma.fitting.background_terms import BackgroundTerm, TemplateTerm
@@ -17,6 +17,7 @@ from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.evaluator import SourceTerm
 from xgamma.fitting.likelihood import background_model
 from xgamma.model import sky
+from xgamma.model.livetime import livetime_of
 from xgamma.model.operation import operation
 from xgamma.modeling.sky_model import Model, SkyModel, TemplateNPred
 from xgamma.modeling.spatial import PointSource

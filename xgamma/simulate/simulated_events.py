@@ -10,8 +10,8 @@ import xarray as xr
 from xgamma.core.units import conversion
 from xgamma.dl3.finite import check_finite
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.irf.response import sound_coords
 from xgamma.model.axes import centers_in, edges_in, units_of
+from xgamma.model.responses import sound_coords
 from xgamma.numerics import sampling
 from xgamma.numerics.sphere import lonlat_to_vector, separation
 from xgamma.simulate.simulated_source import SimulatedSource

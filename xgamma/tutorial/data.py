@@ -143,19 +143,19 @@ def open_dataset(name: str, **kwargs: Any) -> Any:
 
 
 def _open_hess(folder: Path) -> Any:
-    from xgamma.dl3.store import open_store
+    from xgamma.dl3.opening import open_store
 
     return open_store(folder)
 
 
 def _open_cta(folder: Path) -> Any:
-    from xgamma.dl3.store import open_store
+    from xgamma.dl3.opening import open_store
 
     return open_store(folder / "index" / "gps", caldb=folder / "caldb")
 
 
 def _open_magic(folder: Path) -> Any:
-    from xgamma.dl3.store import open_store
+    from xgamma.dl3.opening import open_store
 
     return open_store(folder / "rad_max" / "data")
 

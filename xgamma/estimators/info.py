@@ -10,7 +10,8 @@ import xarray as xr
 
 from xgamma.datasets.masks import mask, safe
 from xgamma.datasets.onoff import background_values, is_onoff
-from xgamma.datasets.rows import good_times, livetime_of
+from xgamma.datasets.rows import good_times
+from xgamma.model.livetime import livetime_of
 from xgamma.model.operation import operation
 from xgamma.model.schema import ONOFF, in_own_units, kind
 
@@ -132,7 +133,7 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     2
     """
     if kind(ds) == "flux_points":
-        from xgamma.estimators.flux_data import point_info
+        from xgamma.fitting.flux_data import point_info
 
         return point_info(ds)
     ds = in_own_units(ds)

@@ -78,7 +78,7 @@ def _holds_runs(path: Path | str) -> bool:
 
 
 def _convert_runs(origin: Path | str, place: Path | str, overwrite: bool, progress: bool) -> None:
-    from xgamma.dl3.store import open_store
+    from xgamma.dl3.opening import open_store
 
     store = open_store(origin)
     if is_remote(place) or Path(place).suffix == ".zarr":

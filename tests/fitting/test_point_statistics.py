@@ -6,7 +6,7 @@ import pytest
 import xgamma as xg
 from tests.modeling.sample import small_spectrum
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.estimators.flux_data import safe_points
+from xgamma.fitting.flux_data import safe_points
 
 
 def source(scale=1.0, index=2.0):

@@ -4,7 +4,7 @@ A flux-points dataset has the dim ``energy`` (the reference energies) and the va
 ``dnde`` and ``dnde_err`` (or ``dnde_errn`` and ``dnde_errp``), ``dnde_ul``, ``is_ul`` and
 ``mask_safe`` where known. Points that are only upper limits, or hold no value, are not
 safe: they take no part in the chi2. The attribute ``stat_type`` asks for another statistic:
-see `xgamma.estimators.point_statistics`.
+see `xgamma.fitting.point_statistics`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import xarray as xr
 
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import AxisError, MissingDataError
-from xgamma.estimators import point_statistics
+from xgamma.fitting import point_statistics
 from xgamma.model.schema import is_flux_points
 from xgamma.modeling.sky_model import FoVBackground, Models, SkyModel, TemplateNPred
 from xgamma.modeling.spectral import FLUX

@@ -1,0 +1,73 @@
+"""Names that are imported when they are first used: the one lazy mechanism of the package.
+
+The package itself uses it for its public names, so that ``import xgamma`` stays quick, and a class
+for a method that delegates to a layer above its own, such as ``spectrum.plot()``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["late", "late_names"]
+
+
+def late(path: str) -> Callable[..., Any]:
+    """Return a function that imports another one when it is called.
+
+    Parameters
+    ----------
+    path : str
+        Module and name, as in ``"xgamma.plot.spectra:plot_spectrum_model"``.
+
+    Returns
+    -------
+    function : callable
+        Takes what the other takes and returns what it returns.
+
+    Examples
+    --------
+    >>> late("math:sqrt")(9.0)
+    3.0
+    """
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return _found(path)(*args, **kwargs)
+
+    return function
+
+
+def late_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a package whose names are imported at their first use.
+
+    Parameters
+    ----------
+    package : str
+        Its name.
+    homes : mapping of str to str
+        Name to the module that has it, or to ``"module:name"`` where it has another name there.
+
+    Returns
+    -------
+    getattr : callable
+        Of a name; raises an `AttributeError` if there is none.
+
+    Examples
+    --------
+    >>> late_names("maths", {"root": "math:sqrt", "pi": "math"})("root")(9.0)
+    3.0
+    """
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        home = homes[name]
+        return _found(home if ":" in home else f"{home}:{name}")
+
+    return find
+
+
+def _found(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

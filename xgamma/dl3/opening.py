@@ -1,0 +1,85 @@
+"""``xg.open_store``: the runs of a folder, an index, a list of files or an archive."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from xgamma.core.arguments import file_path
+from xgamma.dl3 import index as index_
+from xgamma.dl3.archive import open_archive
+from xgamma.dl3.store import Store
+from xgamma.errors import MissingDataError
+
+__all__ = ["open_store"]
+
+
+def open_store(
+    path: str | Path | Sequence[str | Path],
+    *,
+    hdu_index: str | Path | None = None,
+    obs_index: str | Path | None = None,
+    caldb: str | Path | None = None,
+) -> Store:
+    """Open a store of DL3 observations.
+
+    Parameters
+    ----------
+    path : str, Path or sequence of them
+        A folder with a GADF index (``hdu-index.fits.gz``, ``obs-index.fits.gz``,
+        gzipped or not, at its top or somewhere below), an index file, a folder of
+        FITS files without index, one FITS file or a list of them. Without an index
+        the headers of the files tell what they hold. Also an archive in Zarr
+        (`xgamma.write_archive`), which may have a URL that fsspec knows.
+    hdu_index, obs_index : str or Path, optional
+        Index files with other names, relative to `path`.
+    caldb : str or Path, optional
+        Root of a calibration database, for ``$CALDB`` in the index and for runs
+        that name their responses by CALDB and IRF; the environment variable
+        ``CALDB`` by default.
+
+    Returns
+    -------
+    store : Store
+        Its runs are opened when asked for.
+
+    Raises
+    ------
+    MissingDataError
+        If the path does not exist or holds no FITS files.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> store = xg.open_store("hess-dl3-dr1")  # doctest: +SKIP
+    >>> store[23523].events.energy  # doctest: +SKIP
+    """
+    root = os.fspath(caldb) if caldb is not None else os.environ.get("CALDB")
+    if not isinstance(path, (str, os.PathLike)):
+        path = [file_path(p) for p in (path if isinstance(path, Iterable) else [path])]
+        files = [Path(os.path.expandvars(p)).expanduser().absolute() for p in path]
+        common = Path(os.path.commonpath([f.parent for f in files])) if files else Path()
+        table, hdus = index_.from_files(files, root)
+        return Store(table, hdus, common)
+    if isinstance(path, str) and "://" in path:
+        return open_archive(path)
+    path = Path(os.path.expandvars(path)).expanduser()
+    if not path.exists():
+        raise MissingDataError(f"There is no file or folder {path}: check the path of the store.")
+    # Absolute, so that a pickled store opens its runs in another working directory.
+    place = path.absolute()
+    if (place / "zarr.json").exists():
+        return open_archive(place)
+    folder = place if place.is_dir() else place.parent
+    if hdu_index is not None:
+        hdu_file: Path | None = folder / hdu_index
+    else:
+        hdu_file = index_.find_hdu_index(place)
+    if hdu_file is None:
+        files = index_.fits_files(place)
+        table, hdus = index_.from_files(files, root)
+    else:
+        obs_file = folder / obs_index if obs_index is not None else index_.find_obs_index(hdu_file)
+        table, hdus = index_.from_index(hdu_file, obs_file, root)
+    return Store(table, hdus, path)

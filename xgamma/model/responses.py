@@ -1,0 +1,88 @@
+"""The responses of an observation as labels: one of them, and the edges of its axes."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from xgamma.core.arguments import observation
+from xgamma.core.units import conversion
+from xgamma.errors import AxisError, MissingDataError
+from xgamma.model.axes import axis_coords
+from xgamma.model.sanity import issue_of_bins
+
+__all__ = ["AXIS_UNITS", "grid_edges", "response", "sound_coords"]
+
+AXIS_UNITS = {
+    "energy": "TeV",
+    "energy_true": "TeV",
+    "offset": "deg",
+    "rad": "deg",
+    "detx": "deg",
+    "dety": "deg",
+    "migra": "",
+}
+
+
+def response(obs: xr.DataTree, group: str) -> xr.Dataset:
+    """Return one response of an observation.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Observation.
+    group : {"aeff", "edisp", "psf", "bkg", "rad_max"}
+        Which response.
+
+    Returns
+    -------
+    ds : Dataset
+        As stored, lazy; it knows the run, OBS_ID.
+
+    Raises
+    ------
+    MissingDataError
+        If the observation has no such response.
+    """
+    if group not in observation(obs).children:
+        raise MissingDataError(
+            f"Run {obs.attrs.get('OBS_ID', obs.name)} has no {group!r} response: leave it out of select=, or add the HDU to the index."
+        )
+    ds = obs.children[group].dataset
+    if "OBS_ID" in ds.attrs:
+        return ds
+    # Messages name the run; a response that several share, or made in memory, does not know it.
+    named = obs.children[group].to_dataset(inherit=False)
+    named.attrs = {**named.attrs, "OBS_ID": obs.attrs.get("OBS_ID", obs.name)}
+    return named
+
+
+def sound_coords(ds: xr.Dataset, dim: str) -> dict[str, xr.Variable]:
+    """Return the coordinates of one axis of a response.
+
+    Readers check files alike; this is for responses that were changed or made in memory.
+
+    Raises
+    ------
+    AxisError
+        If its bins are not finite, do not increase, gape, or lie beyond the range that is possible.
+    """
+    coords = axis_coords(ds, dim)
+    center, lo, hi = (np.atleast_1d(v.values) for v in coords.values())
+    units = str(coords[dim].attrs.get("units", ""))
+    issue = issue_of_bins(dim, lo, hi, units, nodes=True)
+    if issue is None and not ((lo <= center) & (center <= hi)).all():
+        issue = "do not hold their centres"
+    if issue is not None:
+        raise AxisError(
+            f"Run {ds.attrs.get('OBS_ID', '')}: the bins of the axis {dim!r} of the HDU {ds.attrs.get('EXTNAME', '')!r} {issue}: make its coordinates {dim}, {dim}_lo and {dim}_hi anew."
+        )
+    return coords
+
+
+def grid_edges(ds: xr.Dataset, dim: str) -> np.ndarray:
+    """Return the edges of one axis of a response, in TeV or degrees, shape (n + 1,)."""
+    coords = sound_coords(ds, dim)
+    factor = conversion(str(coords[dim].attrs.get("units", "")), AXIS_UNITS.get(dim, ""))
+    lo, hi = (np.atleast_1d(coords[f"{dim}_{end}"].values).astype(float) for end in ("lo", "hi"))
+    return np.append(lo, hi[-1]) * factor
