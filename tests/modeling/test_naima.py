@@ -58,6 +58,68 @@ def test_yaml_keeps_all_of_it(kind):
     assert back["m"].spectral.e_0.frozen
 
 
+def table():
+    energy = np.geomspace(1, 1e3, 12) * u.GeV
+    return models.TableModel(energy, 1e37 * (energy.value / 10) ** -2.3 / u.eV, amplitude=2)
+
+
+NESTED = {"SSC": {"B": "120 uG", "radius": 2 * u.pc}}
+
+
+def test_a_table_of_particles_as_gammapy(gammapy):
+    from gammapy.modeling.models import NaimaSpectralModel
+
+    spectrum = xg.NaimaSpectrum(models.PionDecay(table()), "2 kpc")
+    peer = NaimaSpectralModel(models.PionDecay(table()), distance=2 * u.kpc)
+    energy = [1, 10, 100] * u.GeV
+    np.testing.assert_allclose(spectrum(energy), peer(energy).to(spectrum(energy).unit), rtol=1e-6)
+    assert [p.name for p in spectrum.parameters] == peer.parameters.names == ["amplitude"]
+    once = spectrum(energy)
+    spectrum.amplitude = 6
+    np.testing.assert_allclose(spectrum(energy), 3 * once, rtol=1e-10)
+    text = Models(SkyModel(spectrum, name="m")).to_yaml()
+    back = Models.from_yaml(text)
+    assert back.to_yaml() == text
+    np.testing.assert_allclose(back["m"].spectral(energy), spectrum(energy), rtol=1e-10)
+
+
+def test_self_compton_as_gammapy(gammapy):
+    from gammapy.modeling.models import NaimaSpectralModel
+
+    made = models.InverseCompton(electrons(), seed_photon_fields=FIELDS, Eemax=1 * u.PeV)
+    nested = {"SSC": {"B": 120 * u.uG, "radius": 2 * u.pc}}
+    peer = NaimaSpectralModel(
+        models.InverseCompton(electrons(), seed_photon_fields=FIELDS, Eemax=1 * u.PeV),
+        distance=2 * u.kpc,
+        nested_models=nested,
+    )
+    spectrum = xg.NaimaSpectrum(made, "2 kpc", nested_models=NESTED)
+    energy = [1e-9, 1e-6, 0.1, 1, 10] * u.TeV
+    for field in ("120 uG", "300 uG"):
+        spectrum.B, peer.B.quantity = field, u.Quantity(field)
+        np.testing.assert_allclose(
+            spectrum(energy), peer(energy).to(spectrum(energy).unit), rtol=1e-6
+        )
+    assert [p.name for p in spectrum.parameters] == peer.parameters.names
+    assert spectrum.radius.frozen
+    # Its own photons are scattered in addition to those of the fields.
+    assert spectrum("1 TeV") > xg.NaimaSpectrum(made, "2 kpc")("1 TeV")
+    text = Models(SkyModel(spectrum, name="m")).to_yaml()
+    back = Models.from_yaml(text)
+    assert back.to_yaml() == text
+    np.testing.assert_allclose(back["m"].spectral(energy), spectrum(energy), rtol=1e-10)
+
+
+def test_what_is_no_self_compton_source_is_refused():
+    ic = models.InverseCompton(electrons())
+    with pytest.raises(XGammaError, match=r"nested_models=.* is not known: write {'SSC'"):
+        xg.NaimaSpectrum(ic, nested_models={"SSC": {"B": "1 G"}})
+    with pytest.raises(XGammaError, match="needs an InverseCompton, which scatters, not PionDecay"):
+        xg.NaimaSpectrum(models.PionDecay(protons()), nested_models=NESTED)
+    with pytest.raises(XGammaError, match="radius=0 pc of the self-Compton source"):
+        xg.NaimaSpectrum(ic, nested_models={"SSC": {"B": "1 G", "radius": "0 pc"}})
+
+
 def test_parameters_and_seeds():
     made = MADE["ic"]()
     both = xg.NaimaSpectrum(made)

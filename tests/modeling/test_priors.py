@@ -1,5 +1,7 @@
 """Priors: their densities, limits, YAML, and fits that they bound."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,6 +15,10 @@ CASES = {
     "gaussian": (Prior("gaussian", 2.2, 0.3), stats.norm(2.2, 0.3)),
     "uniform": (Prior("uniform", 1.0, 4.0), stats.uniform(1.0, 3.0)),
     "log-uniform": (Prior("log-uniform", 0.5, 50.0), stats.loguniform(0.5, 50.0)),
+    "generalized-gaussian": (
+        Prior("generalized-gaussian", 2.2, 0.3, eta=0.2),
+        stats.gennorm(5.0, 2.2, 0.3 * np.sqrt(2)),
+    ),
 }
 
 
@@ -34,7 +40,7 @@ def test_gammapy_reads_and_writes_the_same(gammapy, kind):
     from gammapy.modeling.models import Models as PeerModels
 
     model = SkyModel(xg.PowerLaw(index=1.7), name="m")
-    model.spectral.index.prior = Prior(kind, CASES[kind][0].a, CASES[kind][0].b, 0.5)
+    model.spectral.index.prior = replace(CASES[kind][0], weight=0.5)
     peer = PeerModels.from_yaml(Models(model).to_yaml())
     assert peer.parameters.prior_stat_sum() == pytest.approx(
         model.spectral.index.prior.stat(1.7), rel=1e-9
@@ -46,8 +52,18 @@ def test_gammapy_reads_and_writes_the_same(gammapy, kind):
 def test_what_is_no_density_is_refused():
     with pytest.raises(XGammaError, match="log-uniform prior needs max > min > 0, not 0 to 1"):
         xg.log_uniform_prior(0, 1)
-    with pytest.raises(XGammaError, match="use 'gaussian' or 'uniform' or 'log-uniform'"):
+    with pytest.raises(XGammaError, match="use 'gaussian' or 'uniform' or 'log-uniform' or 'gen"):
         Prior("jeffreys", 1, 2)
+    with pytest.raises(XGammaError, match=r"needs a positive width and eta, not 0.3 and 0"):
+        xg.generalized_gaussian_prior(2.2, 0.3, eta=0)
+
+
+def test_a_generalised_gaussian_is_a_gaussian_and_a_laplacian():
+    half, one = (xg.generalized_gaussian_prior(2.2, 0.3, eta) for eta in (0.5, 1.0))
+    laplace = stats.laplace(2.2, 0.3 * np.sqrt(2))
+    for value in (1.0, 2.2, 3.0):
+        assert half.stat(value) == pytest.approx(xg.gaussian_prior(2.2, 0.3).stat(value))
+        assert one.stat(value) == pytest.approx(-2 * laplace.logpdf(value))
 
 
 def test_a_prior_in_another_unit_is_the_same_knowledge():

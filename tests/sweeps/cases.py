@@ -297,6 +297,7 @@ OTHERS = {
     "modeling.prior.gaussian_prior",
     "modeling.registry.find_model",
     "modeling.registry.register_model",
+    "modeling.prior.generalized_gaussian_prior",
     "modeling.prior.log_uniform_prior",
     "modeling.temporal.read_light_curve",
     "region_series.ring_regions",

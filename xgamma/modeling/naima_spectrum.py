@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from xgamma.core.arguments import shown
 from xgamma.core.extras import require_package
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
@@ -24,16 +25,24 @@ PARTICLES = (
     "BrokenPowerLaw",
     "ExponentialCutoffBrokenPowerLaw",
     "LogParabola",
+    "TableModel",
 )
 # Points at which a spectrum is computed to be integrated; a cubic between them is exact to 1e-7.
 POINTS_PER_DECADE = 30
+FROZEN = ("e_0", "radius")
+SSC = "SSC"
+# Energies (eV) of the synchrotron photons that their electrons scatter, and the mean of 1/r^2 in a
+# sphere of uniform emissivity over 1/R^2 (Atoyan & Aharonian 1996, MNRAS 278, 525, section 4.1).
+SSC_ENERGIES = np.logspace(-7, 9, 100)
+SSC_DENSITY = 2.24
 
 
 class NaimaSpectrum(Spectrum):
     """Radiation of a distribution of particles, by Naima (Zabalza 2015, PoS ICRC2015 922).
 
-    Its parameters are those of the particle distribution (`e_0` frozen), and the magnetic field
-    `B` of synchrotron radiation. Needs the package naima (``pip install 'xgamma[naima]'``).
+    Its parameters are those of the particle distribution (`e_0` frozen; of a table, the amplitude),
+    the magnetic field `B` of synchrotron radiation, and the frozen `radius` of a synchrotron
+    self-Compton source. Needs the package naima (``pip install 'xgamma[naima]'``).
 
     Parameters
     ----------
@@ -43,6 +52,10 @@ class NaimaSpectrum(Spectrum):
         Of the source; plain numbers are kpc.
     seed : str or list of str, optional
         Which of the seed photon fields of an `InverseCompton` are scattered; all when absent.
+    nested_models : dict, optional
+        ``{"SSC": {"B": field, "radius": radius}}``: the electrons of an `InverseCompton` radiate in a
+        magnetic field too, and scatter those photons in a sphere of this radius, uniformly bright.
+        The flux is that of both.
 
     Examples
     --------
@@ -53,7 +66,13 @@ class NaimaSpectrum(Spectrum):
 
     tag, short = "NaimaSpectralModel", "naima"
 
-    def __init__(self, radiative_model: Any, distance: Any = "1 kpc", seed: Any = None) -> None:
+    def __init__(
+        self,
+        radiative_model: Any,
+        distance: Any = "1 kpc",
+        seed: Any = None,
+        nested_models: dict[str, Any] | None = None,
+    ) -> None:
         from copy import deepcopy
 
         require_package("naima", "A spectrum by Naima", "naima")
@@ -66,11 +85,11 @@ class NaimaSpectrum(Spectrum):
             )
         model = deepcopy(radiative_model)
         model._memoize = False
-        values = {
-            name: getattr(model.particle_distribution, name) for name in particles.param_names
-        }
+        names = getattr(particles, "param_names", ["amplitude"])
+        values = {name: getattr(model.particle_distribution, name) for name in names}
         if "B" in model.param_names:
             values["B"] = model.B
+        values |= self_compton(kind, nested_models or {})
         object.__setattr__(self, "specs", {n: spec_of(n, v) for n, v in values.items()})
         super().__init__()
         self.radiative_model = model
@@ -78,7 +97,7 @@ class NaimaSpectrum(Spectrum):
         if not 0 < self.distance < np.inf:
             raise XGammaError(f"distance={distance} must be a length above zero, as '2 kpc'.")
         self.seed = seed
-        fields = getattr(model, "seed_photon_fields", {})
+        fields = [*getattr(model, "seed_photon_fields", {}), *([SSC] if nested_models else [])]
         unknown = [s for s in ([seed] if isinstance(seed, str) else seed or []) if s not in fields]
         if unknown:
             raise XGammaError(
@@ -94,12 +113,40 @@ class NaimaSpectrum(Spectrum):
         for name, parameter in self.named_parameters():
             value = parameter.quantity
             plain = value.unit == dimensionless_unscaled
-            owner = model if name == "B" else model.particle_distribution
-            setattr(owner, name, value.value if plain else value)
+            if name in model.particle_distribution.__dict__:
+                setattr(model.particle_distribution, name, value.value if plain else value)
+            elif name in model.param_names:
+                setattr(model, name, value)
         points = Quantity(np.ravel(energy).astype(float), "TeV")
         options = {} if self.seed is None else {"seed": self.seed}
-        flux = model.flux(points, distance=Quantity(self.distance, "kpc"), **options)
+        distance = Quantity(self.distance, "kpc")
+        synchrotron = self._scatter_own_photons() if "radius" in self._parameters else None
+        flux = model.flux(points, distance=distance, **options)
+        if synchrotron is not None:
+            flux = flux + synchrotron.flux(points, distance=distance)
         return np.asarray(flux.to_value(FLUX)).reshape(np.shape(energy))
+
+    def _scatter_own_photons(self) -> Any:
+        """Give the model its own synchrotron photons as a seed field; return what radiates them."""
+        from astropy.constants import c
+        from astropy.units import Quantity
+        from naima.models import Synchrotron
+
+        model = self.radiative_model
+        made = Synchrotron(
+            model.particle_distribution, B=self.B.quantity, Eemin=model.Eemin, Eemax=model.Eemax
+        )
+        made._memoize = False
+        energy = Quantity(SSC_ENERGIES, "eV")
+        luminosity = made.flux(energy, distance=Quantity(0, "cm"))
+        density = SSC_DENSITY * luminosity / (4 * np.pi * self.radius.quantity**2 * c)
+        model.seed_photon_fields[SSC] = {
+            "isotropic": True,
+            "type": "array",
+            "energy": energy,
+            "photon_density": density.to("eV-1 cm-3"),
+        }
+        return made
 
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
         """See `Spectrum.kernel_integral`; of a cubic through logarithms at near points."""
@@ -128,7 +175,14 @@ class NaimaSpectrum(Spectrum):
         }
         if "seed_photon_fields" in model.param_names:
             fields = model.seed_photon_fields.items()
-            data["seed_photon_fields"] = {n: {k: plain(v) for k, v in f.items()} for n, f in fields}
+            data["seed_photon_fields"] = {
+                n: {k: plain(v) for k, v in f.items()} for n, f in fields if n != SSC
+            }
+        if "radius" in self._parameters:
+            data["nested_models"] = [SSC]
+        if data["particle_distribution"] == "TableModel":
+            table = model.particle_distribution
+            data["table"] = {"energy": plain(table._energy), "values": plain(table._values)}
         return data if self.seed is None else {**data, "seed": self.seed}
 
     @classmethod
@@ -145,8 +199,12 @@ class NaimaSpectrum(Spectrum):
             p["name"]: made({"data": p["value"], "unit": p.get("unit", "")})
             for p in data["parameters"]
         }
+        nested = (
+            {SSC: {n: values.pop(n) for n in ("B", "radius")}} if "nested_models" in data else None
+        )
         field = {"B": values.pop("B")} if "B" in values else {}
-        model = getattr(naima, kind)(getattr(naima, particles)(**values), **field)
+        table = {n: made(v) for n, v in data.get("table", {}).items()}
+        model = getattr(naima, kind)(getattr(naima, particles)(**table, **values), **field)
         for name, value in data.get("options", {}).items():
             setattr(model, name, made(value))
         if "seed_photon_fields" in data:
@@ -154,11 +212,36 @@ class NaimaSpectrum(Spectrum):
                 name: {key: made(value) for key, value in entry.items()}
                 for name, entry in data["seed_photon_fields"].items()
             }
-        return cls(model, table_quantity(data["distance"]), data.get("seed"))
+        return cls(model, table_quantity(data["distance"]), data.get("seed"), nested)
 
     def __repr__(self) -> str:
         model = self.radiative_model
         return f"{super().__repr__()[:-1]}, {type(model).__name__}, {self.distance:g} kpc)"
+
+
+def self_compton(kind: str, nested: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a synchrotron self-Compton source, if it is one."""
+    if not nested:
+        return {}
+    entry = nested.get(SSC)
+    if set(nested) != {SSC} or not isinstance(entry, dict) or set(entry) != {"B", "radius"}:
+        raise XGammaError(
+            f"nested_models={shown(nested)} is not known: write {{'SSC': {{'B': '100 uG', 'radius': '2 pc'}}}}."
+        )
+    if kind != "InverseCompton":
+        raise XGammaError(f"nested_models= needs an InverseCompton, which scatters, not {kind}.")
+    from astropy.units import Quantity
+
+    made = {}
+    for name, unit in (("B", "G"), ("radius", "pc")):
+        value = to_value(entry[name], unit, name)
+        if not 0 < value < np.inf:
+            raise XGammaError(
+                f"{name}={entry[name]} of the self-Compton source must be above zero."
+            )
+        stated = isinstance(entry[name], (str, Quantity))
+        made[name] = Quantity(entry[name]) if stated else Quantity(value, unit)
+    return made
 
 
 def spec_of(name: str, value: Any) -> Spec:
@@ -166,7 +249,7 @@ def spec_of(name: str, value: Any) -> Spec:
     unit = getattr(value, "unit", None)
     number = float(getattr(value, "value", value))
     text = "" if unit is None else unit.to_string()
-    return Spec(number, text, frozen=name == "e_0", log=name == "amplitude")
+    return Spec(number, text, frozen=name in FROZEN, log=name == "amplitude")
 
 
 def plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from xgamma.errors import MissingDataError, XGammaError
 from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.prior import LAWS, Prior
 from xgamma.modeling.registry import ROLES, find_model
+from xgamma.modeling.scaled_spectrum import ScaledSpectrum
 from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
 from xgamma.modeling.spectrum_base import CompoundSpectrum
 from xgamma.modeling.template_file import map_from_text, map_to_text, read_template
@@ -185,6 +186,8 @@ def component_to_dict(component: Any, labels: dict[int, str]) -> dict[str, Any]:
         data["model2"] = component_to_dict(component.model2, labels)
         data["operator"] = component.operator
     else:
+        if isinstance(component, ScaledSpectrum):
+            data["model"] = component_to_dict(component.model, {})
         named = component.named_parameters()
         data["parameters"] = [parameter_to_dict(name, p, labels) for name, p in named]
         data |= component.extra()
@@ -211,7 +214,7 @@ def parameter_to_dict(name: str, parameter: Parameter, labels: dict[int, str]) -
         data["link"] = labels[id(parameter)]
     if parameter.prior is not None:
         law = LAWS[parameter.prior.kind]
-        values = dict(zip(law.names, (parameter.prior.a, parameter.prior.b), strict=True))
+        values = dict(zip(law.names, parameter.prior.numbers, strict=True))
         data["prior"] = {
             "type": law.tag,
             "parameters": [{"name": k, "value": float(v)} for k, v in values.items()],
@@ -255,6 +258,13 @@ def component_from_dict(data: dict[str, Any], role: str, links: dict[str, Parame
     if cls is CompoundSpectrum:
         first, second = (component_from_dict(data[n], role, links) for n in ("model1", "model2"))
         component = CompoundSpectrum(first, second, data["operator"])
+    elif cls is ScaledSpectrum:
+        if "model" not in data:
+            raise XGammaError(
+                "The ScaleSpectralModel does not say which spectrum it scales, as gammapy's YAML never "
+                "does: make it anew with xg.ScaledSpectrum(model)."
+            )
+        component = ScaledSpectrum(component_from_dict(data["model"], role, {}))
     else:
         component = cls.from_extra(data)
     for entry in data.get("parameters") or []:
@@ -309,7 +319,7 @@ def prior_from_dict(data: dict[str, Any] | None) -> Prior | None:
     weight = float(data.get("weight", 1.0))
     for kind, law in LAWS.items():
         if data["type"] == law.tag:
-            first, second = (values.get(name, np.nan) for name in law.names)
-            return Prior(kind, first, second, weight)
+            first, second, *rest = (values.get(name, np.nan) for name in law.names)
+            return Prior(kind, first, second, weight, *rest)
     known = ", ".join(law.tag for law in LAWS.values())
     raise XGammaError(f"The prior {data['type']!r} is not known: use one of {known}.")
