@@ -130,10 +130,10 @@ class NaimaSpectrum(Spectrum):
         """Give the model its own synchrotron photons as a seed field; return what radiates them."""
         from astropy.constants import c
         from astropy.units import Quantity
-        from naima.models import Synchrotron
 
         model = self.radiative_model
-        made = Synchrotron(
+        naima: Any = require_package("naima.models", "A spectrum by Naima", "naima")
+        made = naima.Synchrotron(
             model.particle_distribution, B=self.B.quantity, Eemin=model.Eemin, Eemax=model.Eemax
         )
         made._memoize = False
