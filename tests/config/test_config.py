@@ -52,7 +52,7 @@ def write(folder, tmp_path):
 
 def test_the_example_is_valid(write):
     config = load_config(write(example()))
-    assert config.makers.background.method == "fov"
+    assert config.makers.background["method"] == "fov"
     assert config.outputs[1].overwrite
 
 

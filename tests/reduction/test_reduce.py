@@ -15,7 +15,6 @@ import xgamma as xg
 from tests.runs import POINTING, simulated, template, with_group
 from xgamma.datasets.collection import collect
 from xgamma.dl3 import open_store, simulate_store
-from xgamma.reduction.one_run import BACKGROUND_METHODS, background_method
 
 
 def runs(n=3, **options):
@@ -196,11 +195,6 @@ def test_background_by_name(three):
 def test_nothing_to_reduce():
     with pytest.raises(xg.XGammaError, match="No run was reduced"):
         xg.reduce([], into=template())
-
-
-@pytest.mark.parametrize("name", BACKGROUND_METHODS)
-def test_background_methods_exist(name):
-    assert callable(background_method(name))
 
 
 def test_store(tmp_path):

@@ -7,14 +7,13 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.background.registry import BackgroundCall, find_background
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.operation import operation
 from xgamma.model.trees import collection_of, datasets_in
 
 __all__ = ["each_background"]
-
-NEEDS_EVENTS = ("reflected", "phase")
 
 
 def _observations(tree: xr.DataTree, observations: Any) -> Iterator[Any]:
@@ -41,7 +40,7 @@ def _observations(tree: xr.DataTree, observations: Any) -> Iterator[Any]:
 
 @operation
 def each_background(
-    tree: xr.DataTree, method: str, observations: Any = None, **options: Any
+    tree: xr.DataTree, method: str, /, observations: Any = None, **options: Any
 ) -> xr.DataTree:
     """Run a background method on each dataset of a collection.
 
@@ -50,11 +49,11 @@ def each_background(
     tree : DataTree
         A child dataset for each run, as of ``xg.reduce(..., stack=False)``.
     method : str
-        Name of the method as in ``xg.reduce``: ``"fov"``, ``"ring"``, ``"adaptive_ring"``,
-        ``"reflected"`` or ``"phase"``.
+        Name of the method as in ``xg.reduce``: one of `xgamma.list_backgrounds`.
     observations : Store, dict, or list of DataTree, optional
-        The runs, for the last two: found by number in a store or dict, or in the order of
-        the children (so that slices of one run are told apart).
+        The runs, for methods that look at them (``"reflected"``, ``"phase"``): found by number in
+        a store or dict, or in the order of the children (so that slices of one run are told
+        apart).
     **options
         Of the method.
 
@@ -82,19 +81,17 @@ def each_background(
     >>> [node.dataset.gamma.kind for node in ring.children.values()]
     ['map_onoff', 'map_onoff']
     """
-    from xgamma.reduction.one_run import background_method
-
-    function = background_method(method)
-    if method in NEEDS_EVENTS and observations is None:
+    call = BackgroundCall(find_background(method), options)
+    if call.record.needs_run and observations is None:
         raise MissingDataError(
-            f"The method {method!r} counts events: pass the observations, for instance a store."
+            f"The method {method!r} looks at the runs: pass the observations, for instance a store."
         )
     made: dict[str, xr.Dataset] = {}
     for (name, ds), obs in zip(
         datasets_in(tree).items(), _observations(tree, observations), strict=True
     ):
         try:
-            made[name] = function(ds, obs, **options)
+            made[name] = call(ds, obs)
         except XGammaError as error:
             run = observation.obs_id(obs) if obs is not None else name
             raise type(error)(f"Run {run}: {error}") from error

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.background.exclusion import keep_on
+from xgamma.background.registry import BackgroundRecord
 from xgamma.background.ring import run_name
 from xgamma.core.arguments import choice, number
 from xgamma.core.lazy import is_lazy, postponed
@@ -319,3 +320,12 @@ def _recorded(
             for k, v in values.items()
         }
     return {k: xr.Variable("energy", v, variable_attrs(k)) for k, v in values.items()}
+
+
+FOV = BackgroundRecord(
+    "fov",
+    "The background of the instrument, scaled or fitted to the counts.",
+    fov_background,
+    kinds=("map",),
+    safe_only=True,
+)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.background.registry import BackgroundRecord
 from xgamma.core import arguments
 from xgamma.datasets.onoff import reco_dims, safe, to_onoff
 from xgamma.dl3 import observation
@@ -111,3 +112,12 @@ def phase_background(
         )
     mask = xr.Variable(reco_dims(ds), safe(ds).data, variable_attrs("mask_safe"))
     return out.assign(mask_safe=mask) if "mask_safe" in ds else out
+
+
+PHASE = BackgroundRecord(
+    "phase",
+    "Counts of a pulsar off its pulse, by phase.",
+    phase_background,
+    needs_run=True,
+    safe_only=True,
+)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.background.region_finder import find_angles, finder_options, overlap
+from xgamma.background.registry import BackgroundRecord
 from xgamma.core import arguments
 from xgamma.core.arguments import choice
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
@@ -195,3 +196,13 @@ def _result(
         mask = np.zeros_like(safe(ds).data)
         variables["mask_safe"] = xr.Variable(reco_dims(ds), mask, variable_attrs("mask_safe"))
     return with_variables(ds, variables)
+
+
+REFLECTED = BackgroundRecord(
+    "reflected",
+    "Counts in the on region turned around the pointing position.",
+    reflected_background,
+    kinds=("spectrum",),
+    needs_run=True,
+    safe_only=True,
+)

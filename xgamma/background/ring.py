@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.background.exclusion import keep_on
+from xgamma.background.registry import BackgroundRecord
 from xgamma.core.arguments import number, scalar
 from xgamma.core.lazy import hollow, is_lazy, postponed
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
@@ -297,3 +298,19 @@ def adaptive_ring_background(
     out = _result(ds, counts_off, acceptance, acceptance_off, "adaptive_ring")
     attrs = variable_attrs("acceptance_region")
     return out.assign(acceptance_region=xr.Variable(reco_dims(ds), on_region, attrs))
+
+
+RING = BackgroundRecord(
+    "ring",
+    "Counts in a ring around each pixel.",
+    ring_background,
+    kinds=("map",),
+    safe_only=True,
+)
+ADAPTIVE_RING = BackgroundRecord(
+    "adaptive_ring",
+    "Counts in a ring that grows until it holds enough.",
+    adaptive_ring_background,
+    kinds=("map",),
+    safe_only=True,
+)

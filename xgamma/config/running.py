@@ -80,7 +80,7 @@ def reduce_config(
             offset_max=makers.offset_max,
             select=tuple(makers.select),
             safe_mask=makers.safe_mask.model_dump() if makers.safe_mask else None,
-            background=makers.background.model_dump() if makers.background else None,
+            background=makers.background,
             errors=run.errors,
             progress=progress,
             name=config.template.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -16,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
+from xgamma.background.registry import choose_background
 from xgamma.core.units import position, to_value
 from xgamma.io.remote import is_remote
-from xgamma.reduction.one_run import BACKGROUND_METHODS
 
 __all__ = ["Config"]
 
@@ -42,11 +41,18 @@ def _place(value: Any) -> Path | str:
     return value if is_remote(value) else Path(value)
 
 
+def _background(value: Any) -> Any:
+    choose_background(value)
+    return value
+
+
 # A URL stays a text: a path would join its slashes.
 Place = Annotated[Any, PlainValidator(_place)]
 Angle = Annotated[str | float, _quantity("deg")]
 Energy = Annotated[str | float, _quantity("TeV")]
 Position = Annotated[str | list[float], AfterValidator(_position)]
+# The name of a background method, or that and its options, which its function names.
+Background = Annotated[Any, PlainValidator(_background)]
 Number = str | int
 Selected = Literal["counts", "exposure", "background", "psf", "edisp"]
 
@@ -116,23 +122,6 @@ def _known(options: dict[str, Any], function: Any, without: tuple[str, ...]) -> 
         raise ValueError(f"there is no option {unknown[0]!r}: choose from {', '.join(names)}")
 
 
-class Background(BaseModel):
-    """A background method and its options."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    method: str = "fov"
-
-    @model_validator(mode="after")
-    def _options(self) -> Background:
-        if self.method not in BACKGROUND_METHODS:
-            known = ", ".join(BACKGROUND_METHODS)
-            raise ValueError(f"the method {self.method!r} is not known: choose from {known}")
-        module, _, function = BACKGROUND_METHODS[self.method].partition(":")
-        maker = getattr(importlib.import_module(module), function)
-        _known(self.model_extra or {}, maker, ("ds", "obs", "method"))
-        return self
-
-
 class SafeMask(BaseModel):
     """Methods of the safe mask and their options."""
 
@@ -154,7 +143,7 @@ class Makers(Section):
     cutout_width: Angle | None = None
     offset_max: Angle | None = None
     safe_mask: SafeMask | None = None
-    background: Background | None = None
+    background: Background = None
 
 
 def _scheduler(value: str) -> str:

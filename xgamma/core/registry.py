@@ -107,12 +107,14 @@ class FunctionRecord(Record):
         return {p.name: p for p in named if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
 
     def require_options(self, given: Iterable[str]) -> None:
-        """Raise unless the function takes every option that is given."""
+        """Raise unless the function takes every option that is given, and needs no other."""
+        given = list(given)
+        missing = [n for n, p in self.options.items() if p.default is p.empty and n not in given]
+        if missing:
+            raise XGammaError(f"{self.name!r} needs the option {missing[0]!r}: give it a value.")
         parameters = inspect.signature(self.function).parameters.values()
-        if any(p.kind is p.VAR_KEYWORD for p in parameters):
-            return
         unknown = [name for name in given if name not in self.options]
-        if unknown:
+        if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
             known = f"choose from {', '.join(self.options)}" if self.options else "it takes none"
             raise XGammaError(f"{self.name!r} has no option {unknown[0]!r}: {known}.")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.background.registry import choose_background
 from xgamma.core.arguments import choice
 from xgamma.core.units import to_value
 from xgamma.datasets.collection import collect
@@ -89,8 +90,8 @@ def reduce(
     safe_mask : dict, str or list of str, optional
         Options of `safe_mask`, or its methods.
     background : dict, str or callable, optional
-        ``{"method": "fov", ...}`` with the options of that method, its name alone, or
-        ``f(ds, obs)``.
+        ``{"name": "fov", ...}`` with the options of that method, its name alone (one of
+        `list_backgrounds`), or ``f(ds, obs)``.
     stack : bool
         True for one stacked dataset, False for a `DataTree` with a child for each run.
     errors : {"raise", "warn"}
@@ -153,6 +154,7 @@ def reduce(
         raise XGammaError(
             f"{type(observations).__name__} is no list of observations: open them with xg.open_store(folder)."
         )
+    background = choose_background(background)
     masks = _safe_options(safe_mask, offset_max)
     if cutout_width is None and offset_max is not None and "x" in into.dims:
         from xgamma.model.sky import pixel_scale

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.background.registry import looks_at_safe_bins_only
 from xgamma.core.units import position as parse_position
 from xgamma.core.units import to_value
 from xgamma.dl3 import observation
@@ -41,8 +42,8 @@ def hidden_offset(
     safe_mask : mapping, optional
         Options of `xgamma.makers.safe_mask.safe_mask`.
     background : mapping, str, callable or None
-        As in `reduce`. Its methods look at safe bins only; a function of the user's own may
-        look anywhere.
+        As in `reduce`. A method says whether it looks at safe bins only; a function of the
+        user's own may look anywhere.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def hidden_offset(
     """
     if safe_mask is None or "x" not in into.dims or "offset-max" not in _methods(safe_mask):
         return None
-    if callable(background):
+    if not looks_at_safe_bins_only(background):
         return None
     return float(to_value(safe_mask.get("offset_max", "3 deg"), "deg", "offset_max"))
 

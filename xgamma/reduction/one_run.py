@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import xarray as xr
 
+from xgamma.background.registry import choose_background
 from xgamma.core.lazy import is_lazy
 from xgamma.datasets.cutout import cutout
 from xgamma.dl3 import observation
-from xgamma.errors import OutsideError, XGammaError
+from xgamma.errors import OutsideError
 from xgamma.makers.fill import SELECTION, fill
 from xgamma.makers.safe_mask import safe_mask as apply_safe_mask
 from xgamma.reduction.hidden import looks_within
 
-__all__ = ["BACKGROUND_METHODS", "background_method", "reduce_one"]
-
-# Name to "module:function"; each takes (ds, obs, **options) or (ds, **options).
-BACKGROUND_METHODS: dict[str, str] = {
-    "fov": "xgamma.background.fov:fov_background",
-    "ring": "xgamma.background.ring:ring_background",
-    "adaptive_ring": "xgamma.background.ring:adaptive_ring_background",
-    "reflected": "xgamma.background.reflected:reflected_background",
-    "phase": "xgamma.background.phase:phase_background",
-}
-
-
-def background_method(name: str) -> Callable[..., xr.Dataset]:
-    """Return the function ``f(ds, obs, **options)`` of a background method.
-
-    Parameters
-    ----------
-    name : str
-        One of ``BACKGROUND_METHODS``.
-
-    Returns
-    -------
-    method : callable
-        Takes dataset, observation, and the options of the method.
-
-    Raises
-    ------
-    XGammaError
-        If there is no such method.
-    """
-    if name not in BACKGROUND_METHODS:
-        known = ", ".join(sorted(BACKGROUND_METHODS)) or "none"
-        raise XGammaError(f"The background method {name!r} is not known: choose from {known}.")
-    module, _, function = BACKGROUND_METHODS[name].partition(":")
-    return getattr(importlib.import_module(module), function)
+__all__ = ["reduce_one"]
 
 
 def reduce_one(
@@ -97,12 +63,8 @@ def reduce_one(
     _require_reach(ds)
     if safe_mask is not None:
         ds = apply_safe_mask(ds, obs, **safe_mask)
-    if callable(background):
-        ds = background(ds, obs)
-    elif background is not None:
-        wanted = _background_options(background)
-        ds = background_method(wanted.pop("method", "fov"))(ds, obs, **wanted)
-    return ds
+    estimate = choose_background(background)
+    return ds if estimate is None else estimate(ds, obs)
 
 
 def _require_reach(ds: xr.Dataset) -> None:
@@ -116,14 +78,3 @@ def _require_reach(ds: xr.Dataset) -> None:
         raise OutsideError(
             f"The {what} lies outside the field of view: its exposure is zero everywhere."
         )
-
-
-def _background_options(background: Any) -> dict[str, Any]:
-    """Return the method and its options; a name is a method without options."""
-    if isinstance(background, str):
-        return {"method": background}
-    if isinstance(background, Mapping):
-        return dict(background)
-    raise XGammaError(
-        f"background={background!r} is not understood: give a method's name, a dict such as {{'method': 'fov', 'exclusion': ...}}, or a function."
-    )
