@@ -297,6 +297,15 @@ OTHERS = {
     "modeling.prior.gaussian_prior",
     "modeling.registry.find_model",
     "modeling.registry.register_model",
+    *(
+        f"{where}.registry.{verb}_{what}{'s' * (verb == 'list')}"
+        for where, what in (
+            ("background", "background"),
+            ("makers.safe_masks", "safe_mask"),
+            ("io", "format"),
+        )
+        for verb in ("register", "find", "list")
+    ),
     "modeling.prior.generalized_gaussian_prior",
     "modeling.prior.log_uniform_prior",
     "modeling.temporal.read_light_curve",
