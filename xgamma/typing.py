@@ -26,27 +26,30 @@ if TYPE_CHECKING:
     from astropy.time import Time
     from regions import Region
 
-    # A dataset or a map: what is returned is of the same kind as what was given.
-    Labelled = TypeVar("Labelled", xr.Dataset, xr.DataArray)
-
 __all__ = [
     "AngleLike",
     "AnglesLike",
     "ArrayLike",
+    "CountsLike",
     "DTypeLike",
     "DurationLike",
     "EnergiesLike",
     "EnergyLike",
     "ExclusionLike",
+    "GroupsLike",
+    "IntervalsLike",
+    "Labelled",
     "LabelledLike",
     "ObservationsLike",
     "PathLike",
+    "PhasesLike",
     "PositionLike",
     "QuantityLike",
     "RegionLike",
     "RegionsLike",
     "ScalarLike",
     "SeedLike",
+    "SizeLike",
     "TimeLike",
 ]
 
@@ -64,17 +67,26 @@ EnergyLike: TypeAlias = ScalarLike
 #: Energies, the edges of bins for instance; numbers are TeV.
 EnergiesLike: TypeAlias = QuantityLike
 
+#: Groups of energy bins: ``"each"``, a number of groups, their edges, or None for one group.
+GroupsLike: TypeAlias = "EnergiesLike | None"
+
 #: One angle; numbers are degrees.
 AngleLike: TypeAlias = ScalarLike
 
 #: Angles; numbers are degrees.
 AnglesLike: TypeAlias = QuantityLike
 
+#: The size of a map or pixel along longitude and latitude: one angle, or a pair.
+SizeLike: TypeAlias = "ScalarLike | Sequence[ScalarLike] | np.ndarray"
+
 #: A length of time; numbers are seconds.
 DurationLike: TypeAlias = ScalarLike
 
 #: A moment; strings and ``datetime64`` are TT (`xgamma.core.units.time_value`).
 TimeLike: TypeAlias = "Time | str | np.datetime64 | datetime.datetime"
+
+#: Good time intervals: their starts and stops in seconds after a reference time.
+IntervalsLike: TypeAlias = "Sequence[QuantityLike]"
 
 #: A position on the sky: a coordinate, ``"83.63d 22.01d"`` or ``(lon, lat)`` in degrees
 #: (`xgamma.core.units.position`).
@@ -89,6 +101,9 @@ RegionsLike: TypeAlias = "Region | str | os.PathLike[str] | Iterable[Region | st
 #: What is left out of a background: a map that is False there, or regions.
 ExclusionLike: TypeAlias = "xr.DataArray | RegionsLike"
 
+#: Intervals of a pulsar's phase: ``(lo, hi)``, or a list of these.
+PhasesLike: TypeAlias = "tuple[float, float] | Sequence[tuple[float, float]]"
+
 #: The path of a file or folder (`xgamma.core.arguments.file_path`).
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
@@ -100,6 +115,12 @@ ObservationsLike: TypeAlias = "xr.DataTree | Iterable[xr.DataTree]"
 
 #: A dataset or one map of it: what geometry is asked of.
 LabelledLike: TypeAlias = "xr.Dataset | xr.DataArray"
+
+#: A dataset or a map, where what is returned is of the same kind as what was given.
+Labelled = TypeVar("Labelled", "xr.Dataset", "xr.DataArray")
+
+#: Numbers for each bin of a dataset: one for all, an array, or labelled.
+CountsLike: TypeAlias = "npt.ArrayLike | xr.Variable | xr.DataArray"
 
 #: Numbers without a unit, as NumPy understands them.
 ArrayLike: TypeAlias = "npt.ArrayLike"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import xarray as xr
 
@@ -13,22 +13,26 @@ from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.operation import operation
 from xgamma.model.trees import collection_of, datasets_in
 
+# Runs by number, or one for each dataset in order: a Store is both.
+RunsLike: TypeAlias = Mapping[int, xr.DataTree] | Iterable[xr.DataTree]
+
 __all__ = ["each_background"]
 
 
-def _observations(tree: xr.DataTree, observations: Any) -> Iterator[Any]:
+def _observations(tree: xr.DataTree, observations: RunsLike | None) -> Iterator[Any]:
     """Yield the observation of each child: by number from a store or mapping, else in order."""
     found = datasets_in(tree)
     if observations is None:
         yield from (None for _ in found)
         return
-    if hasattr(observations, "obs_ids") or isinstance(observations, dict):
+    if isinstance(observations, Mapping) or hasattr(observations, "obs_ids"):
+        by_number: Any = observations
         for name, ds in found.items():
             if "obs_id" not in ds or ds["obs_id"].size != 1:
                 raise MissingDataError(
                     f"The dataset {name!r} does not say of which run it is: give the observations as a list in the same order."
                 )
-            yield observations[ds["obs_id"].values.ravel()[0].item()]
+            yield by_number[ds["obs_id"].values.ravel()[0].item()]
         return
     runs = list(observations)
     if len(runs) != len(found):
@@ -40,7 +44,11 @@ def _observations(tree: xr.DataTree, observations: Any) -> Iterator[Any]:
 
 @operation
 def each_background(
-    tree: xr.DataTree, method: str, /, observations: Any = None, **options: Any
+    tree: xr.DataTree,
+    method: str,
+    /,
+    observations: RunsLike | None = None,
+    **options: Any,
 ) -> xr.DataTree:
     """Run a background method on each dataset of a collection.
 

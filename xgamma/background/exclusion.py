@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,10 @@ from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
 from xgamma.model.regions import parse_regions, region_mask
 from xgamma.numerics import sphere
+from xgamma.typing import ExclusionLike, RegionsLike
+
+if TYPE_CHECKING:
+    from regions import Region
 
 __all__ = ["keep_at", "keep_on"]
 
@@ -58,14 +62,14 @@ def _pick(mask: xr.DataArray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(keep, values[..., iy, ix], True)
 
 
-def _parts(region: Any) -> list[Any]:
+def _parts(region: Region) -> list[Any]:
     """Return the regions that a union joins, else the region alone."""
     if getattr(region, "operator", None) is not operator.or_:
         return [region]
     return [part for half in (region.region1, region.region2) for part in _parts(half)]
 
 
-def excluded_regions(exclusion: Any) -> list[Any]:
+def excluded_regions(exclusion: RegionsLike) -> list[Any]:
     """Return regions to exclude, which must be areas on the sky.
 
     Raises
@@ -94,7 +98,7 @@ def excluded_regions(exclusion: Any) -> list[Any]:
     return regions
 
 
-def keep_on(ds: xr.Dataset, exclusion: Any) -> xr.Variable | None:
+def keep_on(ds: xr.Dataset, exclusion: ExclusionLike) -> xr.Variable | None:
     """Return an exclusion mask on the pixels of a map.
 
     Parameters
@@ -144,7 +148,7 @@ def _labels_of(mask: xr.DataArray, vectors: np.ndarray, frame: str) -> Any:
     return sky.lonlat_to_pix(mask, *sphere.vector_to_lonlat(vectors))
 
 
-def keep_at(exclusion: Any, vectors: np.ndarray, frame: str) -> np.ndarray:
+def keep_at(exclusion: ExclusionLike, vectors: np.ndarray, frame: str) -> np.ndarray:
     """Return an exclusion mask at positions.
 
     Parameters

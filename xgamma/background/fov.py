@@ -20,6 +20,7 @@ from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import operation
 from xgamma.numerics.background_fit import NormFit, fit_norm, fit_norm_tilt, norm_at
+from xgamma.typing import ExclusionLike, GroupsLike
 
 __all__ = ["fov_background"]
 
@@ -27,7 +28,7 @@ REFERENCE_TEV = 1.0
 SPECTRAL_MODELS = ("norm", "norm+tilt")
 
 
-def energy_group_numbers(ds: xr.Dataset, energy_groups: Any) -> np.ndarray:
+def energy_group_numbers(ds: xr.Dataset, energy_groups: GroupsLike) -> np.ndarray:
     """Return the group of each energy bin, counted from 0.
 
     Parameters
@@ -64,7 +65,7 @@ def energy_group_numbers(ds: xr.Dataset, energy_groups: Any) -> np.ndarray:
 class _Data:
     """Counts, background and signal of fixed sky models, where they may be used."""
 
-    def __init__(self, ds: xr.Dataset, exclusion: Any):
+    def __init__(self, ds: xr.Dataset, exclusion: ExclusionLike):
         dims = reco_dims(ds)
         use = np.asarray(safe(ds).data)
         fit = masks.safe(ds, "mask_fit")
@@ -156,14 +157,14 @@ def _check(ds: xr.Dataset, method: str, spectral_model: str) -> None:
 @operation
 def fov_background(
     ds: xr.Dataset,
-    obs: Any = None,
+    obs: xr.DataTree | None = None,
     *,
-    exclusion: Any = None,
+    exclusion: ExclusionLike | None = None,
     method: str = "scale",
     spectral_model: str = "norm",
     min_counts: float = 0,
     min_npred_background: float = 0,
-    energy_groups: Any = None,
+    energy_groups: GroupsLike = None,
 ) -> xr.Dataset:
     """Normalise the background of the instrument to the counts outside an exclusion mask.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -19,6 +17,7 @@ from xgamma.makers.region_field import RegionField
 from xgamma.makers.spectrum import region_counts
 from xgamma.model.create import variable_attrs
 from xgamma.model.operation import operation
+from xgamma.typing import PhasesLike
 
 __all__ = ["phase_background"]
 
@@ -49,8 +48,8 @@ def phase_background(
     ds: xr.Dataset,
     obs: xr.DataTree,
     *,
-    on_phase: Any,
-    off_phase: Any,
+    on_phase: PhasesLike,
+    off_phase: PhasesLike,
     column: str = "phase",
 ) -> xr.Dataset:
     """Take on and off counts of a pulsar from intervals of its phase.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -23,6 +23,10 @@ from xgamma.model.operation import operation
 from xgamma.model.regions import region_center
 from xgamma.numerics import reflected, sphere
 from xgamma.numerics.tangent import Figure, Plane
+from xgamma.typing import AngleLike, ExclusionLike
+
+if TYPE_CHECKING:
+    from regions import SkyRegion
 
 __all__ = ["reflected_background"]
 
@@ -43,7 +47,7 @@ def _check_region(field: RegionField, n_off_regions: int | None) -> tuple[Any, b
 
 
 def _off_counts(
-    field: RegionField, region: Any, angles: list[float], plane: Plane, energy_dependent: bool
+    field: RegionField, region: SkyRegion, angles: list[float], plane: Plane, energy_dependent: bool
 ) -> np.ndarray:
     """Return the counts in all off regions, int64; an event in two regions counts once."""
     vectors = field.events[0]
@@ -80,10 +84,10 @@ def reflected_background(
     ds: xr.Dataset,
     obs: xr.DataTree,
     *,
-    exclusion: Any = None,
-    angle_increment: Any = "0.1 rad",
-    min_distance: Any = "0 rad",
-    min_distance_input: Any = "0.1 rad",
+    exclusion: ExclusionLike | None = None,
+    angle_increment: AngleLike = "0.1 rad",
+    min_distance: AngleLike = "0 rad",
+    min_distance_input: AngleLike = "0.1 rad",
     max_region_number: int = 10000,
     n_off_regions: int | None = None,
     scheme: str = "exact",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from xgamma.errors import UnitError, XGammaError
 from xgamma.model import figure
 from xgamma.numerics import reflected, sphere
 from xgamma.numerics.tangent import Figure, Plane
+from xgamma.typing import AngleLike, ExclusionLike, PositionLike, RegionLike
+
+if TYPE_CHECKING:
+    from regions import SkyRegion
 
 __all__ = ["find_angles", "reflected_regions"]
 
@@ -22,7 +26,7 @@ NARROWEST = 4.0
 FINEST = 10  # times that pixels are halved, to 0.07 arcsec
 
 
-def _turn(value: Any, name: str, low: float, strict: bool = False) -> float:
+def _turn(value: AngleLike, name: str, low: float, strict: bool = False) -> float:
     """Return an angle of rotation in radians.
 
     Raises
@@ -41,7 +45,10 @@ def _turn(value: Any, name: str, low: float, strict: bool = False) -> float:
 
 
 def finder_options(
-    angle_increment: Any, min_distance: Any, min_distance_input: Any, max_region_number: int
+    angle_increment: AngleLike,
+    min_distance: AngleLike,
+    min_distance_input: AngleLike,
+    max_region_number: int,
 ) -> dict[str, Any]:
     return {
         "increment": _turn(angle_increment, "angle_increment", 0.0, strict=True),
@@ -52,7 +59,7 @@ def finder_options(
 
 
 def _excluded(
-    exclusion: Any, plane: Plane, frame: str, on: Figure, half: int, even: bool
+    exclusion: ExclusionLike, plane: Plane, frame: str, on: Figure, half: int, even: bool
 ) -> np.ndarray:
     """Return the pixels that an exclusion takes out of the annulus that the region sweeps."""
     if exclusion is None:
@@ -63,9 +70,9 @@ def _excluded(
 
 
 def find_angles(
-    region: Any,
+    region: SkyRegion,
     center: np.ndarray,
-    exclusion: Any,
+    exclusion: ExclusionLike,
     n_off_regions: int | None,
     options: dict[str, Any],
     energy_dependent: bool = False,
@@ -164,12 +171,12 @@ def overlap(on: Figure, angles: list[float]) -> bool:
 
 
 def reflected_regions(
-    region: Any,
-    pointing: Any,
-    exclusion: Any = None,
-    angle_increment: Any = "0.1 rad",
-    min_distance: Any = "0 rad",
-    min_distance_input: Any = "0.1 rad",
+    region: RegionLike,
+    pointing: PositionLike,
+    exclusion: ExclusionLike | None = None,
+    angle_increment: AngleLike = "0.1 rad",
+    min_distance: AngleLike = "0 rad",
+    min_distance_input: AngleLike = "0.1 rad",
     max_region_number: int = 10000,
     n_off_regions: int | None = None,
 ) -> list[Any]:

@@ -18,13 +18,14 @@ from xgamma.model import sky
 from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import operation
 from xgamma.numerics.convolve import disk_kernel, kernel_sum, ring_kernel
+from xgamma.typing import AngleLike, ExclusionLike
 
 __all__ = ["adaptive_ring_background", "ring_background"]
 
 MAX_ANGLE = 30.0
 
 
-def angle(value: Any, name: str, low: float = 0.0) -> float:
+def angle(value: AngleLike, name: str, low: float = 0.0) -> float:
     """Return an angle in degrees.
 
     Raises
@@ -46,7 +47,7 @@ def angle(value: Any, name: str, low: float = 0.0) -> float:
     return degrees
 
 
-def _inputs(ds: xr.Dataset, exclusion: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _inputs(ds: xr.Dataset, exclusion: ExclusionLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return safe counts, safe background, and where both may be taken as off, each (energy, y, x)."""
     require(ds, "counts")
     require(ds, "background")
@@ -131,7 +132,12 @@ def run_name(ds: xr.Dataset) -> str:
 
 @operation
 def ring_background(
-    ds: xr.Dataset, obs: Any = None, *, r_in: Any, width: Any, exclusion: Any = None
+    ds: xr.Dataset,
+    obs: xr.DataTree | None = None,
+    *,
+    r_in: AngleLike,
+    width: AngleLike,
+    exclusion: ExclusionLike | None = None,
 ) -> xr.Dataset:
     """Take the background of each pixel from a ring around it.
 
@@ -207,16 +213,16 @@ def _ring_radii(
 @operation
 def adaptive_ring_background(
     ds: xr.Dataset,
-    obs: Any = None,
+    obs: xr.DataTree | None = None,
     *,
-    r_in: Any,
-    width: Any,
-    r_out_max: Any,
-    stepsize: Any = "0.02 deg",
+    r_in: AngleLike,
+    width: AngleLike,
+    r_out_max: AngleLike,
+    stepsize: AngleLike = "0.02 deg",
     threshold_alpha: float = 0.1,
-    theta: Any = "0.22 deg",
+    theta: AngleLike = "0.22 deg",
     method: str = "fixed_width",
-    exclusion: Any = None,
+    exclusion: ExclusionLike | None = None,
 ) -> xr.Dataset:
     """Take the background of each pixel from a ring that grows until it holds enough.
 

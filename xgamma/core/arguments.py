@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import MissingDataError, UnitError, XGammaError
+from xgamma.typing import PathLike, ScalarLike, SeedLike
 
 __all__ = [
     "choice",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return a value as a message can show it: whole if it is short, else what it is.
 
     Examples
@@ -53,7 +54,7 @@ def _finite(value: Any) -> float:
     return found if np.isfinite(found) else np.nan
 
 
-def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) -> float:
+def number(value: object, name: str, low: float = -np.inf, high: float = np.inf) -> float:
     """Return a finite number between two bounds.
 
     Parameters
@@ -92,7 +93,7 @@ def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) ->
     raise XGammaError(f"{name}={shown(value)} must be a number{bounds}.")
 
 
-def positive(value: Any, name: str) -> float:
+def positive(value: object, name: str) -> float:
     """Return a number above zero, or raise an `XGammaError`.
 
     Examples
@@ -107,7 +108,7 @@ def positive(value: Any, name: str) -> float:
     return found
 
 
-def whole(value: Any, name: str, low: int = 1) -> int:
+def whole(value: object, name: str, low: int = 1) -> int:
     """Return a whole number that is not below a bound, or raise an `XGammaError`.
 
     Examples
@@ -125,7 +126,7 @@ def whole(value: Any, name: str, low: int = 1) -> int:
     return int(found)
 
 
-def scalar(value: Any, unit: str, name: str) -> float:
+def scalar(value: ScalarLike, unit: str, name: str) -> float:
     """Return one quantity in a unit; see `xgamma.core.units.to_value` for what is understood.
 
     Raises
@@ -149,7 +150,7 @@ def scalar(value: Any, unit: str, name: str) -> float:
     return float(found)
 
 
-def limit(value: Any, unit: str, name: str) -> float:
+def limit(value: ScalarLike, unit: str, name: str) -> float:
     """Return one end of a range in a unit, perhaps infinite but not NaN.
 
     Raises
@@ -213,7 +214,7 @@ def interval(value: Any, unit: str, name: str) -> tuple[float, float]:
 
 
 def choice(
-    value: Any, name: str, allowed: Iterable[str], error: type[XGammaError] = XGammaError
+    value: object, name: str, allowed: Iterable[str], error: type[XGammaError] = XGammaError
 ) -> str:
     """Return one of a list of names, or raise an `XGammaError` that lists them.
 
@@ -231,7 +232,7 @@ def choice(
     raise error(f"{name}={shown(value)} is not known: use {listed}.")
 
 
-def choices(values: Any, name: str, allowed: Iterable[str]) -> tuple[str, ...]:
+def choices(values: object, name: str, allowed: Iterable[str]) -> tuple[str, ...]:
     """Return several of a list of names; one alone may be given as it is.
 
     Examples
@@ -255,7 +256,7 @@ def choices(values: Any, name: str, allowed: Iterable[str]) -> tuple[str, ...]:
     return tuple(values)
 
 
-def observation(obs: Any) -> xr.DataTree:
+def observation(obs: object) -> xr.DataTree:
     """Return an observation, or raise an `XGammaError` if something else was given.
 
     Examples
@@ -271,7 +272,7 @@ def observation(obs: Any) -> xr.DataTree:
     )
 
 
-def pixel_mask(mask: Any, ds: xr.Dataset) -> xr.DataArray | None:
+def pixel_mask(mask: object, ds: xr.Dataset) -> xr.DataArray | None:
     """Return a mask on the pixels of a dataset, or raise an `XGammaError`; None stays None.
 
     Examples
@@ -296,7 +297,7 @@ def pixel_mask(mask: Any, ds: xr.Dataset) -> xr.DataArray | None:
     )
 
 
-def generator(seed: Any) -> np.random.Generator:
+def generator(seed: SeedLike) -> np.random.Generator:
     """Return a generator of random numbers, or raise an `XGammaError` if a seed is none.
 
     Examples
@@ -314,7 +315,7 @@ def generator(seed: Any) -> np.random.Generator:
 
 
 @contextmanager
-def fits_tables(path: Any) -> Iterator[Any]:
+def fits_tables(path: PathLike) -> Iterator[Any]:
     """Open a FITS file with astropy, or raise an `XGammaError` if it cannot be read.
 
     Examples
@@ -336,7 +337,7 @@ def fits_tables(path: Any) -> Iterator[Any]:
         yield hdus
 
 
-def file_path(value: Any, role: str = "path") -> Path:
+def file_path(value: object, role: str = "path") -> Path:
     """Return a path, or raise an `XGammaError` if something else was given.
 
     Examples
@@ -356,7 +357,7 @@ def file_path(value: Any, role: str = "path") -> Path:
     )
 
 
-def expanded_path(value: Any, role: str = "path") -> Path:
+def expanded_path(value: object, role: str = "path") -> Path:
     """Return a path with ``~`` and environment variables expanded, as files of models name them.
 
     Raises
@@ -378,7 +379,7 @@ def expanded_path(value: Any, role: str = "path") -> Path:
     return Path(text)
 
 
-def part_name(value: Any, role: str) -> str:
+def part_name(value: object, role: str) -> str:
     r"""Return the name of a file or group inside a store, or raise an `XGammaError`.
 
     A name that a file system takes for a path (``".."``, one with a slash) would leave the store,

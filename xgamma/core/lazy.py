@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
+from xgamma.typing import DTypeLike
+
 __all__ = ["hollow", "is_lazy", "labels_of", "postponed"]
 
 Obj = TypeVar("Obj", xr.Dataset, xr.DataArray)
 
 
-def is_lazy(*objects: Any) -> bool:
+def is_lazy(*objects: object) -> bool:
     """Tell whether any of these is, or holds, a dask array; dask is not imported for that.
 
     Examples
@@ -32,12 +34,14 @@ def is_lazy(*objects: Any) -> bool:
     return False
 
 
-def hollow(shape: Iterable[int], dtype: Any = float) -> np.ndarray:
+def hollow(shape: Iterable[int], dtype: DTypeLike = float) -> np.ndarray:
     """Return zeros that take no memory: they say what an array will look like."""
     return np.broadcast_to(np.zeros((), dtype=dtype), tuple(shape))
 
 
-def labels_of(ds: xr.Dataset, name: str, attrs: dict[str, Any], dtype: Any = float) -> xr.DataArray:
+def labels_of(
+    ds: xr.Dataset, name: str, attrs: dict[str, Any], dtype: DTypeLike = float
+) -> xr.DataArray:
     """Return a hollow array with the dims and coordinates of the counts.
 
     Parameters

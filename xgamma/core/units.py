@@ -14,6 +14,7 @@ import xarray as xr
 
 from xgamma.core.arguments import shown
 from xgamma.errors import UnitError, XGammaError
+from xgamma.typing import PositionLike, QuantityLike, TimeLike
 
 if TYPE_CHECKING:
     from astropy import units as u
@@ -103,7 +104,7 @@ def conversion(source: str, target: str) -> float:
         ) from None
 
 
-def to_value(value: Any, unit: str, name: str = "value") -> Any:
+def to_value(value: QuantityLike, unit: str, name: str = "value") -> Any:
     """Turn a user's argument into plain numbers in a unit.
 
     Parameters
@@ -221,7 +222,7 @@ def convert(array: xr.DataArray, unit: str) -> xr.DataArray:
     return converted
 
 
-def position(value: Any, frame: str = "icrs") -> SkyCoord:
+def position(value: PositionLike, frame: str = "icrs") -> SkyCoord:
     """Turn a user's position into a `~astropy.coordinates.SkyCoord`.
 
     Parameters
@@ -265,7 +266,7 @@ def position(value: Any, frame: str = "icrs") -> SkyCoord:
         ) from None
 
 
-def time_value(value: Any) -> Time:
+def time_value(value: TimeLike) -> Time:
     """Turn a user's time into a `~astropy.time.Time` (UTC strings, TT numbers are refused).
 
     Parameters

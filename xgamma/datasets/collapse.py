@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -21,13 +22,17 @@ from xgamma.model.operation import operation
 from xgamma.model.regions import parse_regions, region_center, region_mask, region_text
 from xgamma.model.schema import ONOFF, SPATIAL, variable_attrs
 from xgamma.model.stamp import is_stamp
+from xgamma.typing import RegionLike
+
+if TYPE_CHECKING:
+    from regions import Region
 
 __all__ = ["to_region", "to_spectrum"]
 
 SUMMED = ("counts", "background", "counts_off", "acceptance", "acceptance_off")
 
 
-def _inside(ds: xr.Dataset, region: Any) -> xr.Variable:
+def _inside(ds: xr.Dataset, region: Region) -> xr.Variable:
     """Return the pixels of a region, checked to lie on the map."""
     if "x" not in ds.dims:
         raise FrameError("Only a map can be collapsed over a region; this dataset has no pixels.")
@@ -65,7 +70,9 @@ def _sums(ds: xr.Dataset, inside: xr.Variable) -> dict[str, xr.Variable]:
     return new
 
 
-def _off_acceptance(ds: xr.Dataset, new: dict[str, xr.Variable], total: Any) -> xr.Variable:
+def _off_acceptance(
+    ds: xr.Dataset, new: dict[str, xr.Variable], total: Callable[[xr.Variable], xr.Variable]
+) -> xr.Variable:
     """Return the off acceptance with which the background of the region is its pixels' sum."""
     acceptance, off = (ds.variables[n].astype(float) for n in ("acceptance", "acceptance_off"))
     alpha = (acceptance / off.where(off > 0, 1.0)).where(off > 0, 0.0)
@@ -81,7 +88,7 @@ def _off_acceptance(ds: xr.Dataset, new: dict[str, xr.Variable], total: Any) -> 
 
 def _assemble(
     ds: xr.Dataset,
-    region: Any,
+    region: Region,
     new: dict[str, xr.Variable],
     name: str | None,
     drop: tuple[str, ...],
@@ -95,7 +102,7 @@ def _assemble(
     return out
 
 
-def _require_contained(ds: xr.Dataset, region: Any) -> None:
+def _require_contained(ds: xr.Dataset, region: Region) -> None:
     """Raise unless the part of a point source in a region can be told."""
     parsed = parse_regions(region)
     circle = len(parsed) == 1 and type(parsed[0]).__name__.startswith("Circle")
@@ -111,7 +118,10 @@ def _require_contained(ds: xr.Dataset, region: Any) -> None:
 
 @operation
 def to_spectrum(
-    ds: xr.Dataset, region: Any, containment_correction: bool = False, name: str | None = None
+    ds: xr.Dataset,
+    region: RegionLike,
+    containment_correction: bool = False,
+    name: str | None = None,
 ) -> xr.Dataset:
     """Collapse a map over an on region to a spectrum dataset.
 
@@ -175,7 +185,7 @@ def to_spectrum(
 
 
 @operation
-def to_region(ds: xr.Dataset, region: Any, name: str | None = None) -> xr.Dataset:
+def to_region(ds: xr.Dataset, region: RegionLike, name: str | None = None) -> xr.Dataset:
     """Collapse a map over a region, keeping its point spread function.
 
     Parameters

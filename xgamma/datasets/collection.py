@@ -15,6 +15,7 @@ from xgamma.model.axes import units_of
 from xgamma.model.check import require_dataset, require_tree
 from xgamma.model.operation import operation, outside
 from xgamma.model.trees import collection_of, datasets_in
+from xgamma.typing import EnergyLike
 
 __all__ = [
     "add",
@@ -211,7 +212,9 @@ def map_datasets(
 
 
 @operation
-def slice_energies(tree: xr.DataTree, min: Any = None, max: Any = None) -> xr.DataTree:
+def slice_energies(
+    tree: xr.DataTree, min: EnergyLike | None = None, max: EnergyLike | None = None
+) -> xr.DataTree:
     """Cut every dataset to the same energies; one without a bin in the range is left out.
 
     Raises

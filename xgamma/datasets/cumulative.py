@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -15,13 +13,14 @@ from xgamma.model.operation import operation
 from xgamma.model.schema import in_own_units
 from xgamma.model.trees import datasets_in
 from xgamma.numerics.statistics import cash_significance, li_ma
+from xgamma.typing import RegionsLike
 
 __all__ = ["cumulative"]
 
 SUMS = ("counts_sum", "background_sum", "counts_off_sum")
 
 
-def _rows(ds: xr.Dataset, region: Any) -> dict[str, np.ndarray]:
+def _rows(ds: xr.Dataset, region: RegionsLike) -> dict[str, np.ndarray]:
     """Return the per-run sums of a dataset, shape (n_obs,) each."""
     name, ds = ds.attrs.get("name", ""), in_own_units(ds)
     if region is not None:
@@ -83,7 +82,7 @@ def _require_current(ds: xr.Dataset, rows: dict[str, np.ndarray]) -> None:
 
 
 @operation
-def cumulative(obj: xr.Dataset | xr.DataTree, region: Any = None) -> xr.Dataset:
+def cumulative(obj: xr.Dataset | xr.DataTree, region: RegionsLike | None = None) -> xr.Dataset:
     """Return the per-run table, and its running sums with their significance.
 
     Parameters

@@ -12,6 +12,7 @@ from xgamma.errors import FrameError, OutsideError
 from xgamma.model import sky
 from xgamma.model.create import IRF_MIN_PIXELS
 from xgamma.model.operation import operation
+from xgamma.typing import Labelled, LabelledLike, PositionLike, SizeLike
 
 __all__ = ["cutout"]
 
@@ -32,7 +33,7 @@ def _overlap(at: float, n: int, size: int, mode: str, dim: str) -> slice:
 
 
 def _slices(
-    obj: Any, position: Any, width: tuple[float, float], mode: str, irf: bool
+    obj: LabelledLike, position: PositionLike, width: tuple[float, float], mode: str, irf: bool
 ) -> dict[str, slice]:
     """Return index slices along the two spatial dims of one grid."""
     x, y = sky.world_to_pix(obj, position)
@@ -50,7 +51,9 @@ def _slices(
     return out
 
 
-def cutout_slices(obj: Any, position: Any, width: Any, mode: str = "trim") -> dict[str, slice]:
+def cutout_slices(
+    obj: LabelledLike, position: PositionLike, width: SizeLike, mode: str = "trim"
+) -> dict[str, slice]:
     """Return the index slices of a cutout, fine and coarse grids together.
 
     Parameters
@@ -78,7 +81,13 @@ def cutout_slices(obj: Any, position: Any, width: Any, mode: str = "trim") -> di
 
 
 @operation
-def cutout(obj: Any, position: Any, width: Any, mode: str = "trim", name: str | None = None) -> Any:
+def cutout(
+    obj: Labelled,
+    position: PositionLike,
+    width: SizeLike,
+    mode: str = "trim",
+    name: str | None = None,
+) -> Any:
     """Cut a part out of a map, coarse response grids with it.
 
     Parameters

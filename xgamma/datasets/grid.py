@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,6 +13,7 @@ from xgamma.model import sky
 from xgamma.model.frame import header_key, wcs_from_key
 from xgamma.numerics import sphere
 from xgamma.numerics.interpolation import Weights, sparse_weights
+from xgamma.typing import DTypeLike, LabelledLike
 
 __all__ = ["Interpolation", "Reprojection", "over_pixels"]
 
@@ -35,7 +35,7 @@ class Interpolation:
         Whether the coarse grids of both are meant.
     """
 
-    def __init__(self, source: Any, target: Any, irf: bool = False) -> None:
+    def __init__(self, source: LabelledLike, target: LabelledLike, irf: bool = False) -> None:
         self.dims = ("y_irf", "x_irf") if irf else ("y", "x")
         vectors = sky.pixel_vectors(target, irf)
         rotation = (
@@ -100,7 +100,7 @@ class Reprojection:
 
     dims = ("y", "x")
 
-    def __init__(self, source: Any, target: Any, method: str = "exact") -> None:
+    def __init__(self, source: LabelledLike, target: LabelledLike, method: str = "exact") -> None:
         package = require_package("reproject", "Reprojection", "reproject", "use interp_to")
         from xgamma.io.fits_frame import image_keywords
 
@@ -145,8 +145,8 @@ class Reprojection:
 def over_pixels(
     variable: xr.Variable,
     function: Callable[..., np.ndarray],
-    grid: Any,
-    dtype: Any,
+    grid: Interpolation | Reprojection,
+    dtype: DTypeLike,
     *others: xr.Variable,
 ) -> xr.Variable:
     """Apply a function of whole images to variables; dask arrays stay lazy.

@@ -11,13 +11,14 @@ import xarray as xr
 from xgamma.errors import AxisError
 from xgamma.model.axes import axis_coords, coords_from_edges, edges, units_of
 from xgamma.numerics.masked import under
+from xgamma.typing import DTypeLike, LabelledLike
 
 __all__ = ["group_axis", "group_edges", "group_variable", "mean_weighted"]
 
 UFUNCS = {"sum": np.add, "mean": np.add, "any": np.logical_or}
 
 
-def group_edges(obj: Any, dim: str, wanted: np.ndarray) -> np.ndarray:
+def group_edges(obj: LabelledLike, dim: str, wanted: np.ndarray) -> np.ndarray:
     """Return the numbers of the edges of an axis that lie nearest to wanted ones.
 
     Parameters
@@ -60,7 +61,7 @@ def group_edges(obj: Any, dim: str, wanted: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def group_axis(obj: Any, dim: str, numbers: np.ndarray) -> dict[str, Any]:
+def group_axis(obj: LabelledLike, dim: str, numbers: np.ndarray) -> dict[str, Any]:
     """Return the coordinates of an axis whose bins are joined between chosen edges."""
     attrs = axis_coords(obj, dim)[dim].attrs
     return coords_from_edges(
@@ -74,7 +75,7 @@ def group_variable(
     numbers: np.ndarray,
     how: str,
     used: xr.Variable | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> xr.Variable:
     """Reduce groups of bins along one dimension.
 
@@ -140,7 +141,7 @@ def _accumulate(
     numbers: np.ndarray,
     axis: int,
     ufunc: np.ufunc,
-    dtype: Any,
+    dtype: DTypeLike,
 ) -> np.ndarray:
     """Reduce groups along an axis by adding whole slices: ``reduceat`` is slow on short groups."""
     if mask is not None and axis == 0 and ufunc is np.add:
@@ -166,7 +167,9 @@ def _accumulate(
     return out
 
 
-def _sum_planes(block: np.ndarray, mask: np.ndarray, numbers: np.ndarray, dtype: Any) -> np.ndarray:
+def _sum_planes(
+    block: np.ndarray, mask: np.ndarray, numbers: np.ndarray, dtype: DTypeLike
+) -> np.ndarray:
     """Sum planes under a mask, each masked in the processor's cache; NaN is not kept out."""
     out = np.empty((numbers.size - 1, *block.shape[1:]), dtype)
     masked = np.empty((1, *block.shape[1:]), block.dtype)

@@ -13,6 +13,7 @@ from xgamma.errors import AxisError
 from xgamma.model import sky
 from xgamma.model.frame import frame_attrs, frame_coords, without_frame
 from xgamma.model.operation import operation
+from xgamma.typing import Labelled, LabelledLike
 
 __all__ = ["interp_to", "reproject_to", "upsample"]
 
@@ -25,7 +26,7 @@ def _require_pixels(array: xr.DataArray) -> None:
         raise AxisError(f"{array.name or 'The array'} has no pixels along {missing[0]!r}.")
 
 
-def _on_template(array: xr.DataArray, values: xr.Variable, template: Any) -> xr.DataArray:
+def _on_template(array: xr.DataArray, values: xr.Variable, template: LabelledLike) -> xr.DataArray:
     """Label values with the pixels of a template."""
     coords = _off_pixels(array) | {d: template.coords[d].variable for d in PIXELS}
     out = xr.DataArray(
@@ -41,7 +42,9 @@ def _off_pixels(array: xr.DataArray) -> dict[Any, Any]:
 
 
 @operation
-def interp_to(array: xr.DataArray, template: Any, preserve_counts: bool = False) -> xr.DataArray:
+def interp_to(
+    array: xr.DataArray, template: LabelledLike, preserve_counts: bool = False
+) -> xr.DataArray:
     """Interpolate a map bilinearly at the pixel centres of another.
 
     Parameters
@@ -80,7 +83,10 @@ def interp_to(array: xr.DataArray, template: Any, preserve_counts: bool = False)
 
 @operation
 def reproject_to(
-    array: xr.DataArray, template: Any, preserve_counts: bool = False, method: str = "exact"
+    array: xr.DataArray,
+    template: LabelledLike,
+    preserve_counts: bool = False,
+    method: str = "exact",
 ) -> xr.DataArray:
     """Reproject a map onto the pixels of another, every bit of area where it belongs.
 
@@ -178,7 +184,7 @@ def repeated(variable: xr.Variable, factors: dict[str, int]) -> xr.Variable:
     )
 
 
-def split_labels(obj: Any, dim: str, factor: int) -> xr.Variable:
+def split_labels(obj: Labelled, dim: str, factor: int) -> xr.Variable:
     """Return the labels of pixels split into parts."""
     step = sky.label_step(obj, dim) / factor
     labels = np.atleast_1d(obj.coords[dim].values)

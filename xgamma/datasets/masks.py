@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -14,6 +12,7 @@ from xgamma.model.operation import operation
 from xgamma.model.sky import label_step
 from xgamma.model.stamp import is_stamp
 from xgamma.numerics.masked import under
+from xgamma.typing import EnergyLike, LabelledLike
 
 __all__ = [
     "coarse_mask",
@@ -33,7 +32,11 @@ UNDER_MASK = ("counts", "background", "counts_off", "acceptance", "acceptance_of
 
 @operation
 def energy_mask(
-    obj: Any, min: Any = None, max: Any = None, dim: str = "energy", round_to_edge: bool = False
+    obj: LabelledLike,
+    min: EnergyLike | None = None,
+    max: EnergyLike | None = None,
+    dim: str = "energy",
+    round_to_edge: bool = False,
 ) -> xr.DataArray:
     """Return which energy bins lie wholly inside a range.
 

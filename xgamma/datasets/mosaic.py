@@ -31,6 +31,7 @@ from xgamma.model.livetime import livetime_of
 from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import in_own_units
 from xgamma.numerics.masked import under
+from xgamma.typing import DTypeLike
 
 __all__ = ["Mosaic"]
 
@@ -134,7 +135,7 @@ class Mosaic:
         self,
         name: str,
         dims: tuple[str, ...],
-        dtype: Any,
+        dtype: DTypeLike,
         attrs: dict[str, Any],
         like: np.ndarray,
     ) -> np.ndarray:

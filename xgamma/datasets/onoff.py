@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -13,6 +11,7 @@ from xgamma.datasets import masks
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.create import ONOFF, kind, require, variable_attrs
 from xgamma.model.operation import operation
+from xgamma.typing import ArrayLike, CountsLike
 
 __all__ = ["alpha", "background", "excess", "from_onoff", "to_onoff"]
 
@@ -36,7 +35,7 @@ def safe(ds: xr.Dataset) -> xr.Variable:
     return xr.Variable(dims, np.ones([ds.sizes[d] for d in dims], dtype=bool))
 
 
-def ratio(numerator: Any, denominator: Any) -> np.ndarray:
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
     """Return a quotient in double precision, zero where the denominator is not positive."""
     if is_lazy(numerator, denominator):
         from dask.array import map_blocks
@@ -162,7 +161,9 @@ def excess(ds: xr.Dataset) -> xr.DataArray:
 
 
 @operation
-def to_onoff(ds: xr.Dataset, counts_off: Any, acceptance: Any, acceptance_off: Any) -> xr.Dataset:
+def to_onoff(
+    ds: xr.Dataset, counts_off: CountsLike, acceptance: CountsLike, acceptance_off: CountsLike
+) -> xr.Dataset:
     """Turn a dataset into an on-off dataset.
 
     Parameters
@@ -200,7 +201,7 @@ def with_variables(ds: xr.Dataset, variables: dict[str, xr.Variable]) -> xr.Data
 
 
 def onoff_variables(
-    ds: xr.Dataset, counts_off: Any, acceptance: Any, acceptance_off: Any
+    ds: xr.Dataset, counts_off: CountsLike, acceptance: CountsLike, acceptance_off: CountsLike
 ) -> dict[str, xr.Variable]:
     """Return the variables of `to_onoff`, checked and on the dims of the counts."""
     given = {"counts_off": counts_off, "acceptance": acceptance, "acceptance_off": acceptance_off}

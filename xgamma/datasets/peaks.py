@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -12,6 +10,7 @@ from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import sky
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
+from xgamma.typing import AngleLike
 
 __all__ = ["find_peaks"]
 
@@ -20,7 +19,7 @@ __all__ = ["find_peaks"]
 def find_peaks(
     image: xr.DataArray,
     threshold: float | xr.DataArray = 5.0,
-    min_distance: Any = None,
+    min_distance: AngleLike | None = None,
 ) -> xr.Dataset:
     """Find the pixels that are higher than all others around them.
 
@@ -107,7 +106,7 @@ def _image(array: xr.DataArray) -> xr.DataArray:
     return array.isel(dict.fromkeys(rest, 0)).transpose("y", "x")
 
 
-def _levels(threshold: Any, image: xr.DataArray) -> np.ndarray:
+def _levels(threshold: float | xr.DataArray, image: xr.DataArray) -> np.ndarray:
     """Return the threshold of each pixel."""
     if not isinstance(threshold, xr.DataArray):
         return np.full(image.shape, number(threshold, "threshold"))

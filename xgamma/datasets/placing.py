@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -11,6 +9,7 @@ from xgamma.datasets.masks import corner_pixels, safe
 from xgamma.errors import FrameError
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
+from xgamma.typing import LabelledLike
 
 __all__ = [
     "COARSE",
@@ -27,7 +26,7 @@ FINE = ("y", "x")
 COARSE = ("y_irf", "x_irf")
 
 
-def spatial_dims(obj: Any, dims: tuple[str, str]) -> tuple[str, ...]:
+def spatial_dims(obj: LabelledLike, dims: tuple[str, str]) -> tuple[str, ...]:
     """Return the dims, of a pair, that an object has."""
     return tuple(d for d in dims if d in obj.dims)
 

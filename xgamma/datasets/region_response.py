@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,9 @@ from xgamma.model.schema import require
 from xgamma.numerics import sphere
 from xgamma.numerics.radial import containment_radius, ring_of
 
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
 __all__ = ["even_parts", "point_parts", "seen_dispersion", "seen_exposure", "warn_of_gaps"]
 
 PIXELS = ("y", "x")
@@ -29,7 +32,7 @@ def even_parts(inside: xr.Variable) -> xr.Variable:
     return inside / float(inside.values.sum())
 
 
-def point_parts(ds: xr.Dataset, inside: xr.Variable, center: Any) -> xr.Variable:
+def point_parts(ds: xr.Dataset, inside: xr.Variable, center: SkyCoord) -> xr.Variable:
     """Return the part of a point source that falls into each pixel of a region.
 
     Parameters
@@ -56,7 +59,7 @@ def point_parts(ds: xr.Dataset, inside: xr.Variable, center: Any) -> xr.Variable
     return postponed(like, _point_parts, held, inside, center).variable
 
 
-def _point_parts(grid: xr.Dataset, inside: xr.Variable, center: Any) -> xr.DataArray:
+def _point_parts(grid: xr.Dataset, inside: xr.Variable, center: SkyCoord) -> xr.DataArray:
     psf = at_position(grid, "psf", center, method="linear").transpose("energy_true", "rad")
     profile = np.maximum(np.nan_to_num(np.asarray(psf.values, dtype=float)), 0.0)
     edges = edges_in(psf, "rad", "deg")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -25,12 +23,13 @@ from xgamma.model.create import irf_labels, label_variables
 from xgamma.model.frame import FrameIndex, frame_attrs
 from xgamma.model.operation import operation
 from xgamma.model.schema import AXES, variable_attrs
+from xgamma.typing import LabelledLike
 
 __all__ = ["interp_to", "reproject_to"]
 
 
 @operation
-def interp_to(ds: xr.Dataset, template: Any, name: str | None = None) -> xr.Dataset:
+def interp_to(ds: xr.Dataset, template: LabelledLike, name: str | None = None) -> xr.Dataset:
     """Interpolate a map dataset bilinearly at the pixel centres of another.
 
     Fast, and good where the pixels are of about one size and the maps are smooth; counts are
@@ -80,7 +79,7 @@ def interp_to(ds: xr.Dataset, template: Any, name: str | None = None) -> xr.Data
 
 @operation
 def reproject_to(
-    ds: xr.Dataset, template: Any, method: str = "exact", name: str | None = None
+    ds: xr.Dataset, template: LabelledLike, method: str = "exact", name: str | None = None
 ) -> xr.Dataset:
     """Reproject a map dataset onto the pixels of another, every bit of area where it belongs.
 
@@ -128,11 +127,11 @@ def reproject_to(
     return _regrid(ds, template, Reprojection(ds, template, method), name)
 
 
-def _same_frame(a: Any, b: Any) -> bool:
+def _same_frame(a: LabelledLike, b: LabelledLike) -> bool:
     return FrameIndex(frame_attrs(a)).equals(FrameIndex(frame_attrs(b)))
 
 
-def _check(ds: xr.Dataset, template: Any) -> None:
+def _check(ds: xr.Dataset, template: LabelledLike) -> None:
     """Refuse what cannot be brought onto the template."""
     if not isinstance(template, xr.Dataset | xr.DataArray):
         raise XGammaError(
@@ -153,7 +152,7 @@ def _require_overlap(overlap: bool) -> None:
         )
 
 
-def _coarse_grid(ds: xr.Dataset, template: Any) -> xr.Dataset | None:
+def _coarse_grid(ds: xr.Dataset, template: LabelledLike) -> xr.Dataset | None:
     """Return where responses go: a dataset with a coarse grid, or None where they stay.
 
     That of the template, if it has one; in the same frame they need not move; else a grid as
@@ -180,7 +179,7 @@ def _coarse_grid(ds: xr.Dataset, template: Any) -> xr.Dataset | None:
 
 
 def _regrid(
-    ds: xr.Dataset, template: Any, grid: Interpolation | Reprojection, name: str | None
+    ds: xr.Dataset, template: LabelledLike, grid: Interpolation | Reprojection, name: str | None
 ) -> xr.Dataset:
     used = safe(ds)
     before, after = (sky.solid_angle(o).variable for o in (ds, template))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,6 +28,7 @@ from xgamma.errors import AxisError, warn
 from xgamma.model import sky
 from xgamma.model.axes import edges, units_of
 from xgamma.model.operation import operation
+from xgamma.typing import EnergiesLike
 
 __all__ = ["downsample", "resample_energy", "to_image"]
 
@@ -88,7 +88,7 @@ def _agreed(variable: xr.Variable, numbers: np.ndarray) -> xr.Variable:
 
 
 @operation
-def resample_energy(ds: xr.Dataset, edges: Any, name: str | None = None) -> xr.Dataset:
+def resample_energy(ds: xr.Dataset, edges: EnergiesLike, name: str | None = None) -> xr.Dataset:
     """Join bins of reconstructed energy between the existing edges nearest to new ones.
 
     Parameters

@@ -92,7 +92,7 @@ def _sum_under(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return masked.astype(float, copy=False)
 
 
-def seconds_between(source: Any, target: str) -> float:
+def seconds_between(source: str | None, target: str) -> float:
     """Return what to add to seconds since one reference to have them since another."""
     if source is None or str(source) == target:
         return 0.0

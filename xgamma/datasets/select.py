@@ -14,13 +14,17 @@ from xgamma.errors import AxisError
 from xgamma.model import sky
 from xgamma.model.axes import edges, units_of
 from xgamma.model.operation import operation
+from xgamma.typing import EnergyLike
 
 __all__ = ["pad", "slice_energy"]
 
 
 @operation
 def slice_energy(
-    ds: xr.Dataset, min: Any = None, max: Any = None, name: str | None = None
+    ds: xr.Dataset,
+    min: EnergyLike | None = None,
+    max: EnergyLike | None = None,
+    name: str | None = None,
 ) -> xr.Dataset:
     """Keep the bins of reconstructed energy that lie wholly in a range.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,6 +17,7 @@ from xgamma.model.frame import without_frame
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
 from xgamma.numerics.convolve import convolve_same, convolve_separable, disk_kernel, kernel_sum
+from xgamma.typing import AngleLike, ArrayLike, DTypeLike, LabelledLike, PositionLike, QuantityLike
 
 __all__ = ["boundary_mask", "convolve", "dilate", "erode", "profile", "radial_profile", "smooth"]
 
@@ -26,7 +26,10 @@ KERNEL = ("y_kernel", "x_kernel")
 
 
 def _over_pixels(
-    array: xr.DataArray, function: Callable[..., np.ndarray], dtype: Any, *kernel: xr.DataArray
+    array: xr.DataArray,
+    function: Callable[..., np.ndarray],
+    dtype: DTypeLike,
+    *kernel: xr.DataArray,
 ) -> xr.DataArray:
     """Apply a function of the last two axes to the pixels; dask-backed maps stay lazy."""
     lazy = hasattr(array.data, "dask")
@@ -46,13 +49,13 @@ def _over_pixels(
     return out
 
 
-def _require_pixels(array: xr.DataArray) -> None:
+def _require_pixels(array: LabelledLike) -> None:
     missing = [d for d in PIXELS if d not in array.dims]
     if missing:
         raise AxisError(f"{array.name or 'The array'} has no pixels along {missing[0]!r}.")
 
 
-def _pixels(array: xr.DataArray, width: Any, name: str) -> tuple[float, float]:
+def _pixels(array: LabelledLike, width: AngleLike, name: str) -> tuple[float, float]:
     """Return an angle in pixels along y and x."""
     _require_pixels(array)
     angle = scalar(width, "deg", name)
@@ -63,7 +66,9 @@ def _pixels(array: xr.DataArray, width: Any, name: str) -> tuple[float, float]:
 
 
 @operation
-def smooth(array: xr.DataArray, width: Any = "0.1 deg", kernel: str = "gauss") -> xr.DataArray:
+def smooth(
+    array: xr.DataArray, width: AngleLike = "0.1 deg", kernel: str = "gauss"
+) -> xr.DataArray:
     """Smooth a map with a kernel of unit sum.
 
     Parameters
@@ -116,7 +121,7 @@ def _gaussian(sigma: float) -> np.ndarray:
 
 
 @operation
-def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
+def convolve(array: xr.DataArray, kernel: ArrayLike | xr.DataArray) -> xr.DataArray:
     """Convolve a map with a kernel of pixels.
 
     Parameters
@@ -154,11 +159,18 @@ def convolve(array: xr.DataArray, kernel: Any) -> xr.DataArray:
     return _over_pixels(array, convolve_same, float, weights)
 
 
-def _weights(array: xr.DataArray, kernel: Any) -> xr.DataArray:
+def _weights(array: xr.DataArray, kernel: ArrayLike | xr.DataArray) -> xr.DataArray:
     """Return a kernel with dimensions of its own for the pixels, checked against a map."""
+    rest: list[str] = []
+    weights: ArrayLike | xr.DataArray = kernel
     labelled = isinstance(kernel, xr.DataArray) and set(PIXELS) <= set(kernel.dims)
-    rest = [str(d) for d in kernel.dims if d not in PIXELS] if labelled else []
-    weights = kernel.variable.transpose(*rest, *PIXELS).values if labelled else kernel
+    if isinstance(kernel, xr.DataArray) and labelled:
+        rest = [str(d) for d in kernel.dims if d not in PIXELS]
+        for dim in rest:
+            if dim not in array.dims:
+                raise AxisError(f"The kernel has the dimension {dim!r}, which the map has not.")
+            require_same_axis(array, kernel, dim)
+        weights = kernel.variable.transpose(*rest, *PIXELS).values
     try:
         values = np.asarray(weights, dtype=float)
     except (TypeError, ValueError):
@@ -168,15 +180,11 @@ def _weights(array: xr.DataArray, kernel: Any) -> xr.DataArray:
     sides = values.shape[-2:] if labelled else values.shape
     if len(sides) != 2 or any(n % 2 == 0 for n in sides):
         raise XGammaError(f"The kernel must have odd sides, not the shape {sides}.")
-    for dim in rest:
-        if dim not in array.dims:
-            raise AxisError(f"The kernel has the dimension {dim!r}, which the map has not.")
-        require_same_axis(array, kernel, dim)
     # Only numbers go on: the axes agree, to a tolerance that xarray's alignment has not.
     return xr.DataArray(values, dims=(*rest, *KERNEL))
 
 
-def _structure(mask: xr.DataArray, width: Any, kernel: str) -> np.ndarray:
+def _structure(mask: xr.DataArray, width: AngleLike, kernel: str) -> np.ndarray:
     if mask.dtype != bool:
         raise XGammaError(f"{mask.name or 'The array'} is not a mask: use .astype(bool).")
     size = _pixels(mask, width, "width")
@@ -188,7 +196,7 @@ def _structure(mask: xr.DataArray, width: Any, kernel: str) -> np.ndarray:
 
 
 @operation
-def dilate(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray:
+def dilate(mask: xr.DataArray, width: AngleLike, kernel: str = "disk") -> xr.DataArray:
     """Grow a mask by a margin.
 
     Parameters
@@ -218,7 +226,7 @@ def dilate(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray
 
 
 @operation
-def erode(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray:
+def erode(mask: xr.DataArray, width: AngleLike, kernel: str = "disk") -> xr.DataArray:
     """Shrink a mask by a margin; the edge of the map counts as outside.
 
     Parameters
@@ -244,7 +252,7 @@ def erode(mask: xr.DataArray, width: Any, kernel: str = "disk") -> xr.DataArray:
 
 
 @operation
-def boundary_mask(obj: Any, width: Any) -> xr.DataArray:
+def boundary_mask(obj: LabelledLike, width: AngleLike) -> xr.DataArray:
     """Return which pixels lie farther than a margin from the edge of the map.
 
     Parameters
@@ -294,7 +302,7 @@ def _binned(array: xr.DataArray, position: np.ndarray, edges: np.ndarray, how: s
         return sums / pixels
 
 
-def edges_of(edges: Any) -> np.ndarray:
+def edges_of(edges: QuantityLike) -> np.ndarray:
     """Return the edges of a profile in degrees."""
     limits = np.atleast_1d(to_value(edges, "deg", "edges"))
     if limits.ndim != 1 or limits.size < 2:
@@ -303,7 +311,7 @@ def edges_of(edges: Any) -> np.ndarray:
 
 
 def _profile(
-    array: xr.DataArray, position: np.ndarray, edges: Any, how: str, dim: str
+    array: xr.DataArray, position: np.ndarray, edges: QuantityLike, how: str, dim: str
 ) -> xr.DataArray:
     from xgamma.model.axes import axis_coords, axis_from_edges
 
@@ -330,7 +338,9 @@ def _profile(
 
 
 @operation
-def radial_profile(array: xr.DataArray, center: Any, edges: Any, how: str = "sum") -> xr.DataArray:
+def radial_profile(
+    array: xr.DataArray, center: PositionLike, edges: QuantityLike, how: str = "sum"
+) -> xr.DataArray:
     """Sum or average a map over rings around a position.
 
     Parameters
@@ -362,7 +372,9 @@ def radial_profile(array: xr.DataArray, center: Any, edges: Any, how: str = "sum
 
 
 @operation
-def profile(array: xr.DataArray, edges: Any, along: str = "lon", how: str = "sum") -> xr.DataArray:
+def profile(
+    array: xr.DataArray, edges: QuantityLike, along: str = "lon", how: str = "sum"
+) -> xr.DataArray:
     """Sum or average a map over strips of longitude or latitude.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,10 @@ from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import require
 from xgamma.model.responses import grid_edges, response
 from xgamma.model.sanity import issue_of_keyword
+from xgamma.typing import EnergyLike
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
 
 __all__ = ["aeff_default", "aeff_max", "bkg_peak", "edisp_bias"]
 
@@ -87,7 +91,7 @@ def aeff_default(ds: xr.Dataset, obs: xr.DataTree, fold: Fold) -> xr.Variable:
     return kept
 
 
-def _threshold(obs: xr.DataTree, key: str, value: Any) -> float:
+def _threshold(obs: xr.DataTree, key: str, value: EnergyLike) -> float:
     """Return a threshold from a header in TeV."""
     issue = issue_of_keyword(key, value)
     if isinstance(value, str):
@@ -99,7 +103,7 @@ def _threshold(obs: xr.DataTree, key: str, value: Any) -> float:
     return float(value)
 
 
-def offset_of(obs: xr.DataTree, position: Any, fixed_offset: float | None) -> float:
+def offset_of(obs: xr.DataTree, position: SkyCoord | None, fixed_offset: float | None) -> float:
     """Return how far from the pointing the responses are looked at, in degrees."""
     if fixed_offset is not None:
         return fixed_offset
@@ -108,10 +112,16 @@ def offset_of(obs: xr.DataTree, position: Any, fixed_offset: float | None) -> fl
     return 0.0
 
 
-def _position_of(ds: xr.Dataset, obs: Any, position: Any, fixed_offset: float | None) -> Any:
+def _position_of(
+    ds: xr.Dataset,
+    obs: xr.DataTree | None,
+    position: SkyCoord | None,
+    fixed_offset: float | None,
+) -> Any:
     if fixed_offset is not None:
         from astropy import units as u
 
+        assert obs is not None
         pointing = observation.pointing(obs)
         if "x" not in ds.dims:
             return pointing.directional_offset_by(0 * u.deg, fixed_offset * u.deg)
@@ -130,7 +140,7 @@ def _position_of(ds: xr.Dataset, obs: Any, position: Any, fixed_offset: float | 
     return region_center(str(ds.coords["region"].values))
 
 
-def at_position(ds: xr.Dataset, name: str, position: Any) -> np.ndarray:
+def at_position(ds: xr.Dataset, name: str, position: SkyCoord) -> np.ndarray:
     """Return a variable at one position of the sky (nearest pixel), zero outside the map."""
     require(ds, name)
     array = ds[name].transpose("energy_true", ...)
@@ -185,10 +195,16 @@ def first_crossing(x: np.ndarray, y: np.ndarray, level: float, rising: bool) -> 
 
 
 def aeff_max(
-    ds: xr.Dataset, obs: Any, percent: float, where: dict[str, Any], irfs: str, fold: Fold
+    ds: xr.Dataset,
+    obs: xr.DataTree | None,
+    percent: float,
+    where: dict[str, Any],
+    irfs: str,
+    fold: Fold,
 ) -> xr.Variable:
     """Return the energy bins from where the effective area exceeds a part of its largest value on."""
     if irfs == "DL3":
+        assert obs is not None
         aeff = response(obs, "aeff")
         energies = grid_edges(aeff, "energy_true")
         area = evaluate(aeff, "aeff", energy_true=energies, offset=offset_of(obs, **where)).values
@@ -247,10 +263,11 @@ def bias_energy(
 
 
 def edisp_bias(
-    ds: xr.Dataset, obs: Any, percent: float, where: dict[str, Any], irfs: str
+    ds: xr.Dataset, obs: xr.DataTree | None, percent: float, where: dict[str, Any], irfs: str
 ) -> xr.Variable:
     """Return the energy bins from where the energy bias has sunk to a level on."""
     if irfs == "DL3":
+        assert obs is not None
         edisp = response(obs, "edisp")
         nodes, edges = grid_axis(edisp, "energy_true").nodes, grid_edges(edisp, "energy_true")
         offset = np.array([offset_of(obs, **where)])
@@ -300,9 +317,10 @@ def background_spectrum(bkg: xr.Dataset) -> np.ndarray:
     return values @ ring
 
 
-def bkg_peak(ds: xr.Dataset, obs: Any, irfs: str) -> xr.Variable:
+def bkg_peak(ds: xr.Dataset, obs: xr.DataTree | None, irfs: str) -> xr.Variable:
     """Return the energy bins from that with the largest background rate on."""
     if irfs == "DL3":
+        assert obs is not None
         bkg = response(obs, "bkg")
         spectrum, edges = background_spectrum(bkg), grid_edges(bkg, "energy")
     else:

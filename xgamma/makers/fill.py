@@ -21,6 +21,7 @@ from xgamma.makers import psf as psf_
 from xgamma.makers.field import Field
 from xgamma.model.create import kind, labels_alone, variable_attrs
 from xgamma.model.operation import operation
+from xgamma.typing import AngleLike
 
 __all__ = ["SELECTION", "fill"]
 
@@ -128,7 +129,7 @@ def fill(
     select: Iterable[str] = SELECTION,
     background_oversampling: int | None = None,
     name: str | None = None,
-    offset_limit: Any = None,
+    offset_limit: AngleLike | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Fill a map with one observation: counts, exposure, background, PSF, energy dispersion.

@@ -19,13 +19,14 @@ from xgamma.model.frame import frame_attrs, frame_coords
 from xgamma.model.operation import operation
 from xgamma.model.responses import response
 from xgamma.numerics.interpolation import apply_weights
+from xgamma.typing import AngleLike
 
 __all__ = ["effective_livetime_map", "observation_time_map"]
 
 SECONDS_PER_HOUR = 3600.0
 
 
-def _largest_offset(obs: xr.DataTree, offset_max: Any) -> float:
+def _largest_offset(obs: xr.DataTree, offset_max: AngleLike) -> float:
     """Return the field of view: as asked for, or the last offset of the effective area.
 
     An area in one bin of offset (as point-like responses have it) reaches to the end of that.
@@ -57,7 +58,7 @@ def _map(into: xr.Dataset, dims: tuple[str, ...], values: np.ndarray, name: str)
 
 @operation
 def observation_time_map(
-    observations: Iterable[xr.DataTree], into: xr.Dataset, offset_max: Any = None
+    observations: Iterable[xr.DataTree], into: xr.Dataset, offset_max: AngleLike | None = None
 ) -> xr.DataArray:
     """Sum the live time for which each pixel was in the field of view.
 
@@ -96,7 +97,7 @@ def observation_time_map(
 
 @operation
 def effective_livetime_map(
-    observations: Iterable[xr.DataTree], into: xr.Dataset, offset_max: Any = None
+    observations: Iterable[xr.DataTree], into: xr.Dataset, offset_max: AngleLike | None = None
 ) -> xr.DataArray:
     """Sum the live time, weighted by the effective area relative to that on axis.
 

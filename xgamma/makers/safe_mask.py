@@ -29,6 +29,7 @@ from xgamma.model import sky
 from xgamma.model.create import kind, require, variable_attrs
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
+from xgamma.typing import AngleLike, PositionLike
 
 __all__ = ["METHODS", "safe_mask"]
 
@@ -58,7 +59,7 @@ def _offset_max(ds: xr.Dataset, obs: xr.DataTree, offset_max: float) -> xr.Varia
     return xr.Variable((), bool(pointing.separation(center).deg < offset_max))
 
 
-def _radius(offset_max: Any) -> float:
+def _radius(offset_max: AngleLike) -> float:
     """Return the largest offset in degrees; one that is absurd is refused."""
     radius = to_value(offset_max, "deg", "offset_max")
     if not 0 < radius <= 180:
@@ -68,7 +69,9 @@ def _radius(offset_max: Any) -> float:
     return float(radius)
 
 
-def _check(methods: Iterable[str], obs: Any, where: dict[str, Any], irfs: str) -> tuple[str, ...]:
+def _check(
+    methods: Iterable[str], obs: object, where: dict[str, Any], irfs: str
+) -> tuple[str, ...]:
     names = choices(methods, "methods", METHODS)
     if not isinstance(irfs, str) or irfs not in {"DL3", "DL4"}:
         raise XGammaError(
@@ -91,9 +94,9 @@ def safe_mask(
     methods: Iterable[str] = ("aeff-default",),
     aeff_percent: float = 10.0,
     bias_percent: float = 10.0,
-    position: Any = None,
-    fixed_offset: Any = None,
-    offset_max: Any = "3 deg",
+    position: PositionLike | None = None,
+    fixed_offset: AngleLike | None = None,
+    offset_max: AngleLike = "3 deg",
     irfs: str = "DL4",
     fold: bool = False,
 ) -> xr.Dataset:
@@ -197,7 +200,11 @@ def safe_mask(
 
 
 def _postponed(
-    ds: xr.Dataset, obs: Any, names: tuple[str, ...], offset_max: Any, options: dict[str, Any]
+    ds: xr.Dataset,
+    obs: xr.DataTree | None,
+    names: tuple[str, ...],
+    offset_max: AngleLike,
+    options: dict[str, Any],
 ) -> xr.Dataset:
     """Return the dataset of lazy maps, the mask found when it is computed."""
     needs = {"aeff-max": "exposure", "edisp-bias": "edisp", "bkg-peak": "background"}

@@ -16,6 +16,7 @@ from xgamma.core.arguments import number, scalar, whole
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import AxisError
 from xgamma.model.sanity import issue_of_bins
+from xgamma.typing import AngleLike, EnergiesLike, EnergyLike, QuantityLike
 
 __all__ = [
     "axis_from_edges",
@@ -103,7 +104,7 @@ def coords_from_edges(
 
 
 def axis_from_edges(
-    edge_values: Any, name: str, units: str | None = None, interp: str = "lin"
+    edge_values: QuantityLike, name: str, units: str | None = None, interp: str = "lin"
 ) -> xr.DataArray:
     """Make an axis from edges.
 
@@ -150,7 +151,9 @@ def axis_from_edges(
     )
 
 
-def energy_axis_from_edges(edges: Any, name: str = "energy", interp: str = "log") -> xr.DataArray:
+def energy_axis_from_edges(
+    edges: EnergiesLike, name: str = "energy", interp: str = "log"
+) -> xr.DataArray:
     """Make an energy axis from edges.
 
     Parameters
@@ -193,7 +196,7 @@ def energy_axis_from_edges(edges: Any, name: str = "energy", interp: str = "log"
 
 
 def energy_axis(
-    min: Any, max: Any, nbin: int, per_decade: bool = False, name: str = "energy"
+    min: EnergyLike, max: EnergyLike, nbin: int, per_decade: bool = False, name: str = "energy"
 ) -> xr.DataArray:
     """Make a logarithmic energy axis.
 
@@ -244,7 +247,7 @@ def energy_axis(
     return axis_from_edges(np.geomspace(low, high, nbin + 1), name, units, "log")
 
 
-def rad_axis(max: Any = "0.66 deg", nbin: int = 66, min: Any = "0 deg") -> xr.DataArray:
+def rad_axis(max: AngleLike = "0.66 deg", nbin: int = 66, min: AngleLike = "0 deg") -> xr.DataArray:
     """Make the axis of offsets from the source that a point spread function lives on.
 
     Parameters

@@ -6,8 +6,6 @@ wrong number or in an error from deep inside, and is cheap enough to ask at each
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -24,6 +22,7 @@ from xgamma.model.schema import (
     issue_of_pixels,
 )
 from xgamma.model.stamp import issue_of_stamps
+from xgamma.typing import LabelledLike
 
 # Bands of flux points may leave gaps.
 FLUX_POINTS = ("dnde", "ref_dnde")
@@ -112,7 +111,7 @@ def with_full_masks(ds: xr.Dataset) -> xr.Dataset:
     return ds.assign(new) if new else ds
 
 
-def require_dataset(obj: Any, role: str) -> xr.Dataset:
+def require_dataset(obj: object, role: str) -> xr.Dataset:
     """Return an argument that must be a dataset.
 
     Parameters
@@ -146,7 +145,7 @@ def require_dataset(obj: Any, role: str) -> xr.Dataset:
     raise XGammaError(f"{role}= must be a dataset, not {type(obj).__name__}: {cure}.")
 
 
-def require_array(obj: Any, role: str) -> xr.DataArray:
+def require_array(obj: object, role: str) -> xr.DataArray:
     """Return an argument that must be a labelled array.
 
     Parameters
@@ -179,7 +178,7 @@ def require_array(obj: Any, role: str) -> xr.DataArray:
     )
 
 
-def require_tree(obj: Any, role: str) -> xr.DataTree:
+def require_tree(obj: object, role: str) -> xr.DataTree:
     """Return an argument that must be an observation or a collection.
 
     Parameters
@@ -214,7 +213,7 @@ def require_tree(obj: Any, role: str) -> xr.DataTree:
     )
 
 
-def require_map(obj: Any) -> None:
+def require_map(obj: LabelledLike) -> None:
     """Raise a `FrameError` unless the pixel labels grow in even steps, all in one frame.
 
     Parameters

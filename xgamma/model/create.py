@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from xgamma.model.schema import (
 )
 from xgamma.model.true_energy import TrueEnergyLike, true_axis
 from xgamma.model.validation import validate
+from xgamma.typing import AngleLike, IntervalsLike, PositionLike, RegionLike, SizeLike, TimeLike
 
 __all__ = [
     "AXES",
@@ -50,7 +51,7 @@ __all__ = [
 ]
 
 
-def _check_axis(axis: Any, name: str) -> xr.DataArray:
+def _check_axis(axis: object, name: str) -> xr.DataArray:
     if not isinstance(axis, xr.DataArray) or f"{axis.name}_lo" not in axis.coords:
         raise AxisError(
             f"{name}= needs an axis, not {type(axis).__name__}: make one with xg.energy_axis, xg.rad_axis or xg.migra_axis."
@@ -63,7 +64,12 @@ def _check_axis(axis: Any, name: str) -> xr.DataArray:
     return axis if axis.name == name else rename_axis(axis, name)
 
 
-def _axis_variables(energy: Any, energy_true: Any, rad: Any, migra: Any) -> dict[str, xr.Variable]:
+def _axis_variables(
+    energy: xr.DataArray | None,
+    energy_true: TrueEnergyLike,
+    rad: xr.DataArray | None,
+    migra: xr.DataArray | None,
+) -> dict[str, xr.Variable]:
     coords: dict[str, xr.Variable] = {}
     if energy is None:
         if energy_true is not None:
@@ -78,7 +84,7 @@ def _axis_variables(energy: Any, energy_true: Any, rad: Any, migra: Any) -> dict
     return coords
 
 
-def _gti_variables(gti: Any, reference_time: Any) -> dict[str, xr.Variable]:
+def _gti_variables(gti: IntervalsLike | None, reference_time: TimeLike) -> dict[str, xr.Variable]:
     from xgamma.core.units import time_value, to_value
 
     reference = time_value(reference_time).tt.isot
@@ -119,20 +125,20 @@ def irf_labels(n: int, binsz: float, binsz_irf: float) -> np.ndarray:
 
 
 def create_map(
-    center: Any = (0.0, 0.0),
-    width: Any = None,
-    binsz: Any = "1 deg",
+    center: PositionLike = (0.0, 0.0),
+    width: SizeLike | None = None,
+    binsz: SizeLike = "1 deg",
     energy: xr.DataArray | None = None,
     energy_true: TrueEnergyLike = None,
     rad: xr.DataArray | None = None,
     migra: xr.DataArray | None = None,
-    binsz_irf: Any = "0.2 deg",
+    binsz_irf: SizeLike = "0.2 deg",
     proj: str = "CAR",
     frame: str = "icrs",
-    gti: Any = None,
-    reference_time: Any = "2000-01-01",
+    gti: IntervalsLike | None = None,
+    reference_time: TimeLike = "2000-01-01",
     name: str | None = None,
-    npix: Any = None,
+    npix: int | Sequence[int] | None = None,
     attrs: dict[str, Any] | None = None,
 ) -> xr.Dataset:
     """Describe a map dataset: axes and sky, nothing allocated yet.
@@ -304,13 +310,13 @@ def labels_alone(ds: xr.Dataset, keep: Iterable[str] = ()) -> xr.Dataset:
 
 
 def create_spectrum(
-    region: Any,
+    region: RegionLike,
     energy: xr.DataArray,
     energy_true: TrueEnergyLike = None,
     rad: xr.DataArray | None = None,
-    binsz: Any = "0.01 deg",
-    gti: Any = None,
-    reference_time: Any = "2000-01-01",
+    binsz: AngleLike = "0.01 deg",
+    gti: IntervalsLike | None = None,
+    reference_time: TimeLike = "2000-01-01",
     name: str | None = None,
     attrs: dict[str, Any] | None = None,
 ) -> xr.Dataset:

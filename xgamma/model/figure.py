@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,13 +11,18 @@ from xgamma.model import sky
 from xgamma.model.regions import parse_regions, region_center, region_text
 from xgamma.numerics import sphere
 from xgamma.numerics.tangent import Figure, Plane
+from xgamma.typing import RegionsLike
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+    from regions import SkyRegion
 
 __all__ = ["figure_of", "frame_name", "plane_of", "region_solid_angle", "turned_regions"]
 
 BINSZ = 0.01
 
 
-def one_region(region: Any) -> Any:
+def one_region(region: RegionsLike) -> Any:
     """Return the only region of what a user gives.
 
     Raises
@@ -35,27 +40,27 @@ def one_region(region: Any) -> Any:
     return parsed[0]
 
 
-def frame_name(region: Any) -> str:
+def frame_name(region: SkyRegion) -> str:
     """Return the frame of a region: ``icrs``, ``fk5`` or ``galactic``."""
     return region_center(region).frame.name
 
 
-def lonlat_of(position: Any) -> tuple[float, float]:
+def lonlat_of(position: SkyCoord) -> tuple[float, float]:
     """Return longitude and latitude of a SkyCoord in its own frame, degrees."""
     return float(position.spherical.lon.deg), float(position.spherical.lat.deg)
 
 
-def plane_of(region: Any, step: float = BINSZ) -> Plane:
+def plane_of(region: SkyRegion, step: float = BINSZ) -> Plane:
     """Return the plane that touches the sky at the centre of a region."""
     return Plane(*lonlat_of(region_center(region)), step)
 
 
-def is_point(region: Any) -> bool:
+def is_point(region: SkyRegion) -> bool:
     """Tell whether a region is a point."""
     return type(region).__name__ == "PointSkyRegion"
 
 
-def is_circle(region: Any) -> bool:
+def is_circle(region: SkyRegion) -> bool:
     """Tell whether a region is a circle."""
     return type(region).__name__ == "CircleSkyRegion"
 
@@ -77,7 +82,7 @@ def wcs_of_plane(plane: Plane, frame: str) -> Any:
     return wcs
 
 
-def figure_of(region: Any, plane: Plane) -> Figure:
+def figure_of(region: SkyRegion, plane: Plane) -> Figure:
     """Return a region as a figure on a plane.
 
     Parameters
@@ -103,7 +108,7 @@ def figure_of(region: Any, plane: Plane) -> Figure:
     return _general_figure(region, plane, center)
 
 
-def _general_figure(region: Any, plane: Plane, center: complex) -> Figure:
+def _general_figure(region: SkyRegion, plane: Plane, center: complex) -> Figure:
     from regions import PixCoord
 
     pixels = region.to_pixel(wcs_of_plane(plane, frame_name(region)))
@@ -116,7 +121,7 @@ def _general_figure(region: Any, plane: Plane, center: complex) -> Figure:
     return Figure(contains, center, max(abs(c - center) for c in corners) + 1.0)
 
 
-def turned_regions(region: Any, plane: Plane, angles: list[float]) -> list[str]:
+def turned_regions(region: SkyRegion, plane: Plane, angles: list[float]) -> list[str]:
     """Return a region turned around the centre of a plane, as DS9 text, one each.
 
     Parameters
@@ -150,7 +155,7 @@ def turned_regions(region: Any, plane: Plane, angles: list[float]) -> list[str]:
     ]
 
 
-def _turned_general(region: Any, plane: Plane, angles: list[float], frame: str) -> list[str]:
+def _turned_general(region: SkyRegion, plane: Plane, angles: list[float], frame: str) -> list[str]:
     from astropy import units as u
     from regions import PixCoord
 
@@ -161,7 +166,7 @@ def _turned_general(region: Any, plane: Plane, angles: list[float], frame: str) 
 
 
 def region_points(
-    region: Any, step: float = BINSZ, factor: int = 10
+    region: SkyRegion, step: float = BINSZ, factor: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return positions that cover a region, and the part of each cell that lies inside.
 
@@ -193,7 +198,7 @@ def region_points(
     return plane.deproject(cells), share[iy, ix]
 
 
-def region_solid_angle(region: Any) -> float:
+def region_solid_angle(region: SkyRegion) -> float:
     """Return the solid angle of a region in steradian (0 for a point).
 
     Examples
@@ -212,7 +217,7 @@ def region_solid_angle(region: Any) -> float:
     return float(region.to_pixel(wcs).area) * np.deg2rad(BINSZ) ** 2
 
 
-def center_vector(region: Any) -> np.ndarray:
+def center_vector(region: SkyRegion) -> np.ndarray:
     """Return the unit vector of the centre of a region in its own frame, shape (3,)."""
     lon, lat = lonlat_of(region_center(region))
     return sphere.lonlat_to_vector(np.array(lon), np.array(lat))

@@ -18,6 +18,7 @@ from xarray.indexes import Index
 from xgamma.errors import FrameError
 from xgamma.model.axes import coord_variable
 from xgamma.model.stamp import KEYWORDS, difference, header_key, is_stamp, same_key, stamp_of
+from xgamma.typing import Labelled, LabelledLike
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -208,7 +209,7 @@ class FrameIndex(Index):
             )
         return self
 
-    def reindex_like(self, other: FrameIndex, **_: Any) -> dict[Hashable, Any]:
+    def reindex_like(self, other: FrameIndex, **_: object) -> dict[Hashable, Any]:
         """Nothing moves: a frame has no positions."""
         self.join(other)
         return {}
@@ -217,7 +218,7 @@ class FrameIndex(Index):
         """A cutout has the frame of its mosaic."""
         return self
 
-    def sel(self, labels: dict[Any, Any], **_: Any) -> Any:
+    def sel(self, labels: dict[Any, Any], **_: object) -> Any:
         """Refuse: the frame is not a label.
 
         Raises
@@ -246,7 +247,7 @@ class FrameIndex(Index):
     def __copy__(self) -> FrameIndex:
         return self
 
-    def __deepcopy__(self, memo: Any = None) -> FrameIndex:
+    def __deepcopy__(self, memo: object = None) -> FrameIndex:
         return self
 
     def __repr__(self) -> str:
@@ -257,7 +258,7 @@ class FrameIndex(Index):
         return repr(self)[:max_width]
 
 
-def set_frame(obj: Any) -> Any:
+def set_frame(obj: Labelled) -> Labelled:
     """Attach the `FrameIndex` to the coordinate ``wcs``, and the stamp of the frame, after reading or building.
 
     Parameters
@@ -281,7 +282,7 @@ def set_frame(obj: Any) -> Any:
     return obj.assign_coords(stamp_of(coord_variable(obj, "wcs").attrs, coord_variable(obj, "x")))
 
 
-def drop_frame(obj: Any) -> Any:
+def drop_frame(obj: Labelled) -> Labelled:
     """Detach the `FrameIndex` and the stamp, for writing; the attributes stay.
 
     Parameters
@@ -298,7 +299,9 @@ def drop_frame(obj: Any) -> Any:
     return obj.drop_indexes("wcs") if "wcs" in obj.xindexes else obj
 
 
-def frame_coords(attrs: Mapping[Any, Any], labels: Any = None) -> xr.Coordinates:
+def frame_coords(
+    attrs: Mapping[Any, Any], labels: xr.Variable | xr.DataArray | None = None
+) -> xr.Coordinates:
     """Return the coordinates that say where a map lies: ``wcs``, guarded, and its stamp.
 
     Parameters
@@ -325,7 +328,7 @@ def without_frame(coords: Mapping[Any, Any]) -> dict[Any, Any]:
     return {name: v for name, v in coords.items() if name != "wcs" and not is_stamp(name)}
 
 
-def frame_attrs(obj: Any) -> dict[Hashable, Any]:
+def frame_attrs(obj: LabelledLike) -> dict[Hashable, Any]:
     """Return the FITS keywords of an object's frame."""
     if not hasattr(obj, "coords"):
         raise FrameError(
@@ -338,7 +341,7 @@ def frame_attrs(obj: Any) -> dict[Hashable, Any]:
     return coord_variable(obj, "wcs").attrs
 
 
-def wcs_of(obj: Any) -> WCS:
+def wcs_of(obj: LabelledLike) -> WCS:
     """Return the parent WCS of a map.
 
     Parameters
@@ -365,7 +368,7 @@ def wcs_of(obj: Any) -> WCS:
     return wcs_from_key(header_key(frame_attrs(obj)))
 
 
-def frame_of(obj: Any) -> str:
+def frame_of(obj: LabelledLike) -> str:
     """Return the name of the celestial frame: ``icrs``, ``fk5`` or ``galactic``.
 
     Examples

@@ -98,7 +98,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-def is_operation(function: Any) -> bool:
+def is_operation(function: object) -> bool:
     """Tell whether a function checks what it is given.
 
     Examples
@@ -158,7 +158,7 @@ def _tree(tree: xr.DataTree) -> xr.DataTree:
     return tree if same else collection_of(usable, tree)
 
 
-def _each(item: Any, key: Any) -> Any:
+def _each(item: Any, key: object) -> Any:
     """Return one of several, checked; the error says which."""
     try:
         return _given(item, "", "")

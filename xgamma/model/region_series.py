@@ -11,11 +11,12 @@ from xgamma.core.arguments import scalar, shown, whole
 from xgamma.core.units import position as parse_position
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
+from xgamma.typing import AngleLike, AnglesLike, PositionLike
 
 __all__ = ["ring_regions", "slice_regions"]
 
 
-def ring_regions(center: Any, edges: Any) -> list[Any]:
+def ring_regions(center: PositionLike, edges: AnglesLike) -> list[Any]:
     """Return rings around a position; the innermost is a circle if it begins at zero.
 
     Parameters
@@ -56,7 +57,7 @@ def ring_regions(center: Any, edges: Any) -> list[Any]:
     return found
 
 
-def slice_regions(start: Any, stop: Any, width: Any, n: int) -> list[Any]:
+def slice_regions(start: PositionLike, stop: PositionLike, width: AngleLike, n: int) -> list[Any]:
     """Return rectangles side by side along the great circle from one position to another.
 
     Parameters

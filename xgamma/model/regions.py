@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
+from xgamma.typing import LabelledLike, RegionsLike
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
-    from regions import Region, SkyRegion
+    from regions import PixCoord, Region, SkyRegion
 
 __all__ = ["check_region", "parse_regions", "region_center", "region_mask", "region_text"]
 
@@ -54,7 +56,7 @@ def _parse_text(text: str) -> tuple[SkyRegion, ...]:
     return parsed
 
 
-def check_region(region: Any) -> None:
+def check_region(region: Region) -> None:
     """Raise if a region has no area that could be inside: NaN, two vertices, a line, a text.
 
     Parameters
@@ -106,7 +108,7 @@ def _is_finite(value: Any) -> bool:
     return bool(np.isfinite(getattr(value, "value", value) if plane is None else plane).all())
 
 
-def _is_flat(vertices: Any) -> bool:
+def _is_flat(vertices: SkyCoord | PixCoord) -> bool:
     """Return whether vertices lie on one line, to a billionth of their extent."""
     if hasattr(vertices, "cartesian"):
         points = vertices.cartesian.xyz.value.T
@@ -121,7 +123,7 @@ def _is_flat(vertices: Any) -> bool:
     return bool(size[1] <= 1e-9 * max(size[0], np.finfo(float).tiny))
 
 
-def parse_regions(regions: Any) -> list[SkyRegion]:
+def parse_regions(regions: RegionsLike) -> list[SkyRegion]:
     """Return a list of regions from what a user gives.
 
     Parameters
@@ -170,7 +172,7 @@ def parse_regions(regions: Any) -> list[SkyRegion]:
     )
 
 
-def region_text(region: Any) -> str:
+def region_text(region: Region | Sequence[Region]) -> str:
     """Return one or more regions as one line of DS9 text.
 
     Examples
@@ -190,7 +192,7 @@ def region_text(region: Any) -> str:
     return ";".join(part for part in lines if not part.startswith("global"))
 
 
-def region_center(region: Any) -> SkyCoord:
+def region_center(region: Region) -> SkyCoord:
     """Return the centre of a region (the mean of the centres of several).
 
     Examples
@@ -216,7 +218,7 @@ def _parts(parsed: list[Any]) -> list[Any]:
     return parts
 
 
-def _one_center(region: Any) -> SkyCoord:
+def _one_center(region: Region) -> SkyCoord:
     from regions import PixelRegion
 
     if isinstance(region, PixelRegion):
@@ -232,13 +234,13 @@ def _one_center(region: Any) -> SkyCoord:
     return SkyCoord(float(lon), float(lat), unit="deg", frame=vertices.frame.name)
 
 
-def pixel_region(obj: Any, region: Region) -> Any:
+def pixel_region(obj: LabelledLike, region: Region) -> Any:
     """Return a region on the pixels of an object."""
     return region.to_pixel(sky.wcs_of(obj)) if hasattr(region, "to_pixel") else region
 
 
 @operation
-def region_mask(obj: Any, regions: Any, inside: bool = True) -> xr.DataArray:
+def region_mask(obj: LabelledLike, regions: RegionsLike, inside: bool = True) -> xr.DataArray:
     """Return which pixel centres lie in any of the regions.
 
     Parameters
@@ -287,7 +289,7 @@ def region_mask(obj: Any, regions: Any, inside: bool = True) -> xr.DataArray:
     )
 
 
-def contains(obj: Any, regions: Any, position: SkyCoord) -> np.ndarray:
+def contains(obj: LabelledLike, regions: RegionsLike, position: SkyCoord) -> np.ndarray:
     """Tell which positions lie in any of the regions, on the plane of an object's frame.
 
     Parameters

@@ -7,7 +7,7 @@ keywords before they use them, and `xgamma.validate` for all of them.
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -237,7 +237,7 @@ def issue_of_zeros(name: str, values: np.ndarray, label: str | None = None) -> s
     return f"all values of {label or repr(name)} are zero"
 
 
-def issue_of_keyword(key: str, value: Any) -> str | None:
+def issue_of_keyword(key: str, value: object) -> str | None:
     """Return what is wrong with a keyword, if anything; what is absent or a text is not judged.
 
     Parameters

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from xgamma.model.frame import (
     wcs_of,
 )
 from xgamma.numerics import sphere
+from xgamma.typing import ArrayLike, LabelledLike, PositionLike, SizeLike
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -72,7 +73,7 @@ _WCS_LOCK = threading.Lock()
 Grid = tuple[tuple[float, float, int], tuple[float, float, int]]
 
 
-def labels_of(obj: Any, irf: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def labels_of(obj: LabelledLike, irf: bool = False) -> tuple[np.ndarray, np.ndarray]:
     names = ("x_irf", "y_irf") if irf else ("x", "y")
     if names[0] not in obj.coords or names[1] not in obj.coords:
         raise FrameError(
@@ -82,7 +83,7 @@ def labels_of(obj: Any, irf: bool = False) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def label_step(obj: Any, dim: str) -> float:
+def label_step(obj: LabelledLike, dim: str) -> float:
     """Return the distance between neighbouring labels, in parent pixels."""
     variable = coord_variable(obj, dim)
     labels = np.atleast_1d(variable.values)
@@ -123,7 +124,7 @@ def _grid_solid_angle(key: tuple[tuple[str, Any], ...], grid: Grid) -> np.ndarra
     return omega
 
 
-def geometry_bytes(obj: Any) -> int:
+def geometry_bytes(obj: LabelledLike) -> int:
     """Return what the cached vectors and solid angles of a map and its cutouts take."""
     pixels = int(obj.sizes.get("x", 0) * obj.sizes.get("y", 0))
     return 4 * 8 * pixels if pixels <= PARENT_CACHE_PIXELS else 0
@@ -146,7 +147,7 @@ def _regular(labels: np.ndarray, step: float) -> tuple[float, float, int]:
     return float(labels[0]), step, labels.size
 
 
-def _geometry(obj: Any, irf: bool, function: Any) -> np.ndarray:
+def _geometry(obj: LabelledLike, irf: bool, function: Callable[..., np.ndarray]) -> np.ndarray:
     """Evaluate a cached grid function on the labels of a map, by slicing its parent if small."""
     attrs = frame_attrs(obj)
     key = header_key(attrs)
@@ -162,7 +163,7 @@ def _geometry(obj: Any, irf: bool, function: Any) -> np.ndarray:
     return function(key, (_regular(x, dx), _regular(y, dy)))
 
 
-def pixel_vectors(obj: Any, irf: bool = False) -> np.ndarray:
+def pixel_vectors(obj: LabelledLike, irf: bool = False) -> np.ndarray:
     """Return unit vectors of the pixel centres, in the map's own frame.
 
     Parameters
@@ -180,7 +181,7 @@ def pixel_vectors(obj: Any, irf: bool = False) -> np.ndarray:
     return _geometry(obj, irf, _grid_vectors)
 
 
-def lonlat(obj: Any, irf: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
+def lonlat(obj: LabelledLike, irf: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
     """Return longitude and latitude of the pixel centres.
 
     Parameters
@@ -206,7 +207,9 @@ def lonlat(obj: Any, irf: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
     return label_map(obj, lon, irf, "longitude", "deg"), label_map(obj, lat, irf, "latitude", "deg")
 
 
-def label_map(obj: Any, values: np.ndarray, irf: bool, long_name: str, units: str) -> xr.DataArray:
+def label_map(
+    obj: LabelledLike, values: np.ndarray, irf: bool, long_name: str, units: str
+) -> xr.DataArray:
     dims = ("y_irf", "x_irf") if irf else ("y", "x")
     frame = frame_coords(frame_attrs(obj), None if irf else obj.coords["x"])
     labels = {d: obj.coords[d].variable for d in dims} | dict(frame.variables)
@@ -221,7 +224,7 @@ def label_map(obj: Any, values: np.ndarray, irf: bool, long_name: str, units: st
     )
 
 
-def solid_angle(obj: Any, irf: bool = False) -> xr.DataArray:
+def solid_angle(obj: LabelledLike, irf: bool = False) -> xr.DataArray:
     """Return the solid angle of each pixel.
 
     Parameters
@@ -246,12 +249,12 @@ def solid_angle(obj: Any, irf: bool = False) -> xr.DataArray:
     return label_map(obj, pixel_solid_angle(obj, irf), irf, "solid angle", "sr")
 
 
-def pixel_solid_angle(obj: Any, irf: bool = False) -> np.ndarray:
+def pixel_solid_angle(obj: LabelledLike, irf: bool = False) -> np.ndarray:
     """Return the solid angle of each pixel as a bare array, shape (ny, nx), sr, read-only."""
     return _geometry(obj, irf, _grid_solid_angle)
 
 
-def position_vector(obj: Any, position: Any) -> np.ndarray:
+def position_vector(obj: LabelledLike, position: PositionLike) -> np.ndarray:
     """Return the unit vectors (3, ...) of positions in the map's frame."""
     frame = frame_of(obj)
     at = parse_position(position, frame)
@@ -263,7 +266,7 @@ def position_vector(obj: Any, position: Any) -> np.ndarray:
     return vector if at.frame.name == frame else rotation_from_icrs(frame) @ vector
 
 
-def separation(obj: Any, position: Any, irf: bool = False) -> xr.DataArray:
+def separation(obj: LabelledLike, position: PositionLike, irf: bool = False) -> xr.DataArray:
     """Return the angle between each pixel centre and a position.
 
     Parameters
@@ -290,14 +293,14 @@ def separation(obj: Any, position: Any, irf: bool = False) -> xr.DataArray:
     return label_map(obj, values, irf, "separation", "deg")
 
 
-def pixel_scale(obj: Any, irf: bool = False) -> tuple[float, float]:
+def pixel_scale(obj: LabelledLike, irf: bool = False) -> tuple[float, float]:
     """Return the pixel size (x, y) in degrees at the reference point of the projection."""
     scale = np.abs(wcs_of(obj).wcs.get_cdelt())
     dims = ("x_irf", "y_irf") if irf else ("x", "y")
     return float(scale[0] * label_step(obj, dims[0])), float(scale[1] * label_step(obj, dims[1]))
 
 
-def center(obj: Any, irf: bool = False) -> SkyCoord:
+def center(obj: LabelledLike, irf: bool = False) -> SkyCoord:
     """Return the position of the middle of the map, in its frame.
 
     Examples
@@ -310,7 +313,7 @@ def center(obj: Any, irf: bool = False) -> SkyCoord:
     return pix_to_world(obj, np.array(0.5 * (x[0] + x[-1])), np.array(0.5 * (y[0] + y[-1])))
 
 
-def pix_to_world(obj: Any, x: Any, y: Any) -> SkyCoord:
+def pix_to_world(obj: LabelledLike, x: ArrayLike, y: ArrayLike) -> SkyCoord:
     """Return positions of labels ``x``, ``y`` (parent pixel numbers) as a SkyCoord."""
     from astropy.coordinates import SkyCoord
 
@@ -318,7 +321,7 @@ def pix_to_world(obj: Any, x: Any, y: Any) -> SkyCoord:
     return SkyCoord(lon, lat, unit="deg", frame=frame_of(obj))
 
 
-def world_to_pix(obj: Any, position: Any) -> tuple[np.ndarray, np.ndarray]:
+def world_to_pix(obj: LabelledLike, position: PositionLike) -> tuple[np.ndarray, np.ndarray]:
     """Return labels (parent pixel numbers) of positions; NaN where they cannot be projected.
 
     Parameters
@@ -337,7 +340,9 @@ def world_to_pix(obj: Any, position: Any) -> tuple[np.ndarray, np.ndarray]:
     return lonlat_to_pix(obj, *sphere.vector_to_lonlat(vectors))
 
 
-def lonlat_to_pix(obj: Any, lon: Any, lat: Any) -> tuple[np.ndarray, np.ndarray]:
+def lonlat_to_pix(
+    obj: LabelledLike, lon: ArrayLike, lat: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
     """Return labels of longitudes and latitudes in degrees in the map's own frame."""
     lon, lat = np.broadcast_arrays(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
     wcs = wcs_of(obj)
@@ -357,7 +362,7 @@ def rotation_from_icrs(frame: str) -> np.ndarray:
     return np.asarray(axes.cartesian.xyz.value)
 
 
-def parse_width(width: Any, name: str = "width") -> tuple[float, float]:
+def parse_width(width: SizeLike, name: str = "width") -> tuple[float, float]:
     """Return (x, y) angular sizes in degrees from one value or a pair."""
     value = to_value(width, "deg", name)
     pair = np.broadcast_to(np.atleast_1d(value), (2,)) if np.size(value) in (1, 2) else None

@@ -95,7 +95,9 @@ def is_stamp(name: Hashable) -> bool:
     return str(name).startswith(PREFIX)
 
 
-def stamp_of(attrs: Mapping[Any, Any], labels: Any) -> dict[Hashable, xr.Variable]:
+def stamp_of(
+    attrs: Mapping[Any, Any], labels: xr.Variable | xr.DataArray
+) -> dict[Hashable, xr.Variable]:
     """Return the stamp of a map, by its name.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -12,6 +12,7 @@ from xgamma.core.arguments import shown
 from xgamma.errors import AxisError, MissingDataError
 from xgamma.model.axes import axis_from_edges, edges, rename_axis
 from xgamma.model.responses import grid_edges, response
+from xgamma.typing import ObservationsLike
 
 __all__ = ["MARGIN", "PER_DECADE", "response_axis", "true_axis", "wider_axis"]
 
@@ -79,7 +80,7 @@ def wider_axis(energy: xr.DataArray) -> xr.DataArray:
     return _axis(values, str(energy.attrs.get("units", "TeV")))
 
 
-def response_axis(source: Any, energy: xr.DataArray) -> xr.DataArray:
+def response_axis(source: str | ObservationsLike, energy: xr.DataArray) -> xr.DataArray:
     """Return the axis of true energy of the effective areas of runs.
 
     Parameters
@@ -120,7 +121,7 @@ def response_axis(source: Any, energy: xr.DataArray) -> xr.DataArray:
     return _axis(split(first, fine), "TeV")
 
 
-def _runs(source: Any) -> list[xr.DataTree]:
+def _runs(source: str | ObservationsLike) -> list[xr.DataTree]:
     """Return the runs in a tree, store or list."""
     if isinstance(source, xr.DataTree):
         return [source] if "aeff" in source.children else list(source.children.values())
@@ -133,7 +134,7 @@ def _runs(source: Any) -> list[xr.DataTree]:
     )
 
 
-def true_axis(energy: xr.DataArray, energy_true: Any = None) -> xr.DataArray:
+def true_axis(energy: xr.DataArray, energy_true: TrueEnergyLike | None = None) -> xr.DataArray:
     """Return the axis of true energy that is asked for.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -188,12 +189,12 @@ def _issues_of_response_axes(ds: xr.Dataset, group: str) -> list[str]:
     return found
 
 
-def _issues_of_keywords(attrs: Any, where: str) -> list[str]:
+def _issues_of_keywords(attrs: Mapping[Any, Any], where: str) -> list[str]:
     issues = (issue_of_keyword(str(key), value) for key, value in attrs.items())
     return [f"{where}: {issue}: correct the header." for issue in issues if issue is not None]
 
 
-def require_sound_axes(obs: xr.DataTree, place: Any) -> None:
+def require_sound_axes(obs: xr.DataTree, place: object) -> None:
     """Raise an `AxisError` if an axis of a response cannot be; its values are not read.
 
     Parameters

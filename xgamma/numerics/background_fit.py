@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xgamma.core.extras import require_package
+
+if TYPE_CHECKING:
+    from iminuit import Minuit
 
 __all__ = ["NormFit", "fit_norm", "fit_norm_tilt", "norm_at"]
 
@@ -109,7 +112,7 @@ def _at_reference(fit: NormFit, pivot: float) -> NormFit:
     )
 
 
-def norm_at(fit: NormFit, log_energy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def norm_at(fit: NormFit, log_energy: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Return the factor ``norm (E / E0)^-tilt`` at energies, and its error.
 
     Parameters
@@ -128,7 +131,7 @@ def norm_at(fit: NormFit, log_energy: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return fit.norm * factor, _moved(fit, log_energy)[0] * factor
 
 
-def _moved(fit: NormFit, log_energy: Any) -> tuple[np.ndarray, np.ndarray]:
+def _moved(fit: NormFit, log_energy: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Return, over ``(E / E0)^-tilt``, the error of the factor and its covariance with the tilt."""
     tilt_error = np.nan_to_num(fit.tilt_error)
     slope = fit.norm * np.asarray(log_energy)
@@ -136,7 +139,7 @@ def _moved(fit: NormFit, log_energy: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.sqrt(np.maximum(variance, 0.0)), fit.covariance - slope * tilt_error**2
 
 
-def _run(minuit: Any) -> NormFit:
+def _run(minuit: Minuit) -> NormFit:
     minuit.errordef = 1.0
     minuit.strategy = 1
     minuit.migrad()

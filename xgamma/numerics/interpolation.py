@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -78,7 +77,7 @@ class Weights:
     valid: np.ndarray
     size: int
 
-    def take(self, part: Any) -> Weights:
+    def take(self, part: np.ndarray | slice) -> Weights:
         """Return the weights of some of the positions (a slice or indices)."""
         return Weights(self.index[part], self.weight[part], self.valid[part], self.size)
 
