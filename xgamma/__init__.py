@@ -68,7 +68,7 @@ _LAZY: dict[str, str] = {
     "plot_spectrum": "xgamma.plot.spectra",
     "plot_flux_points": "xgamma.plot.spectra",
     "FoVBackground": "xgamma.modeling.sky_model",
-    "Models": "xgamma.modeling.sky_model",
+    "Models": "xgamma.modeling.models",
     "SkyModel": "xgamma.modeling.sky_model",
     "TemplateNPred": "xgamma.modeling.sky_model",
     "BrokenPowerLaw": "xgamma.modeling.spectral",

@@ -120,3 +120,15 @@ def warn(message: str, category: type[Warning] = XGammaWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INNER):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def shown(value: object) -> str:
+    """Return a value as a message can show it: whole if it is short, else what it is.
+
+    Examples
+    --------
+    >>> shown("scal"), shown([1, 2]), shown(list(range(100)))
+    ("'scal'", '[1, 2]', 'a list')
+    """
+    text = repr(value)
+    return text if len(text) <= 40 and "\n" not in text else f"a {type(value).__name__}"

@@ -6,8 +6,9 @@ import pytest
 import xgamma as xg
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.modeling import spatial, spectral
+from xgamma.modeling.models import Models
 from xgamma.modeling.prior import gaussian_prior
-from xgamma.modeling.sky_model import FoVBackground, Models, SkyModel
+from xgamma.modeling.sky_model import FoVBackground, SkyModel
 from xgamma.modeling.temporal import ConstantTemporal, LightCurve, PhaseCurve
 
 

@@ -6,7 +6,8 @@ from astropy import units as u
 
 import xgamma as xg
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.modeling.sky_model import Models, SkyModel
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spectrum_base import Spectrum
 
 models = pytest.importorskip("naima.models", reason="naima is not installed")

@@ -8,8 +8,9 @@ from scipy import stats
 
 import xgamma as xg
 from xgamma.errors import XGammaError
+from xgamma.modeling.models import Models
 from xgamma.modeling.prior import LAWS, Prior
-from xgamma.modeling.sky_model import Models, SkyModel
+from xgamma.modeling.sky_model import SkyModel
 
 CASES = {
     "gaussian": (Prior("gaussian", 2.2, 0.3), stats.norm(2.2, 0.3)),

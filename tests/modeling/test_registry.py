@@ -9,8 +9,9 @@ from astropy.time import Time
 
 import xgamma as xg
 from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.modeling.models import Models
 from xgamma.modeling.registry import GROUPS, ROLES
-from xgamma.modeling.sky_model import Models, SkyModel
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spectrum_base import Spectrum
 
 FLUX_UNIT = "cm-2 s-1 TeV-1"

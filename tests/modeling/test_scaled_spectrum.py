@@ -7,7 +7,8 @@ from astropy import units as u
 import xgamma as xg
 from tests.modeling.sample import small_spectrum
 from xgamma.errors import XGammaError
-from xgamma.modeling.sky_model import Models, SkyModel
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import SkyModel
 
 CUTOFF = {"index": 1.8, "amplitude": "2e-12 cm-2 s-1 TeV-1", "lambda_": "0.1 TeV-1"}
 

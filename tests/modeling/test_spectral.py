@@ -61,7 +61,8 @@ def test_against_peer(gammapy, model):
     from gammapy.modeling.models import Models as PeerModels
     from gammapy.modeling.models import SkyModel as PeerSkyModel
 
-    from xgamma.modeling.sky_model import FoVBackground, Models, SkyModel
+    from xgamma.modeling.models import Models
+    from xgamma.modeling.sky_model import FoVBackground, SkyModel
 
     wrapped = FoVBackground("d", model) if model.unit == "" else SkyModel(model, name="m")
     peer = PeerModels.from_yaml(Models(wrapped).to_yaml())[0]

@@ -7,7 +7,8 @@ from astropy import units as u
 import xgamma as xg
 from xgamma.errors import XGammaError
 from xgamma.modeling import spectral as sp
-from xgamma.modeling.sky_model import FoVBackground, Models, SkyModel
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import FoVBackground, SkyModel
 from xgamma.modeling.spectrum_features import SpectrumFeatures
 
 PEAKED = [

@@ -16,7 +16,8 @@ import xarray as xr
 from xgamma.config.loading import load_config
 from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError, XGammaWarning
-from xgamma.io.remote import is_remote, refuse_taken
+from xgamma.io.remote import is_remote
+from xgamma.io.storage import refuse_taken
 
 if TYPE_CHECKING:
     from xgamma.config.schema import Axis, Config, Output, Template

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import MissingDataError, UnitError, XGammaError
+from xgamma.core.units import to_value
+from xgamma.errors import MissingDataError, UnitError, XGammaError, shown
 from xgamma.typing import PathLike, ScalarLike, SeedLike
 
 __all__ = [
@@ -28,21 +29,8 @@ __all__ = [
     "pixel_mask",
     "positive",
     "scalar",
-    "shown",
     "whole",
 ]
-
-
-def shown(value: object) -> str:
-    """Return a value as a message can show it: whole if it is short, else what it is.
-
-    Examples
-    --------
-    >>> shown("scal"), shown([1, 2]), shown(list(range(100)))
-    ("'scal'", '[1, 2]', 'a list')
-    """
-    text = repr(value)
-    return text if len(text) <= 40 and "\n" not in text else f"a {type(value).__name__}"
 
 
 def _finite(value: Any) -> float:
@@ -142,8 +130,6 @@ def scalar(value: ScalarLike, unit: str, name: str) -> float:
     Traceback (most recent call last):
     xgamma.errors.UnitError: width=[1, 2] must be one value: write for example '1 deg'.
     """
-    from xgamma.core.units import to_value
-
     found = to_value(value, unit, name)
     if np.ndim(found):
         raise UnitError(f"{name}={shown(value)} must be one value: write for example '1 {unit}'.")

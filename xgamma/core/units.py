@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import shown
-from xgamma.errors import UnitError, XGammaError
+from xgamma.errors import UnitError, XGammaError, shown
 from xgamma.typing import PositionLike, QuantityLike, TimeLike
 
 if TYPE_CHECKING:

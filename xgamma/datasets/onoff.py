@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import shown
 from xgamma.core.lazy import is_lazy
 from xgamma.datasets import masks
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, XGammaError, shown
 from xgamma.model.create import ONOFF, kind, require, variable_attrs
 from xgamma.model.operation import operation
 from xgamma.typing import ArrayLike, CountsLike

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import choice, scalar, shown
+from xgamma.core.arguments import choice, scalar
 from xgamma.core.lazy import hollow, is_lazy, postponed
 from xgamma.core.units import to_value
-from xgamma.errors import AxisError, XGammaError
+from xgamma.errors import AxisError, XGammaError, shown
 from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
 from xgamma.model.frame import without_frame

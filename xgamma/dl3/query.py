@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import interval, pair, scalar, shown
+from xgamma.core.arguments import interval, pair, scalar
 from xgamma.core.units import position, time_value
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, XGammaError, shown
 from xgamma.fits.times import MissionTime
 
 __all__ = ["select_rows"]

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import shown
 from xgamma.dl3 import index as index_
 from xgamma.dl3.assemble import build_observation, check_run
 from xgamma.dl3.fingerprint import of_files
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.gadf_tables import GROUPS
 from xgamma.dl3.query import select_rows
-from xgamma.errors import MissingDataError, XGammaError, warn
+from xgamma.errors import MissingDataError, XGammaError, shown, warn
 from xgamma.fits.tables import FitsFile, open_fits
 
 __all__ = ["Store"]

@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from scipy.special import erf
 
-from xgamma.core.arguments import choice, number, shown
+from xgamma.core.arguments import choice, number
 from xgamma.core.lazy import hollow, is_lazy, postponed
 from xgamma.core.units import conversion, to_value
 from xgamma.datasets.onoff import background, is_onoff, ratio, safe, variable
-from xgamma.errors import AxisError, XGammaError
+from xgamma.errors import AxisError, XGammaError, shown
 from xgamma.makers.exposure import exposure_image
 from xgamma.model import sky
 from xgamma.model.create import require

@@ -14,7 +14,8 @@ from xgamma.estimators.nested import nested_test
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.fit import fit
 from xgamma.model.operation import DatasetsLike, operation
-from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel
 from xgamma.numerics.ratio_test import log_chance, ts_significance
 
 __all__ = ["energy_morphology"]

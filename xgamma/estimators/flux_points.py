@@ -16,7 +16,8 @@ from xgamma.estimators.norm_scan import NormScan
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.operation import DatasetsLike, operation
-from xgamma.modeling.sky_model import Model, Models, SkyModel
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import Model, SkyModel
 from xgamma.modeling.spectral import PowerLawNorm, Spectrum
 
 __all__ = ["flux_points"]

@@ -18,7 +18,8 @@ from xgamma.fitting.predict import npred
 from xgamma.model.create import require
 from xgamma.model.operation import DatasetsLike, operation
 from xgamma.model.regions import parse_regions, region_center, region_text
-from xgamma.modeling.sky_model import Model, Models, SkyModel
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import Model, SkyModel
 from xgamma.modeling.spectral import PowerLaw
 from xgamma.modeling.spectrum_base import Spectrum
 

@@ -11,11 +11,13 @@ import xarray as xr
 
 from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.fitting.attached import chosen_models, datasets_of
-from xgamma.fitting.fit import Objective, fit
+from xgamma.fitting.fit import fit
 from xgamma.fitting.likelihood import likelihood_of
+from xgamma.fitting.objective import Objective
 from xgamma.model.operation import DatasetsLike, operation
+from xgamma.modeling.models import Models
 from xgamma.modeling.parameter import Component, Parameter, set_parameter
-from xgamma.modeling.sky_model import Model, Models
+from xgamma.modeling.sky_model import Model
 from xgamma.modeling.spectrum_base import CompoundSpectrum
 from xgamma.numerics.ratio_test import log_chance, ts_significance
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma.fitting.fit import Objective
 from xgamma.fitting.likelihood import CashLikelihood
+from xgamma.fitting.objective import Objective
 from xgamma.fitting.result import minimise_part
-from xgamma.modeling.sky_model import Models
+from xgamma.modeling.models import Models
 from xgamma.modeling.spectral import PowerLawNorm
 
 __all__ = ["NormScan"]

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import number, positive, shown
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.core.arguments import number, positive
+from xgamma.errors import MissingDataError, XGammaError, shown
 from xgamma.fitting.likelihood import WStatLikelihood, likelihood_of
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.operation import operation
-from xgamma.modeling.sky_model import Models, SkyModel
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spectral import PowerLaw, Spectrum
 from xgamma.numerics import statistics as stats
 

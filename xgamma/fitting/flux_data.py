@@ -18,7 +18,8 @@ from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import AxisError, MissingDataError
 from xgamma.fitting import point_statistics
 from xgamma.model.schema import is_flux_points
-from xgamma.modeling.sky_model import FoVBackground, Models, SkyModel, TemplateNPred
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import FoVBackground, SkyModel, TemplateNPred
 from xgamma.modeling.spectral import FLUX
 from xgamma.numerics import statistics as stats
 

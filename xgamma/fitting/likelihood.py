@@ -20,7 +20,8 @@ from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.evaluator import SourceTerm
 from xgamma.fitting.gammapy_scheme import GammapyRegionTerm, GammapyTerm
 from xgamma.fitting.region_term import RegionTerm
-from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel, TemplateNPred
 from xgamma.numerics import statistics as stats
 
 __all__ = ["CashLikelihood", "Likelihood", "WStatLikelihood", "likelihood_of"]

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from xgamma.core.extras import require_package
 from xgamma.core.units import conversion
-
-if TYPE_CHECKING:
-    from xgamma.fitting.fit import Objective
+from xgamma.fitting.objective import Objective
 
 MOST_STAGES = 20
 

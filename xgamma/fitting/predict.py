@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import shown
 from xgamma.core.lazy import is_lazy, labels_of, postponed
-from xgamma.errors import XGammaError, warn
+from xgamma.errors import XGammaError, shown, warn
 from xgamma.fitting.attached import chosen_models
 from xgamma.fitting.likelihood import Likelihood, WStatLikelihood, likelihood_of
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.operation import operation
-from xgamma.modeling.sky_model import FoVBackground, Model, Models
+from xgamma.modeling.models import Models
+from xgamma.modeling.sky_model import FoVBackground, Model
 
 __all__ = ["npred", "npred_background", "npred_signal"]
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, XGammaError, warn
+from xgamma.fitting.objective import Objective
 from xgamma.fitting.optimisers import Minimum
-from xgamma.modeling.sky_model import Models
+from xgamma.modeling.models import Models
 from xgamma.modeling.spectrum_base import CompoundSpectrum
-
-if TYPE_CHECKING:
-    from xgamma.fitting.fit import Objective
 
 __all__ = ["FitResult"]
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from xgamma.core.arguments import file_path
-from xgamma.core.atomic import refuse_existing
 from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError
 
@@ -19,7 +18,6 @@ __all__ = [
     "is_unfinished",
     "joined",
     "read_root",
-    "refuse_taken",
     "store_at",
     "without_warning",
     "zarr_attrs",
@@ -53,16 +51,6 @@ def as_place(value: Any, role: str = "path") -> Any:
     ('s3://survey/crab.zarr', '.zarr')
     """
     return value if isinstance(value, str) and is_remote(value) else file_path(value, role)
-
-
-def refuse_taken(place: Any, overwrite: bool = False) -> None:
-    """Raise an `XGammaError` that names the mend if a path, or what lies at a URL, must stay."""
-    if is_remote(place):
-        from xgamma.io.remote_new import refuse
-
-        refuse(place, store_at(place), overwrite)
-    elif not overwrite:
-        refuse_existing(place)
 
 
 def joined(place: Any, *parts: str) -> Any:

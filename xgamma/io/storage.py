@@ -20,12 +20,20 @@ from xgamma.core.lazy import is_lazy
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
-from xgamma.io.remote import is_remote, without_warning, zarr_options
+from xgamma.io.remote import is_remote, store_at, without_warning, zarr_options
 from xgamma.io.zarr_files import write_files
 from xgamma.io.zarr_seal import all_chunks, sealed
 from xgamma.model.operation import operation
 
-__all__ = ["grown", "restore_tree", "to_netcdf", "to_zarr", "tree_to_netcdf", "tree_to_zarr"]
+__all__ = [
+    "grown",
+    "refuse_taken",
+    "restore_tree",
+    "to_netcdf",
+    "to_zarr",
+    "tree_to_netcdf",
+    "tree_to_zarr",
+]
 
 
 @operation
@@ -182,6 +190,16 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def refuse_taken(place: Any, overwrite: bool = False) -> None:
+    """Raise an `XGammaError` that names the mend if a path, or what lies at a URL, must stay."""
+    if is_remote(place):
+        from xgamma.io.remote_new import refuse
+
+        refuse(place, store_at(place), overwrite)
+    elif not overwrite:
+        refuse_existing(place)
 
 
 def is_zarr(path: Path) -> bool:

@@ -11,7 +11,7 @@ import xarray as xr
 from xgamma.core.arguments import choices, whole
 from xgamma.core.options import check_size
 from xgamma.core.units import to_value
-from xgamma.dl3 import good_time, observation
+from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, warn
 from xgamma.makers import background as background_
 from xgamma.makers import counts as counts_
@@ -19,7 +19,9 @@ from xgamma.makers import edisp as edisp_
 from xgamma.makers import exposure as exposure_
 from xgamma.makers import psf as psf_
 from xgamma.makers.field import Field
-from xgamma.model.create import kind, labels_alone, variable_attrs
+from xgamma.makers.rows import observation_row, reference_time_of, refilled
+from xgamma.makers.spectrum import fill_spectrum
+from xgamma.model.create import kind, variable_attrs
 from xgamma.model.operation import operation
 from xgamma.typing import AngleLike
 
@@ -28,45 +30,8 @@ __all__ = ["SELECTION", "fill"]
 SELECTION = ("counts", "exposure", "background", "psf", "edisp")
 
 
-def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]:
-    """Return the metadata of one run: its row along ``obs`` and its good time intervals."""
-    obs = field.obs
-    good_time.check_event_times(obs)
-    offset = observation.mission_time(obs).offset(reference_time)
-    start, stop = observation.gti_bounds(obs)
-    row: dict[str, Any] = {
-        "obs_id": observation.obs_id(obs),
-        "livetime": field.livetime,
-        "ontime": field.ontime,
-        "pointing_lon": float(field.pointing.ra.deg),
-        "pointing_lat": float(field.pointing.dec.deg),
-        "time_start": float(start[0]) + offset if start.size else np.nan,
-        "time_stop": float(stop[-1]) + offset if stop.size else np.nan,
-        "telescope": str(obs.attrs.get("TELESCOP", "")),
-    }
-    attrs = {"reference_time": reference_time}
-    variables = {
-        name: xr.Variable(
-            "obs", [value], variable_attrs(name, **(attrs if name.startswith("time") else {}))
-        )
-        for name, value in row.items()
-    }
-    variables["gti_start"] = xr.Variable(
-        "gti", start + offset, variable_attrs("gti_start", **attrs)
-    )
-    variables["gti_stop"] = xr.Variable("gti", stop + offset, variable_attrs("gti_stop", **attrs))
-    return variables
-
-
 BACKGROUND_OPTIONS = ("fill_missing", "rotation_step")
 SPECTRUM_OPTIONS = (*BACKGROUND_OPTIONS, "containment_correction", "use_region_center")
-
-
-def reference_time_of(ds: xr.Dataset) -> str:
-    """Return the zero of the times of a dataset (TT, ISO)."""
-    if "gti_start" in ds:
-        return str(ds["gti_start"].attrs.get("reference_time", "2000-01-01T00:00:00.000"))
-    return "2000-01-01T00:00:00.000"
 
 
 def _for_pointlike(wanted: tuple[str, ...], obs: xr.DataTree) -> tuple[str, ...]:
@@ -108,18 +73,6 @@ def _within_limit(field: Field) -> xr.Variable:
         {"y": field.shape[0], "x": field.shape[1], "energy": field.ds.sizes["energy"]}
     )
     return xr.Variable(mask.dims, mask.data, variable_attrs("mask_safe")).transpose("energy", ...)
-
-
-def refilled(ds: xr.Dataset, variables: dict[str, xr.Variable], name: str | None) -> xr.Dataset:
-    """Return the labels of a dataset with the variables of one run.
-
-    What other runs, and makers after them, left in it does not describe this run. The fit range
-    is no result of a run: it stays.
-    """
-    filled = labels_alone(ds, keep=("mask_fit",)).assign(variables)
-    if name is not None:
-        filled.attrs = {**filled.attrs, "name": name}
-    return filled
 
 
 @operation
@@ -183,8 +136,6 @@ def fill(
         background_oversampling = whole(background_oversampling, "background_oversampling")
     choices(options, "the option", BACKGROUND_OPTIONS if "x" in ds.dims else SPECTRUM_OPTIONS)
     if kind(ds).startswith("spectrum"):
-        from xgamma.makers.spectrum import fill_spectrum
-
         if offset_limit is not None:
             raise XGammaError(
                 "offset_limit= is for maps: a spectrum has one position, which safe_mask(obs, methods=['offset-max'], offset_max=...) takes or leaves."

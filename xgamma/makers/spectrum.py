@@ -16,6 +16,7 @@ from xgamma.makers import edisp as edisp_
 from xgamma.makers import exposure as exposure_
 from xgamma.makers import psf as psf_
 from xgamma.makers.region_field import RegionField
+from xgamma.makers.rows import observation_row, reference_time_of, refilled
 from xgamma.model import figure
 from xgamma.model.create import variable_attrs
 from xgamma.model.responses import grid_edges, response
@@ -226,8 +227,6 @@ def fill_spectrum(
     >>> ds.exposure.dims, ds.edisp.dims
     (('energy_true',), ('energy_true', 'energy'))
     """
-    from xgamma.makers.fill import observation_row, reference_time_of, refilled
-
     field = RegionField(ds, obs, use_region_center)
     field.check_point_like()
     wanted = tuple(select)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from xgamma.core.arguments import scalar, shown, whole
+from xgamma.core.arguments import scalar, whole
 from xgamma.core.units import position as parse_position
 from xgamma.core.units import to_value
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, shown
 from xgamma.typing import AngleLike, AnglesLike, PositionLike
 
 __all__ = ["ring_regions", "slice_regions"]

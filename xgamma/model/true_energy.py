@@ -8,8 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import shown
-from xgamma.errors import AxisError, MissingDataError
+from xgamma.errors import AxisError, MissingDataError, shown
 from xgamma.model.axes import axis_from_edges, edges, rename_axis
 from xgamma.model.responses import grid_edges, response
 from xgamma.typing import ObservationsLike

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from xgamma.core.arguments import shown
 from xgamma.core.extras import require_package
 from xgamma.core.units import to_value
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, shown
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spectral_table import table_quantity
 from xgamma.modeling.spectrum_base import FLUX, Spectrum

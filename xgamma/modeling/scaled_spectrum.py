@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xgamma.core.arguments import shown
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, shown
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spectrum_base import Spectrum
 

@@ -1,25 +1,19 @@
-"""Models of sources and of backgrounds, and lists of them."""
+"""Models of sources: a spectrum, a shape and a time profile."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import xarray as xr
 
-from xgamma.core.arguments import expanded_path
-from xgamma.errors import MissingDataError, UnitError, XGammaError
+from xgamma.errors import UnitError, XGammaError
 from xgamma.modeling.count_models import FoVBackground, TemplateNPred
 from xgamma.modeling.model_base import COUNTER, Model, name_list
-from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.spatial import Shape
 from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.modeling.time_profile import TimeProfile
 
-__all__ = ["FoVBackground", "Model", "Models", "SkyModel", "TemplateNPred"]
+__all__ = ["FoVBackground", "Model", "SkyModel", "TemplateNPred"]
 
 # What a model may be told not to apply.
 RESPONSES = ("exposure", "psf", "edisp")
@@ -112,168 +106,3 @@ def irf_switches(given: Mapping[str, bool] | None, name: str) -> dict[str, bool]
             )
         switches[key] = bool(value)
     return switches
-
-
-class Models(list[Model]):
-    """Models, found by name.
-
-    Parameters
-    ----------
-    models : Model or iterable of Model
-        Entries; their names must differ.
-
-    Examples
-    --------
-    >>> from xgamma.modeling.spectral import PowerLaw
-    >>> models = Models([SkyModel(PowerLaw(), name="a"), FoVBackground("gc")])
-    >>> models.names
-    ['a', 'gc-bkg']
-    >>> models["a"].spectral.amplitude.value
-    1e-12
-    """
-
-    def __init__(self, models: Model | Iterable[Model] = ()) -> None:
-        if not isinstance(models, (Model, Iterable)):
-            raise XGammaError(
-                f"{models!r} is not a model: give a spectrum its place with xg.SkyModel(spectrum, shape, name=)."
-            )
-        super().__init__([models] if isinstance(models, Model) else models)
-        seen: set[str] = set()
-        for model in self:
-            if not isinstance(model, Model):
-                raise XGammaError(f"{model!r} is not a model: use SkyModel or FoVBackground.")
-            if model.name in seen:
-                raise XGammaError(f"Two models are named {model.name!r}: give each its own name=.")
-            seen.add(model.name)
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, (int, np.integer, slice)) and not isinstance(key, bool):
-            try:
-                found = super().__getitem__(key)
-            except IndexError:
-                raise MissingDataError(
-                    f"There is no model number {key}: there are {len(self)}, {', '.join(self.names) or 'none'}."
-                ) from None
-            return Models(found) if isinstance(key, slice) else found
-        for model in self:
-            if model.name == key:
-                return model
-        raise MissingDataError(
-            f"There is no model {key!r}: there are {', '.join(self.names) or 'none'}."
-        )
-
-    @property
-    def names(self) -> list[str]:
-        """Names, in order."""
-        return [model.name for model in self]
-
-    @property
-    def parameters(self) -> list[Parameter]:
-        """All parameters, a shared one once."""
-        return list(dict.fromkeys(p for model in self for p in model.parameters))
-
-    @property
-    def free_parameters(self) -> list[Parameter]:
-        """The parameters that a fit changes."""
-        return [p for p in self.parameters if not p.frozen]
-
-    def named_parameters(self) -> dict[str, Parameter]:
-        """Return parameters by full name; a shared one appears under its first name only."""
-        named: dict[str, Parameter] = {}
-        seen: set[int] = set()
-        for model in self:
-            for name, parameter in model.named_parameters():
-                if id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    named[name] = parameter
-        return named
-
-    def select(self, dataset: str | None) -> Models:
-        """Return the models that belong to a dataset."""
-        return Models(model for model in self if model.acts_on(dataset))
-
-    def copy(self) -> Models:
-        """Return a deep copy in which shared parameters stay shared."""
-        return copy.deepcopy(self)
-
-    def freeze(self) -> None:
-        """Freeze every parameter."""
-        for parameter in self.parameters:
-            parameter.frozen = True
-
-    def to_dataset(self) -> xr.Dataset:
-        """Return the table of parameters.
-
-        Returns
-        -------
-        table : Dataset
-            Dim ``parameter`` (full names): ``value``, ``error``, ``min``, ``max`` (in the
-            unit named by the coordinate ``unit``) and ``frozen``.
-
-        Examples
-        --------
-        >>> table = Models(FoVBackground("gc")).to_dataset()
-        >>> float(table.value.sel(parameter="gc-bkg.spectral.norm"))
-        1.0
-        """
-        named = self.named_parameters()
-        columns = {
-            key: ("parameter", [getattr(p, key) for p in named.values()])
-            for key in ("value", "error", "min", "max", "frozen")
-        }
-        names = np.array(list(named), dtype=np.str_)
-        units = np.array([p.unit for p in named.values()], dtype=np.str_)
-        return xr.Dataset(columns, {"parameter": names, "unit": ("parameter", units)})
-
-    def to_yaml(self) -> str:
-        """Return the models as YAML text, in the form gammapy reads."""
-        from xgamma.modeling.yaml import to_yaml
-
-        return to_yaml(self)
-
-    @classmethod
-    def from_yaml(cls, text: str) -> Models:
-        """Make models from YAML text, gammapy's or our own."""
-        from xgamma.modeling.yaml import from_yaml
-
-        return from_yaml(text)
-
-    def write(self, path: str | Path, overwrite: bool = False) -> None:
-        """Write the models to a YAML file.
-
-        Parameters
-        ----------
-        path : str or Path
-            File.
-        overwrite : bool
-            Whether an existing file may be replaced.
-        """
-        target = expanded_path(path)
-        if target.exists() and not overwrite:
-            raise XGammaError(f"{str(path)!r} exists: pass overwrite=True to replace it.")
-        target.write_text(self.to_yaml())
-
-    @classmethod
-    def read(cls, path: str | Path) -> Models:
-        """Read models from a YAML file, with the covariance in the file that gammapy writes beside it."""
-        from xgamma.modeling.yaml import take_covariance
-
-        found = expanded_path(path)
-        if not found.exists():
-            raise MissingDataError(f"There is no model file {str(path)!r}.")
-        text = found.read_text()
-        return take_covariance(cls.from_yaml(text), text, found.parent)
-
-    def __repr__(self) -> str:
-        lines = [f"Models: {', '.join(self.names) or 'none'}"]
-        links: dict[int, str] = {}
-        for model in self:
-            lines.append(f"\n{model.name} ({type(model).__name__})")
-            for name, p in model.named_parameters():
-                link = f" = {links[id(p)]}" if id(p) in links else ""
-                links.setdefault(id(p), name)
-                error = f"± {p.error:.3g}" if p.error else ""
-                state = "frozen" if p.frozen else ""
-                row = f"  {name.removeprefix(model.name + '.'):<24} {p.value:>13.6g} {error:<12} "
-                lines.append(f"{row}{p.unit} {state}{link}".rstrip())
-        return "\n".join(lines)

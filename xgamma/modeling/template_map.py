@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import choice, shown
+from xgamma.core.arguments import choice
 from xgamma.core.units import conversion, parse_unit
-from xgamma.errors import UnitError, XGammaError, warn
+from xgamma.errors import UnitError, XGammaError, shown, warn
 from xgamma.model.axes import edges_in
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spatial import FLUX_PER_SR, Shape, rotation

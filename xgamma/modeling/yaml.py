@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from xgamma.core.units import parse_unit
 from xgamma.errors import MissingDataError, XGammaError
@@ -14,19 +16,19 @@ from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.prior import LAWS, Prior
 from xgamma.modeling.registry import ROLES, find_model
 from xgamma.modeling.scaled_spectrum import ScaledSpectrum
-from xgamma.modeling.sky_model import FoVBackground, Model, Models, SkyModel, TemplateNPred
+from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel, TemplateNPred
 from xgamma.modeling.spectrum_base import CompoundSpectrum
 from xgamma.modeling.template_file import map_from_text, map_to_text, read_template
 
 __all__ = ["from_yaml", "take_covariance", "to_yaml"]
 
 
-def to_yaml(models: Models) -> str:
+def to_yaml(models: Iterable[Model]) -> str:
     """Write models as YAML text.
 
     Parameters
     ----------
-    models : Models
+    models : iterable of Model
         Models.
 
     Returns
@@ -36,17 +38,15 @@ def to_yaml(models: Models) -> str:
 
     Examples
     --------
-    >>> print(to_yaml(Models(FoVBackground("gc"))).splitlines()[0])
+    >>> print(to_yaml([FoVBackground("gc")]).splitlines()[0])
     components:
     """
-    import yaml
-
     labels = link_labels(models)
     data = {"components": [model_to_dict(model, labels) for model in models]}
     return yaml.safe_dump(data, sort_keys=False)
 
 
-def from_yaml(text: str) -> Models:
+def from_yaml(text: str) -> list[Model]:
     """Read models from YAML text.
 
     Parameters
@@ -56,7 +56,7 @@ def from_yaml(text: str) -> Models:
 
     Returns
     -------
-    models : Models
+    models : list of Model
         Models; parameters with the same ``link`` are shared.
 
     Raises
@@ -66,11 +66,9 @@ def from_yaml(text: str) -> Models:
 
     Examples
     --------
-    >>> from_yaml(to_yaml(Models(FoVBackground("gc")))).names
+    >>> [model.name for model in from_yaml(to_yaml([FoVBackground("gc")]))]
     ['gc-bkg']
     """
-    import yaml
-
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -79,25 +77,20 @@ def from_yaml(text: str) -> Models:
     if not isinstance(data, dict) or "components" not in data:
         raise XGammaError("The models' YAML has no list 'components'.")
     links: dict[str, Parameter] = {}
-    return Models(model_from_dict(entry, links) for entry in data["components"] or [])
+    return [model_from_dict(entry, links) for entry in data["components"] or []]
 
 
-def take_covariance(models: Models, text: str, folder: Path) -> Models:
+def take_covariance(models: Iterable[Model], text: str, folder: Path) -> None:
     """Give models the covariance of the file that their YAML names, as gammapy writes it.
 
     Parameters
     ----------
-    models : Models
+    models : iterable of Model
         Models made from `text`; changed.
     text : str
         YAML whose entry ``covariance`` may name a file: a table with a row for each parameter.
     folder : Path
         Where a relative name starts.
-
-    Returns
-    -------
-    models : Models
-        The same.
 
     Raises
     ------
@@ -106,11 +99,9 @@ def take_covariance(models: Models, text: str, folder: Path) -> Models:
     XGammaError
         If it is no square table.
     """
-    import yaml
-
     name = yaml.safe_load(text).get("covariance")
     if not isinstance(name, str):
-        return models
+        return
     path = folder / name
     if not path.exists():
         raise MissingDataError(
@@ -135,10 +126,9 @@ def take_covariance(models: Models, text: str, folder: Path) -> Models:
             component.covariance = matrix[np.ix_(index, index)]
             for parameter, i in zip(component.parameters, index, strict=True):
                 parameter.error = float(np.sqrt(max(matrix[i, i], 0.0)))
-    return models
 
 
-def link_labels(models: Models) -> dict[int, str]:
+def link_labels(models: Iterable[Model]) -> dict[int, str]:
     """Return a label for each parameter that two components share."""
     seen: set[int] = set()
     labels: dict[int, str] = {}

@@ -13,7 +13,8 @@ from xgamma.datasets.stack import covering
 from xgamma.dl3.convert import write_dataset
 from xgamma.errors import XGammaError
 from xgamma.io.opening import open as open_any
-from xgamma.io.remote import as_place, refuse_taken
+from xgamma.io.remote import as_place
+from xgamma.io.storage import refuse_taken
 from xgamma.reduction.run import progress_bar
 
 __all__ = ["stack_files"]

@@ -1,0 +1,63 @@
+"""What a dataset says of the run that fills it: its row along ``obs`` and its good times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xgamma.dl3 import good_time, observation
+from xgamma.makers.field import Field
+from xgamma.model.create import labels_alone, variable_attrs
+
+__all__ = ["observation_row", "reference_time_of", "refilled"]
+
+
+def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]:
+    """Return the metadata of one run: its row along ``obs`` and its good time intervals."""
+    obs = field.obs
+    good_time.check_event_times(obs)
+    offset = observation.mission_time(obs).offset(reference_time)
+    start, stop = observation.gti_bounds(obs)
+    row: dict[str, Any] = {
+        "obs_id": observation.obs_id(obs),
+        "livetime": field.livetime,
+        "ontime": field.ontime,
+        "pointing_lon": float(field.pointing.ra.deg),
+        "pointing_lat": float(field.pointing.dec.deg),
+        "time_start": float(start[0]) + offset if start.size else np.nan,
+        "time_stop": float(stop[-1]) + offset if stop.size else np.nan,
+        "telescope": str(obs.attrs.get("TELESCOP", "")),
+    }
+    attrs = {"reference_time": reference_time}
+    variables = {
+        name: xr.Variable(
+            "obs", [value], variable_attrs(name, **(attrs if name.startswith("time") else {}))
+        )
+        for name, value in row.items()
+    }
+    variables["gti_start"] = xr.Variable(
+        "gti", start + offset, variable_attrs("gti_start", **attrs)
+    )
+    variables["gti_stop"] = xr.Variable("gti", stop + offset, variable_attrs("gti_stop", **attrs))
+    return variables
+
+
+def reference_time_of(ds: xr.Dataset) -> str:
+    """Return the zero of the times of a dataset (TT, ISO)."""
+    if "gti_start" in ds:
+        return str(ds["gti_start"].attrs.get("reference_time", "2000-01-01T00:00:00.000"))
+    return "2000-01-01T00:00:00.000"
+
+
+def refilled(ds: xr.Dataset, variables: dict[str, xr.Variable], name: str | None) -> xr.Dataset:
+    """Return the labels of a dataset with the variables of one run.
+
+    What other runs, and makers after them, left in it does not describe this run. The fit range
+    is no result of a run: it stays.
+    """
+    filled = labels_alone(ds, keep=("mask_fit",)).assign(variables)
+    if name is not None:
+        filled.attrs = {**filled.attrs, "name": name}
+    return filled
