@@ -1,29 +1,28 @@
 """What the library offers, found by looking: the functions, and the methods that lead to them."""
 
-import importlib
 import inspect
-import re
 
 import xgamma as xg
 from xgamma import accessors
+from xgamma.accessors.members import members
 
 ACCESSORS = {
     "ds": accessors.GammaDataset,
     "da": accessors.GammaDataArray,
     "tree": accessors.GammaDataTree,
 }
-SEE = re.compile(r"See `([\w.]+)\.(\w+)`\.")
 
 
 def methods():
-    """Each member of an accessor, as it is written, with the function that it leads to."""
+    """Each member of an accessor, as it is written, with the function that it leads to.
+
+    Of what a collection does to each dataset, the function of one.
+    """
     for written, cls in ACCESSORS.items():
-        for name, member in inspect.getmembers(cls):
-            if not name.startswith("_"):
-                text = inspect.getdoc(member.fget if isinstance(member, property) else member)
-                module, function = SEE.search(text or "").groups()
-                found = getattr(importlib.import_module(module), function)
-                yield f"{written}.gamma.{name}", found
+        for name, member in members(cls).items():
+            runs = any(p.name == "observations" for p in member.parameters)
+            each = member.options is not None and not runs
+            yield f"{written}.gamma.{name}", member.handed if each else member.function
 
 
 def functions():

@@ -1,42 +1,184 @@
-"""The accessors offer what the functions behind them take, by the same names and defaults."""
+"""What accessors offer is what the functions behind them are: nothing is written twice."""
 
-import importlib
 import inspect
+import pickle
+import pydoc
 import re
+import subprocess
+import sys
 
+import numpy as np
 import pytest
+import xarray as xr
 
+import xgamma as xg
+from tests.doors import ACCESSORS
 from xgamma import accessors
+from xgamma.accessors.members import Method, members
+from xgamma.dl3 import simulate_observation
+from xgamma.tutorial import example_map
 
-SEE = re.compile(r"See `([\w.]+)\.(\w+)`\.")
-# Methods that hand on keywords of several functions, or of another library.
-HAND_ON = {"args", "kwargs", "options", "factors", "columns", "conditions"}
-# What only makes sense for another kind of object: a background on a dataset needs no run, and
-# the rows of a stacked dataset have no region any more.
-LEFT_OUT = {"fov_background": {"obs"}, "ring_background": {"obs"}, "cumulative": {"region"}}
-LEFT_OUT["adaptive_ring_background"] = LEFT_OUT["ring_background"]
+ALL = {f"{w}.gamma.{n}": (cls, m) for w, cls in ACCESSORS.items() for n, m in members(cls).items()}
 
 
-def methods():
-    for cls in (accessors.GammaDataset, accessors.GammaDataArray, accessors.GammaDataTree):
-        for name, member in inspect.getmembers(cls, inspect.isfunction):
-            see = SEE.search(inspect.getdoc(member) or "")
-            if not name.startswith("_") and see:
-                function = getattr(importlib.import_module(see[1]), see[2])
-                yield pytest.param(member, function, id=f"{cls.__name__}.{name}")
-
-
-@pytest.mark.parametrize(("method", "function"), list(methods()))
-def test_same_parameters(method, function):
-    offered = inspect.signature(method).parameters
-    taken = inspect.signature(function).parameters
+@pytest.mark.parametrize("written", ALL)
+def test_a_member_is_the_function_without_its_first_argument(written):
+    cls, member = ALL[written]
+    shown = getattr(cls, member.name)
+    text = inspect.getdoc(shown)
+    assert text.splitlines()[0].endswith("."), "the first line is a sentence"
+    assert f"{member.path} : the function behind it." in text
+    assert ">>> " in text, "no example"
+    function = inspect.signature(member.function).parameters
+    first = next(iter(function))
+    assert not re.search(rf"^\*?{first}\b.* : ", text, re.M), f"{first} is not offered"
+    if isinstance(member, property):
+        assert "Parameters\n---" not in text
+        return
+    assert shown.__name__ == member.name
+    assert shown.__qualname__.endswith(f".{member.name}")
+    offered = dict(list(inspect.signature(shown).parameters.items())[1:])
+    listed = text.partition("\nParameters\n")[2].partition("\nReturns\n")[0]
     for name, parameter in offered.items():
-        if name not in taken or name == "self":
-            continue
-        # A collection's method may need what the function makes optional.
-        if taken[name].default is not inspect.Parameter.empty and name != "observations":
-            assert parameter.default == taken[name].default, name
-    if not HAND_ON & offered.keys():
-        # The first is what the accessor hangs on.
-        left_out = LEFT_OUT.get(method.__name__, set()) | HAND_ON
-        assert not [name for name in list(taken)[1:] if name not in offered.keys() | left_out]
+        assert re.search(rf"^(\*|.*, )*{name}\b", listed, re.M), f"{name} is not described"
+        if name in function:
+            taken = function[name]
+            assert (parameter.default, parameter.annotation) == (taken.default, taken.annotation)
+    if member.options is None:
+        assert list(offered.keys() | member.fixed) == list(offered.keys() | member.fixed)
+        assert offered.keys() | member.fixed.keys() == set(function) - {first}
+
+
+@pytest.mark.parametrize("cls", ACCESSORS.values())
+def test_a_table_has_nothing_but_lines(cls):
+    """A method with a body of its own would bypass the check around the function."""
+    public = {name for name in dir(cls) if not name.startswith("_")}
+    assert public == members(cls).keys()
+
+
+def test_help_on_a_method_of_data_and_of_none():
+    for stack in (example_map().gamma.stack, xr.Dataset.gamma.stack):
+        text = pydoc.plain(pydoc.render_doc(stack))
+        assert "stack(" in text
+        assert "*others: 'xr.Dataset', name: 'str | None' = None) -> 'xr.Dataset'" in text
+        assert "Parameters\n    ----------\n    *others" in text
+    assert inspect.signature(example_map().gamma.stack).parameters.keys() == {"others", "name"}
+    assert inspect.unwrap(xr.Dataset.gamma.stack) is inspect.unwrap(xg.stack.__globals__["stack"])
+
+
+def test_a_property_shows_the_docstring_without_data():
+    text = inspect.getdoc(xr.Dataset.gamma.excess)
+    assert text.startswith("Return counts minus background.")
+    assert "ds : Dataset" not in text
+
+
+def test_what_a_member_chooses_cannot_be_given():
+    ds, obs = example_map(), simulate_observation("83.63d 22.01d", seed=1)
+    assert "select" not in inspect.signature(ds.gamma.fill_counts).parameters
+    with pytest.raises(TypeError, match="select"):
+        ds.gamma.fill_counts(obs, select="exposure")
+    # By position it would have been the second argument of fill().
+    filled = ds.gamma.fill_counts(obs, 2)
+    assert filled.identical(ds.gamma.fill_counts(obs, background_oversampling=2))
+
+
+def test_tab_completion_imports_nothing():
+    code = (
+        "import sys, xgamma, xarray as xr; before = set(sys.modules);"
+        "names = dir(xr.Dataset().gamma), dir(xr.DataTree().gamma);"
+        "assert 'stack' in names[0] and 'names' in names[1];"
+        "print([m for m in set(sys.modules) - before if m.startswith('xgamma')], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_import_loads_no_functions_of_members():
+    code = (
+        "import sys, xgamma; heavy = ['makers', 'fitting', 'estimators', 'dl3', 'io', 'plot'];"
+        "print([n for n in heavy if f'xgamma.{n}' in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_a_bound_method_is_pickled():
+    ds = example_map()
+    again = pickle.loads(pickle.dumps(ds.gamma.to_image))
+    xr.testing.assert_identical(again(), ds.gamma.to_image())
+
+
+# --- observations and collections ---
+OBS = simulate_observation("83.63d 22.01d", seed=1, obs_id=7)
+
+
+def own(cls):
+    return members(cls).keys()
+
+
+def test_dir_lists_what_fits():
+    collection = xg.collect([example_map()])
+    run = {n for n in dir(OBS.gamma) if not n.startswith("_")}
+    many = {n for n in dir(collection.gamma) if not n.startswith("_")}
+    assert run == own(accessors.GammaObservation)
+    assert many == own(accessors.GammaCollection)
+    assert run & many == {"to_netcdf", "to_zarr"}
+    assert isinstance(OBS.gamma, accessors.GammaObservation)
+    assert isinstance(collection.gamma, accessors.GammaCollection)
+
+
+@pytest.mark.parametrize("name", sorted(own(accessors.GammaDataTree) - {"to_netcdf", "to_zarr"}))
+def test_the_other_kind_is_refused_in_a_sentence(name):
+    of_runs = name in own(accessors.GammaObservation)
+    tree = xg.collect([example_map()]) if of_runs else OBS
+    sentence = (
+        "This tree is a collection of datasets, not an observation"
+        if of_runs
+        else "This tree is the observation 7, not a collection of datasets"
+    )
+    with pytest.raises(xg.XGammaError, match=f"{sentence}, which tree.gamma.{name} is for"):
+        getattr(tree.gamma, name)
+    assert not hasattr(tree.gamma, name)
+
+
+def test_a_tree_that_becomes_an_observation():
+    tree = xr.DataTree()
+    assert tree.gamma.names == []
+    tree["events"] = OBS["events"]
+    assert tree.gamma.events.sizes["event"] == OBS["events"].sizes["event"]
+    with pytest.raises(xg.XGammaError, match="not a collection"):
+        _ = tree.gamma.names
+
+
+def test_runs_in_a_tree_are_no_datasets():
+    runs = xr.DataTree(children={"7": OBS, "map": xr.DataTree(example_map())})
+    with pytest.raises(xg.XGammaError, match="holds the observation 7"):
+        _ = runs.gamma.names
+
+
+def test_options_of_the_method_reach_each_dataset():
+    """``method=`` of fov_background and adaptive_ring_background was taken for another."""
+    ds = example_map()
+    tree = xg.collect([ds])
+    for name, options in {
+        "fov_background": {"method": "fit"},
+        "adaptive_ring_background": {
+            "r_in": "0.2 deg",
+            "width": "0.2 deg",
+            "r_out_max": "0.8 deg",
+            "method": "fixed_r_in",
+        },
+    }.items():
+        each = getattr(tree.gamma, name)(**options)
+        one = getattr(ds.gamma, name)(**options)
+        found = "background" if name == "fov_background" else "counts_off"
+        np.testing.assert_array_equal(each["example"][found], one[found])
+
+
+def test_a_new_method_is_one_line():
+    class Accessor(accessors.GammaDataset):
+        total = Method("xgamma.fitting.compare:stat_sum")
+
+    ds = example_map().gamma.with_models([])
+    assert Accessor(ds).total() == xg.stat_sum(ds)
+    assert Accessor(ds).total.__doc__.startswith(inspect.getdoc(xg.stat_sum).splitlines()[0])

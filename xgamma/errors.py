@@ -37,6 +37,19 @@ class MissingDataError(XGammaError, LookupError):
     """
 
 
+class AccessorError(XGammaError, AttributeError):
+    """An accessor has no such member, or the member belongs to another kind of object.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import xgamma as xg
+    >>> xr.DataTree().gamma.livetime
+    Traceback (most recent call last):
+    xgamma.errors.AccessorError: This tree is a collection of datasets, not an observation, ...
+    """
+
+
 class UnitError(XGammaError):
     """A unit is missing, unknown or of the wrong kind.
 

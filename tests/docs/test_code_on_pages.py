@@ -56,21 +56,12 @@ def found(parts):
 
 
 def keywords(thing):
-    """The keywords that a callable takes, with those of the function behind it; None for any."""
-    names = set()
+    """The keywords that a callable takes; None for any."""
     if inspect.isclass(thing):
         thing = thing.__init__  # its signature as it is, with the other names of parameters
-    for function in (thing, behind(thing)):
-        if function is not None:
-            parameters = inspect.signature(function).parameters.values()
-            names |= {p.name for p in parameters}
-            handed_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    return None if handed_on else names
-
-
-def behind(thing):
-    see = re.search(r"See `([\w.]+)\.(\w+)`\.", inspect.getdoc(thing) or "")
-    return getattr(importlib.import_module(see[1]), see[2]) if see else None
+    parameters = inspect.signature(thing).parameters.values()
+    handed_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return None if handed_on else {p.name for p in parameters}
 
 
 def check(node):

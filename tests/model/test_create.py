@@ -45,8 +45,12 @@ def test_defaults():
     assert xg.validate(ds) == []
 
 
-def test_two_templates_have_two_names():
-    assert xg.create_map().attrs["name"] != xg.create_map().attrs["name"]
+def test_equal_templates_are_identical():
+    # A random name made them differ.
+    axis, region = xg.energy_axis(1, 10, 2), "icrs;circle(0, 0, 0.1)"
+    xr.testing.assert_identical(xg.create_map(energy=axis), xg.create_map(energy=axis))
+    xr.testing.assert_identical(*[xg.create_spectrum(region, axis) for _ in range(2)])
+    assert "name" not in xg.create_map().attrs
     assert xg.create_map(name="mine").attrs["name"] == "mine"
 
 

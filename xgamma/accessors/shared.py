@@ -1,77 +1,45 @@
-"""What maps and datasets have in common: the sky and the axes."""
+"""What maps and datasets have in common, and what datasets and collections of them have."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import xarray as xr
-
+from xgamma.accessors.members import Method, Property
 from xgamma.core.hints import Hints
-from xgamma.datasets import cutout as cutout_module
-from xgamma.datasets import masks
-from xgamma.model import axes as axes_module
-from xgamma.model import regions as regions_module
-from xgamma.model import sky
 
-__all__ = ["Shared"]
+__all__ = ["Accessor", "OfDatasets", "OnSky"]
 
 
-class Shared(Hints):
-    """What maps and datasets have in common: the sky and the axes."""
+class Accessor(Hints):
+    """Base of the accessors: it holds what it hangs on, and nothing else."""
 
     def __init__(self, obj: Any):
         self._obj = obj
 
-    # --- sky and axes -------------------------------------------------------------------
-    @property
-    def frame(self) -> str:
-        """Name of the celestial frame. See `xgamma.model.sky.frame_of`."""
-        return sky.frame_of(self._obj)
 
-    @property
-    def wcs(self) -> Any:
-        """Parent WCS. See `xgamma.model.sky.wcs_of`."""
-        return sky.wcs_of(self._obj)
+class OnSky(Accessor):
+    """The sky and the axes of maps and datasets."""
 
-    @property
-    def center(self) -> Any:
-        """Position of the middle of the map. See `xgamma.model.sky.center`."""
-        return sky.center(self._obj)
+    frame = Property("xgamma.model.sky:frame_of")
+    wcs = Property("xgamma.model.sky:wcs_of")
+    center = Property("xgamma.model.sky")
+    lonlat = Property("xgamma.model.sky")
+    solid_angle = Property("xgamma.model.sky")
+    separation = Method("xgamma.model.sky")
+    edges = Method("xgamma.model.quantities:edges_of")
+    region_mask = Method("xgamma.model.regions")
+    boundary_mask = Method("xgamma.datasets.smooth")
+    energy_mask = Method("xgamma.datasets.masks")
+    cutout = Method("xgamma.datasets.cutout")
 
-    @property
-    def lonlat(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Longitude and latitude of each pixel. See `xgamma.model.sky.lonlat`."""
-        return sky.lonlat(self._obj)
 
-    @property
-    def solid_angle(self) -> xr.DataArray:
-        """Solid angle of each pixel. See `xgamma.model.sky.solid_angle`."""
-        return sky.solid_angle(self._obj)
+class OfDatasets(Accessor):
+    """Models on one dataset or on many, and estimates that take both."""
 
-    def separation(self, position: Any, irf: bool = False) -> xr.DataArray:
-        """Angle to a position. See `xgamma.model.sky.separation`."""
-        return sky.separation(self._obj, position, irf)
-
-    def edges(self, dim: str) -> Any:
-        """Return the edges of an axis as a quantity. See `xgamma.model.axes.edges`."""
-        from astropy.units import Quantity
-
-        return Quantity(axes_module.edges(self._obj, dim), axes_module.units_of(self._obj, dim))
-
-    def region_mask(self, regions: Any, inside: bool = True) -> xr.DataArray:
-        """Pixels in regions. See `xgamma.model.regions.region_mask`."""
-        return regions_module.region_mask(self._obj, regions, inside)
-
-    def boundary_mask(self, width: Any) -> xr.DataArray:
-        """Pixels farther than a margin from the edge. See `xgamma.datasets.smooth.boundary_mask`."""
-        from xgamma.datasets.smooth import boundary_mask
-
-        return boundary_mask(self._obj, width)
-
-    def energy_mask(self, min: Any = None, max: Any = None, **kwargs: Any) -> xr.DataArray:
-        """Energy bins in a range. See `xgamma.datasets.masks.energy_mask`."""
-        return masks.energy_mask(self._obj, min, max, **kwargs)
-
-    def cutout(self, position: Any, width: Any, mode: str = "trim", name: str | None = None) -> Any:
-        """Part of the map. See `xgamma.datasets.cutout.cutout`."""
-        return cutout_module.cutout(self._obj, position, width, mode, name)
+    models = Property("xgamma.fitting.attached:models_of")
+    with_models = Method("xgamma.fitting.attached")
+    stat_sum = Method("xgamma.fitting.compare")
+    flux_points = Method("xgamma.estimators.flux_points")
+    energy_morphology = Method("xgamma.estimators.energy_morphology")
+    flux_profile = Method("xgamma.estimators.flux_profile")
+    nested_test = Method("xgamma.estimators.nested")

@@ -45,8 +45,7 @@ def _observations(tree: xr.DataTree, observations: RunsLike | None) -> Iterator[
 @operation
 def each_background(
     tree: xr.DataTree,
-    method: str,
-    /,
+    background: str,
     observations: RunsLike | None = None,
     **options: Any,
 ) -> xr.DataTree:
@@ -56,8 +55,8 @@ def each_background(
     ----------
     tree : DataTree
         A child dataset for each run, as of ``xg.reduce(..., stack=False)``.
-    method : str
-        Name of the method as in ``xg.reduce``: one of `xgamma.list_backgrounds`.
+    background : str
+        Name of the method, as in ``xg.reduce``: one of `xgamma.list_backgrounds`.
     observations : Store, dict, or list of DataTree, optional
         The runs, for methods that look at them (``"reflected"``, ``"phase"``): found by number in
         a store or dict, or in the order of the children (so that slices of one run are told
@@ -89,10 +88,10 @@ def each_background(
     >>> [node.dataset.gamma.kind for node in ring.children.values()]
     ['map_onoff', 'map_onoff']
     """
-    call = BackgroundCall(find_background(method), options)
+    call = BackgroundCall(find_background(background), options)
     if call.record.needs_run and observations is None:
         raise MissingDataError(
-            f"The method {method!r} looks at the runs: pass the observations, for instance a store."
+            f"The method {background!r} looks at the runs: pass the observations, for instance a store."
         )
     made: dict[str, xr.Dataset] = {}
     for (name, ds), obs in zip(

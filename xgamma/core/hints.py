@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from xgamma.errors import AccessorError
+
 __all__ = ["Hints"]
 
 
@@ -18,7 +20,7 @@ class Hints:
     <ds.gamma of xgamma: ... methods and properties; dir(ds.gamma) lists them>
     >>> example_map().gamma.counts
     Traceback (most recent call last):
-    AttributeError: ds.gamma has no 'counts', but the dataset itself has: write ds.counts.
+    xgamma.errors.AccessorError: ds.gamma has no 'counts', but the dataset itself has: write ds.counts.
     """
 
     _written = "ds"
@@ -32,7 +34,11 @@ class Hints:
         if name.startswith("_") or name in dir(type(self)):
             # Raised inside a property, or by what looks for a protocol: say that.
             return object.__getattribute__(self, name)
-        raise AttributeError(f"{self._written}.gamma has no {name!r}{self._instead(name)}")
+        raise self._missing(name)
+
+    def _missing(self, name: str) -> AccessorError:
+        """Return the error of a name that is not there."""
+        return AccessorError(f"{self._written}.gamma has no {name!r}{self._instead(name)}")
 
     def _instead(self, name: str) -> str:
         """Return where to look for it."""

@@ -24,6 +24,7 @@ __all__ = [
     "datasets",
     "energy_ranges",
     "map_datasets",
+    "names_of",
     "remove",
     "stack_reduce",
 ]
@@ -93,6 +94,28 @@ def datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     ['example']
     """
     return datasets_in(require_tree(tree, "tree"))
+
+
+def names_of(tree: xr.DataTree) -> list[str]:
+    """Return the names of the datasets of a collection, in order.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Collection, nested as you like.
+
+    Returns
+    -------
+    names : list of str
+        Paths below the root: ``"crab/23523"``.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> names_of(collect([example_map()]))
+    ['example']
+    """
+    return list(datasets(tree))
 
 
 def dataset(tree: xr.DataTree, which: str | int) -> xr.Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -252,7 +251,7 @@ def assemble(
     wcs : dict, optional
         FITS keywords of the frame; none for a dataset without a sky.
     name : str, optional
-        Name; a random one when absent.
+        Name; none when absent, so that equal calls give identical datasets.
     attrs : dict, optional
         Further attributes.
     indexes : mapping, optional
@@ -275,7 +274,7 @@ def assemble(
         labels = xr.Coordinates(variables, indexes={**known, **labels.xindexes})
     ds = xr.Dataset(data, coords=labels)
     ds.attrs = {
-        "name": name or uuid.uuid4().hex[:8],
+        **({"name": name} if name else {}),
         "xgamma_version": __version__,
         "model_version": MODEL_VERSION,
         **(attrs or {}),

@@ -45,7 +45,7 @@ def datasets_in(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     Raises
     ------
     XGammaError
-        If the tree is an observation.
+        If the tree is an observation, or one of its nodes is.
 
     Examples
     --------
@@ -61,6 +61,10 @@ def datasets_in(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     found = {}
     for node in tree.subtree:
         root = node is tree
+        if is_observation(node):
+            raise XGammaError(
+                f"This tree holds the observation {node.attrs.get('OBS_ID', node.name)}, and is no collection of datasets: make datasets of observations with xg.reduce."
+            )
         if node.data_vars or (not root and not node.children and node.coords):
             name = _root_name(tree) if root else node.relative_to(tree)
             found[name] = set_frame(node.to_dataset())
