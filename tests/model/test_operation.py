@@ -14,9 +14,9 @@ from xgamma.model import operation
 from xgamma.tutorial import example_map, example_model
 
 # Modules whose functions take what is there as it is: observations, labels, files, numbers.
-ON_LABELS = {f"xgamma.model.{n}" for n in ["axes", "frame", "sky", "schema", "validation"]} | {
-    "xgamma.core.units"
-}
+ON_LABELS = {
+    f"xgamma.model.{n}" for n in ["axes", "frame", "quantities", "sky", "schema", "validation"]
+} | {"xgamma.core.units"}
 MAKE = {
     "xgamma.model.create",
     "xgamma.core.options",
@@ -38,7 +38,7 @@ MAKE = {
     "xgamma.io.opening",
 }
 # To look into a collection, so that a dataset that is wrong can be found and taken out.
-LOOK = {"datasets", "dataset", "remove", "models_of", "read_flux_points"}
+LOOK = {"names_of", "dataset", "remove", "models_of", "read_flux_points"}
 UNEVEN = {"y": [0, 1, 4, 5]}
 SENTENCE = "'y' are not evenly spaced"
 

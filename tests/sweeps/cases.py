@@ -286,6 +286,7 @@ OTHERS = {
     "prior.uniform_prior",
     "registry.list_models",
     "prior.gaussian_prior",
+    "prior.generalized_gaussian_prior",
     "registry.find_model",
     "registry.register_model",
     "prior.log_uniform_prior",

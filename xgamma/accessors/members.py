@@ -186,7 +186,7 @@ class Property(Member, property):
         property.__init__(self, lambda accessor: self.call(accessor._obj))
 
     # The class's own docstring is not that of the property.
-    __doc__ = property(lambda self: self.text, lambda self, text: None)  # type: ignore[assignment]
+    __doc__ = property(lambda self: self.text, lambda self, text: None)
 
 
 def members(accessor: type) -> dict[str, Member]:

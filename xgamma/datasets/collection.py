@@ -160,6 +160,18 @@ def dataset(tree: xr.DataTree, which: str | int) -> xr.Dataset:
 def add(tree: xr.DataTree, *parts: xr.Dataset) -> xr.DataTree:
     """Return the collection with datasets added at its end.
 
+    Parameters
+    ----------
+    tree : DataTree
+        Collection.
+    *parts : Dataset
+        Named by ``attrs["name"]``; a name that is taken gets a number.
+
+    Returns
+    -------
+    tree : DataTree
+        New collection; `tree` stays as it was.
+
     Examples
     --------
     >>> from xgamma.tutorial import example_map
@@ -180,6 +192,18 @@ def add(tree: xr.DataTree, *parts: xr.Dataset) -> xr.DataTree:
 
 def remove(tree: xr.DataTree, *names: str) -> xr.DataTree:
     """Return the collection without some datasets.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Collection.
+    *names : str
+        Of the datasets to leave out.
+
+    Returns
+    -------
+    tree : DataTree
+        New collection; `tree` stays as it was.
 
     Raises
     ------
@@ -239,6 +263,18 @@ def slice_energies(
     tree: xr.DataTree, min: EnergyLike | None = None, max: EnergyLike | None = None
 ) -> xr.DataTree:
     """Cut every dataset to the same energies; one without a bin in the range is left out.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Collection.
+    min, max : Quantity, str or float, optional
+        Range; plain numbers are in the unit of each axis. Open where absent.
+
+    Returns
+    -------
+    tree : DataTree
+        New collection; `tree` stays as it was.
 
     Raises
     ------

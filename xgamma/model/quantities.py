@@ -69,7 +69,7 @@ def values_of(ds: xr.Dataset, name: str) -> Quantity:
     --------
     >>> from xgamma.tutorial import example_map
     >>> values_of(example_map(), "exposure").unit
-    Unit("s m2")
+    Unit("m2 s")
     """
     require(ds, name)
     return quantity(ds[name])
