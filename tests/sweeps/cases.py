@@ -291,7 +291,6 @@ OTHERS = {
     "registry.register_model",
     "prior.log_uniform_prior",
     "temporal.read_light_curve",
-    "prior.generalized_gaussian_prior",
     *(
         f"registry.{verb}_{what}{'s' * (verb == 'list')}"
         for what in ("background", "safe_mask", "format")
