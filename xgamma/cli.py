@@ -9,10 +9,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xgamma._version import __version__
 from xgamma.errors import XGammaError
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["main", "parser"]
 
@@ -57,7 +60,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: Any, name: str, text: str, run: Callable[[argparse.Namespace], int | None], more: str
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    run: Callable[[argparse.Namespace], int | None],
+    more: str,
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
         name, help=text, description=f"{text.capitalize()}. {more}"
@@ -84,7 +91,7 @@ def _output(
     command.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
-def _demo(commands: Any) -> None:
+def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
         from xgamma.tutorial.demo import run_demo
 
@@ -99,7 +106,7 @@ def _demo(commands: Any) -> None:
     command.add_argument("--quiet", action="store_true", help="print nothing")
 
 
-def _config(commands: Any) -> None:
+def _config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
         from xgamma.config import example, load_config
 
@@ -116,7 +123,7 @@ def _config(commands: Any) -> None:
     one.add_argument("--check", type=Path, metavar="FILE", help="check a file, and do nothing")
 
 
-def _reduce(commands: Any) -> None:
+def _reduce(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
         from xgamma.config import load_config, reduce_config
 
@@ -134,7 +141,7 @@ def _reduce(commands: Any) -> None:
     command.add_argument("--quiet", action="store_true", help="print nothing, show no bar")
 
 
-def _info(commands: Any) -> None:
+def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
         with _opened(arguments.file) as data:
             if hasattr(data, "obs_ids"):
@@ -152,7 +159,7 @@ def _info(commands: Any) -> None:
     command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP; folder of runs")
 
 
-def _validate(commands: Any) -> None:
+def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> int:
         with _opened(arguments.file) as data:
             issues = list(_issues(data))
@@ -184,7 +191,7 @@ def _issues(data: Any) -> Iterator[str]:
         yield from validate(data, "return")
 
 
-def _plot(commands: Any) -> None:
+def _plot(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
         from xgamma.core.atomic import atomic_path
 
@@ -209,7 +216,7 @@ def _plot(commands: Any) -> None:
     command.add_argument("--dpi", type=int, default=120, help="dots per inch (%(default)s)")
 
 
-def _convert(commands: Any) -> None:
+def _convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
         from xgamma.dl3.convert import convert
 
@@ -223,7 +230,7 @@ def _convert(commands: Any) -> None:
     command.add_argument("--quiet", action="store_true", help="show no bar")
 
 
-def _stack(commands: Any) -> None:
+def _stack(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
         from xgamma.reduction.files import stack_files
 
@@ -275,7 +282,7 @@ def _opened(path: Path | str) -> Iterator[Any]:
 def _plain_warnings() -> Iterator[None]:
     """Print warnings as sentences: a user of the command line has no use for lines of code."""
 
-    def show(message: Any, *_: Any, **__: Any) -> None:
+    def show(message: object, *_: object, **__: object) -> None:
         print(f"xgamma: warning: {message}", file=sys.stderr)
 
     with warnings.catch_warnings():

@@ -51,6 +51,7 @@ __all__ = [
     "SeedLike",
     "SizeLike",
     "TimeLike",
+    "TimesLike",
 ]
 
 #: One value with a unit: ``"1 TeV"``, ``1 * u.TeV``, or a number in the unit that the docstring
@@ -75,6 +76,9 @@ AngleLike: TypeAlias = ScalarLike
 
 #: Angles; numbers are degrees.
 AnglesLike: TypeAlias = QuantityLike
+
+#: Several moments.
+TimesLike: TypeAlias = "Time | Sequence[str] | np.ndarray"
 
 #: The size of a map or pixel along longitude and latitude: one angle, or a pair.
 SizeLike: TypeAlias = "ScalarLike | Sequence[ScalarLike] | np.ndarray"

@@ -91,7 +91,7 @@ def _parsed(text: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
     """Return the data, and the line of each field by its place."""
     lines: dict[tuple[Any, ...], int] = {}
 
-    def walk(node: Any, place: tuple[Any, ...]) -> None:
+    def walk(node: yaml.Node, place: tuple[Any, ...]) -> None:
         lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             for k, (key, value) in enumerate(node.value):

@@ -228,12 +228,12 @@ def _check_place(output: Output, config: Config, kind: str) -> None:
         raise XGammaError(f"The folder '{output.path.parent}' does not exist: create it first.")
 
 
-def _write(result: Any, output: Output) -> None:
+def _write(result: xr.Dataset | xr.DataTree, output: Output) -> None:
     writer = getattr(result.gamma, f"to_{_format(output)}")
     writer(output.path, overwrite=output.overwrite)
 
 
-def provenance(text: str, store: Any) -> dict[str, str]:
+def provenance(text: str, store: Store) -> dict[str, str]:
     """Return where a product comes from, as attributes.
 
     Parameters
@@ -260,11 +260,11 @@ def provenance(text: str, store: Any) -> dict[str, str]:
     }
 
 
-def _checksums(store: Any) -> dict[str, str]:
+def _checksums(store: Store) -> dict[str, str]:
     """Return the SHA-256 of each file of each run, by its path in the store."""
     if is_remote(store.path):
         return {
-            f"runs/{obs_id}": _remote_digest(next(iter(groups.values()))[0])
+            f"runs/{obs_id}": _remote_digest(str(next(iter(groups.values()))[0]))
             for obs_id, groups in store._hdus.items()
         }
     root = Path(store.path)

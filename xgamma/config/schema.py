@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -115,7 +116,7 @@ class Template(Section):
         return self
 
 
-def _known(options: dict[str, Any], function: Any, without: tuple[str, ...]) -> None:
+def _known(options: dict[str, Any], function: Callable[..., Any], without: tuple[str, ...]) -> None:
     names = [n for n in inspect.signature(function).parameters if n not in without]
     unknown = [n for n in options if n not in names]
     if unknown:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from scipy.special import erf
@@ -19,6 +17,7 @@ from xgamma.model.create import require
 from xgamma.model.operation import operation
 from xgamma.numerics.convolve import convolve_same, disk_kernel
 from xgamma.numerics.statistics import cash_significance, li_ma
+from xgamma.typing import AnglesLike
 
 __all__ = ["adaptive_smooth"]
 
@@ -31,7 +30,7 @@ SCALES = 0.5 * np.sqrt(2.0) ** np.arange(11)
 @operation
 def adaptive_smooth(
     ds: xr.Dataset,
-    scales: Any = None,
+    scales: AnglesLike | None = None,
     threshold: float = 5.0,
     kernel: str = "gauss",
     method: str = "lima",
@@ -124,7 +123,7 @@ def adaptive_smooth(
     return _labelled(ds, out)
 
 
-def _widths(ds: xr.Dataset, scales: Any) -> np.ndarray:
+def _widths(ds: xr.Dataset, scales: AnglesLike) -> np.ndarray:
     """Return the scales in degrees."""
     if scales is None:
         return SCALES * float(np.sqrt(np.prod(sky.pixel_scale(ds))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,6 +10,7 @@ import xarray as xr
 from xgamma.core.units import to_value
 from xgamma.errors import AxisError, MissingDataError, warn
 from xgamma.model.axes import edges_in
+from xgamma.typing import EnergiesLike
 
 __all__ = ["band_of", "energy_bands", "shared_edges"]
 
@@ -44,7 +44,7 @@ def shared_edges(datasets: dict[str, xr.Dataset]) -> np.ndarray:
     return np.array(found)
 
 
-def energy_bands(datasets: dict[str, xr.Dataset], energy_edges: Any) -> np.ndarray:
+def energy_bands(datasets: dict[str, xr.Dataset], energy_edges: EnergiesLike) -> np.ndarray:
     """Return the bands asked for, each ending where bins of every dataset do.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,11 @@ from xgamma.estimators.nested import nested_test
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.fit import fit
 from xgamma.model.operation import DatasetsLike, operation
+from xgamma.modeling.model_base import ModelsLike
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel
 from xgamma.numerics.ratio_test import log_chance, ts_significance
+from xgamma.typing import EnergiesLike
 
 __all__ = ["energy_morphology"]
 
@@ -25,8 +26,8 @@ __all__ = ["energy_morphology"]
 def energy_morphology(
     data: DatasetsLike,
     source: str,
-    energy_edges: Any,
-    models: Model | Iterable[Model] | None = None,
+    energy_edges: EnergiesLike,
+    models: ModelsLike | None = None,
     backend: str = "minuit",
     scheme: str = "exact",
     **options: Any,

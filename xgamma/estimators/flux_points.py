@@ -16,9 +16,11 @@ from xgamma.estimators.norm_scan import NormScan
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.operation import DatasetsLike, operation
+from xgamma.modeling.model_base import ModelsLike
 from xgamma.modeling.models import Models
-from xgamma.modeling.sky_model import Model, SkyModel
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spectral import PowerLawNorm, Spectrum
+from xgamma.typing import ArrayLike, EnergiesLike
 
 __all__ = ["flux_points"]
 
@@ -38,11 +40,11 @@ UNITS = {
 def flux_points(
     data: DatasetsLike,
     source: str,
-    energy_edges: Any = None,
-    models: Model | Iterable[Model] | None = None,
+    energy_edges: EnergiesLike | None = None,
+    models: ModelsLike | None = None,
     n_sigma: float = 1.0,
     n_sigma_ul: float = 2.0,
-    norm_values: Any = None,
+    norm_values: ArrayLike | None = None,
     refit: bool = False,
     scheme: str = "exact",
     progress: bool = False,
@@ -157,7 +159,7 @@ class PointSetup:
         source: str,
         n_sigma: float = 1.0,
         n_sigma_ul: float = 2.0,
-        norm_values: Any = None,
+        norm_values: ArrayLike | None = None,
         refit: bool = False,
         scheme: str = "exact",
     ) -> None:

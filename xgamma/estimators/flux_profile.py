@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,12 @@ from xgamma.fitting.predict import npred
 from xgamma.model.create import require
 from xgamma.model.operation import DatasetsLike, operation
 from xgamma.model.regions import parse_regions, region_center, region_text
+from xgamma.modeling.model_base import ModelsLike
 from xgamma.modeling.models import Models
-from xgamma.modeling.sky_model import Model, SkyModel
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spectral import PowerLaw
 from xgamma.modeling.spectrum_base import Spectrum
+from xgamma.typing import ArrayLike, EnergiesLike, RegionsLike
 
 __all__ = ["flux_profile"]
 
@@ -31,13 +32,13 @@ NAME = "profile"
 @operation
 def flux_profile(
     data: DatasetsLike,
-    regions: Any,
-    energy_edges: Any = None,
+    regions: RegionsLike,
+    energy_edges: EnergiesLike | None = None,
     spectrum: Spectrum | None = None,
-    models: Model | Iterable[Model] | None = None,
+    models: ModelsLike | None = None,
     n_sigma: float = 1.0,
     n_sigma_ul: float = 2.0,
-    norm_values: Any = None,
+    norm_values: ArrayLike | None = None,
     scheme: str = "exact",
 ) -> xr.Dataset:
     """Find the flux in each of several regions, over the prediction of models.

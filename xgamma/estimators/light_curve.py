@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,7 +14,8 @@ from xgamma.estimators.flux_points import PointSetup
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.operation import DatasetsLike, operation
-from xgamma.modeling.sky_model import Model
+from xgamma.modeling.model_base import ModelsLike
+from xgamma.typing import ArrayLike, EnergiesLike, TimesLike
 
 __all__ = ["light_curve"]
 
@@ -25,12 +24,12 @@ __all__ = ["light_curve"]
 def light_curve(
     data: DatasetsLike,
     source: str,
-    energy_edges: Any = None,
-    time_intervals: Any = None,
-    models: Model | Iterable[Model] | None = None,
+    energy_edges: EnergiesLike | None = None,
+    time_intervals: TimesLike | None = None,
+    models: ModelsLike | None = None,
     n_sigma: float = 1.0,
     n_sigma_ul: float = 2.0,
-    norm_values: Any = None,
+    norm_values: ArrayLike | None = None,
     refit: bool = False,
     scheme: str = "exact",
 ) -> xr.Dataset:
@@ -114,7 +113,7 @@ def good_time(ds: xr.Dataset) -> tuple[np.datetime64, np.datetime64]:
 
 
 def time_groups(
-    spans: dict[str, tuple[np.datetime64, np.datetime64]], intervals: Any
+    spans: dict[str, tuple[np.datetime64, np.datetime64]], intervals: TimesLike
 ) -> list[tuple[tuple[np.datetime64, np.datetime64], list[str]]]:
     """Return each interval and the datasets in it, in the order of time."""
     if intervals is None:
@@ -132,7 +131,7 @@ def time_groups(
     return groups
 
 
-def interval_edges(intervals: Any) -> np.ndarray:
+def interval_edges(intervals: TimesLike) -> np.ndarray:
     """Return time intervals as TT, datetime64, shape (n, 2), in the order given.
 
     Raises

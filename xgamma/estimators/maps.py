@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -21,9 +20,14 @@ from xgamma.fitting.predict import full_likelihood, labelled, result_attrs
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.create import require
 from xgamma.model.operation import operation
-from xgamma.modeling.sky_model import Model, SkyModel
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.numerics.ts_map import ts_map as solve
 from xgamma.numerics.ts_source import source_sums
+from xgamma.typing import AngleLike
+
+if TYPE_CHECKING:
+    from xgamma.fitting.likelihood import Likelihood
+    from xgamma.modeling.model_base import ModelsLike
 
 __all__ = ["excess_map", "ts_map"]
 
@@ -31,8 +35,8 @@ __all__ = ["excess_map", "ts_map"]
 @operation
 def excess_map(
     ds: xr.Dataset,
-    correlation_radius: Any = "0.1 deg",
-    models: Model | Iterable[Model] | None = None,
+    correlation_radius: AngleLike = "0.1 deg",
+    models: ModelsLike | None = None,
     n_sigma: float = 1.0,
     n_sigma_ul: float = 2.0,
     errors: bool = False,
@@ -104,7 +108,7 @@ def excess_map(
     return as_dataset(likelihood, {k: found.known(v) for k, v in out.items()})
 
 
-def _postponed(ds: xr.Dataset, models: Any, options: dict[str, Any]) -> xr.Dataset:
+def _postponed(ds: xr.Dataset, models: ModelsLike | None, options: dict[str, Any]) -> xr.Dataset:
     """Return the excess maps of lazy maps."""
     names = ["counts", "npred", "excess", "ts", "sqrt_ts"]
     names += ["excess_errn", "excess_errp", "excess_ul"] if options["errors"] else []
@@ -117,7 +121,7 @@ def _postponed(ds: xr.Dataset, models: Any, options: dict[str, Any]) -> xr.Datas
     return postponed(like, excess_map, ds, models=chosen, **options)
 
 
-def as_dataset(likelihood: Any, maps: dict[str, np.ndarray]) -> xr.Dataset:
+def as_dataset(likelihood: Likelihood, maps: dict[str, np.ndarray]) -> xr.Dataset:
     """Label maps (energy or 1, y, x) of a likelihood's dataset."""
     ds = likelihood.data.ds
     whole = labelled(likelihood, np.zeros(likelihood.data.shape), "map", "")
@@ -135,8 +139,8 @@ def as_dataset(likelihood: Any, maps: dict[str, np.ndarray]) -> xr.Dataset:
 def ts_map(
     ds: xr.Dataset,
     model: SkyModel,
-    models: Model | Iterable[Model] | None = None,
-    kernel_width: Any = None,
+    models: ModelsLike | None = None,
+    kernel_width: AngleLike | None = None,
     mask: xr.DataArray | None = None,
     scheme: str = "exact",
 ) -> xr.Dataset:

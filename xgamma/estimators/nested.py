@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,11 +15,14 @@ from xgamma.fitting.fit import fit
 from xgamma.fitting.likelihood import likelihood_of
 from xgamma.fitting.objective import Objective
 from xgamma.model.operation import DatasetsLike, operation
+from xgamma.modeling.model_base import ModelsLike
 from xgamma.modeling.models import Models
 from xgamma.modeling.parameter import Component, Parameter, set_parameter
-from xgamma.modeling.sky_model import Model
 from xgamma.modeling.spectrum_base import CompoundSpectrum
 from xgamma.numerics.ratio_test import log_chance, ts_significance
+
+if TYPE_CHECKING:
+    from xgamma.fitting.result import FitResult
 
 __all__ = ["nested_test"]
 
@@ -33,7 +36,7 @@ ROUNDING = 1e-12
 def nested_test(
     data: DatasetsLike,
     null: Mapping[str, Any],
-    models: Model | Iterable[Model] | None = None,
+    models: ModelsLike | None = None,
     backend: str = "minuit",
     scheme: str = "exact",
     **options: Any,
@@ -207,7 +210,7 @@ def moved_to(start: Models, other: Models, names: set[str]) -> Models:
     return moved
 
 
-def better(one: Any, two: Any) -> Any:
+def better(one: FitResult, two: FitResult) -> FitResult:
     """Return the fit with the lower statistic."""
     return two if two.total_stat < one.total_stat else one
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,9 @@ from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spectral import PowerLaw, Spectrum
 from xgamma.numerics import statistics as stats
+
+if TYPE_CHECKING:
+    from xgamma.fitting.likelihood import Likelihood
 
 __all__ = ["sensitivity"]
 
@@ -101,7 +104,7 @@ def sensitivity(
     return out.assign_attrs(n_sigma=n_sigma, name=str(ds.attrs.get("name", "")))
 
 
-def excess_needed(likelihood: Any, n_sigma: float) -> tuple[np.ndarray, np.ndarray]:
+def excess_needed(likelihood: Likelihood, n_sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the significant excess and the background, per energy."""
     data = likelihood.data
     if isinstance(likelihood, WStatLikelihood):

@@ -24,6 +24,7 @@ from xgamma.model.create import require
 from xgamma.model.operation import operation
 from xgamma.numerics.convolve import disk_kernel, kernel_sum
 from xgamma.numerics.statistics import cash_significance, li_ma
+from xgamma.typing import AngleLike, AnglesLike, PositionLike
 
 __all__ = ["significance", "significance_profile"]
 
@@ -103,7 +104,7 @@ def _disc_sums(data: _Inputs, kernel: np.ndarray) -> dict[str, np.ndarray]:
 @operation
 def significance(
     ds: xr.Dataset,
-    correlation_radius: Any = None,
+    correlation_radius: AngleLike | None = None,
     mask: xr.DataArray | None = None,
     sum_over_energy: bool = False,
 ) -> xr.Dataset:
@@ -224,7 +225,7 @@ def _labelled(
 
 @operation
 def significance_profile(
-    ds: xr.Dataset, center: Any, radii: Any, sum_over_energy: bool = True
+    ds: xr.Dataset, center: PositionLike, radii: AnglesLike, sum_over_energy: bool = True
 ) -> xr.Dataset:
     """Find excess and significance in rings around a position.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -19,6 +19,10 @@ from xgamma.model.operation import operation
 from xgamma.numerics import sphere
 from xgamma.numerics.statistics import li_ma
 from xgamma.numerics.tangent import Plane
+from xgamma.typing import PositionLike, ScalarLike
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
 
 __all__ = ["theta2"]
 
@@ -31,14 +35,14 @@ def _off_vectors(pointing: np.ndarray, source: np.ndarray, number: int) -> np.nd
     return plane.deproject(plane.project(source) * np.exp(1j * angles))
 
 
-def _vector(position: Any, name: str) -> np.ndarray:
+def _vector(position: SkyCoord, name: str) -> np.ndarray:
     at = position.icrs
     if at.size != 1:
         raise XGammaError(f"{name}= must be one position, not {at.size}.")
     return sphere.lonlat_to_vector(at.ra.deg.reshape(()), at.dec.deg.reshape(()))
 
 
-def _off_vector(position_off: Any, n_off: int) -> np.ndarray:
+def _off_vector(position_off: PositionLike, n_off: int) -> np.ndarray:
     """Return the one off position that is given, shape (3, 1)."""
     if n_off != 1:
         raise XGammaError(
@@ -50,11 +54,11 @@ def _off_vector(position_off: Any, n_off: int) -> np.ndarray:
 @operation
 def theta2(
     observations: Iterable[xr.DataTree],
-    position: Any,
-    max: Any = "0.2 deg2",
+    position: PositionLike,
+    max: ScalarLike = "0.2 deg2",
     nbin: int = 20,
     n_off: int = 1,
-    position_off: Any = None,
+    position_off: PositionLike | None = None,
     energy: tuple[Any, Any] | None = None,
 ) -> xr.Dataset:
     """Count events in bins of the squared distance from a position, and from off positions.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from xgamma.core.arguments import scalar
@@ -13,6 +11,7 @@ from xgamma.fitting.evaluator import SourceTerm
 from xgamma.fitting.likelihood import make_term
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.numerics.ts_source import Source
+from xgamma.typing import AngleLike
 
 __all__ = ["source_everywhere"]
 
@@ -45,7 +44,9 @@ class ResponsesAt(Compiled):
         return super().at_position(irf, name, *self._place)
 
 
-def source_everywhere(data: Compiled, model: SkyModel, width: Any, pixels: np.ndarray) -> Source:
+def source_everywhere(
+    data: Compiled, model: SkyModel, width: AngleLike, pixels: np.ndarray
+) -> Source:
     """Return a test source with the responses of each place.
 
     Parameters
@@ -139,7 +140,7 @@ def same_everywhere(irf: np.ndarray) -> bool:
     return bool(np.all(irf == irf[..., :1, :1]))
 
 
-def kernel_half(data: Compiled, term: SourceTerm, width: Any) -> int:
+def kernel_half(data: Compiled, term: SourceTerm, width: AngleLike) -> int:
     """Return the pixels from the middle of the kernel to its border."""
     ny, nx = data.shape[1:]
     box = term.box

@@ -11,6 +11,7 @@ from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import DatasetsLike, operation
 from xgamma.model.trees import collection_of, datasets_in
+from xgamma.modeling.model_base import ModelsLike
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import Model
 
@@ -46,7 +47,9 @@ def datasets_of(obj: DatasetsLike) -> dict[str, xr.Dataset]:
     return found
 
 
-def iterate_datasets(obj: Any) -> Iterator[tuple[str, xr.Dataset]]:
+def iterate_datasets(
+    obj: xr.Dataset | xr.DataTree | Iterable[xr.Dataset],
+) -> Iterator[tuple[str, xr.Dataset]]:
     """Yield the datasets and what to call them."""
     if isinstance(obj, xr.Dataset):
         yield "dataset", obj
@@ -55,16 +58,16 @@ def iterate_datasets(obj: Any) -> Iterator[tuple[str, xr.Dataset]]:
             if any(n in ds.data_vars for n in ("counts", "exposure", "dnde", "ref_dnde")):
                 yield name, ds
     elif isinstance(obj, Mapping):
-        for key, ds in obj.items():
-            yield str(key), require_dataset(ds, "data")
+        for key, item in obj.items():
+            yield str(key), require_dataset(item, "data")
     else:
         parts = obj if isinstance(obj, Iterable) and not isinstance(obj, str) else [obj]
-        for i, ds in enumerate(parts):
-            yield f"dataset-{i}", require_dataset(ds, "data")
+        for i, item in enumerate(parts):
+            yield f"dataset-{i}", require_dataset(item, "data")
 
 
 @operation
-def with_models(obj: Any, models: Model | Iterable[Model] | None) -> Any:
+def with_models(obj: xr.Dataset | xr.DataTree, models: ModelsLike | None) -> Any:
     """Put models on a dataset, or on each dataset of a tree, as YAML text in its attributes.
 
     Parameters
@@ -132,7 +135,7 @@ def models_of(obj: DatasetsLike) -> Models:
     return Models(found.values())
 
 
-def chosen_models(obj: DatasetsLike, models: Model | Iterable[Model] | None) -> Models:
+def chosen_models(obj: DatasetsLike, models: ModelsLike | None) -> Models:
     """Return the given models, else those on the dataset."""
     if models is None:
         return models_of(obj)

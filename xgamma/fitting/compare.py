@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -19,7 +18,10 @@ from xgamma.fitting.predict import full_likelihood, labelled, later, npred
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.create import require
 from xgamma.model.operation import DatasetsLike, operation
-from xgamma.modeling.sky_model import Model
+from xgamma.typing import AngleLike
+
+if TYPE_CHECKING:
+    from xgamma.modeling.model_base import ModelsLike
 
 __all__ = ["model_significance", "residuals", "stat_array", "stat_sum"]
 
@@ -27,9 +29,7 @@ RESIDUALS = ("diff", "diff/model", "diff/sqrt(model)", "significance")
 
 
 @operation
-def stat_sum(
-    obj: DatasetsLike, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
-) -> float:
+def stat_sum(obj: DatasetsLike, models: ModelsLike | None = None, scheme: str = "exact") -> float:
     """Return the fit statistic summed over the bins that are safe and fitted.
 
     Parameters
@@ -66,7 +66,7 @@ def stat_sum(
 
 @operation
 def stat_array(
-    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
+    ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = "exact"
 ) -> xr.DataArray:
     """Return the fit statistic of each bin; the masks are not applied.
 
@@ -103,10 +103,10 @@ def stat_array(
 @operation
 def residuals(
     ds: xr.Dataset,
-    models: Model | Iterable[Model] | None = None,
+    models: ModelsLike | None = None,
     method: str = "diff",
     scheme: str = "exact",
-    correlation_radius: Any = None,
+    correlation_radius: AngleLike | None = None,
     sum_over_energy: bool = False,
 ) -> xr.DataArray:
     """Return counts minus prediction, in each bin or summed.
@@ -188,7 +188,7 @@ def _labelled_sum(found: Excess, values: np.ndarray, long_name: str) -> xr.DataA
     return made.transpose(*dims)
 
 
-def _each_bin(ds: xr.Dataset, models: Any, method: str, scheme: str) -> xr.DataArray:
+def _each_bin(ds: xr.Dataset, models: ModelsLike | None, method: str, scheme: str) -> xr.DataArray:
     """Return residuals of each bin, masked or not; lazy if the dataset is."""
     predicted = npred(ds, models, scheme)
     counts = ds.variables["counts"].transpose(*predicted.dims)
@@ -208,8 +208,8 @@ def _each_bin(ds: xr.Dataset, models: Any, method: str, scheme: str) -> xr.DataA
 @operation
 def model_significance(
     ds: xr.Dataset,
-    models: Model | Iterable[Model] | None = None,
-    correlation_radius: Any = None,
+    models: ModelsLike | None = None,
+    correlation_radius: AngleLike | None = None,
     mask: xr.DataArray | None = None,
     sum_over_energy: bool = False,
     scheme: str = "exact",

@@ -10,6 +10,7 @@ import numpy as np
 from xgamma.errors import FrameError
 from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.extended import Cloud
+from xgamma.modeling.parameter import Component
 from xgamma.modeling.sky_model import SkyModel, irf_switches
 from xgamma.modeling.spatial import Gaussian, PointSource, Shape
 from xgamma.modeling.template_map import TemplateMap
@@ -27,7 +28,7 @@ SAMPLES_ALONE = 4
 POINT_LIKE = 1e-3
 
 
-def component_key(component: Any) -> tuple[float, ...]:
+def component_key(component: Component | None) -> tuple[float, ...]:
     """Return what the value of a component depends on."""
     return () if component is None else component.kernel_values()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -12,11 +11,12 @@ from xgamma.errors import XGammaError
 from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.likelihood import Likelihood, WStatLikelihood
 from xgamma.numerics import statistics as stats
+from xgamma.typing import AngleLike
 
 __all__ = ["Excess", "tophat"]
 
 
-def tophat(radius: Any, data: Compiled) -> np.ndarray:
+def tophat(radius: AngleLike, data: Compiled) -> np.ndarray:
     """Return a disk (k, k) of ones, its pixels those whose centre lies within a radius."""
     size = float(np.radians(scalar(radius, "deg", "correlation_radius")))
     if not 0 < size < np.pi:
@@ -66,7 +66,7 @@ class Excess:
     def __init__(
         self,
         likelihood: Likelihood,
-        radius: Any = None,
+        radius: AngleLike | None = None,
         sum_energy: bool = False,
         pixels: np.ndarray | None = None,
         sum_pixels: bool = False,

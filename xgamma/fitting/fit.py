@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from xgamma.errors import MissingDataError, XGammaError
@@ -12,7 +11,7 @@ from xgamma.fitting.objective import Objective
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.fitting.result import FitResult
 from xgamma.model.operation import DatasetsLike, operation
-from xgamma.modeling.sky_model import Model
+from xgamma.modeling.model_base import ModelsLike
 
 __all__ = ["fit"]
 
@@ -20,7 +19,7 @@ __all__ = ["fit"]
 @operation
 def fit(
     data: DatasetsLike,
-    models: Model | Iterable[Model] | None = None,
+    models: ModelsLike | None = None,
     backend: str = "minuit",
     progress: bool = False,
     scheme: str = "exact",

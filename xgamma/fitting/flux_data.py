@@ -9,7 +9,7 @@ see `xgamma.fitting.point_statistics`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -22,6 +22,9 @@ from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import FoVBackground, SkyModel, TemplateNPred
 from xgamma.modeling.spectral import FLUX
 from xgamma.numerics import statistics as stats
+
+if TYPE_CHECKING:
+    from xgamma.modeling.model_base import ModelsLike
 
 __all__ = ["FluxPointsLikelihood", "flux_pred", "is_flux_points", "safe_points"]
 
@@ -115,7 +118,7 @@ def safe_points(ds: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(mask, {"energy": ds.energy}, "energy", name="mask")
 
 
-def flux_pred(ds: xr.Dataset, models: Any = None) -> xr.DataArray:
+def flux_pred(ds: xr.Dataset, models: ModelsLike | None = None) -> xr.DataArray:
     """Predict the differential flux at the reference energies.
 
     Parameters
@@ -171,7 +174,9 @@ def point_info(ds: xr.Dataset) -> dict[str, Any]:
     return out
 
 
-def point_residuals(ds: xr.Dataset, models: Any = None, method: str = "diff") -> xr.DataArray:
+def point_residuals(
+    ds: xr.Dataset, models: ModelsLike | None = None, method: str = "diff"
+) -> xr.DataArray:
     """Return fluxes minus prediction.
 
     Parameters

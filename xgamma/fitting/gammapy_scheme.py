@@ -7,7 +7,7 @@ the differences are worth is listed in ``docs/science/prediction.md``.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -26,6 +26,9 @@ from xgamma.modeling.time_profile import TimeProfile
 from xgamma.numerics import convolution, psf_kernels
 from xgamma.numerics.shapes import edge_area
 from xgamma.numerics.spectra import loglog_segments
+
+if TYPE_CHECKING:
+    from xgamma.fitting.compiled import Compiled
 
 __all__ = ["GammapyRegionTerm", "GammapyTerm"]
 
@@ -238,9 +241,10 @@ def kernel_weights(
     return psf_kernels.kernel_weights(half, factor, scale, np.array(centers), np.inf)
 
 
-def psf_profile(data: Any, y: float, x: float) -> np.ndarray:
+def psf_profile(data: Compiled, y: float, x: float) -> np.ndarray:
     """Return the PSF (energy_true, rad) at a pixel, between all nodes, and straight beyond them."""
     psf = data.psf
+    assert psf is not None
     if psf.shape[-2:] == (1, 1):
         return np.asarray(psf[..., 0, 0])
     label = data.label(y, x)

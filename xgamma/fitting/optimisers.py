@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xgamma.core.extras import require_package
 from xgamma.core.units import conversion
 from xgamma.fitting.objective import Objective
+
+if TYPE_CHECKING:
+    from iminuit import Minuit
+
 
 MOST_STAGES = 20
 
@@ -87,7 +91,7 @@ def minuit(
     return Minimum(x, float(engine.fval), covariance, bool(engine.valid), problems, engine)
 
 
-def migrad_in_stages(engine: Any, objective: Objective, max_calls: int | None) -> None:
+def migrad_in_stages(engine: Minuit, objective: Objective, max_calls: int | None) -> None:
     """Run MIGRAD with positions held near their start, again from where they reach an edge.
 
     Where a source is not yet on its excess the statistic hardly curves with the position, and a
@@ -105,7 +109,7 @@ def migrad_in_stages(engine: Any, objective: Objective, max_calls: int | None) -
             return
 
 
-def minuit_problems(engine: Any) -> list[str]:
+def minuit_problems(engine: Minuit) -> list[str]:
     """Say in sentences what MIGRAD and HESSE complain about."""
     state = engine.fmin
     problems = []

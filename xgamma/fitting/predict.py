@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,9 @@ from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.operation import operation
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import FoVBackground, Model
+
+if TYPE_CHECKING:
+    from xgamma.modeling.model_base import ModelsLike
 
 __all__ = ["npred", "npred_background", "npred_signal"]
 
@@ -40,18 +43,19 @@ def is_source(model: Model) -> bool:
     return not isinstance(model, FoVBackground)
 
 
-def list_of_names(names: Any) -> list[str]:
+def list_of_names(names: str | Iterable[str] | None) -> list[str]:
     """Return names of models as a list; whether there are such models is for `Models` to say."""
-    listed = list(names) if isinstance(names, Iterable) else [names]
-    if all(isinstance(name, str) for name in listed):
-        return listed
+    if isinstance(names, Iterable):
+        listed = list(names)
+        if all(isinstance(name, str) for name in listed):
+            return listed
     raise XGammaError(f"model_names={shown(names)} must be a name or a list of names.")
 
 
 @operation
 def npred_signal(
     ds: xr.Dataset,
-    models: Model | Iterable[Model] | None = None,
+    models: ModelsLike | None = None,
     model_names: Iterable[str] | str | None = None,
     stack: bool = True,
     scheme: str = "exact",
@@ -149,7 +153,7 @@ def signal_likelihood(ds: xr.Dataset, models: Models, scheme: str) -> Likelihood
 
 @operation
 def npred_background(
-    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
+    ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = "exact"
 ) -> xr.DataArray:
     """Predict the background counts.
 
@@ -196,9 +200,7 @@ def npred_background(
 
 
 @operation
-def npred(
-    ds: xr.Dataset, models: Model | Iterable[Model] | None = None, scheme: str = "exact"
-) -> xr.DataArray:
+def npred(ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = "exact") -> xr.DataArray:
     """Predict the counts of sources and background together.
 
     Parameters
@@ -240,7 +242,7 @@ def npred(
 def later(
     function: Callable[..., xr.DataArray],
     ds: xr.Dataset,
-    models: Any,
+    models: ModelsLike | None,
     scheme: str,
     name: str,
     long_name: str,
@@ -250,9 +252,7 @@ def later(
     return postponed(like, function, ds, deepcopy(chosen_models(ds, models)), scheme)
 
 
-def full_likelihood(
-    ds: xr.Dataset, models: Model | Iterable[Model] | None, scheme: str
-) -> Likelihood:
+def full_likelihood(ds: xr.Dataset, models: ModelsLike | None, scheme: str) -> Likelihood:
     """Return the likelihood of a dataset, brought up to date and checked."""
     made = ds if "counts" in ds else without_counts(ds)
     likelihood = likelihood_of(made, chosen_models(ds, models), scheme)

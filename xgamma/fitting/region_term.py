@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,9 @@ from xgamma.model.create import create_map
 from xgamma.model.figure import is_point
 from xgamma.model.regions import contains, parse_regions, pixel_region, region_center, region_mask
 from xgamma.numerics import radial
+
+if TYPE_CHECKING:
+    from regions import Region
 
 __all__ = ["RegionTerm"]
 
@@ -133,7 +136,7 @@ def circle_radius(regions: list[Any]) -> float | None:
     return None if radius is None else float(radius.to_value("rad"))
 
 
-def reach(probe: Any, region: Any) -> float:
+def reach(probe: xr.Dataset, region: Region) -> float:
     """Return how far a region reaches from the middle of a map of 0.01 deg pixels, degrees."""
     box = pixel_region(probe, region).bounding_box
     middle = 0.5 * (probe.sizes["x"] - 1)

@@ -14,7 +14,9 @@ from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.fitting.objective import Objective
 from xgamma.fitting.optimisers import Minimum
 from xgamma.modeling.models import Models
+from xgamma.modeling.parameter import Component
 from xgamma.modeling.spectrum_base import CompoundSpectrum
+from xgamma.typing import QuantityLike
 
 __all__ = ["FitResult"]
 
@@ -73,7 +75,7 @@ class FitResult:
             for component in model.components().values():
                 self._fill_component(component, where)
 
-    def _fill_component(self, component: Any, where: dict[int, int]) -> None:
+    def _fill_component(self, component: Component, where: dict[int, int]) -> None:
         if isinstance(component, CompoundSpectrum):
             self._fill_component(component.model1, where)
             self._fill_component(component.model2, where)
@@ -237,7 +239,7 @@ class FitResult:
     def profile(
         self,
         parameter: str,
-        values: Any = None,
+        values: QuantityLike | None = None,
         n_values: int = 11,
         n_sigma: float = 2.0,
         refit: bool = True,

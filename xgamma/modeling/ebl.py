@@ -10,9 +10,10 @@ import numpy as np
 from xgamma.core.arguments import expanded_path, fits_tables
 from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.modeling.parameter import Spec
+from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spectral_table import table_quantity
 from xgamma.modeling.spectrum_base import Spectrum
+from xgamma.typing import ArrayLike, EnergiesLike
 
 __all__ = ["EBLAbsorption", "read_ebl"]
 
@@ -55,11 +56,11 @@ class EBLAbsorption(Spectrum):
 
     def __init__(
         self,
-        energy: Any,
-        redshifts: Any,
-        transmission: Any,
-        redshift: Any = 0.1,
-        alpha_norm: Any = 1.0,
+        energy: EnergiesLike,
+        redshifts: ArrayLike,
+        transmission: ArrayLike,
+        redshift: Value = 0.1,
+        alpha_norm: Value = 1.0,
         filename: str | None = None,
     ) -> None:
         super().__init__(redshift=redshift, alpha_norm=alpha_norm)
@@ -113,7 +114,7 @@ class EBLAbsorption(Spectrum):
         )
 
 
-def read_ebl(path: str | Path, redshift: Any = 0.1, alpha_norm: Any = 1.0) -> EBLAbsorption:
+def read_ebl(path: str | Path, redshift: Value = 0.1, alpha_norm: Value = 1.0) -> EBLAbsorption:
     """Read an absorption table in XSPEC table-model form (HDUs PARAMETERS, ENERGIES, SPECTRA).
 
     Parameters

@@ -12,7 +12,7 @@ from xgamma.core.units import parse_unit
 __all__ = ["labelled"]
 
 
-def labelled(values: np.ndarray, like: Any, unit: str) -> Any:
+def labelled(values: np.ndarray, like: object, unit: str) -> Any:
     """Give values the labels of a DataArray and a unit, or make them a Quantity."""
     if isinstance(like, xr.DataArray):
         return like.copy(data=values).rename(None).assign_attrs(units=unit)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from xgamma.modeling.parameter import Parameter, Sealed
 from xgamma.modeling.spectrum_base import Spectrum
 
-__all__ = ["COUNTER", "Model", "name_list"]
+__all__ = ["COUNTER", "Model", "ModelsLike", "name_list"]
+
+# What functions of models take: `Models` is one of the iterables.
+ModelsLike: TypeAlias = "Model | Iterable[Model]"
 
 # Numbers the models that are given no name.
 COUNTER = itertools.count(1)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from xgamma.core.arguments import expanded_path
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.modeling.model_base import Model
+from xgamma.modeling.model_base import Model, ModelsLike
 from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.yaml import from_yaml, take_covariance, to_yaml
 
@@ -38,7 +38,7 @@ class Models(list[Model]):
     1e-12
     """
 
-    def __init__(self, models: Model | Iterable[Model] = ()) -> None:
+    def __init__(self, models: ModelsLike = ()) -> None:
         if not isinstance(models, (Model, Iterable)):
             raise XGammaError(
                 f"{models!r} is not a model: give a spectrum its place with xg.SkyModel(spectrum, shape, name=)."

@@ -9,7 +9,7 @@ import numpy as np
 from xgamma.core.extras import require_package
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError, shown
-from xgamma.modeling.parameter import Spec
+from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spectral_table import table_quantity
 from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.numerics.spectra import integrate_log_energy
@@ -68,7 +68,7 @@ class NaimaSpectrum(Spectrum):
     def __init__(
         self,
         radiative_model: Any,
-        distance: Any = "1 kpc",
+        distance: Value = "1 kpc",
         seed: Any = None,
         nested_models: dict[str, Any] | None = None,
     ) -> None:

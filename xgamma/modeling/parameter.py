@@ -13,13 +13,16 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from xgamma.core.units import conversion, parse_unit, to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.prior import Prior
+
+if TYPE_CHECKING:
+    from astropy.units import Quantity
 
 __all__ = ["Component", "Parameter", "Spec"]
 
@@ -134,7 +137,8 @@ class Parameter:
         )
 
 
-Value: TypeAlias = Any  # Parameter | Quantity | str | float
+# What a number of a model may be given as.
+Value: TypeAlias = "Parameter | Quantity | np.number | str | float"
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ class Sealed:
         if "__init__" in cls.__dict__:
             cls.__init__ = _sealing(cls.__init__)  # type: ignore[method-assign]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Value) -> None:
         known = name.startswith("_") or name in self.__dict__ or hasattr(type(self), name)
         if self.__dict__.get("_making") == 0 and not known:
             public = [
@@ -242,7 +246,7 @@ class Component(Sealed):
             return parameters[name]
         raise AttributeError(f"{type(self).__name__} has no parameter or attribute {name!r}")
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Value) -> None:
         if name not in self.__dict__.get("_parameters", {}):
             super().__setattr__(name, value)
             return
@@ -303,18 +307,19 @@ def _require_free(cls: type[Component], name: str) -> None:
 
 def set_parameter(parameter: Parameter, value: Value, where: str) -> None:
     """Set a parameter from a number, a string with a unit, or a quantity, keeping its unit."""
+    given: Any = value
     if isinstance(value, str):
         from astropy.units import Quantity
 
         try:
-            value = Quantity(value)
+            given = Quantity(value)
         except (TypeError, ValueError):
             raise XGammaError(
                 f"{where}={value!r} is not a quantity: write for example '1 {parameter.unit}'."
             ) from None
-    unit = getattr(value, "unit", None)
+    unit = getattr(given, "unit", None)
     if unit is not None:
-        to_value(value, parameter.unit, where)
+        to_value(given, parameter.unit, where)
         parameter.convert_to(unit.to_string())
-        value = value.value
-    parameter.value = float(value)
+        given = given.value
+    parameter.value = float(given)

@@ -10,10 +10,11 @@ import numpy as np
 from xgamma.core.units import position, to_value
 from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.labels import labelled
-from xgamma.modeling.parameter import Component, Spec, set_parameter
+from xgamma.modeling.parameter import Component, Spec, Value, set_parameter
 from xgamma.numerics import rings as laws
 from xgamma.numerics import shapes as kernels
 from xgamma.numerics.rings import Law
+from xgamma.typing import AnglesLike, PositionLike
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -68,7 +69,9 @@ class Shape(Component):
     elongated: ClassVar[bool] = False
     energy_dependent: ClassVar[bool] = False
 
-    def __init__(self, frame: str = "icrs", position: Any = None, **values: Any) -> None:
+    def __init__(
+        self, frame: str = "icrs", position: PositionLike | None = None, **values: Value
+    ) -> None:
         if not isinstance(frame, str):
             raise XGammaError(
                 f"{type(self).__name__}({frame!r}, ...): give numbers by name, as lon='83.63 deg', lat='22.01 deg'."
@@ -83,10 +86,10 @@ class Shape(Component):
     def __getattr__(self, name: str) -> Any:
         return super().__getattr__(ALIASES.get(name, name))
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Value) -> None:
         super().__setattr__(ALIASES.get(name, name), value)
 
-    def set_position(self, value: Any) -> None:
+    def set_position(self, value: PositionLike) -> None:
         """Move the shape.
 
         Parameters
@@ -108,7 +111,7 @@ class Shape(Component):
         )
 
     @position.setter
-    def position(self, value: Any) -> None:
+    def position(self, value: PositionLike) -> None:
         self.set_position(value)
 
     @property
@@ -150,7 +153,7 @@ class Shape(Component):
         angle = kernels.position_angle(points, east, north) if self.elongated else None
         return self.density(kernels.chord2(points, center), angle)
 
-    def __call__(self, lon: Any, lat: Any) -> Any:
+    def __call__(self, lon: AnglesLike, lat: AnglesLike) -> Any:
         """Return the surface brightness.
 
         Parameters

@@ -12,6 +12,7 @@ from xgamma.errors import XGammaError
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spatial import Shape, rotation
 from xgamma.modeling.spectral_table import table_quantity
+from xgamma.typing import AnglesLike, ArrayLike
 
 __all__ = ["PiecewiseNormSpatial"]
 
@@ -55,7 +56,12 @@ class PiecewiseNormSpatial(Shape):
     unit = ""
 
     def __init__(
-        self, lon: Any, lat: Any, norms: Any = None, interp: str = "lin", frame: str = "icrs"
+        self,
+        lon: AnglesLike,
+        lat: AnglesLike,
+        norms: ArrayLike | None = None,
+        interp: str = "lin",
+        frame: str = "icrs",
     ) -> None:
         from scipy.spatial import Delaunay, QhullError
 

@@ -13,6 +13,7 @@ from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spectral_table import table_quantity
 from xgamma.modeling.spectrum_base import Spectrum
 from xgamma.numerics import spectra as kernels
+from xgamma.typing import ArrayLike, EnergiesLike
 
 __all__ = ["ExpCutoffPowerLawNorm", "LogParabolaNorm", "PiecewiseNorm", "PowerLawNorm"]
 
@@ -115,7 +116,9 @@ class PiecewiseNorm(Spectrum):
     tag, short = "PiecewiseNormSpectralModel", "piecewise-norm"
     unit = ""
 
-    def __init__(self, energy: Any, norms: Any = None, interp: str = "log") -> None:
+    def __init__(
+        self, energy: EnergiesLike, norms: ArrayLike | None = None, interp: str = "log"
+    ) -> None:
         nodes = np.atleast_1d(np.asarray(to_value(energy, "TeV", "energy"), dtype=float))
         values = np.ones(nodes.shape) if norms is None else np.asarray(norms, dtype=float)
         rising = nodes.ndim == 1 and nodes.size > 1 and np.all(np.diff(nodes) > 0) and nodes[0] > 0

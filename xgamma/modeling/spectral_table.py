@@ -10,6 +10,7 @@ from xgamma.core.units import conversion, parse_unit, to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.numerics import spectra as kernels
+from xgamma.typing import EnergiesLike, QuantityLike
 
 __all__ = ["TemplateSpectrum", "table_quantity"]
 
@@ -39,7 +40,9 @@ class TemplateSpectrum(Spectrum):
 
     tag, short = "TemplateSpectralModel", "template"
 
-    def __init__(self, energy: Any, values: Any, extrapolate: bool = False) -> None:
+    def __init__(
+        self, energy: EnergiesLike, values: QuantityLike, extrapolate: bool = False
+    ) -> None:
         super().__init__()
         self.energy = np.atleast_1d(to_value(energy, "TeV", "energy"))
         unit = str(getattr(values, "unit", ""))

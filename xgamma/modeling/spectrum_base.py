@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,10 @@ from xgamma.modeling.labels import labelled
 from xgamma.modeling.parameter import Component, Parameter
 from xgamma.modeling.spectrum_features import SpectrumFeatures
 from xgamma.numerics import spectra as kernels
+from xgamma.typing import EnergiesLike, EnergyLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["FLUX", "CompoundSpectrum", "Spectrum"]
 
@@ -51,7 +55,7 @@ class Spectrum(SpectrumFeatures, Component):
         """Energies in TeV at which the slope jumps, between which integrals are taken."""
         return ()
 
-    def __call__(self, energy: Any) -> Any:
+    def __call__(self, energy: EnergiesLike) -> Any:
         """Return the differential flux.
 
         Parameters
@@ -73,7 +77,7 @@ class Spectrum(SpectrumFeatures, Component):
         values = self.kernel(np.asarray(to_value(energy, "TeV", "energy")))
         return labelled(values, energy, self.unit)
 
-    def integral(self, energy_min: Any, energy_max: Any) -> Any:
+    def integral(self, energy_min: EnergiesLike, energy_max: EnergiesLike) -> Any:
         """Return the flux integrated between two energies.
 
         Parameters
@@ -94,7 +98,7 @@ class Spectrum(SpectrumFeatures, Component):
         """
         return self._moment(energy_min, energy_max, 0)
 
-    def energy_flux(self, energy_min: Any, energy_max: Any) -> Any:
+    def energy_flux(self, energy_min: EnergiesLike, energy_max: EnergiesLike) -> Any:
         """Return the energy flux between two energies.
 
         Parameters
@@ -115,14 +119,14 @@ class Spectrum(SpectrumFeatures, Component):
         """
         return self._moment(energy_min, energy_max, 1)
 
-    def _moment(self, energy_min: Any, energy_max: Any, power: int) -> Any:
+    def _moment(self, energy_min: EnergiesLike, energy_max: EnergiesLike, power: int) -> Any:
         low = np.asarray(to_value(energy_min, "TeV", "energy_min"))
         high = np.asarray(to_value(energy_max, "TeV", "energy_max"))
         return labelled(
             self.kernel_integral(low, high, power), energy_min, moment_unit(self.unit, power)
         )
 
-    def evaluate_error(self, energy: Any) -> tuple[Any, Any]:
+    def evaluate_error(self, energy: EnergiesLike) -> tuple[Any, Any]:
         """Return the differential flux and its standard deviation.
 
         The covariance of the parameters (set by a fit, else their errors, uncorrelated) is
@@ -142,7 +146,9 @@ class Spectrum(SpectrumFeatures, Component):
         value, error = self._propagate(lambda: self.kernel(points))
         return labelled(value, energy, self.unit), labelled(error, energy, self.unit)
 
-    def integral_error(self, energy_min: Any, energy_max: Any, power: int = 0) -> tuple[Any, Any]:
+    def integral_error(
+        self, energy_min: EnergiesLike, energy_max: EnergiesLike, power: int = 0
+    ) -> tuple[Any, Any]:
         """Return the integral flux and its standard deviation, propagated as `evaluate_error`.
 
         Parameters
@@ -192,7 +198,11 @@ class Spectrum(SpectrumFeatures, Component):
         return CompoundSpectrum(self, other, "add")
 
     def plot(
-        self, energy_range: Any = (0.1, 100), ax: Any = None, power: int = 2, **kwargs: Any
+        self,
+        energy_range: tuple[EnergyLike, EnergyLike] = (0.1, 100),
+        ax: Axes | None = None,
+        power: int = 2,
+        **kwargs: Any,
     ) -> Any:
         """Plot ``E^power dN/dE``, with its error band once errors are known.
 

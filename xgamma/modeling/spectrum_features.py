@@ -12,6 +12,7 @@ from xgamma.core.arguments import limit
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.labels import labelled
+from xgamma.typing import EnergiesLike, EnergyLike, ScalarLike
 
 __all__ = ["SpectrumFeatures"]
 
@@ -29,7 +30,7 @@ class SpectrumFeatures:
     kernel: Callable[..., np.ndarray]
     _propagate: Callable[[Callable[[], np.ndarray]], tuple[np.ndarray, np.ndarray]]
 
-    def spectral_index(self, energy: Any) -> Any:
+    def spectral_index(self, energy: EnergiesLike) -> Any:
         r"""Return the local index, :math:`-\mathrm{d}\ln\phi/\mathrm{d}\ln E`.
 
         Parameters
@@ -50,7 +51,7 @@ class SpectrumFeatures:
         """
         return self.spectral_index_error(energy, errors=False)[0]
 
-    def spectral_index_error(self, energy: Any, errors: bool = True) -> tuple[Any, Any]:
+    def spectral_index_error(self, energy: EnergiesLike, errors: bool = True) -> tuple[Any, Any]:
         """Return the local index and its standard deviation, propagated as `evaluate_error`.
 
         Parameters
@@ -83,7 +84,12 @@ class SpectrumFeatures:
         value, error = self._propagate(slope) if errors else (slope(), np.zeros(points.shape))
         return labelled(value, energy, ""), labelled(error, energy, "")
 
-    def inverse(self, value: Any, energy_min: Any = "0.1 TeV", energy_max: Any = "100 TeV") -> Any:
+    def inverse(
+        self,
+        value: ScalarLike,
+        energy_min: EnergyLike = "0.1 TeV",
+        energy_max: EnergyLike = "100 TeV",
+    ) -> Any:
         """Return the energies at which the spectrum has a value.
 
         Parameters
@@ -115,7 +121,7 @@ class SpectrumFeatures:
         low, high = (limit(e, "TeV", "energy") for e in (energy_min, energy_max))
         x = np.linspace(np.log(low), np.log(high), points_between(low, high))
 
-        def excess(log_energy: Any) -> Any:
+        def excess(log_energy: np.ndarray | float) -> Any:
             return self.kernel(np.exp(np.atleast_1d(log_energy))) / wanted - 1
 
         rest = excess(x)
@@ -159,7 +165,9 @@ class SpectrumFeatures:
             )
         return float(np.exp(found.x))
 
-    def pivot_energy(self, energy_min: Any = "0.01 TeV", energy_max: Any = "100 TeV") -> Any:
+    def pivot_energy(
+        self, energy_min: EnergyLike = "0.01 TeV", energy_max: EnergyLike = "100 TeV"
+    ) -> Any:
         """Return the energy at which the relative error of the flux is smallest.
 
         Parameters

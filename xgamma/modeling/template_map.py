@@ -13,7 +13,7 @@ from xgamma.core.arguments import choice
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import UnitError, XGammaError, shown, warn
 from xgamma.model.axes import edges_in
-from xgamma.modeling.parameter import Spec
+from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spatial import FLUX_PER_SR, Shape, rotation
 from xgamma.modeling.template_file import map_from_text, map_to_text, read_brightness
 from xgamma.numerics.template import between_planes, bin_rule, log_bilinear
@@ -76,7 +76,7 @@ class TemplateMap(Shape):
         normalize: bool = True,
         filename: str | None = None,
         beyond: str = "zero",
-        **values: Any,
+        **values: Value,
     ) -> None:
         from xgamma.model import sky
 

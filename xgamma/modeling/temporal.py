@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -11,8 +11,12 @@ from xgamma.core.arguments import expanded_path, fits_tables
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.times import MissionTime
-from xgamma.modeling.parameter import Spec
+from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.time_profile import TimeProfile
+from xgamma.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from astropy.time import Time
 
 __all__ = ["ConstantTemporal", "LightCurve", "PhaseCurve", "TimeProfile"]
 
@@ -65,9 +69,9 @@ class LightCurve(TimeProfile):
 
     def __init__(
         self,
-        time: Any,
-        norm: Any,
-        t_ref: Any = 51544.0,
+        time: ArrayLike | Time,
+        norm: ArrayLike,
+        t_ref: Value = 51544.0,
         scale: str = "utc",
         filename: str | None = None,
     ) -> None:
@@ -216,12 +220,12 @@ class PhaseCurve(TimeProfile):
 
     def __init__(
         self,
-        phase: Any,
-        norm: Any,
+        phase: ArrayLike,
+        norm: ArrayLike,
         normalize: bool = True,
         scale: str = "utc",
         filename: str | None = None,
-        **values: Any,
+        **values: Value,
     ) -> None:
         super().__init__(scale, **values)
         self.phase = np.asarray(phase, dtype=float)

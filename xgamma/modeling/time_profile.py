@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xgamma.errors import XGammaError
-from xgamma.modeling.parameter import Component
+from xgamma.modeling.parameter import Component, Value
 from xgamma.numerics.time_laws import integrate_intervals
+from xgamma.typing import TimeLike
 
 __all__ = ["TimeProfile"]
 
@@ -33,7 +34,7 @@ class TimeProfile(Component):
     evaluate: ClassVar[Callable[..., np.ndarray]]
     """Kernel: MJDs of the profile's scale, then the parameters in kernel units and in order."""
 
-    def __init__(self, scale: str = "utc", **values: Any) -> None:
+    def __init__(self, scale: str = "utc", **values: Value) -> None:
         if scale not in SCALES:
             raise XGammaError(
                 f"scale={scale!r} is not a time scale: use one of {', '.join(SCALES)}."
@@ -49,14 +50,14 @@ class TimeProfile(Component):
         """Integral of the factor over each interval, in days: plain numbers."""
         return integrate_intervals(self.kernel, start, stop)
 
-    def mjd(self, time: Any) -> np.ndarray:
+    def mjd(self, time: TimeLike) -> np.ndarray:
         """Return times as MJD in the profile's scale."""
         from astropy.time import Time
 
         scaled = getattr(Time(time), self.scale)
         return np.asarray(scaled.mjd)
 
-    def __call__(self, time: Any) -> np.ndarray:
+    def __call__(self, time: TimeLike) -> np.ndarray:
         """Return the factor.
 
         Parameters
@@ -71,7 +72,7 @@ class TimeProfile(Component):
         """
         return self.kernel(self.mjd(time))
 
-    def mean(self, start: Any, stop: Any) -> float:
+    def mean(self, start: TimeLike, stop: TimeLike) -> float:
         """Return the mean factor over time intervals, weighted with their lengths.
 
         Parameters

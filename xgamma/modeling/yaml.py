@@ -12,7 +12,7 @@ import yaml
 
 from xgamma.core.units import parse_unit
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.modeling.parameter import Parameter
+from xgamma.modeling.parameter import Component, Parameter
 from xgamma.modeling.prior import LAWS, Prior
 from xgamma.modeling.registry import ROLES, find_model
 from xgamma.modeling.scaled_spectrum import ScaledSpectrum
@@ -168,7 +168,7 @@ def type_name(model: Model) -> str:
     return names[type(model)]
 
 
-def component_to_dict(component: Any, labels: dict[int, str]) -> dict[str, Any]:
+def component_to_dict(component: Component, labels: dict[int, str]) -> dict[str, Any]:
     """Return one component as plain data."""
     data: dict[str, Any] = {"type": component.tag}
     if isinstance(component, CompoundSpectrum):
@@ -264,7 +264,7 @@ def component_from_dict(data: dict[str, Any], role: str, links: dict[str, Parame
     return component
 
 
-def set_from_dict(component: Any, data: dict[str, Any], links: dict[str, Parameter]) -> None:
+def set_from_dict(component: Component, data: dict[str, Any], links: dict[str, Parameter]) -> None:
     """Set or link one parameter of a component."""
     name = str(data["name"])
     if name not in component._parameters:
@@ -290,7 +290,9 @@ def set_from_dict(component: Any, data: dict[str, Any], links: dict[str, Paramet
         links[link] = parameter
 
 
-def _number(component: Any, data: dict[str, Any], key: str, default: float | None = None) -> float:
+def _number(
+    component: Component, data: dict[str, Any], key: str, default: float | None = None
+) -> float:
     """Return a number of a parameter's entry."""
     value = data.get(key, default)
     try:

@@ -16,14 +16,16 @@ from xgamma.model.axes import edges, edges_in, units_of
 from xgamma.model.operation import operation
 from xgamma.model.schema import ONOFF, kind, require
 from xgamma.plot.maps import image_wcs, plot_map
+from xgamma.typing import PositionLike
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["peek", "plot_counts", "plot_edisp", "plot_exposure"]
 
 
-def _axes(ax: Any) -> Any:
+def _axes(ax: Axes | None) -> Any:
     if ax is not None:
         return ax
     plt = require_package("matplotlib.pyplot", "Drawing", "plot")
@@ -42,7 +44,7 @@ def _over_energy(array: xr.DataArray) -> np.ndarray:
 
 
 @operation
-def plot_counts(ds: xr.Dataset, ax: Any = None) -> Any:
+def plot_counts(ds: xr.Dataset, ax: Axes | None = None) -> Any:
     """Draw the counts spectrum with its background, bins as bars.
 
     Parameters
@@ -93,7 +95,7 @@ def plot_counts(ds: xr.Dataset, ax: Any = None) -> Any:
     return ax
 
 
-def plot_exposure(ds: xr.Dataset, ax: Any = None) -> Any:
+def plot_exposure(ds: xr.Dataset, ax: Axes | None = None) -> Any:
     """Draw the exposure against true energy (the mean over the pixels of a map).
 
     Parameters
@@ -125,7 +127,7 @@ def plot_exposure(ds: xr.Dataset, ax: Any = None) -> Any:
 
 
 @operation
-def plot_edisp(ds: xr.Dataset, position: Any = None, ax: Any = None) -> Any:
+def plot_edisp(ds: xr.Dataset, position: PositionLike | None = None, ax: Axes | None = None) -> Any:
     """Draw the energy-dispersion matrix at a position.
 
     Parameters

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -22,9 +22,14 @@ from xgamma.fitting.flux_data import (
 from xgamma.fitting.predict import full_likelihood
 from xgamma.model.axes import edges_in
 from xgamma.model.operation import operation
-from xgamma.modeling.sky_model import Model
 from xgamma.plot.maps import image_wcs, plot_map
 from xgamma.plot.spectra import plot_spectrum
+from xgamma.typing import AngleLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from xgamma.modeling.model_base import ModelsLike
 
 __all__ = ["plot_fit", "plot_residuals"]
 
@@ -39,9 +44,9 @@ LABELS = {
 @operation
 def plot_fit(
     ds: xr.Dataset,
-    models: Model | Iterable[Model] | None = None,
+    models: ModelsLike | None = None,
     method: str = "significance",
-    axes: Any = None,
+    axes: Sequence[Axes] | None = None,
 ) -> Any:
     """Plot the counts spectrum with its prediction, and the residuals below.
 
@@ -91,7 +96,7 @@ def plot_fit(
     return axes
 
 
-def _spectral(ax: Any, found: Excess, edges: np.ndarray, method: str) -> None:
+def _spectral(ax: Axes, found: Excess, edges: np.ndarray, method: str) -> None:
     """Draw residuals of sums over pixels, bin by bin."""
     choice(method, "method", RESIDUALS)
     excess, npred = found.known(found.excess).ravel(), found.known(found.npred).ravel()
@@ -112,10 +117,10 @@ def _spectral(ax: Any, found: Excess, edges: np.ndarray, method: str) -> None:
 @operation
 def plot_residuals(
     ds: xr.Dataset,
-    models: Model | Iterable[Model] | None = None,
+    models: ModelsLike | None = None,
     method: str = "significance",
-    correlation_radius: Any = "0.1 deg",
-    axes: Any = None,
+    correlation_radius: AngleLike = "0.1 deg",
+    axes: Axes | Sequence[Axes] | None = None,
 ) -> Any:
     """Plot what is left of the data beside the model: on the sky, and over energy.
 
@@ -154,29 +159,30 @@ def plot_residuals(
     """
     choice(method, "method", RESIDUALS)
     plt = require_package("matplotlib.pyplot", "Drawing", "plot")
+    given: Any = axes
     if is_flux_points(ds):
-        return _points(plt.subplots()[1] if axes is None else axes, ds, models, method)
+        return _points(plt.subplots()[1] if given is None else given, ds, models, method)
     edges = edges_in(ds, "energy", "TeV")
     found = Excess(full_likelihood(ds, models, "exact"), sum_pixels=True)
     if not found.likelihood.data.is_map:
-        ax = plt.subplots()[1] if axes is None else axes
+        ax = plt.subplots()[1] if given is None else given
         _spectral(ax, found, edges, method)
         return ax
     image = residuals(
         ds, models, method, correlation_radius=correlation_radius, sum_over_energy=True
     )
-    if axes is None:
+    if given is None:
         figure = plt.figure(figsize=(11, 4.5), layout="constrained")
         sky = figure.add_subplot(1, 2, 1, projection=image_wcs(image))
-        axes = sky, figure.add_subplot(1, 2, 2)
-    if np.ndim(axes) != 1 or len(axes) != 2:
+        given = sky, figure.add_subplot(1, 2, 2)
+    if np.ndim(given) != 1 or len(given) != 2:
         raise XGammaError("axes= must be a pair, for the sky and for the energies.")
-    plot_map(image, axes[0], title=LABELS[method])
-    _spectral(axes[1], found, edges, method)
-    return axes
+    plot_map(image, given[0], title=LABELS[method])
+    _spectral(given[1], found, edges, method)
+    return given
 
 
-def _points(ax: Any, ds: xr.Dataset, models: Any, method: str) -> Any:
+def _points(ax: Axes, ds: xr.Dataset, models: ModelsLike | None, method: str) -> Any:
     """Draw residuals of flux points over energy."""
     values = point_residuals(ds, models, method).values
     energy = reference_energies(ds)

@@ -12,8 +12,12 @@ from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.model.axes import edges, units_of
 from xgamma.model.frame import frame_of, header_key, wcs_from_key
 from xgamma.model.operation import operation
+from xgamma.typing import RegionsLike
 
 if TYPE_CHECKING:
+    from astropy.visualization.wcsaxes import WCSAxes
+    from astropy.wcs import WCS
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 __all__ = ["band_title", "image_wcs", "plot_grid", "plot_interactive", "plot_map"]
@@ -75,7 +79,7 @@ def _image(array: xr.DataArray) -> xr.DataArray:
     return array.squeeze([d for d in array.dims if d not in spatial]).transpose(*spatial)
 
 
-def _norm(stretch: str, values: np.ndarray, vmin: Any, vmax: Any) -> Any:
+def _norm(stretch: str, values: np.ndarray, vmin: float | None, vmax: float | None) -> Any:
     colors = require_package("matplotlib.colors", "Drawing", "plot")
 
     if stretch not in STRETCHES:
@@ -105,13 +109,13 @@ def _signed_limit(values: np.ndarray) -> float:
 @operation
 def plot_map(
     array: xr.DataArray,
-    ax: Any = None,
+    ax: WCSAxes | None = None,
     stretch: str = "linear",
-    cmap: Any = None,
+    cmap: str | Colormap | None = None,
     vmin: float | None = None,
     vmax: float | None = None,
     add_cbar: bool = True,
-    regions: Any = None,
+    regions: RegionsLike | None = None,
     mask: xr.DataArray | None = None,
     title: str | None = None,
     **kwargs: Any,
@@ -198,7 +202,7 @@ def plot_map(
     return ax
 
 
-def _draw_regions(ax: Any, wcs: Any, regions: Any) -> None:
+def _draw_regions(ax: WCSAxes, wcs: WCS, regions: RegionsLike) -> None:
     from xgamma.model.regions import parse_regions
 
     for region in parse_regions(regions):
@@ -292,7 +296,7 @@ def plot_grid(array: xr.DataArray, ncols: int = 3, add_cbar: bool = False, **kwa
     return figure
 
 
-def inner_labels(ax: Any, left: bool, bottom: bool) -> None:
+def inner_labels(ax: WCSAxes, left: bool, bottom: bool) -> None:
     """Keep the labels of panels at the left and the bottom of a grid only."""
     for coord, kept in zip(ax.coords, (bottom, left), strict=False):
         if not kept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -12,6 +12,10 @@ from xgamma.errors import MissingDataError
 from xgamma.model import figure
 from xgamma.model.operation import operation
 from xgamma.model.regions import parse_regions, region_center
+
+if TYPE_CHECKING:
+    from astropy.visualization.wcsaxes import WCSAxes
+    from regions import SkyRegion
 
 __all__ = ["off_regions", "plot_regions"]
 
@@ -50,7 +54,7 @@ def off_regions(ds: xr.Dataset) -> dict[Any, list[Any]]:
 
 
 @operation
-def plot_regions(ds: xr.Dataset, ax: Any = None) -> Any:
+def plot_regions(ds: xr.Dataset, ax: WCSAxes | None = None) -> Any:
     """Draw the on region, the off regions and the pointings.
 
     Parameters
@@ -102,7 +106,7 @@ def plot_regions(ds: xr.Dataset, ax: Any = None) -> Any:
     return ax
 
 
-def _draw(ax: Any, region: Any, colour: str) -> np.ndarray:
+def _draw(ax: WCSAxes, region: SkyRegion, colour: str) -> np.ndarray:
     """Draw one region; return the corners of its box, shape (2, 2), in pixels of the axes."""
     pixels = region.to_pixel(ax.wcs)
     if figure.is_point(region):

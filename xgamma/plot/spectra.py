@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +12,18 @@ from xgamma.core.arguments import interval
 from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError
 from xgamma.model.operation import operation
+from xgamma.typing import EnergyLike
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from xgamma.modeling.model_base import ModelsLike
     from xgamma.modeling.spectral import Spectrum
 
 __all__ = ["plot_flux_points", "plot_spectrum", "plot_spectrum_model"]
 
 
-def axes_or_new(ax: Any) -> Any:
+def axes_or_new(ax: Axes | None) -> Any:
     """Return the given axes, or new ones."""
     if ax is not None:
         return ax
@@ -29,8 +34,8 @@ def axes_or_new(ax: Any) -> Any:
 
 def plot_spectrum_model(
     spectrum: Spectrum,
-    energy_range: Any = (0.1, 100),
-    ax: Any = None,
+    energy_range: tuple[EnergyLike, EnergyLike] = (0.1, 100),
+    ax: Axes | None = None,
     power: int = 2,
     band: bool = True,
     **kwargs: Any,
@@ -81,7 +86,7 @@ def plot_spectrum_model(
 
 
 @operation
-def plot_flux_points(ds: xr.Dataset, ax: Any = None, power: int = 2, **kwargs: Any) -> Any:
+def plot_flux_points(ds: xr.Dataset, ax: Axes | None = None, power: int = 2, **kwargs: Any) -> Any:
     """Plot flux points with their errors, and arrows for upper limits.
 
     Parameters
@@ -133,7 +138,11 @@ def plot_flux_points(ds: xr.Dataset, ax: Any = None, power: int = 2, **kwargs: A
 
 @operation
 def plot_spectrum(
-    ds: xr.Dataset, models: Any = None, axes: Any = None, power: int = 2, **kwargs: Any
+    ds: xr.Dataset,
+    models: ModelsLike | None = None,
+    axes: Sequence[Axes] | None = None,
+    power: int = 2,
+    **kwargs: Any,
 ) -> Any:
     """Plot flux points with the model, its error band, and the residuals below.
 
@@ -193,7 +202,7 @@ def plot_spectrum(
     return axes
 
 
-def label_axes(ax: Any, power: int) -> None:
+def label_axes(ax: Axes, power: int) -> None:
     """Name the axes of a spectral energy distribution."""
     ax.set(xscale="log", yscale="log", xlabel="Energy [TeV]")
     quantity = {0: "dN/dE", 1: "E dN/dE"}.get(power, f"$E^{power}$ dN/dE")

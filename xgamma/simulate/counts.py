@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -19,7 +19,11 @@ from xgamma.fitting.predict import full_likelihood, npred_signal
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.create import kind
 from xgamma.model.operation import operation
-from xgamma.modeling.sky_model import Model
+from xgamma.typing import DTypeLike, SeedLike
+
+if TYPE_CHECKING:
+    from xgamma.fitting.likelihood import Likelihood
+    from xgamma.modeling.model_base import ModelsLike
 
 __all__ = ["asimov", "fake"]
 
@@ -27,8 +31,8 @@ __all__ = ["asimov", "fake"]
 @operation
 def fake(
     ds: xr.Dataset,
-    seed: Any,
-    models: Model | Iterable[Model] | None = None,
+    seed: SeedLike,
+    models: ModelsLike | None = None,
     background: xr.DataArray | None = None,
     scheme: str = "exact",
 ) -> xr.Dataset:
@@ -73,7 +77,7 @@ def fake(
 @operation
 def asimov(
     ds: xr.Dataset,
-    models: Model | Iterable[Model] | None = None,
+    models: ModelsLike | None = None,
     background: xr.DataArray | None = None,
     scheme: str = "exact",
 ) -> xr.Dataset:
@@ -104,9 +108,9 @@ def asimov(
 def later(
     function: Callable[..., xr.Dataset],
     ds: xr.Dataset,
-    dtype: Any,
+    dtype: DTypeLike,
     *args: Any,
-    models: Any,
+    models: ModelsLike | None,
     **options: Any,
 ) -> xr.Dataset:
     """Postpone the counts of lazy maps."""
@@ -119,7 +123,7 @@ def later(
 
 def predictions(
     ds: xr.Dataset,
-    models: Model | Iterable[Model] | None,
+    models: ModelsLike | None,
     background: xr.DataArray | None,
     scheme: str,
 ) -> dict[str, np.ndarray]:
@@ -145,7 +149,7 @@ def predictions(
     return {"counts": signal + on, "counts_off": off}
 
 
-def shape_of(likelihood: Any) -> list[int]:
+def shape_of(likelihood: Likelihood) -> list[int]:
     """Return the sizes of the dims of the counts."""
     return [likelihood.data.ds.sizes[d] for d in likelihood.data.dims]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,11 @@ from xgamma.fitting.likelihood import background_model
 from xgamma.model import sky
 from xgamma.model.livetime import livetime_of
 from xgamma.model.operation import operation
-from xgamma.modeling.sky_model import Model, SkyModel, TemplateNPred
+from xgamma.modeling.model_base import ModelsLike
+from xgamma.modeling.sky_model import SkyModel, TemplateNPred
 from xgamma.modeling.spatial import PointSource
 from xgamma.numerics import sampling
+from xgamma.typing import SeedLike
 
 __all__ = ["sample_events"]
 
@@ -35,8 +36,8 @@ Columns = dict[str, np.ndarray]
 @operation
 def sample_events(
     ds: xr.Dataset,
-    seed: Any,
-    models: Model | Iterable[Model] | None = None,
+    seed: SeedLike,
+    models: ModelsLike | None = None,
     obs_id: int = 1,
 ) -> xr.DataTree:
     """Draw events from the models and the background of a map dataset.
@@ -116,7 +117,7 @@ def empty() -> Columns:
 
 
 def draw_times(
-    rng: np.random.Generator, data: Compiled, size: int, model: Any = None
+    rng: np.random.Generator, data: Compiled, size: int, model: SkyModel | None = None
 ) -> np.ndarray:
     """Draw times inside the good time intervals, following a time profile if there is one."""
     gti = np.stack(good_times(data.ds), axis=1)

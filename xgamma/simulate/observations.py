@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -25,6 +25,10 @@ from xgamma.simulate.simulated_run import (
     times,
 )
 from xgamma.simulate.simulated_source import SimulatedSource
+from xgamma.typing import AngleLike, DurationLike, EnergyLike, PositionLike, ScalarLike, TimeLike
+
+if TYPE_CHECKING:
+    from xgamma.simulate.simulated_source import SourcesLike
 
 __all__ = ["SimulatedSource", "simulate_observation", "simulate_store", "wobble_pointings"]
 
@@ -33,7 +37,9 @@ START = "2020-01-01T12:00:00"
 EVENT_UNITS = {"time": "s", "ra": "deg", "dec": "deg", "energy": "TeV"}
 
 
-def wobble_pointings(target: Any = CRAB, offset: Any = "0.5 deg") -> list[tuple[float, float]]:
+def wobble_pointings(
+    target: PositionLike = CRAB, offset: AngleLike = "0.5 deg"
+) -> list[tuple[float, float]]:
     """Return the four pointings around a target: north, south, east and west of it.
 
     Parameters
@@ -62,20 +68,20 @@ def wobble_pointings(target: Any = CRAB, offset: Any = "0.5 deg") -> list[tuple[
 
 
 def simulate_observation(
-    pointing: Any = None,
-    source: Any = CRAB,
+    pointing: PositionLike | None = None,
+    source: SourcesLike = CRAB,
     *,
-    amplitude: Any = "3.45e-11 cm-2 s-1 TeV-1",
+    amplitude: ScalarLike = "3.45e-11 cm-2 s-1 TeV-1",
     index: float = 2.63,
-    reference: Any = "1 TeV",
-    sigma: Any = None,
-    livetime: Any = "28 min",
+    reference: EnergyLike = "1 TeV",
+    sigma: AngleLike | None = None,
+    livetime: DurationLike = "28 min",
     dead_time: float = 0.06,
     n_gti: int = 1,
-    start: Any = START,
+    start: TimeLike = START,
     number: int = 0,
     obs_id: int | None = None,
-    target: Any = None,
+    target: PositionLike | None = None,
     background: str = "2d",
     irfs: Mapping[str, Any] | xr.DataTree | None = None,
     events: bool = True,
@@ -177,12 +183,12 @@ def simulate_observation(
 def simulate_store(
     path: str | os.PathLike[str],
     n_runs: int | None = None,
-    livetime: Any = "28 min",
-    source: Any = CRAB,
+    livetime: DurationLike = "28 min",
+    source: SourcesLike = CRAB,
     *,
-    offset: Any = "0.5 deg",
+    offset: AngleLike = "0.5 deg",
     pointings: Sequence[Any] | None = None,
-    target: Any = None,
+    target: PositionLike | None = None,
     background: str = "2d",
     irfs: Mapping[str, Any] | xr.DataTree | None = None,
     overwrite: bool = False,
@@ -280,7 +286,11 @@ SPECTRUM: dict[str, Any] = {
 
 
 def _sources(
-    source: Any, amplitude: Any, index: float, reference: Any, sigma: Any
+    source: SourcesLike,
+    amplitude: ScalarLike,
+    index: float,
+    reference: EnergyLike,
+    sigma: AngleLike,
 ) -> list[SimulatedSource]:
     if source is None:
         return []
@@ -296,7 +306,9 @@ def _sources(
     return [SimulatedSource(source, amplitude, index, reference, sigma)]
 
 
-def _responses(irfs: Any, background: str) -> dict[str, xr.Dataset]:
+def _responses(
+    irfs: xr.DataTree | Mapping[str, xr.Dataset] | None, background: str
+) -> dict[str, xr.Dataset]:
     """Return the groups that are responses, loaded."""
     if irfs is None:
         return simulated_irfs(background)
@@ -305,12 +317,12 @@ def _responses(irfs: Any, background: str) -> dict[str, xr.Dataset]:
     return {name: irf.load() for name, irf in irfs.items() if name in RESPONSES}
 
 
-def _lonlat(value: Any) -> tuple[float, float]:
+def _lonlat(value: PositionLike) -> tuple[float, float]:
     place = position(value).icrs
     return float(place.ra.deg), float(place.dec.deg)
 
 
-def _target(target: Any, sources: list[SimulatedSource]) -> tuple[float, float] | None:
+def _target(target: PositionLike, sources: list[SimulatedSource]) -> tuple[float, float] | None:
     if target is not None:
         return _lonlat(target)
     return (sources[0].lon, sources[0].lat) if sources else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
 from xgamma.model.axes import coords_from_edges
+from xgamma.typing import EnergyLike, ScalarLike
 
 __all__ = [
     "effective_area",
@@ -122,9 +124,9 @@ def psf_sigma(energy: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 def simulated_irfs(
     background: str = "2d",
-    background_rate: Any = "1.5e-4 MeV-1 s-1 sr-1",
+    background_rate: ScalarLike = "1.5e-4 MeV-1 s-1 sr-1",
     gradient: float = 0.0,
-    energy_threshold: Any = "0.3 TeV",
+    energy_threshold: EnergyLike = "0.3 TeV",
 ) -> dict[str, xr.Dataset]:
     r"""Make the responses of an array much like H.E.S.S. from closed formulas.
 
@@ -187,7 +189,12 @@ def _offset(edges: np.ndarray = OFFSET_EDGES) -> dict[str, Any]:
 
 
 def _irf(
-    hduclas4: str, hduclas2: str, dims: tuple[str, ...], values: Any, coords: Any, **attrs: Any
+    hduclas4: str,
+    hduclas2: str,
+    dims: tuple[str, ...],
+    values: Mapping[str, tuple[np.ndarray, str]],
+    coords: dict[str, Any],
+    **attrs: Any,
 ) -> xr.Dataset:
     """Bundle variables ``{name: (values, units)}`` with axes and keywords."""
     variables = {
@@ -198,7 +205,7 @@ def _irf(
     return xr.Dataset(variables, coords, {**keywords, "HDUCLAS4": hduclas4, **attrs})
 
 
-def _shape(dims: tuple[str, ...], coords: Any) -> tuple[int, ...]:
+def _shape(dims: tuple[str, ...], coords: dict[str, Any]) -> tuple[int, ...]:
     return tuple(len(coords[dim][1]) for dim in dims)
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from xgamma.core.units import time_value, to_value
 from xgamma.errors import XGammaError
 from xgamma.numerics.sphere import lonlat_to_vector, offset_basis, separation
+from xgamma.typing import DurationLike, TimeLike
 
 __all__ = [
     "SITE",
@@ -34,7 +35,7 @@ SIDEREAL_DAY = 86164.0905
 NIGHT, PAUSE = 4 * 3600.0, 120.0
 
 
-def schedule(number: int, ontime: float, start: Any, right_ascension: float) -> float:
+def schedule(number: int, ontime: float, start: TimeLike, right_ascension: float) -> float:
     """Return when a run starts, in s since MJDREF.
 
     Runs follow each other around the upper culmination of the target, as many as fit into
@@ -225,7 +226,12 @@ def _target_keywords(
 
 
 def intervals(
-    livetime: Any, dead_time: float, n_gti: int, number: int, start: Any, right_ascension: float
+    livetime: DurationLike,
+    dead_time: float,
+    n_gti: int,
+    number: int,
+    start: TimeLike,
+    right_ascension: float,
 ) -> np.ndarray:
     """Return good time intervals of equal length, shape (n, 2), in s since MJDREF."""
     seconds = to_value(livetime, "s", "livetime")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from xgamma.core.units import position as as_position
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
+from xgamma.typing import AngleLike, EnergyLike, PositionLike, ScalarLike
 
-__all__ = ["SimulatedSource"]
+__all__ = ["SimulatedSource", "SourcesLike"]
+
+# What shines in a simulated run: positions get a power law.
+SourcesLike: TypeAlias = "PositionLike | SimulatedSource | Sequence[SimulatedSource]"
 
 
 @dataclass(frozen=True, init=False)
@@ -46,11 +51,11 @@ class SimulatedSource:
 
     def __init__(
         self,
-        position: Any,
-        amplitude: Any = "3.45e-11 cm-2 s-1 TeV-1",
+        position: PositionLike,
+        amplitude: ScalarLike = "3.45e-11 cm-2 s-1 TeV-1",
         index: float = 2.63,
-        reference: Any = "1 TeV",
-        sigma: Any = None,
+        reference: EnergyLike = "1 TeV",
+        sigma: AngleLike | None = None,
     ) -> None:
         place = as_position(position).icrs
         values = {

@@ -6,10 +6,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError, XGammaError
+
+if TYPE_CHECKING:
+    from pooch import Pooch
 
 __all__ = ["datasets", "fetch", "open_dataset"]
 
@@ -88,7 +91,7 @@ def fetch(
     return folder / name
 
 
-def _fetch_one(store: Any, file: str, url: str) -> None:
+def _fetch_one(store: Pooch, file: str, url: str) -> None:
     try:
         if url.startswith("file:"):
             store.fetch(file, downloader=_copy)
@@ -107,7 +110,7 @@ def _fetch_one(store: Any, file: str, url: str) -> None:
         ) from None
 
 
-def _copy(url: str, target: Any, _: Any) -> None:
+def _copy(url: str, target: Path, _: object) -> None:
     import shutil
     from urllib.request import url2pathname
 
