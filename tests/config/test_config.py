@@ -114,7 +114,7 @@ def test_a_collection(write):
         (
             "methods: [aeff-default]",
             "foo: 1",
-            "line 10: makers.safe_mask: there is no option 'foo'",
+            "line 10: makers.safe_mask: safe_mask has no option 'foo'",
         ),
         ("offset_max", "background: {method: rng}\n  offset_max", "line 9: .*'rng' is not known"),
         ("offset_max", "background: {rin: 1}\n  offset_max", "line 9: .*no option 'rin'"),

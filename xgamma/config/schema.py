@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,6 +17,7 @@ from pydantic import (
 from xgamma.background.registry import choose_background
 from xgamma.core.units import position, to_value
 from xgamma.io.remote import is_remote
+from xgamma.makers.safe_mask import DEFAULT, choose_safe_masks
 
 __all__ = ["Config"]
 
@@ -116,24 +115,15 @@ class Template(Section):
         return self
 
 
-def _known(options: dict[str, Any], function: Callable[..., Any], without: tuple[str, ...]) -> None:
-    names = [n for n in inspect.signature(function).parameters if n not in without]
-    unknown = [n for n in options if n not in names]
-    if unknown:
-        raise ValueError(f"there is no option {unknown[0]!r}: choose from {', '.join(names)}")
-
-
 class SafeMask(BaseModel):
     """Methods of the safe mask and their options."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    methods: list[str] = ["aeff-default"]
+    methods: list[str] = list(DEFAULT)
 
     @model_validator(mode="after")
-    def _options(self) -> SafeMask:
-        from xgamma.makers.safe_mask import safe_mask
-
-        _known(self.model_extra or {}, safe_mask, ("ds", "obs", "methods"))
+    def _known(self) -> SafeMask:
+        choose_safe_masks(self.model_dump())
         return self
 
 

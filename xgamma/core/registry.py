@@ -106,12 +106,17 @@ class FunctionRecord(Record):
         named = list(inspect.signature(self.function).parameters.values())[2:]
         return {p.name: p for p in named if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
 
-    def require_options(self, given: Iterable[str]) -> None:
-        """Raise unless the function takes every option that is given, and needs no other."""
+    def require_options(self, given: Iterable[str], others: bool = False) -> None:
+        """Raise unless the function takes every option that is given, and needs no other.
+
+        With `others`, some of them are for other functions.
+        """
         given = list(given)
         missing = [n for n, p in self.options.items() if p.default is p.empty and n not in given]
         if missing:
             raise XGammaError(f"{self.name!r} needs the option {missing[0]!r}: give it a value.")
+        if others:
+            return
         parameters = inspect.signature(self.function).parameters.values()
         unknown = [name for name in given if name not in self.options]
         if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+import inspect
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import choices, number, scalar
+from xgamma.core.arguments import number, scalar
 from xgamma.core.arguments import observation as require_observation
 from xgamma.core.lazy import hollow, is_lazy, postponed
 from xgamma.core.units import position as parse_position
-from xgamma.core.units import to_value
-from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.makers.energy_threshold import (
-    Fold,
-    aeff_default,
-    aeff_max,
-    bkg_peak,
-    edisp_bias,
-    folded_energy,
-    offset_of,
-)
+from xgamma.makers.safe_masks.registry import SafeMaskRecord, find_safe_masks
 from xgamma.model import sky
 from xgamma.model.create import kind, require, variable_attrs
 from xgamma.model.operation import operation
-from xgamma.numerics import sphere
 from xgamma.typing import AngleLike, PositionLike
 
-__all__ = ["METHODS", "safe_mask"]
+__all__ = ["choose_safe_masks", "safe_mask"]
 
-METHODS = ("aeff-default", "aeff-max", "edisp-bias", "offset-max", "bkg-peak")
+DEFAULT = ("aeff-default",)
 
 
 def _background_valid(ds: xr.Dataset) -> xr.Variable | None:
@@ -47,32 +36,9 @@ def _background_valid(ds: xr.Dataset) -> xr.Variable | None:
     return (values > 0.0) & (values < np.inf)
 
 
-def _offset_max(ds: xr.Dataset, obs: xr.DataTree, offset_max: float) -> xr.Variable:
-    pointing = observation.pointing(obs)
-    if "x" in ds.dims:
-        center = sky.position_vector(ds, pointing)
-        near = sphere.separation(sky.pixel_vectors(ds), center) < offset_max
-        return xr.Variable(("y", "x"), near)
-    from xgamma.model.regions import region_center
-
-    center = region_center(str(ds.coords["region"].values))
-    return xr.Variable((), bool(pointing.separation(center).deg < offset_max))
-
-
-def _radius(offset_max: AngleLike) -> float:
-    """Return the largest offset in degrees; one that is absurd is refused."""
-    radius = to_value(offset_max, "deg", "offset_max")
-    if not 0 < radius <= 180:
-        raise XGammaError(
-            f"offset_max={offset_max!r} is not an angle between 0 and 180 degrees: give for example '2.5 deg'."
-        )
-    return float(radius)
-
-
 def _check(
-    methods: Iterable[str], obs: object, where: dict[str, Any], irfs: str
-) -> tuple[str, ...]:
-    names = choices(methods, "methods", METHODS)
+    records: tuple[SafeMaskRecord, ...], obs: xr.DataTree | None, where: dict[str, Any], irfs: str
+) -> None:
     if not isinstance(irfs, str) or irfs not in {"DL3", "DL4"}:
         raise XGammaError(
             f"irfs={irfs!r} is not known: use 'DL3' (the run's) or 'DL4' (the maps')."
@@ -80,18 +46,17 @@ def _check(
     if where["position"] is not None and where["fixed_offset"] is not None:
         raise XGammaError("Give position or fixed_offset, not both.")
     needs = irfs == "DL3" or where["fixed_offset"] is not None
-    if obs is None and (needs or {"offset-max", "aeff-default"} & set(names)):
+    if obs is None and (needs or any(record.needs_run for record in records)):
         raise MissingDataError(
             "These safe-mask methods look at the run: pass the observation, safe_mask(obs, ...)."
         )
-    return names
 
 
 @operation
 def safe_mask(
     ds: xr.Dataset,
     obs: xr.DataTree | None = None,
-    methods: Iterable[str] = ("aeff-default",),
+    methods: Iterable[str | SafeMaskRecord] = DEFAULT,
     aeff_percent: float = 10.0,
     bias_percent: float = 10.0,
     position: PositionLike | None = None,
@@ -99,6 +64,7 @@ def safe_mask(
     offset_max: AngleLike = "3 deg",
     irfs: str = "DL4",
     fold: bool = False,
+    **options: Any,
 ) -> xr.Dataset:
     """Find the safe data range of a run; several methods combine with AND.
 
@@ -109,6 +75,7 @@ def safe_mask(
     obs : DataTree, optional
         The run; needed for what looks at its responses or pointing.
     methods : iterable of str
+        Names of `xgamma.list_safe_masks`.
         ``"aeff-default"``: the range that the effective area names (LO_THRES, HI_THRES);
         ``"aeff-max"``: from where the effective area exceeds `aeff_percent` of its largest value;
         ``"edisp-bias"``: from where the energy bias has sunk to `bias_percent`;
@@ -128,6 +95,8 @@ def safe_mask(
     fold : bool
         Turn the thresholds of the effective area, which are true energies, into mean
         reconstructed ones through the run's energy dispersion.
+    **options
+        Of methods that users and other packages registered.
 
     Returns
     -------
@@ -139,7 +108,7 @@ def safe_mask(
     Raises
     ------
     XGammaError
-        For an unknown method or contradicting options.
+        For an unknown method or option, or contradicting options.
     MissingDataError
         If the observation is needed and absent.
 
@@ -166,54 +135,98 @@ def safe_mask(
         if fixed_offset is None
         else scalar(fixed_offset, "deg", "fixed_offset"),
     }
-    names = _check(methods, obs, where, irfs)
+    records = find_safe_masks(methods)
+    _require_options(records, options)
+    _check(records, obs, where, irfs)
     obs = obs if obs is None else require_observation(obs)
-    aeff_percent = number(aeff_percent, "aeff_percent", 0, 100)
-    bias_percent = number(bias_percent, "bias_percent", 0)
-    to_reco: Fold = float
-    if fold:
-        if obs is None:
-            raise MissingDataError("fold=True needs the observation: safe_mask(obs, ...).")
-        to_reco = partial(folded_energy, obs, offset=offset_of(obs, **where))
-    if is_lazy(ds) and irfs == "DL4" and {"aeff-max", "edisp-bias", "bkg-peak"} & set(names):
-        options = {"aeff_percent": aeff_percent, "bias_percent": bias_percent, "irfs": irfs}
-        options |= {"position": position, "fixed_offset": fixed_offset, "fold": fold}
-        return _postponed(ds, obs, names, offset_max, options)
-    parts: list[xr.Variable | None] = [
+    given: dict[str, Any] = {
+        "aeff_percent": number(aeff_percent, "aeff_percent", 0, 100),
+        "bias_percent": number(bias_percent, "bias_percent", 0),
+        "offset_max": offset_max,
+        "irfs": irfs,
+        "fold": fold,
+        **options,
+    }
+    if fold and obs is None:
+        raise MissingDataError("fold=True needs the observation: safe_mask(obs, ...).")
+    if is_lazy(ds) and any(record.looks_at_maps(irfs) for record in records):
+        given |= {"position": position, "fixed_offset": fixed_offset}
+        return _postponed(ds, obs, records, given)
+    parts = [
         ds["mask_safe"].variable if "mask_safe" in ds else None,
         _background_valid(ds),
+        *(record.mask(ds, obs, given | where) for record in records),
     ]
-    for name in names:
-        if name == "offset-max":
-            assert obs is not None
-            parts.append(_offset_max(ds, obs, _radius(offset_max)))
-        elif name == "aeff-default":
-            assert obs is not None
-            parts.append(aeff_default(ds, obs, to_reco))
-        elif name == "aeff-max":
-            parts.append(aeff_max(ds, obs, aeff_percent, where, irfs, to_reco))
-        elif name == "edisp-bias":
-            parts.append(edisp_bias(ds, obs, bias_percent, where, irfs))
-        else:
-            parts.append(bkg_peak(ds, obs, irfs))
     return ds.assign(mask_safe=_combine(ds, [p for p in parts if p is not None]))
+
+
+def choose_safe_masks(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the options of `safe_mask` with its methods found, so that they can be sent anywhere.
+
+    Parameters
+    ----------
+    asked : mapping, optional
+        Options of `safe_mask`, its ``methods`` among them.
+
+    Returns
+    -------
+    options : dict or None
+        The same, the names of methods replaced by their records.
+
+    Raises
+    ------
+    XGammaError
+        If there is no such method or option.
+
+    Examples
+    --------
+    >>> choose_safe_masks({"methods": "aeff-max", "aeff_percents": 10})
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: safe_mask has no option 'aeff_percents': choose from aeff_percent, ...
+    """
+    if asked is None:
+        return None
+    if not isinstance(asked, Mapping):
+        raise XGammaError(
+            f"safe_mask={asked!r} is not understood: give methods, or a dict such as "
+            "{'methods': ['aeff-max'], 'aeff_percent': 10}."
+        )
+    records = find_safe_masks(asked.get("methods", DEFAULT))
+    own = {"methods", *_own_options()}
+    _require_options(records, {n: value for n, value in asked.items() if n not in own})
+    return {**asked, "methods": records}
+
+
+def _own_options() -> list[str]:
+    parameters = list(inspect.signature(safe_mask).parameters.values())[3:]
+    return [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+
+
+def _require_options(records: tuple[SafeMaskRecord, ...], options: Mapping[str, Any]) -> None:
+    """Raise unless every further option is one of a method, and every method has what it needs."""
+    own = _own_options()
+    for record in records:
+        record.require_options([*own, *options], others=True)
+    theirs = [n for record in records for n in record.options if n not in own]
+    unknown = [name for name in options if name not in theirs]
+    if unknown:
+        raise XGammaError(
+            f"safe_mask has no option {unknown[0]!r}: choose from {', '.join([*own, *theirs])}."
+        )
 
 
 def _postponed(
     ds: xr.Dataset,
     obs: xr.DataTree | None,
-    names: tuple[str, ...],
-    offset_max: AngleLike,
-    options: dict[str, Any],
+    records: tuple[SafeMaskRecord, ...],
+    given: dict[str, Any],
 ) -> xr.Dataset:
     """Return the dataset of lazy maps, the mask found when it is computed."""
-    needs = {"aeff-max": "exposure", "edisp-bias": "edisp", "bkg-peak": "background"}
-    require(ds, *(needs[name] for name in names if name in needs))
+    require(ds, *(n for r in records if r.looks_at_maps(given["irfs"]) for n in r.needs))
     dims = tuple(d for d in ("energy", "y", "x") if d in ds.dims)
     mask = xr.Variable(dims, hollow((ds.sizes[d] for d in dims), bool), variable_attrs("mask_safe"))
     like = ds.assign(mask_safe=mask)
-    options = {**options, "methods": names, "offset_max": offset_max}
-    return postponed(like, safe_mask, ds, obs, names=["mask_safe"], **options)
+    return postponed(like, safe_mask, ds, obs, names=["mask_safe"], methods=records, **given)
 
 
 def _combine(ds: xr.Dataset, parts: list[xr.Variable]) -> xr.Variable:

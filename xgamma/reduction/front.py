@@ -18,6 +18,7 @@ from xgamma.datasets.mosaic import Mosaic
 from xgamma.dl3 import observation
 from xgamma.errors import OutsideError, XGammaError, warn
 from xgamma.makers.fill import SELECTION
+from xgamma.makers.safe_mask import choose_safe_masks
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import operation
 from xgamma.reduction.fold import RETRIES, Job, tried
@@ -88,7 +89,7 @@ def reduce(
     select : iterable of str
         What to fill.
     safe_mask : dict, str or list of str, optional
-        Options of `safe_mask`, or its methods.
+        Options of `safe_mask`, or its methods (of `list_safe_masks`).
     background : dict, str or callable, optional
         ``{"name": "fov", ...}`` with the options of that method, its name alone (one of
         `list_backgrounds`), or ``f(ds, obs)``.
@@ -155,7 +156,7 @@ def reduce(
             f"{type(observations).__name__} is no list of observations: open them with xg.open_store(folder)."
         )
     background = choose_background(background)
-    masks = _safe_options(safe_mask, offset_max)
+    masks = choose_safe_masks(_safe_options(safe_mask, offset_max))
     if cutout_width is None and offset_max is not None and "x" in into.dims:
         from xgamma.model.sky import pixel_scale
 

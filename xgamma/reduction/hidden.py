@@ -12,22 +12,16 @@ from xgamma.background.registry import looks_at_safe_bins_only
 from xgamma.core.units import position as parse_position
 from xgamma.core.units import to_value
 from xgamma.dl3 import observation
+from xgamma.makers.safe_mask import DEFAULT
+from xgamma.makers.safe_masks.registry import SafeMaskRecord, find_safe_masks
 from xgamma.model import sky
 
 __all__ = ["hidden_offset", "looks_within"]
 
-# Safe masks that look at the pointing and at the run's own responses, never at filled maps.
-BLIND = {"offset-max", "aeff-default"}
-# Safe masks that look at the maps at one position, and so far from it as a coarse pixel reaches.
-LOCAL = {"aeff-max", "edisp-bias"}
 
-
-def _methods(safe_mask: Mapping[str, Any] | None) -> set[str]:
-    """Return the methods that are asked for; whether there are such methods is for `safe_mask` to say."""
-    if not safe_mask:
-        return set()
-    methods = safe_mask.get("methods", ("aeff-default",))
-    return {methods} if isinstance(methods, str) else set(methods)
+def _methods(safe_mask: Mapping[str, Any] | None) -> tuple[SafeMaskRecord, ...]:
+    """Return the methods that are asked for."""
+    return find_safe_masks(safe_mask.get("methods", DEFAULT)) if safe_mask else ()
 
 
 def hidden_offset(
@@ -50,7 +44,8 @@ def hidden_offset(
     offset : float or None
         Degrees; None where there is no such offset.
     """
-    if safe_mask is None or "x" not in into.dims or "offset-max" not in _methods(safe_mask):
+    names = [record.name for record in _methods(safe_mask)]
+    if safe_mask is None or "x" not in into.dims or "offset-max" not in names:
         return None
     if not looks_at_safe_bins_only(background):
         return None
@@ -78,10 +73,11 @@ def looks_within(
     within : bool
         False where a method may look beyond, or at the whole map.
     """
-    looking = _methods(safe_mask) - BLIND
-    if not looking or safe_mask.get("irfs") == "DL3":
+    irfs = safe_mask.get("irfs", "DL4")
+    looking = {r.looks_at for r in _methods(safe_mask) if r.looks_at_maps(irfs)}
+    if not looking:
         return True
-    if not looking <= LOCAL:
+    if "maps" in looking:
         return False
     if safe_mask.get("fixed_offset") is not None:
         distance = float(to_value(safe_mask["fixed_offset"], "deg", "fixed_offset"))
