@@ -73,7 +73,7 @@ def test_a_method_of_ones_own_is_known_everywhere(runs):
     register()
     options = {"into": grid(), "offset_max": "2 deg", "stack": False}
     tree = xg.reduce(runs, background={"name": "flat", "level": 3.0}, **options)
-    by_tree = each_background(xg.reduce(runs, **options), "flat", level=3.0)
+    by_tree = xg.reduce(runs, **options).gamma.each_background("flat", level=3.0)
     for name in ("1", "2"):
         for made in (tree, by_tree):
             np.testing.assert_array_equal(made[name].background, 3.0)

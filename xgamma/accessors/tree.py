@@ -78,6 +78,7 @@ class GammaCollection(OfDatasets, _Tree):
     light_curve = Method("xgamma.estimators.light_curve")
 
     # --- background ---
+    each_background = Method("xgamma.background.collection")
     fov_background = _on_each(
         "Scale or fit the background of each dataset.", "fov", "fov", positional=["exclusion"]
     )
