@@ -66,7 +66,8 @@ def _excluded(
         return np.empty(0, dtype=complex)
     distance = abs(on.center)
     z = reflected.pixel_grid(half, even, distance - on.reach - 1.0, distance + on.reach + 1.0)
-    return z[~keep_at(exclusion, plane.deproject(z), frame)]
+    values: np.ndarray = z[~keep_at(exclusion, plane.deproject(z), frame)]
+    return values
 
 
 def find_angles(

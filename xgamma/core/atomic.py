@@ -127,7 +127,8 @@ def _exchanged(one: Path, other: Path) -> bool:
         if sys.platform == "darwin":
             return library.renamex_np(*names, _RENAME_SWAP) == 0
         first, second = names
-        return library.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE) == 0
+        answer: bool = library.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE) == 0
+        return answer
     except (AttributeError, OSError, TypeError):
         return False
 

@@ -44,7 +44,8 @@ def share_in_groups(ds: xr.Dataset, numbers: np.ndarray) -> xr.Variable | None:
     rest = safe_part.sum(nodes) / whole.where(whole > 0, 1.0)
     share = (safe_part / joined.where(joined > 0, 1.0)).where(joined > 0, rest)
     # Energies beyond the groups are left out.
-    return share.pad(energy=(start, ds.sizes["energy"] - stop), constant_values=0.0)
+    found: xr.Variable = share.pad(energy=(start, ds.sizes["energy"] - stop), constant_values=0.0)
+    return found
 
 
 def _around(ds: xr.Dataset, flags: xr.Variable) -> xr.Variable:

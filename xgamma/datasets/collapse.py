@@ -53,7 +53,8 @@ def _sums(ds: xr.Dataset, inside: xr.Variable) -> dict[str, xr.Variable]:
     def total(variable: xr.Variable) -> xr.Variable:
         whole = variable.dtype.kind in "iu"
         kept = variable.where(keep, np.zeros((), variable.dtype)[()])
-        return kept.sum(("y", "x"), dtype=np.int64 if whole else np.float64)
+        found: xr.Variable = kept.sum(("y", "x"), dtype=np.int64 if whole else np.float64)
+        return found
 
     for name in SUMMED:
         if name in ds:

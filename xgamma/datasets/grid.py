@@ -77,7 +77,8 @@ class Interpolation:
         weight = self.mean(used)
         good = self.flag(used) & (weight > 0)
         total = self.mean(np.where(used, images, 0.0))
-        return np.divide(total, weight, out=np.zeros_like(total), where=good)
+        values: np.ndarray = np.divide(total, weight, out=np.zeros_like(total), where=good)
+        return values
 
 
 class Reprojection:

@@ -39,7 +39,8 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
     if is_lazy(numerator, denominator):
         from dask.array import map_blocks
 
-        return map_blocks(ratio, numerator, denominator, dtype=float)
+        values: np.ndarray = map_blocks(ratio, numerator, denominator, dtype=float)
+        return values
     numerator, denominator = np.broadcast_arrays(
         np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     )
@@ -127,7 +128,8 @@ def background_values(ds: xr.Dataset) -> np.ndarray:
     """Return the values of `background`, in the order energy, y, x."""
     if is_onoff(ds):
         ratios = ratio(variable(ds, "acceptance"), variable(ds, "acceptance_off"))
-        return ratios * variable(ds, "counts_off")
+        values: np.ndarray = ratios * variable(ds, "counts_off")
+        return values
     if "background" in ds:
         return variable(ds, "background")
     raise MissingDataError(

@@ -88,7 +88,7 @@ def coarse_pixels(ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
     if not spatial_dims(ds, COARSE):
         return mask
     (y0, y1), (x0, x1) = (corner_pixels(ds, dim) for dim in FINE)
-    out = mask[np.ix_(y0, x0)]
+    out: np.ndarray = mask[np.ix_(y0, x0)]
     for y, x in ((y0, x1), (y1, x0), (y1, x1)):
         out = out | mask[np.ix_(y, x)]
     return out
@@ -100,4 +100,5 @@ def migration_mask(ds: xr.Dataset, mask: np.ndarray) -> np.ndarray:
     edges = edges_in(ds, "energy", "TeV")
     bins = np.clip(np.searchsorted(edges, energy, side="right") - 1, 0, edges.size - 2)
     outside = (energy < edges[0]) | (energy >= edges[-1])
-    return mask[..., bins] | outside
+    values: np.ndarray = mask[..., bins] | outside
+    return values

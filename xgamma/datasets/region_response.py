@@ -98,7 +98,10 @@ def _integral(profile: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Return the integral of profiles over the sky, by the rule of `_at_radius`."""
     fine = np.linspace(0.0, edges[-1], 40 * (edges.size - 1) + 1)
     middle, step = np.deg2rad(0.5 * (fine[1:] + fine[:-1])), np.deg2rad(fine[1])
-    return _at_radius(profile, edges, np.rad2deg(middle)) @ (2.0 * np.pi * np.sin(middle) * step)
+    values: np.ndarray = _at_radius(profile, edges, np.rad2deg(middle)) @ (
+        2.0 * np.pi * np.sin(middle) * step
+    )
+    return values
 
 
 def _flags(ds: xr.Dataset, inside: xr.Variable) -> xr.Variable | None:
@@ -108,7 +111,8 @@ def _flags(ds: xr.Dataset, inside: xr.Variable) -> xr.Variable | None:
 
 def _seen(ds: xr.Dataset, parts: xr.Variable) -> xr.Variable:
     # Only where nothing is safe may an exposure be NaN: the gate sees to it.
-    return ds.variables["exposure"].astype(float).fillna(0.0) * parts
+    found: xr.Variable = ds.variables["exposure"].astype(float).fillna(0.0) * parts
+    return found
 
 
 def seen_exposure(ds: xr.Dataset, parts: xr.Variable) -> xr.Variable:
@@ -168,7 +172,8 @@ def seen_dispersion(
     share = (share / total.where(total > 0, 1.0)).where((total > 0) & xr.DataArray(shown), 1.0)
     share = share.transpose("energy_true", "energy").variable
     if edisp is None:
-        return _diagonal(ds) * share
+        found: xr.Variable = _diagonal(ds) * share
+        return found
     scaled = (edisp * share.astype(edisp.dtype)).transpose(*edisp.dims)
     return xr.Variable(edisp.dims, scaled.data, edisp.attrs)
 

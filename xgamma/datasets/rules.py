@@ -46,7 +46,8 @@ def background_of_off(ds: xr.Dataset, mask: xr.Variable | None = None) -> xr.Var
     acceptance, off = (ds.variables[n].astype(float) for n in ("acceptance", "acceptance_off"))
     alpha = (acceptance / off.where(off > 0, 1.0)).where(off > 0, 0.0)
     background = alpha * ds.variables["counts_off"]
-    return background if mask is None else background.where(mask, 0.0)
+    found: xr.Variable = background if mask is None else background.where(mask, 0.0)
+    return found
 
 
 def rebuilt(

@@ -121,7 +121,8 @@ def _padded(variable: xr.Variable, around: dict[str, tuple[int, int]]) -> xr.Var
     """Return a variable with zeros around it; dask arrays stay lazy."""
     if not isinstance(variable.data, np.ndarray):
         fill: Any = False if variable.dtype == bool else 0
-        return variable.pad(around, mode="constant", constant_values=fill)
+        found: xr.Variable = variable.pad(around, mode="constant", constant_values=fill)
+        return found
     pairs = [around.get(str(d), (0, 0)) for d in variable.dims]
     shape = [n + sum(pair) for n, pair in zip(variable.shape, pairs, strict=True)]
     out = np.zeros(shape, variable.dtype)

@@ -34,7 +34,7 @@ def _over_pixels(
     """Apply a function of the last two axes to the pixels; dask-backed maps stay lazy."""
     lazy = hasattr(array.data, "dask")
     source = array.chunk(dict.fromkeys(PIXELS, -1)) if lazy else array
-    out = xr.apply_ufunc(
+    out: xr.DataArray = xr.apply_ufunc(
         function,
         source,
         *kernel,
@@ -117,7 +117,8 @@ def _gaussian(sigma: float) -> np.ndarray:
     """Return a Gaussian on pixels, four standard deviations to each side."""
     half = int(4.0 * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    return weights / weights.sum()
+    values: np.ndarray = weights / weights.sum()
+    return values
 
 
 @operation

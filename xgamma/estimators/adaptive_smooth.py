@@ -126,7 +126,8 @@ def adaptive_smooth(
 def _widths(ds: xr.Dataset, scales: AnglesLike) -> np.ndarray:
     """Return the scales in degrees."""
     if scales is None:
-        return SCALES * float(np.sqrt(np.prod(sky.pixel_scale(ds))))
+        values: np.ndarray = SCALES * float(np.sqrt(np.prod(sky.pixel_scale(ds))))
+        return values
     widths = np.atleast_1d(to_value(scales, "deg", "scales"))
     if widths.ndim != 1 or not (widths > 0).all() or not (np.diff(widths) > 0).all():
         raise XGammaError(f"scales={shown(scales)} must be angles above 0 that increase.")
@@ -161,14 +162,16 @@ def _shares(ds: xr.Dataset, index: float) -> np.ndarray:
 
     edges, power = edges_in(ds, "energy", "TeV"), 1.0 - index
     flux = np.diff(np.log(edges)) if power == 0 else np.diff(edges**power) / power
-    return flux / flux.sum()
+    values: np.ndarray = flux / flux.sum()
+    return values
 
 
 def _kernel(along_y: float, along_x: float, kind: str) -> np.ndarray:
     """Return a kernel of pixels, one in its middle."""
     if kind == "disk":
         return disk_kernel((along_x, along_y))
-    return np.multiply.outer(_gaussian(along_y), _gaussian(along_x))
+    values: np.ndarray = np.multiply.outer(_gaussian(along_y), _gaussian(along_x))
+    return values
 
 
 def _gaussian(sigma: float) -> np.ndarray:
@@ -176,7 +179,8 @@ def _gaussian(sigma: float) -> np.ndarray:
     half = int(np.ceil(REACH * sigma))
     edges = (np.arange(-half, half + 2) - 0.5) / (np.sqrt(2) * sigma)
     weights = np.diff(erf(edges))
-    return weights / weights[half]
+    values: np.ndarray = weights / weights[half]
+    return values
 
 
 def _significance(sums: dict[str, np.ndarray], method: str) -> np.ndarray:
@@ -186,7 +190,8 @@ def _significance(sums: dict[str, np.ndarray], method: str) -> np.ndarray:
         total = on + expected
         return np.where(total > 0, (on - expected) / np.sqrt(np.where(total > 0, total, 1.0)), 0.0)
     if "off" in sums:
-        return np.nan_to_num(li_ma(on, sums["off"], ratio(expected, sums["off"])))
+        values: np.ndarray = np.nan_to_num(li_ma(on, sums["off"], ratio(expected, sums["off"])))
+        return values
     known = expected > 1e-12
     return np.where(known, cash_significance(on, np.where(known, expected, 1.0)), 0.0)
 

@@ -142,7 +142,7 @@ def interval_edges(intervals: TimesLike) -> np.ndarray:
     from astropy.time import Time
 
     try:
-        edges = Time(intervals).tt.datetime64.astype("datetime64[ns]").reshape(-1, 2)
+        edges: np.ndarray = Time(intervals).tt.datetime64.astype("datetime64[ns]").reshape(-1, 2)
     except ValueError as error:
         raise XGammaError(
             f"time_intervals are not pairs (start, stop) of times: {str(error).splitlines()[0]}"

@@ -122,7 +122,7 @@ def nested_test(
         result = better(result, fit(datasets, moved_to(start, fitted_null, names), **settings))
     n_null = sum(not p.frozen for p in fitted_null.named_parameters().values())
     ts, dof = stat_null - result.total_stat, len(result.names) - n_null
-    found = result.to_dataset()[["value", "error"]]
+    found: xr.Dataset = result.to_dataset()[["value", "error"]]
     values = values_of(fitted_null)
     found["null_value"] = ("parameter", [values.get(n, np.nan) for n in result.names])
     found["tested"] = ("parameter", [n in names for n in result.names])

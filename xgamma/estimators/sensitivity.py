@@ -112,7 +112,10 @@ def excess_needed(likelihood: Likelihood, n_sigma: float) -> tuple[np.ndarray, n
         background = alpha * off
 
         def significance(excess: np.ndarray) -> np.ndarray:
-            return np.nan_to_num(stats.li_ma(background + excess, off, alpha), nan=np.inf)
+            values: np.ndarray = np.nan_to_num(
+                stats.li_ma(background + excess, off, alpha), nan=np.inf
+            )
+            return values
 
     elif data.background is not None:
         background = data.background[:, 0, 0]

@@ -95,7 +95,8 @@ def in_the_middle(data: Compiled, model: SkyModel) -> SkyModel:
     """Return a copy of the model on the middle pixel, without the exposure."""
     if model.spatial is None:
         raise XGammaError(f"The test source {model.name!r} needs a shape, for example PointSource.")
-    middle = model.copy()
+    middle: SkyModel = model.copy()
+    assert middle.spatial is not None
     ny, nx = data.shape[1:]
     vector = data.vectors[:, ny // 2 + data.padding, nx // 2 + data.padding]
     lon, lat = np.degrees(np.arctan2(vector[1], vector[0])), np.degrees(np.arcsin(vector[2]))
@@ -144,7 +145,7 @@ def kernel_half(data: Compiled, term: SourceTerm, width: AngleLike) -> int:
     """Return the pixels from the middle of the kernel to its border."""
     ny, nx = data.shape[1:]
     box = term.box
-    half = min(
+    half: int = min(
         ny // 2 - box[0].start,
         box[0].stop - 1 - ny // 2,
         nx // 2 - box[1].start,
@@ -155,7 +156,8 @@ def kernel_half(data: Compiled, term: SourceTerm, width: AngleLike) -> int:
     reach = scalar(width, "deg", "kernel_width") / 2
     if not 0 < reach < 90:
         raise XGammaError(f"kernel_width={width!r} must be an angle between 0 and 180 deg.")
-    return min(half, round(float(np.radians(reach)) / min(data.scale)))
+    number: int = min(half, round(float(np.radians(reach)) / min(data.scale)))
+    return number
 
 
 def kernel_at(
@@ -171,4 +173,5 @@ def kernel_at(
         weights = folded
     total = weights.sum(axis=0)
     shares = weights / np.where(total > 0, total, 1.0)
-    return np.einsum("tr,tyx->ryx", shares, image)
+    values: np.ndarray = np.einsum("tr,tyx->ryx", shares, image)
+    return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TypeVar
 
 import xarray as xr
 
@@ -16,6 +16,9 @@ from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import Model
 
 __all__ = ["models_of", "with_models"]
+
+# What is returned is of the same kind as what was given.
+DataOrTree = TypeVar("DataOrTree", xr.Dataset, xr.DataTree)
 
 
 def datasets_of(obj: DatasetsLike) -> dict[str, xr.Dataset]:
@@ -67,7 +70,7 @@ def iterate_datasets(
 
 
 @operation
-def with_models(obj: xr.Dataset | xr.DataTree, models: ModelsLike | None) -> Any:
+def with_models(obj: DataOrTree, models: ModelsLike | None) -> DataOrTree:
     """Put models on a dataset, or on each dataset of a tree, as YAML text in its attributes.
 
     Parameters

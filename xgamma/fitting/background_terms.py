@@ -50,7 +50,8 @@ class BackgroundTerm:
         points = self.data.vectors[:, inner[0], inner[1]]
         brightness = self.model.spatial.on_points(points, self.data.frame)
         assert self.data.background is not None
-        return self.data.background * np.nan_to_num(brightness)
+        values: np.ndarray = self.data.background * np.nan_to_num(brightness)
+        return values
 
     @property
     def npred(self) -> np.ndarray:

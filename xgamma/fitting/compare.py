@@ -264,7 +264,7 @@ def model_significance(
 
 def _residuals(counts: np.ndarray, predicted: np.ndarray, method: str) -> np.ndarray:
     """Return what `residuals` says, of plain arrays."""
-    difference = counts - predicted
+    difference: np.ndarray = counts - predicted
     if method == "diff":
         return difference
     positive = predicted > 0

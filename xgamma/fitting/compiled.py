@@ -75,7 +75,8 @@ class Compiled(CompiledArrays):
     @cached_property
     def solid_angle(self) -> np.ndarray:
         """Solid angle (y, x) of the pixels, padded alike, sr."""
-        return np.nan_to_num(sky.solid_angle(self._padded).values)
+        values: np.ndarray = np.nan_to_num(sky.solid_angle(self._padded).values)
+        return values
 
     def exposure_on(self, ys: slice, xs: slice) -> np.ndarray:
         """Exposure (energy_true, y, x) on a box of padded pixels; beyond the map that of the border."""
@@ -105,12 +106,14 @@ class Compiled(CompiledArrays):
         values = np.asarray(self.ds["psf"].variable.transpose(*dims).data, dtype=float)
         values = values.reshape(*values.shape[:2], *(values.shape[2:] or (1, 1)))
         self._require_sound_response("psf", values)
-        return np.nan_to_num(values)
+        found: np.ndarray = np.nan_to_num(values)
+        return found
 
     @cached_property
     def rad_edges(self) -> np.ndarray:
         """Edges of the PSF's rings, radians."""
-        return np.radians(edges_in(self.ds, "rad", "deg"))
+        values: np.ndarray = np.radians(edges_in(self.ds, "rad", "deg"))
+        return values
 
     @cached_property
     def irf_labels(self) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +127,8 @@ class Compiled(CompiledArrays):
         if name not in self.ds or "y_irf" not in self.ds[name].dims:
             return None
         values = self.ds[name].transpose(..., "y_irf", "x_irf").values
-        return np.any(np.nan_to_num(values) > 0, axis=0)
+        found: np.ndarray = np.any(np.nan_to_num(values) > 0, axis=0)
+        return found
 
     @cached_property
     def valid(self) -> dict[str, np.ndarray | None]:
@@ -139,7 +143,8 @@ class Compiled(CompiledArrays):
         iy, ix, weights = convolution.bilinear(
             ly, lx, *self.irf_labels, self.valid[name], self.nearest[name]
         )
-        return irf[..., iy, ix] @ weights
+        values: np.ndarray = irf[..., iy, ix] @ weights
+        return values
 
     @cached_property
     def _kernel_plan(self) -> KernelPlan:
@@ -245,14 +250,16 @@ class Compiled(CompiledArrays):
         t = np.clip((wanted - edges[i]) / (edges[i + 1] - edges[i]), 0.0, 1.0)[..., None, None]
         rows = np.arange(values.shape[0])[:, None]
         at_edges = (1 - t) * cumulative[rows, i] + t * cumulative[rows, i + 1]
-        return np.maximum(np.diff(at_edges, axis=1), 0.0)
+        found: np.ndarray = np.maximum(np.diff(at_edges, axis=1), 0.0)
+        return found
 
     @cached_property
     def _diagonal(self) -> np.ndarray:
         """Share of each bin of true energy that lies in each bin of reconstructed energy."""
         low = np.maximum(self.true_edges[:-1, None], self.energy_edges[None, :-1])
         high = np.minimum(self.true_edges[1:, None], self.energy_edges[None, 1:])
-        return np.maximum(high - low, 0.0) / np.diff(self.true_edges)[:, None]
+        values: np.ndarray = np.maximum(high - low, 0.0) / np.diff(self.true_edges)[:, None]
+        return values
 
     def edisp_matrix(self, y: float, x: float, apply: bool = True) -> np.ndarray:
         """Return the dispersion matrix (energy_true, energy) at a pixel."""

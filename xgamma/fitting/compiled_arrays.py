@@ -101,7 +101,8 @@ class CompiledArrays:
         iy, wy = convolution.cubic_weights(y, self.shape[1])
         ix, wx = convolution.cubic_weights(x, self.shape[2])
         near = self.exposure[:, iy[:, None], ix]
-        return np.maximum(near @ wx @ wy, 0.0)
+        values: np.ndarray = np.maximum(near @ wx @ wy, 0.0)
+        return values
 
     @cached_property
     def background(self) -> np.ndarray | None:

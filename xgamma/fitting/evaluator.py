@@ -143,7 +143,8 @@ class SourceTerm:
             if self.model.apply_irf["exposure"]
             else np.ones(self.data.true_energy.size)
         )
-        return exposure * self._region_share()
+        values: np.ndarray = exposure * self._region_share()
+        return values
 
     def _region_share(self) -> np.ndarray:
         """Share of the source (energy_true) that is reconstructed in the region of a spectrum."""
@@ -179,7 +180,8 @@ class SourceTerm:
                 points = self._clip(np.broadcast_to(image, (n, *image.shape[1:])), top, left)
                 if on_grid == 0.0:
                     return points
-                return blend(points, self._on_grid(shape, y, x), on_grid)
+                result: tuple[np.ndarray, Box] = blend(points, self._on_grid(shape, y, x), on_grid)
+                return result
         return self._on_grid(shape, y, x)
 
     def _part_on_grid(self, shape: Shape) -> float:
@@ -218,7 +220,7 @@ class SourceTerm:
         The slices count from the first padded pixel. What the PSF does comes afterwards: the
         exposure that matters is that of the true position.
         """
-        image = self._brightness(shape, ys, xs) * self.data.solid_angle[ys, xs]
+        image: np.ndarray = self._brightness(shape, ys, xs) * self.data.solid_angle[ys, xs]
         if self.model.apply_irf["exposure"]:
             image = image * self.data.exposure_on(ys, xs)
         return image
@@ -280,7 +282,8 @@ class SourceTerm:
             values = shape.on_bins(points, self.data.frame, self.data.true_edges)
         else:
             values = shape.on_points(points, self.data.frame)[None]
-        return np.nan_to_num(values)
+        found: np.ndarray = np.nan_to_num(values)
+        return found
 
     def _clip(self, image: np.ndarray, y0: int, x0: int) -> tuple[np.ndarray, Box]:
         """Cut an image whose first pixel is (y0, x0) of the map to the map."""

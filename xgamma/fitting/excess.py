@@ -25,7 +25,8 @@ def tophat(radius: AngleLike, data: Compiled) -> np.ndarray:
     # A radius of whole pixels may miss the last of them by rounding.
     ny, nx = int(size / sy * (1 + 1e-9)), int(size / sx * (1 + 1e-9))
     dy, dx = np.arange(-ny, ny + 1) * sy, np.arange(-nx, nx + 1) * sx
-    return (np.hypot(dy[:, None], dx[None, :]) <= size * (1 + 1e-9)).astype(float)
+    values: np.ndarray = (np.hypot(dy[:, None], dx[None, :]) <= size * (1 + 1e-9)).astype(float)
+    return values
 
 
 def around(values: np.ndarray, disk: np.ndarray) -> np.ndarray:
@@ -85,7 +86,10 @@ class Excess:
 
     def image(self, values: np.ndarray) -> np.ndarray:
         """Return values of the bins to fit, over energy and pixels if that is asked for."""
-        return np.where(self.mask & ~self.unknown, values, 0.0).sum(self.added, keepdims=True)
+        found: np.ndarray = np.where(self.mask & ~self.unknown, values, 0.0).sum(
+            self.added, keepdims=True
+        )
+        return found
 
     def summed(self, values: np.ndarray) -> np.ndarray:
         """Return values summed over energy and disks as asked for."""
@@ -124,14 +128,19 @@ class Excess:
     def npred(self) -> np.ndarray:
         """Expected counts: sources, and background as known or as the off counts say."""
         if self.onoff:
-            return self.expected_background + self.signal
-        return np.maximum(self.summed(self.likelihood.npred()), 0.0)
+            values: np.ndarray = self.expected_background + self.signal
+            return values
+        values = np.maximum(self.summed(self.likelihood.npred()), 0.0)
+        return values
 
     @cached_property
     def expected_background(self) -> np.ndarray:
         """Alpha times the off counts."""
         assert isinstance(self.likelihood, WStatLikelihood)
-        return np.maximum(self.summed(self.likelihood.alpha * self.likelihood.n_off), 0.0)
+        values: np.ndarray = np.maximum(
+            self.summed(self.likelihood.alpha * self.likelihood.n_off), 0.0
+        )
+        return values
 
     @cached_property
     def off_and_alpha(self) -> tuple[np.ndarray, np.ndarray]:
@@ -153,13 +162,15 @@ class Excess:
     @property
     def excess(self) -> np.ndarray:
         """Counts minus prediction."""
-        return self.counts - self.npred
+        values: np.ndarray = self.counts - self.npred
+        return values
 
     @cached_property
     def ts(self) -> np.ndarray:
         """Statistic of the prediction minus that of the best excess."""
         if not self.onoff:
-            return np.maximum(stats.cstat(self.counts, self.npred), 0.0)
+            values: np.ndarray = np.maximum(stats.cstat(self.counts, self.npred), 0.0)
+            return values
         off, alpha = self.off_and_alpha
         null = stats.wstat(self.counts, off, alpha, np.maximum(self.signal, 0.0))
         best = stats.wstat(self.counts, off, alpha, self.counts - alpha * off)
@@ -168,7 +179,8 @@ class Excess:
     @property
     def sqrt_ts(self) -> np.ndarray:
         """Significance, with the sign of the excess."""
-        return np.sign(self.excess) * np.sqrt(self.ts)
+        values: np.ndarray = np.sign(self.excess) * np.sqrt(self.ts)
+        return values
 
     def errors(self, n_sigma: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the lower and upper error of the excess."""

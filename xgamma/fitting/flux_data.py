@@ -39,7 +39,8 @@ def flux_values(ds: xr.Dataset, name: str) -> np.ndarray:
         return np.asarray(array.values, dtype=float) * factor
     key = name.replace("dnde", "norm")
     if "ref_dnde" in ds and key in ds:
-        return ds[key].values * flux_values(ds, "ref_dnde")
+        values: np.ndarray = ds[key].values * flux_values(ds, "ref_dnde")
+        return values
     raise MissingDataError(
         f"The flux points {ds.attrs.get('name')!r} have no {name!r}: is it another SED type?"
     )
@@ -66,7 +67,8 @@ def symmetric_error(ds: xr.Dataset) -> np.ndarray:
     """Return ``dnde_err``, or the mean of its lower and upper part."""
     if has_values(ds, "dnde_err"):
         return flux_values(ds, "dnde_err")
-    return 0.5 * (flux_values(ds, "dnde_errn") + flux_values(ds, "dnde_errp"))
+    values: np.ndarray = 0.5 * (flux_values(ds, "dnde_errn") + flux_values(ds, "dnde_errp"))
+    return values
 
 
 def one_sided_errors(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -85,8 +87,10 @@ def upper_limits(ds: xr.Dataset) -> np.ndarray:
         return ds["is_ul"].values.astype(bool)
     known = np.isfinite(flux_values(ds, "dnde"))
     if not has_values(ds, "dnde_ul"):
-        return ~known
-    return ~known & np.isfinite(flux_values(ds, "dnde_ul"))
+        values: np.ndarray = ~known
+        return values
+    values = ~known & np.isfinite(flux_values(ds, "dnde_ul"))
+    return values
 
 
 def safe_points(ds: xr.Dataset) -> xr.DataArray:

@@ -152,7 +152,8 @@ class GammapyTerm(SourceTerm):
         solid_angle = data.solid_angle[
             box[0].start + pad : box[0].stop + pad, box[1].start + pad : box[1].stop + pad
         ]
-        return image * solid_angle
+        found: np.ndarray = image * solid_angle
+        return found
 
     def _points(self, rows: slice, columns: slice, factor: int) -> np.ndarray:
         """Return unit vectors (3, y, x) of the middles of `factor` parts a side of pixels."""
@@ -178,7 +179,8 @@ class GammapyTerm(SourceTerm):
         if isinstance(shape, Disk):
             # In gammapy an edge adds to the area.
             values = values * edge_area(shape.edge_width.value)
-        return np.nan_to_num(values)
+        found: np.ndarray = np.nan_to_num(values)
+        return found
 
     def _kernels(self, y: float, x: float) -> np.ndarray:
         data = self.data
@@ -288,7 +290,8 @@ def integral(spectrum: Spectrum, emin: np.ndarray, emax: np.ndarray) -> np.ndarr
         return spectrum.kernel_integral(emin, emax)
     number = max(int(np.max(POINTS_PER_DECADE * np.log10(emax / emin))), 2)
     energy = np.geomspace(emin, emax, num=number, axis=-1)
-    return loglog_segments(spectrum.kernel(energy), energy).sum(axis=-1)
+    values: np.ndarray = loglog_segments(spectrum.kernel(energy), energy).sum(axis=-1)
+    return values
 
 
 def mean_factor(profile: TimeProfile, start: np.ndarray, stop: np.ndarray) -> float:

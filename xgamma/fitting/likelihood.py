@@ -279,7 +279,8 @@ class WStatLikelihood(Likelihood):
 
     def npred(self) -> np.ndarray:
         """See `Likelihood.npred`."""
-        return self.npred_signal() + self.npred_background()
+        values: np.ndarray = self.npred_signal() + self.npred_background()
+        return values
 
 
 def alpha_of(data: Compiled) -> np.ndarray:

@@ -78,7 +78,8 @@ class Objective:
     @property
     def x(self) -> np.ndarray:
         """Values of the free parameters over their scales."""
-        return np.array([p._value for p in self.parameters]) / self.scale
+        values: np.ndarray = np.array([p._value for p in self.parameters]) / self.scale
+        return values
 
     def assign(self, x: np.ndarray) -> None:
         """Set the free parameters."""

@@ -69,7 +69,8 @@ def first_steps(objective: Objective) -> np.ndarray:
             steps.append(0.002 * conversion("deg", parameter.unit) / scale)
         else:
             steps.append(max(0.1 * abs(parameter._value / scale), 0.01))
-    return np.abs(np.array(steps))
+    values: np.ndarray = np.abs(np.array(steps))
+    return values
 
 
 def minuit(

@@ -51,7 +51,8 @@ class RegionTerm(SourceTerm):
         radius = circle_radius(self._regions)
         if radius is None:
             return self._on_map()
-        return self._in_circle(shape.position, radius) / self._held
+        values: np.ndarray = self._in_circle(shape.position, radius) / self._held
+        return values
 
     @cached_property
     def _held(self) -> np.ndarray:
@@ -119,7 +120,8 @@ class RegionTerm(SourceTerm):
         fine = xr.Dataset(coords={**coords, "wcs": local.ds.coords["wcs"].variable})
         mask = region_mask(fine, self._regions).values.astype(float)
         ny, nx = local.shape[1:]
-        return mask.reshape(ny, PARTS, nx, PARTS).mean(axis=(1, 3))
+        values: np.ndarray = mask.reshape(ny, PARTS, nx, PARTS).mean(axis=(1, 3))
+        return values
 
     def _on_map(self) -> np.ndarray:
         """Sum the source over the small map, with the part of each pixel inside."""
@@ -127,7 +129,8 @@ class RegionTerm(SourceTerm):
         model.apply_irf = {**self.model.apply_irf, "exposure": False}
         term = SourceTerm(self._map, model)
         term.update()
-        return np.sum(term.response * self._weights[term.box], axis=(1, 2))
+        values: np.ndarray = np.sum(term.response * self._weights[term.box], axis=(1, 2))
+        return values
 
 
 def circle_radius(regions: list[Any]) -> float | None:
@@ -141,4 +144,5 @@ def reach(probe: xr.Dataset, region: Region) -> float:
     box = pixel_region(probe, region).bounding_box
     middle = 0.5 * (probe.sizes["x"] - 1)
     ends = (box.ixmin - 1, box.ixmax, box.iymin - 1, box.iymax)
-    return 0.01 * max(abs(end - middle) for end in ends)
+    value: float = 0.01 * max(abs(end - middle) for end in ends)
+    return value

@@ -39,7 +39,8 @@ def _fine_edges(edges: np.ndarray, oversampling: int | None) -> np.ndarray:
     logs = np.log(edges)
     parts = np.arange(oversampling) / oversampling
     fine = (logs[:-1, np.newaxis] + np.diff(logs)[:, np.newaxis] * parts).ravel()
-    return np.exp(np.append(fine, logs[-1]))
+    values: np.ndarray = np.exp(np.append(fine, logs[-1]))
+    return values
 
 
 def _pad_offset(axis: Axis, values: np.ndarray) -> tuple[Axis, np.ndarray]:
@@ -80,7 +81,8 @@ def _guarded(logs: np.ndarray, weights: Weights) -> np.ndarray:
     if weights.inside.all():
         return out
     constant = apply_weights(logs, _clamped(weights), 0)
-    return np.minimum(out, constant + MAX_RISE)
+    values: np.ndarray = np.minimum(out, constant + MAX_RISE)
+    return values
 
 
 def _clamped(weights: Weights) -> Weights:

@@ -96,7 +96,7 @@ def migration(
     weights = grid_axis(ds, "offset").weights(offset)
     nodes = np.moveaxis(matrix, 2, 0)
     out = sparse_weights(weights) @ nodes.reshape(nodes.shape[0], -1)
-    density = np.maximum(out, 0.0).reshape(offset.size, *nodes.shape[1:])
+    density: np.ndarray = np.maximum(out, 0.0).reshape(offset.size, *nodes.shape[1:])
     total = density @ width
     with np.errstate(divide="ignore", invalid="ignore"):
         density *= np.where(total > 0, 1.0 / total, 0.0)[..., np.newaxis]

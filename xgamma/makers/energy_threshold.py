@@ -314,7 +314,8 @@ def background_spectrum(bkg: xr.Dataset) -> np.ndarray:
         ix, iy = (int(np.searchsorted(at[d], 0.0, side="right")) - 1 for d in ("detx", "dety"))
         values, edges = cube[:, ix:, iy], at["detx"][ix:]
     ring = np.diff(edges) * 0.5 * (edges[1:] + edges[:-1])
-    return values @ ring
+    found: np.ndarray = values @ ring
+    return found
 
 
 def bkg_peak(ds: xr.Dataset, obs: xr.DataTree | None, irfs: str) -> xr.Variable:

@@ -35,7 +35,7 @@ def _project(field: Field, offset: np.ndarray) -> np.ndarray:
     area = effective_area(field) * field.livetime
     weights = axis.weights(offset)
     # Single precision holds seven digits, and the responses are stored in it.
-    out = sparse_weights(weights, dtype=np.float32) @ area.astype(np.float32)
+    out: np.ndarray = sparse_weights(weights, dtype=np.float32) @ area.astype(np.float32)
     if not weights.inside.all():
         np.maximum(out, 0.0, out=out)
     return out
@@ -138,8 +138,10 @@ def _migration_shares(ds: xr.Dataset, true: np.ndarray, reco: np.ndarray) -> np.
     """Return how much of each true bin goes to each reconstructed bin, shape (n_true, n)."""
     if "edisp" in ds and "migra" not in ds["edisp"].dims:
         rest = [d for d in ds["edisp"].dims if d not in ("energy_true", "energy")]
-        return ds["edisp"].mean(rest).transpose("energy_true", "energy").data
+        values: np.ndarray = ds["edisp"].mean(rest).transpose("energy_true", "energy").data
+        return values
     low = np.maximum(true[:-1, np.newaxis], reco[np.newaxis, :-1])
     high = np.minimum(true[1:, np.newaxis], reco[np.newaxis, 1:])
     overlap = np.log(np.maximum(high, low)) - np.log(low)
-    return overlap / np.diff(np.log(true))[:, np.newaxis]
+    values = overlap / np.diff(np.log(true))[:, np.newaxis]
+    return values

@@ -61,7 +61,8 @@ class Field:
     def basis(self) -> np.ndarray:
         """Rows towards the pointing, east, north (ICRS), as vectors in the map's frame."""
         icrs = sphere.offset_basis(float(self.pointing.ra.deg), float(self.pointing.dec.deg))
-        return icrs @ sky.rotation_from_icrs(sky.frame_of(self.ds)).T
+        values: np.ndarray = icrs @ sky.rotation_from_icrs(sky.frame_of(self.ds)).T
+        return values
 
     def vectors(self, irf: bool = False) -> np.ndarray:
         """Return unit vectors of the pixels, shape (3, n), in the map's frame."""

@@ -29,7 +29,8 @@ def _table_profiles(
     weights = grid_axis(ds, "offset").weights(offset)
     nodes = values.reshape(values.shape[0], -1).astype(np.float32)
     out = sparse_weights(weights, dtype=np.float32) @ nodes
-    return np.maximum(out, 0.0, out=out).reshape(offset.size, energy.size, rad.size)
+    found: np.ndarray = np.maximum(out, 0.0, out=out).reshape(offset.size, energy.size, rad.size)
+    return found
 
 
 def _parameter(ds: xr.Dataset, name: str, energy: np.ndarray, offset: np.ndarray) -> np.ndarray:
@@ -43,7 +44,8 @@ def _parameter(ds: xr.Dataset, name: str, energy: np.ndarray, offset: np.ndarray
         axis = grid_axis(ds, dim)
         free = type(axis)(axis.nodes, -np.inf, np.inf, axis.log)
         values = apply_weights(values, free.weights(np.nan_to_num(at, nan=axis.high)), number)
-    return np.maximum(values, 0.0).T
+    found: np.ndarray = np.maximum(values, 0.0).T
+    return found
 
 
 def _multi_gauss(

@@ -93,7 +93,8 @@ class RegionField(Field):
     def pointing_in_region_frame(self) -> np.ndarray:
         """Unit vector towards the pointing, in the frame of the region."""
         vector = sphere.lonlat_to_vector(self.pointing.ra.deg, self.pointing.dec.deg)
-        return sky.rotation_from_icrs(self.region_frame) @ vector
+        values: np.ndarray = sky.rotation_from_icrs(self.region_frame) @ vector
+        return values
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -100,7 +100,8 @@ def _table_containment(
 
 def _mean(variable: xr.Variable, weights: np.ndarray) -> np.ndarray:
     """Return a maker's variable averaged over the positions (its last axis)."""
-    return np.asarray(variable.data, dtype=float)[..., 0, :] @ weights
+    values: np.ndarray = np.asarray(variable.data, dtype=float)[..., 0, :] @ weights
+    return values
 
 
 def _exposure(

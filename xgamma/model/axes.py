@@ -45,8 +45,10 @@ def bin_centers(edge_values: np.ndarray, interp: str) -> np.ndarray:
     """Return bin centres: geometric for ``log``, arithmetic for ``lin``."""
     lo, hi = edge_values[:-1], edge_values[1:]
     if interp == "log" and lo[0] > 0:
-        return np.sqrt(lo * hi)
-    return 0.5 * (lo + hi)
+        values: np.ndarray = np.sqrt(lo * hi)
+        return values
+    values = 0.5 * (lo + hi)
+    return values
 
 
 def axis_coords_from_bounds(

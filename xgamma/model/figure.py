@@ -42,7 +42,8 @@ def one_region(region: RegionsLike) -> Any:
 
 def frame_name(region: SkyRegion) -> str:
     """Return the frame of a region: ``icrs``, ``fk5`` or ``galactic``."""
-    return region_center(region).frame.name
+    text: str = region_center(region).frame.name
+    return text
 
 
 def lonlat_of(position: SkyCoord) -> tuple[float, float]:
@@ -214,7 +215,8 @@ def region_solid_angle(region: SkyRegion) -> float:
         half = 0.5 * float(region.radius.to_value("rad"))
         return float(4.0 * np.pi * np.sin(half) ** 2)
     wcs = wcs_of_plane(plane_of(region), frame_name(region))
-    return float(region.to_pixel(wcs).area) * np.deg2rad(BINSZ) ** 2
+    value: float = float(region.to_pixel(wcs).area) * np.deg2rad(BINSZ) ** 2
+    return value
 
 
 def center_vector(region: SkyRegion) -> np.ndarray:

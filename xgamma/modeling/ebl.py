@@ -89,7 +89,8 @@ class EBLAbsorption(Spectrum):
         j = np.clip(np.searchsorted(nodes, x) - 1, 0, nodes.size - 2)
         s = (x - nodes[j]) / (nodes[j + 1] - nodes[j])
         tau = (1 - s) * depth[j] + s * depth[j + 1]
-        return np.exp(-alpha_norm * np.maximum(tau, 0.0))
+        values: np.ndarray = np.exp(-alpha_norm * np.maximum(tau, 0.0))
+        return values
 
     def extra(self) -> dict[str, Any]:
         """Entries of the serialised form beside the parameters."""

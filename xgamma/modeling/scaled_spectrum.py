@@ -59,11 +59,13 @@ class ScaledSpectrum(Spectrum):
 
     def kernel(self, energy: np.ndarray) -> np.ndarray:
         """See `Spectrum.kernel`."""
-        return self.norm.value * self.model.kernel(energy)
+        values: np.ndarray = self.norm.value * self.model.kernel(energy)
+        return values
 
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
         """See `Spectrum.kernel_integral`."""
-        return self.norm.value * self.model.kernel_integral(emin, emax, power)
+        values: np.ndarray = self.norm.value * self.model.kernel_integral(emin, emax, power)
+        return values
 
     def __repr__(self) -> str:
         return f"ScaledSpectrum({self.model!r}, norm={self.norm.value:.6g})"

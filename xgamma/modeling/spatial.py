@@ -145,7 +145,10 @@ class Shape(Component):
     def vectors(self, frame: str) -> np.ndarray:
         """Unit vectors of the position, its east and its north in another frame, shape (3, 3)."""
         values = self.kernel_values()
-        return kernels.tangent_frame(values[0], values[1]) @ rotation(self.frame, frame).T
+        found: np.ndarray = (
+            kernels.tangent_frame(values[0], values[1]) @ rotation(self.frame, frame).T
+        )
+        return found
 
     def on_points(self, points: np.ndarray, frame: str) -> np.ndarray:
         """Surface brightness (per sr) at unit vectors (3, ...) of a frame: plain numbers."""
@@ -248,17 +251,20 @@ class Gaussian(Shape):
     @property
     def elongated(self) -> bool:  # type: ignore[override]
         """Whether the shape depends on direction."""
-        return self.e.value != 0
+        answer: bool = self.e.value != 0
+        return answer
 
     @property
     def extent(self) -> float:
         """Five sigma, degrees."""
-        return 5 * self.sigma.to_value("deg")
+        value: float = 5 * self.sigma.to_value("deg")
+        return value
 
     @property
     def bin_size(self) -> float:
         """A third of sigma, degrees."""
-        return self.sigma.to_value("deg") / 3
+        value: float = self.sigma.to_value("deg") / 3
+        return value
 
     def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
         """See `Shape.density`."""
@@ -299,12 +305,14 @@ class GeneralizedGaussian(Shape):
     @property
     def extent(self) -> float:
         """Nine r_0 for a Laplacian, one for a disk, degrees."""
-        return self.r_0.to_value("deg") * (1 + 8 * self.eta.value)
+        value: float = self.r_0.to_value("deg") * (1 + 8 * self.eta.value)
+        return value
 
     @property
     def bin_size(self) -> float:
         """Finer the steeper the shape, degrees."""
-        return self.r_0.to_value("deg") / (3 + 8 * self.eta.value) / (1 + self.e.value)
+        value: float = self.r_0.to_value("deg") / (3 + 8 * self.eta.value) / (1 + self.e.value)
+        return value
 
     def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
         """See `Shape.density`."""
@@ -313,7 +321,8 @@ class GeneralizedGaussian(Shape):
     @property
     def reach(self) -> float:  # type: ignore[override]
         """See ``Shape.reach``."""
-        return 1 + 8 * self.eta.value
+        value: float = 1 + 8 * self.eta.value
+        return value
 
     def rings(self, step: float) -> Law:
         """See `Shape.rings`."""
@@ -348,12 +357,14 @@ class Disk(Shape):
     @property
     def extent(self) -> float:
         """The semi-major axis and its edge, and a tenth more, degrees."""
-        return 1.1 * self.r_0.to_value("deg") * (1 + self.edge_width.value)
+        value: float = 1.1 * self.r_0.to_value("deg") * (1 + self.edge_width.value)
+        return value
 
     @property
     def bin_size(self) -> float:
         """A tenth of the radius, degrees."""
-        return self.r_0.to_value("deg") * (1 - self.edge_width.value) / 10
+        value: float = self.r_0.to_value("deg") * (1 - self.edge_width.value) / 10
+        return value
 
     def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
         """See `Shape.density`."""
@@ -390,12 +401,14 @@ class Shell(Shape):
     @property
     def extent(self) -> float:
         """The outer radius, degrees."""
-        return self.radius.to_value("deg") + self.width.to_value("deg")
+        value: float = self.radius.to_value("deg") + self.width.to_value("deg")
+        return value
 
     @property
     def bin_size(self) -> float:
         """The width, degrees."""
-        return self.width.to_value("deg")
+        value: float = self.width.to_value("deg")
+        return value
 
     def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
         """See `Shape.density`."""
@@ -436,12 +449,14 @@ class Shell2(Shape):
     @property
     def extent(self) -> float:
         """The outer radius, degrees."""
-        return self.r_0.to_value("deg")
+        value: float = self.r_0.to_value("deg")
+        return value
 
     @property
     def bin_size(self) -> float:
         """The width, degrees."""
-        return self.r_0.to_value("deg") * self.eta.value
+        value: float = self.r_0.to_value("deg") * self.eta.value
+        return value
 
     def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
         """See `Shape.density`."""

@@ -118,7 +118,8 @@ class PiecewiseNormSpatial(Shape):
                 f"such as lon {lon[outside][0]:.3f}, lat {lat[outside][0]:.3f} deg ({self.frame}): put "
                 "nodes around the whole map."
             )
-        return np.exp(factor) if self.interp == "log" else factor
+        found: np.ndarray = np.exp(factor) if self.interp == "log" else factor
+        return found
 
     def extra(self) -> dict[str, Any]:
         """Entries of the serialised form beside the parameters."""

@@ -99,15 +99,19 @@ class PowerLaw2(Spectrum):
     def evaluate(energy: np.ndarray, *parameters: float) -> np.ndarray:
         """Evaluate at energies in TeV."""
         amplitude, index, emin, emax = parameters
-        return kernels.power_law(energy, index, amplitude, 1.0) / kernels.power_law_moment(
-            np.asarray(emin), np.asarray(emax), 0, index, 1.0, 1.0
-        )
+        values: np.ndarray = kernels.power_law(
+            energy, index, amplitude, 1.0
+        ) / kernels.power_law_moment(np.asarray(emin), np.asarray(emax), 0, index, 1.0, 1.0)
+        return values
 
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
         """See `Spectrum.kernel_integral`; exact here."""
         amplitude, index, low, high = self.kernel_values()
         whole = kernels.power_law_moment(np.asarray(low), np.asarray(high), 0, index, 1.0, 1.0)
-        return kernels.power_law_moment(emin, emax, power, index, amplitude, 1.0) / whole
+        values: np.ndarray = (
+            kernels.power_law_moment(emin, emax, power, index, amplitude, 1.0) / whole
+        )
+        return values
 
 
 class Constant(Spectrum):
@@ -130,7 +134,8 @@ class Constant(Spectrum):
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
         """See `Spectrum.kernel_integral`; exact here."""
         (const,) = self.kernel_values()
-        return const * (emax ** (power + 1) - emin ** (power + 1)) / (power + 1)
+        values: np.ndarray = const * (emax ** (power + 1) - emin ** (power + 1)) / (power + 1)
+        return values
 
 
 class ExpCutoffPowerLaw(Spectrum):
@@ -190,7 +195,10 @@ class BrokenPowerLaw(Spectrum):
         low, high = np.clip(emin, None, ebreak), np.clip(emax, None, ebreak)
         below = kernels.power_law_moment(low, high, power, index1, amplitude, ebreak)
         low, high = np.clip(emin, ebreak, None), np.clip(emax, ebreak, None)
-        return below + kernels.power_law_moment(low, high, power, index2, amplitude, ebreak)
+        values: np.ndarray = below + kernels.power_law_moment(
+            low, high, power, index2, amplitude, ebreak
+        )
+        return values
 
 
 class SmoothBrokenPowerLaw(Spectrum):
@@ -288,7 +296,8 @@ class LineSpectrum(Spectrum):
         """Evaluate at energies in TeV."""
         amplitude, mean, sigma = parameters
         scale = amplitude / (sigma * np.sqrt(2 * np.pi))
-        return scale * np.exp(-0.5 * ((energy - mean) / sigma) ** 2)
+        values: np.ndarray = scale * np.exp(-0.5 * ((energy - mean) / sigma) ** 2)
+        return values
 
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
         """See `Spectrum.kernel_integral`; exact here."""

@@ -74,7 +74,8 @@ class SuperExpCutoff3FGL(Spectrum):
         """Evaluate at energies in TeV."""
         amplitude, reference, ecut, index_1, index_2 = parameters
         cutoff = np.exp((reference / ecut) ** index_2 - (energy / ecut) ** index_2)
-        return kernels.power_law(energy, index_1, amplitude, reference) * cutoff
+        values: np.ndarray = kernels.power_law(energy, index_1, amplitude, reference) * cutoff
+        return values
 
 
 class SuperExpCutoff4FGL(Spectrum):

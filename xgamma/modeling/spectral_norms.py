@@ -136,9 +136,11 @@ class PiecewiseNorm(Spectrum):
         """See `Spectrum.kernel`."""
         norms = np.array(self.kernel_values())
         if self.interp == "lin":
-            return np.interp(energy, self.energy, norms)
+            values: np.ndarray = np.interp(energy, self.energy, norms)
+            return values
         logs = np.log(np.maximum(norms, SMALLEST))
-        return np.exp(np.interp(np.log(energy), np.log(self.energy), logs))
+        values = np.exp(np.interp(np.log(energy), np.log(self.energy), logs))
+        return values
 
     def kernel_corners(self) -> tuple[float, ...]:
         """See `Spectrum.kernel_corners`: the nodes."""

@@ -248,7 +248,8 @@ def derivative(function: Callable[[], np.ndarray], parameter: Parameter, step: f
         parameter._value = value + step
         up = function()
         parameter._value = value - step
-        return (up - function()) / (2 * step)
+        values: np.ndarray = (up - function()) / (2 * step)
+        return values
     finally:
         parameter._value = value
 
@@ -309,7 +310,8 @@ class CompoundSpectrum(Spectrum):
     def kernel(self, energy: np.ndarray) -> np.ndarray:
         """See `Spectrum.kernel`."""
         combine = getattr(operator, self.operator)
-        return combine(self.model1.kernel(energy), self.model2.kernel(energy))
+        values: np.ndarray = combine(self.model1.kernel(energy), self.model2.kernel(energy))
+        return values
 
     def __repr__(self) -> str:
         return f"({self.model1!r} {self.operator} {self.model2!r})"

@@ -116,7 +116,8 @@ class TemplateMap(Shape):
         integral = np.sum(values * solid_angle, (-2, -1), keepdims=True)
         if np.any(integral <= 0):
             raise XGammaError("The template map is empty, so it cannot be normalised.")
-        return values / integral
+        found: np.ndarray = values / integral
+        return found
 
     @classmethod
     def read(cls, path: str | Path, normalize: bool = True, **kwargs: Any) -> TemplateMap:

@@ -38,7 +38,8 @@ class ConstantTemporal(TimeProfile):
 
     def kernel_integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
         """See `TimeProfile.kernel_integral`."""
-        return stop - start
+        values: np.ndarray = stop - start
+        return values
 
 
 class LightCurve(TimeProfile):
@@ -91,12 +92,14 @@ class LightCurve(TimeProfile):
 
     def kernel(self, mjd: np.ndarray) -> np.ndarray:
         """See `TimeProfile.kernel`."""
-        return np.interp(mjd - self.kernel_values()[0], self.time, self.norm)
+        values: np.ndarray = np.interp(mjd - self.kernel_values()[0], self.time, self.norm)
+        return values
 
     def kernel_integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
         """See `TimeProfile.kernel_integral`; exact."""
         (t_ref,) = self.kernel_values()
-        return self._primitive(stop - t_ref) - self._primitive(start - t_ref)
+        values: np.ndarray = self._primitive(stop - t_ref) - self._primitive(start - t_ref)
+        return values
 
     def _primitive(self, t: np.ndarray) -> np.ndarray:
         inside = np.clip(t, self.time[0], self.time[-1])
@@ -104,7 +107,8 @@ class LightCurve(TimeProfile):
         value = np.interp(inside, self.time, self.norm)
         area = self._cumulative[i] + 0.5 * (self.norm[i] + value) * (inside - self.time[i])
         before = self.norm[0] * np.minimum(t - self.time[0], 0)
-        return area + before + self.norm[-1] * np.maximum(t - self.time[-1], 0)
+        values: np.ndarray = area + before + self.norm[-1] * np.maximum(t - self.time[-1], 0)
+        return values
 
     def extra(self) -> dict[str, Any]:
         """Entries of the serialised form beside the parameters."""
@@ -249,14 +253,16 @@ class PhaseCurve(TimeProfile):
 
     def kernel(self, mjd: np.ndarray) -> np.ndarray:
         """See `TimeProfile.kernel`."""
-        return np.interp(np.mod(self.cycles(mjd), 1.0), self._x, self._y)
+        values: np.ndarray = np.interp(np.mod(self.cycles(mjd), 1.0), self._x, self._y)
+        return values
 
     def kernel_integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
         """See `TimeProfile.kernel_integral`; the frequency is taken as level in an interval."""
         turns = self.cycles(stop) - self.cycles(start)
         area = self._primitive(self.cycles(stop)) - self._primitive(self.cycles(start))
         safe = np.where(turns == 0, 1.0, turns)
-        return (stop - start) * np.where(turns == 0, self.kernel(start), area / safe)
+        values: np.ndarray = (stop - start) * np.where(turns == 0, self.kernel(start), area / safe)
+        return values
 
     def _primitive(self, cycles: np.ndarray) -> np.ndarray:
         whole = np.floor(cycles)
@@ -264,7 +270,8 @@ class PhaseCurve(TimeProfile):
         i = np.clip(np.searchsorted(self._x, phase) - 1, 0, self._x.size - 2)
         value = np.interp(phase, self._x, self._y)
         part = self._cumulative[i] + 0.5 * (self._y[i] + value) * (phase - self._x[i])
-        return whole * self._cumulative[-1] + part
+        values: np.ndarray = whole * self._cumulative[-1] + part
+        return values
 
     def extra(self) -> dict[str, Any]:
         """Entries of the serialised form beside the parameters."""

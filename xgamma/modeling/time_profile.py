@@ -105,7 +105,8 @@ class TimeProfile(Component):
             middle = 0.5 * (low + high)
             passed = self.kernel_integral(start, start + middle) < wanted
             low, high = np.where(passed, middle, low), np.where(passed, high, middle)
-        return 0.5 * (low + high)
+        values: np.ndarray = 0.5 * (low + high)
+        return values
 
     def _require_positive(self, start: np.ndarray, stop: np.ndarray) -> None:
         """Raise if times cannot be drawn, since the factor is negative at some."""

@@ -56,7 +56,8 @@ def convolve_full(images: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     shape = [images.shape[i] + kernels.shape[i] - 1 for i in (1, 2)]
     fast = [fft.next_fast_len(s, real=True) for s in shape]
     spectrum = fft.rfft2(images, fast) * fft.rfft2(kernels, fast)
-    return fft.irfft2(spectrum, fast)[:, : shape[0], : shape[1]]
+    convolved: np.ndarray = fft.irfft2(spectrum, fast)[:, : shape[0], : shape[1]]
+    return convolved
 
 
 def bilinear(

@@ -26,7 +26,8 @@ def _squared_radius(r_out: tuple[float, float]) -> np.ndarray:
     ny, nx = (int(np.floor(r * (1.0 + TOLERANCE))) for r in (r_out[1], r_out[0]))
     y, x = np.mgrid[-ny : ny + 1, -nx : nx + 1]
     scale = [max(r, np.finfo(float).tiny) for r in r_out]
-    return (x / scale[0]) ** 2 + (y / scale[1]) ** 2
+    values: np.ndarray = (x / scale[0]) ** 2 + (y / scale[1]) ** 2
+    return values
 
 
 def disk_kernel(radius: tuple[float, float]) -> np.ndarray:
@@ -186,7 +187,8 @@ def _spectrum(image: np.ndarray, height: int, width: int) -> np.ndarray:
     from scipy import fft
 
     rows = fft.rfft(image.astype(float, copy=False), width, axis=1)
-    return fft.fft(rows, height, axis=0, overwrite_x=True)
+    values: np.ndarray = fft.fft(rows, height, axis=0, overwrite_x=True)
+    return values
 
 
 def _even(kernels: np.ndarray) -> bool:

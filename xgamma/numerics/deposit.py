@@ -70,7 +70,8 @@ def spline_coefficients(images: np.ndarray) -> np.ndarray:
     found = np.asarray(spline_filter1d(rows, 3, axis=-1, mode="mirror"))
     total = found.sum(axis=(-2, -1), keepdims=True)
     wanted = images.sum(axis=(-2, -1), keepdims=True)
-    return found * np.divide(wanted, total, out=np.ones_like(total), where=total != 0)
+    values: np.ndarray = found * np.divide(wanted, total, out=np.ones_like(total), where=total != 0)
+    return values
 
 
 def ramp_deposit(

@@ -16,7 +16,8 @@ FLAT = 1e-5
 
 def safe_log(values: np.ndarray) -> np.ndarray:
     """Return the logarithm with zero and less taken as the smallest normal float32."""
-    return np.log(np.maximum(np.asarray(values, dtype=float), TINY))
+    found: np.ndarray = np.log(np.maximum(np.asarray(values, dtype=float), TINY))
+    return found
 
 
 class LogLogIntegral:
@@ -106,7 +107,7 @@ def fill_gaps_log(values: np.ndarray) -> np.ndarray:
     values : ndarray
         float64 copy without gaps; NaN that could not be filled become zero.
     """
-    filled = np.nan_to_num(np.asarray(values, dtype=float), nan=0.0)
+    filled: np.ndarray = np.nan_to_num(np.asarray(values, dtype=float), nan=0.0)
     good = filled > 0
     n = filled.shape[0]
     order = np.arange(n).reshape((-1,) + (1,) * (filled.ndim - 1))

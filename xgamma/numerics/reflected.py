@@ -82,7 +82,8 @@ def angular_size(z: np.ndarray) -> float:
 
 def turned(z: np.ndarray, angle: float) -> np.ndarray:
     """Return positions turned back by an angle, counter-clockwise on the image, radians."""
-    return z * np.exp(-1j * angle)
+    values: np.ndarray = z * np.exp(-1j * angle)
+    return values
 
 
 def _samples(figure: Figure) -> np.ndarray:
@@ -90,7 +91,8 @@ def _samples(figure: Figure) -> np.ndarray:
     line = ((np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5) * 2.0 * np.sqrt(2.0) * figure.reach
     # Askew, so that no side of a box runs along a row, which would be in or out as a whole.
     z = figure.center + (line[np.newaxis, :] + 1j * line[:, np.newaxis]) * np.exp(0.61j)
-    return z[figure.contains(z)]
+    values: np.ndarray = z[figure.contains(z)]
+    return values
 
 
 def whole_size(figure: Figure) -> float:
@@ -131,7 +133,8 @@ def shared_area(figure: Figure, gaps: np.ndarray) -> np.ndarray:
         return np.zeros(np.shape(gaps))
     half = abs(figure.center) * np.sin(0.5 * np.minimum(gaps, np.pi)) / figure.radius
     half = np.minimum(half, 1.0)
-    return (2.0 / np.pi) * (np.arccos(half) - half * np.sqrt(1.0 - half**2))
+    share: np.ndarray = (2.0 / np.pi) * (np.arccos(half) - half * np.sqrt(1.0 - half**2))
+    return share
 
 
 def union_area(figure: Figure, angles: list[float]) -> float:
@@ -164,7 +167,8 @@ def union_area(figure: Figure, angles: list[float]) -> float:
 def _near(excluded: np.ndarray, figure: Figure) -> np.ndarray:
     """Return the excluded positions that a turned figure can reach at all."""
     distance, radius = np.abs(excluded), abs(figure.center)
-    return excluded[np.abs(distance - radius) <= figure.reach + 1.0]
+    values: np.ndarray = excluded[np.abs(distance - radius) <= figure.reach + 1.0]
+    return values
 
 
 def reflected_angles(

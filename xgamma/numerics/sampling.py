@@ -132,7 +132,8 @@ def power_law_integral(low: np.ndarray, high: np.ndarray, index: float) -> np.nd
     k = 1.0 - index
     log_ratio = np.log(high / low)
     # expm1 keeps the digits near index 1, where the two powers nearly cancel.
-    return low**k * log_ratio if k == 0 else low**k * np.expm1(k * log_ratio) / k
+    values: np.ndarray = low**k * log_ratio if k == 0 else low**k * np.expm1(k * log_ratio) / k
+    return values
 
 
 def sample_power_law(
@@ -148,8 +149,10 @@ def sample_power_law(
     k = 1.0 - index
     log_ratio = np.log(high / low)
     if k == 0:
-        return low * np.exp(uniform * log_ratio)
-    return low * np.exp(np.log1p(uniform * np.expm1(k * log_ratio)) / k)
+        values: np.ndarray = low * np.exp(uniform * log_ratio)
+        return values
+    values = low * np.exp(np.log1p(uniform * np.expm1(k * log_ratio)) / k)
+    return values
 
 
 def sample_rows(uniform: np.ndarray, edges: np.ndarray, density: np.ndarray) -> np.ndarray:
@@ -181,7 +184,8 @@ def sample_rows(uniform: np.ndarray, edges: np.ndarray, density: np.ndarray) -> 
     row = np.arange(len(uniform))
     with np.errstate(invalid="ignore", divide="ignore"):
         fraction = 1.0 - (cumulative[row, bins] - target) / content[row, bins]
-    return edges[bins] + fraction * (edges[bins + 1] - edges[bins])
+    values: np.ndarray = edges[bins] + fraction * (edges[bins + 1] - edges[bins])
+    return values
 
 
 def sample_gaussian_mixture(
@@ -207,7 +211,8 @@ def sample_gaussian_mixture(
     component = np.sum(share <= pick[:, np.newaxis], axis=1)
     component = np.minimum(component, sigmas.shape[1] - 1)
     sigma = np.abs(sigmas[np.arange(len(sigmas)), component])
-    return sigma * np.sqrt(2.0 * rng.standard_exponential(len(sigmas)))
+    radii: np.ndarray = sigma * np.sqrt(2.0 * rng.standard_exponential(len(sigmas)))
+    return radii
 
 
 def sample_king(uniform: np.ndarray, gamma: np.ndarray, sigma: np.ndarray) -> np.ndarray:
@@ -220,7 +225,8 @@ def sample_king(uniform: np.ndarray, gamma: np.ndarray, sigma: np.ndarray) -> np
     >>> sample_king(np.array([0.5]), np.array([2.0]), np.array([1.0]))
     array([2.])
     """
-    return sigma * np.sqrt(2.0 * gamma * np.expm1(np.log1p(-uniform) / (1.0 - gamma)))
+    values: np.ndarray = sigma * np.sqrt(2.0 * gamma * np.expm1(np.log1p(-uniform) / (1.0 - gamma)))
+    return values
 
 
 def sample_sphere_gaussian(rng: np.random.Generator, sigma: float, size: int) -> np.ndarray:
@@ -232,7 +238,8 @@ def sample_sphere_gaussian(rng: np.random.Generator, sigma: float, size: int) ->
     """
     width = 2.0 * np.sin(0.5 * np.deg2rad(sigma)) ** 2
     versine = np.minimum(2.0 * width * rng.standard_exponential(size), 2.0)
-    return np.rad2deg(2.0 * np.arcsin(np.sqrt(0.5 * versine)))
+    values: np.ndarray = np.rad2deg(2.0 * np.arcsin(np.sqrt(0.5 * versine)))
+    return values
 
 
 def offset_by(

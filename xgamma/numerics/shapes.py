@@ -46,12 +46,14 @@ def tangent_frame(lon: float, lat: float) -> np.ndarray:
 def chord2(points: np.ndarray, center: np.ndarray) -> np.ndarray:
     """Return the squared chord between unit vectors (3, ...) and one unit vector (3,)."""
     dx, dy, dz = points[0] - center[0], points[1] - center[1], points[2] - center[2]
-    return dx * dx + dy * dy + dz * dz
+    values: np.ndarray = dx * dx + dy * dy + dz * dz
+    return values
 
 
 def separation(squared_chord: np.ndarray) -> np.ndarray:
     """Return the angle that belongs to a squared chord."""
-    return 2 * np.arcsin(np.minimum(0.5 * np.sqrt(squared_chord), 1.0))
+    values: np.ndarray = 2 * np.arcsin(np.minimum(0.5 * np.sqrt(squared_chord), 1.0))
+    return values
 
 
 def position_angle(points: np.ndarray, east: np.ndarray, north: np.ndarray) -> np.ndarray:
@@ -62,11 +64,12 @@ def position_angle(points: np.ndarray, east: np.ndarray, north: np.ndarray) -> n
 def effective_radius(angle: np.ndarray, major: float, e: float, phi: float) -> np.ndarray:
     """Return the radius of an ellipse in the direction of a position angle."""
     minor = major * np.sqrt(1 - e**2)
-    return (
+    values: np.ndarray = (
         major
         * minor
         / np.sqrt((major * np.sin(angle - phi)) ** 2 + (minor * np.cos(angle - phi)) ** 2)
     )
+    return values
 
 
 def gaussian(
@@ -76,10 +79,12 @@ def gaussian(
     if e == 0 or angle is None:
         a = 2 * np.sin(0.5 * sigma) ** 2
         norm = 1 / (4 * np.pi * a * -np.expm1(-1 / a))
-        return norm * np.exp(squared_chord * (-0.25 / a))
+        values: np.ndarray = norm * np.exp(squared_chord * (-0.25 / a))
+        return values
     a = 2 * np.sin(0.5 * effective_radius(angle, sigma, e, phi)) ** 2
     norm = 1 / (2 * np.pi * sigma**2 * np.sqrt(1 - e**2))
-    return norm * np.exp(-0.25 * squared_chord / a)
+    values = norm * np.exp(-0.25 * squared_chord / a)
+    return values
 
 
 def general_gaussian(
@@ -95,13 +100,15 @@ def general_gaussian(
 
     radius = r_0 if e == 0 or angle is None else effective_radius(angle, r_0, e, phi)
     norm = 1 / (2 * np.pi * r_0**2 * np.sqrt(1 - e**2) * eta * gamma(2 * eta))
-    return norm * np.exp(-((separation(squared_chord) / radius) ** (1 / eta)))
+    values: np.ndarray = norm * np.exp(-((separation(squared_chord) / radius) ** (1 / eta)))
+    return values
 
 
 def ellipse_solid_angle(r_0: float, e: float) -> float:
     """Return the solid angle within an ellipse of semi-major axis `r_0` on the sphere."""
     if e == 0:
-        return 4 * np.pi * np.sin(0.5 * r_0) ** 2
+        value: float = 4 * np.pi * np.sin(0.5 * r_0) ** 2
+        return value
     minor = r_0 * np.sqrt(1 - e**2)
     # A mean over a whole period converges faster than any power of the number of points.
     cos2 = np.cos(np.arange(512) * (2 * np.pi / 512)) ** 2
@@ -144,7 +151,8 @@ def disk(
     from scipy.special import erf
 
     norm /= edge_area(edge_width)
-    return norm * 0.5 * (1 - erf(EDGE_95 * (sep - radius) / (radius * edge_width)))
+    values: np.ndarray = norm * 0.5 * (1 - erf(EDGE_95 * (sep - radius) / (radius * edge_width)))
+    return values
 
 
 def shell(squared_chord: np.ndarray, inner: float, outer: float) -> np.ndarray:

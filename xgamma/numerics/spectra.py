@@ -56,7 +56,8 @@ def power_law_moment(
     width = np.log(emax / emin)
     slope = power + 1 - index
     start = power_law(emin, index, amplitude, reference) * emin ** (power + 1)
-    return start * width * expm1_over(slope * width)
+    values: np.ndarray = start * width * expm1_over(slope * width)
+    return values
 
 
 def exp_cutoff_power_law(
@@ -92,11 +93,13 @@ def smooth_broken_power_law(
 ) -> np.ndarray:
     """Return a power law that bends from `index1` to `index2` over a width set by `beta`."""
     if index1 == index2:
-        return power_law(energy, index1, amplitude, reference) * 2.0**-beta
+        values: np.ndarray = power_law(energy, index1, amplitude, reference) * 2.0**-beta
+        return values
     bend = beta * np.sign(index2 - index1)
     # logaddexp keeps the bend finite however sharp it is.
     log_bend = np.logaddexp(0.0, (index2 - index1) / bend * np.log(energy / ebreak))
-    return power_law(energy, index1, amplitude, reference) * np.exp(-bend * log_bend)
+    values = power_law(energy, index1, amplitude, reference) * np.exp(-bend * log_bend)
+    return values
 
 
 def log_parabola(
@@ -130,7 +133,8 @@ def super_exp_cutoff_4fgl(
 ) -> np.ndarray:
     """Return the super-exponential cutoff of the 4FGL catalogue (its energies are in MeV)."""
     cutoff = expfactor * ((1e6 * reference) ** index_2 - (1e6 * energy) ** index_2)
-    return power_law(energy, index_1, amplitude, reference) * np.exp(cutoff)
+    values: np.ndarray = power_law(energy, index_1, amplitude, reference) * np.exp(cutoff)
+    return values
 
 
 def super_exp_cutoff_4fgl_dr3(
@@ -163,7 +167,8 @@ def loglog_segments(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     good = (left > 0) & (right > 0)
     ratio = np.where(good, right, 1.0) / np.where(good, left, 1.0)
     power = left * x[..., :-1] * width * expm1_over(np.log(ratio) + width)
-    return np.where(good, power, 0.5 * (left + right) * (x[..., 1:] - x[..., :-1]))
+    values: np.ndarray = np.where(good, power, 0.5 * (left + right) * (x[..., 1:] - x[..., :-1]))
+    return values
 
 
 def integrate_log_energy(
@@ -194,7 +199,8 @@ def integrate_log_energy(
     nodes = ((np.arange(panels)[:, None] + 0.5 * (1 + NODES)) / panels).ravel()
     weights = np.tile(0.5 * WEIGHTS / panels, panels)
     x = np.exp(low[..., None] + width * nodes)
-    return np.sum(function(x) * x ** (power + 1) * width * weights, axis=-1)
+    integral: np.ndarray = np.sum(function(x) * x ** (power + 1) * width * weights, axis=-1)
+    return integral
 
 
 def integrate_between(
@@ -229,7 +235,8 @@ def loglog_table(energy: np.ndarray, nodes: np.ndarray, values: np.ndarray) -> n
     good = (left > 0) & (right > 0)
     ratio = np.where(good, right, 1.0) / np.where(good, left, 1.0)
     linear = np.maximum(left + t * (right - left), 0.0)
-    return np.where(good, left * np.power(ratio, t), linear)
+    found: np.ndarray = np.where(good, left * np.power(ratio, t), linear)
+    return found
 
 
 def loglog_moment(
@@ -244,9 +251,13 @@ def loglog_moment(
         i = np.clip(np.searchsorted(nodes, x) - 1, 0, nodes.size - 2)
         pair_x = np.stack([nodes[i], np.maximum(x, nodes[i])], axis=-1)
         pair_y = loglog_table(pair_x, nodes, values) * pair_x**power
-        return cumulative[i] + loglog_segments(pair_y, pair_x)[..., 0]
+        found: np.ndarray = cumulative[i] + loglog_segments(pair_y, pair_x)[..., 0]
+        return found
 
-    return primitive(np.asarray(emax, dtype=float)) - primitive(np.asarray(emin, dtype=float))
+    found: np.ndarray = primitive(np.asarray(emax, dtype=float)) - primitive(
+        np.asarray(emin, dtype=float)
+    )
+    return found
 
 
 def line_moment(
@@ -256,8 +267,9 @@ def line_moment(
     from scipy.special import erf
 
     low, high = (emin - mean) / sigma, (emax - mean) / sigma
-    area = 0.5 * amplitude * (erf(high / np.sqrt(2)) - erf(low / np.sqrt(2)))
+    area: np.ndarray = 0.5 * amplitude * (erf(high / np.sqrt(2)) - erf(low / np.sqrt(2)))
     if power == 0:
         return area
     slope = amplitude * sigma / np.sqrt(2 * np.pi)
-    return mean * area - slope * (np.exp(-0.5 * high**2) - np.exp(-0.5 * low**2))
+    values: np.ndarray = mean * area - slope * (np.exp(-0.5 * high**2) - np.exp(-0.5 * low**2))
+    return values

@@ -37,7 +37,8 @@ def separation(vectors: np.ndarray, center: np.ndarray) -> np.ndarray:
     shape = (3,) + (1,) * (vectors.ndim - 1)
     difference = vectors - center.reshape(shape)
     chord = np.sqrt(np.einsum("i...,i...->...", difference, difference))
-    return np.rad2deg(2.0 * np.arcsin(np.minimum(0.5 * chord, 1.0)))
+    values: np.ndarray = np.rad2deg(2.0 * np.arcsin(np.minimum(0.5 * chord, 1.0)))
+    return values
 
 
 def offset_basis(lon: float, lat: float) -> np.ndarray:
@@ -79,7 +80,8 @@ def _triangle_solid_angle(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.nda
     """Van Oosterom & Strackee (1983), eq. 8; the triple product by differences keeps its digits."""
     triple = np.einsum("i...,i...->...", a, np.cross(b - a, c - a, axis=0))
     ab, bc, ca = (np.einsum("i...,i...->...", p, q) for p, q in ((a, b), (b, c), (c, a)))
-    return 2.0 * np.arctan2(triple, 1.0 + ab + bc + ca)
+    values: np.ndarray = 2.0 * np.arctan2(triple, 1.0 + ab + bc + ca)
+    return values
 
 
 def quad_solid_angle(corners: np.ndarray) -> np.ndarray:
@@ -97,4 +99,7 @@ def quad_solid_angle(corners: np.ndarray) -> np.ndarray:
     """
     a, b = corners[:, :-1, :-1], corners[:, :-1, 1:]
     c, d = corners[:, 1:, 1:], corners[:, 1:, :-1]
-    return np.abs(_triangle_solid_angle(a, b, c) + _triangle_solid_angle(a, c, d))
+    solid_angle: np.ndarray = np.abs(
+        _triangle_solid_angle(a, b, c) + _triangle_solid_angle(a, c, d)
+    )
+    return solid_angle

@@ -62,7 +62,8 @@ def cash(counts: np.ndarray, npred: np.ndarray) -> np.ndarray:
     array([1., 2.])
     """
     mu = np.maximum(npred, 0.0)
-    return 2 * (mu - xlogy(counts, mu))
+    stat: np.ndarray = 2 * (mu - xlogy(counts, mu))
+    return stat
 
 
 def cstat(counts: np.ndarray, npred: np.ndarray) -> np.ndarray:
@@ -84,7 +85,8 @@ def cstat(counts: np.ndarray, npred: np.ndarray) -> np.ndarray:
     array([2., 0.])
     """
     n = np.asarray(counts, dtype=float)
-    return cash(n, npred) - 2 * (n - xlogy(n, n))
+    stat: np.ndarray = cash(n, npred) - 2 * (n - xlogy(n, n))
+    return stat
 
 
 def wstat_background(
@@ -115,7 +117,8 @@ def wstat_background(
     with np.errstate(divide="ignore", invalid="ignore"):
         plain = (b + root) / (2 * alpha * (1 + alpha))
         stable = 2 * n_off * mu_sig / (root - b)
-    return np.maximum(np.where((b < 0) & (root - b > 0), stable, plain), 0.0)
+    mu_bkg: np.ndarray = np.maximum(np.where((b < 0) & (root - b > 0), stable, plain), 0.0)
+    return mu_bkg
 
 
 def wstat(
@@ -158,18 +161,21 @@ def wstat(
     background = np.where(has_off, wstat_background(n_on, off, ratio, mu_sig), 0.0)
     on = mu_sig + ratio * background
     stat = 2 * (on - xlogy(n_on, on) + background - xlogy(off, background))
-    return stat + wstat_goodness(n_on, off) if goodness else stat
+    values: np.ndarray = stat + wstat_goodness(n_on, off) if goodness else stat
+    return values
 
 
 def wstat_goodness(n_on: np.ndarray, n_off: np.ndarray) -> np.ndarray:
     """Return the terms of the data alone: ``2 (n_on ln n_on - n_on + the same of n_off)``."""
     n_on, n_off = np.asarray(n_on, dtype=float), np.asarray(n_off, dtype=float)
-    return 2 * (xlogy(n_on, n_on) - n_on + xlogy(n_off, n_off) - n_off)
+    values: np.ndarray = 2 * (xlogy(n_on, n_on) - n_on + xlogy(n_off, n_off) - n_off)
+    return values
 
 
 def chi2(data: np.ndarray, model: np.ndarray, error: np.ndarray) -> np.ndarray:
     """Return ``((data - model) / error)^2``."""
-    return ((data - model) / error) ** 2
+    values: np.ndarray = ((data - model) / error) ** 2
+    return values
 
 
 def li_ma(n_on: np.ndarray, n_off: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -221,7 +227,10 @@ def cash_significance(n_on: np.ndarray, mu_bkg: np.ndarray) -> np.ndarray:
     2.515
     """
     n_on, mu_bkg = np.asarray(n_on, dtype=float), np.asarray(mu_bkg, dtype=float)
-    return (np.sign(n_on - mu_bkg) * np.sqrt(np.maximum(cstat(n_on, mu_bkg), 0.0)))[()]
+    significance: np.ndarray = (
+        np.sign(n_on - mu_bkg) * np.sqrt(np.maximum(cstat(n_on, mu_bkg), 0.0))
+    )[()]
+    return significance
 
 
 def cash_excess_error(
@@ -333,7 +342,8 @@ def wstat_reach(n: np.ndarray, m: np.ndarray, a: np.ndarray, n_sigma: float) -> 
     Three times the Gaussian error with a count more on either side; an off count that was not
     seen stands for `alpha` counts.
     """
-    return 3 * (n_sigma * np.sqrt(n + 1 + a**2 * (m + 1)) + n_sigma**2 * (1 + a))
+    values: np.ndarray = 3 * (n_sigma * np.sqrt(n + 1 + a**2 * (m + 1)) + n_sigma**2 * (1 + a))
+    return values
 
 
 def solve_rise(
@@ -367,7 +377,8 @@ def solve_rise(
         middle = 0.5 * (near + far)
         below = function(middle) < target
         near, far = np.where(below, middle, near), np.where(below, far, middle)
-    return 0.5 * (near + far)
+    x: np.ndarray = 0.5 * (near + far)
+    return x
 
 
 def excess_for_significance(
@@ -400,4 +411,5 @@ def excess_for_significance(
         middle = 0.5 * (low + high)
         below = significance(middle) < n_sigma
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return 0.5 * (low + high)
+    excess: np.ndarray = 0.5 * (low + high)
+    return excess

@@ -64,7 +64,8 @@ class Plane:
         scale = np.deg2rad(self.step)
         ahead, east, north = self.basis.reshape(3, 3, *([1] * z.ndim))
         vectors = ahead - east * (z.real * scale) + north * (z.imag * scale)
-        return vectors / np.sqrt((vectors**2).sum(axis=0))
+        values: np.ndarray = vectors / np.sqrt((vectors**2).sum(axis=0))
+        return values
 
     def scale_at(self, lon: float, lat: float) -> float:
         """Return pixels per degree at a position, towards the north."""

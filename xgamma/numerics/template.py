@@ -45,12 +45,13 @@ def between_planes(
     left, right = planes[i], planes[i + 1]
     if not flux:
         t = np.clip(t, 0.0, 1.0)
-    straight = np.maximum(left + t * (right - left), 0.0)
+    straight: np.ndarray = np.maximum(left + t * (right - left), 0.0)
     if not flux:
         return straight
     good = (left > 0) & (right > 0)
     ratio = np.where(good, right, 1.0) / np.where(good, left, 1.0)
-    return np.where(good, left * ratio**t, straight)
+    values: np.ndarray = np.where(good, left * ratio**t, straight)
+    return values
 
 
 def bin_rule(low: float, high: float, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -28,13 +28,15 @@ def linear_integral(
     start: np.ndarray, stop: np.ndarray, alpha: float, beta: float, t_ref: float
 ) -> np.ndarray:
     """Integrate ``alpha + beta (t - t_ref)``."""
-    return (stop - start) * (alpha + beta * (0.5 * (start + stop) - t_ref))
+    values: np.ndarray = (stop - start) * (alpha + beta * (0.5 * (start + stop) - t_ref))
+    return values
 
 
 def exp_decay_integral(start: np.ndarray, stop: np.ndarray, t0: float, t_ref: float) -> np.ndarray:
     """Integrate ``exp(-(t - t_ref) / t0)``, without loss of digits in short intervals."""
     width = stop - start
-    return np.exp(-(start - t_ref) / t0) * width * expm1_over(-width / t0)
+    values: np.ndarray = np.exp(-(start - t_ref) / t0) * width * expm1_over(-width / t0)
+    return values
 
 
 def gaussian_integral(
@@ -44,7 +46,10 @@ def gaussian_integral(
     low, high = ((t - t_ref) / (np.sqrt(2) * sigma) for t in (start, stop))
     before, after = high < 0, low > 0
     area = np.where(before, erfc(-high) - erfc(-low), erfc(low) - erfc(high))
-    return sigma * np.sqrt(np.pi / 2) * np.where(before | after, area, erf(high) - erf(low))
+    values: np.ndarray = (
+        sigma * np.sqrt(np.pi / 2) * np.where(before | after, area, erf(high) - erf(low))
+    )
+    return values
 
 
 def general_gaussian(
@@ -68,9 +73,11 @@ def general_gaussian_integral(
     def primitive(t: np.ndarray) -> np.ndarray:
         tau = np.where(t < t_ref, t_rise, t_decay)
         passed = gammainc(eta, 0.5 * (np.abs(t - t_ref) / tau) ** (1 / eta))
-        return np.sign(t - t_ref) * tau * eta * 2**eta * gamma(eta) * passed
+        values: np.ndarray = np.sign(t - t_ref) * tau * eta * 2**eta * gamma(eta) * passed
+        return values
 
-    return primitive(np.asarray(stop)) - primitive(np.asarray(start))
+    values: np.ndarray = primitive(np.asarray(stop)) - primitive(np.asarray(start))
+    return values
 
 
 def power_law_integral(
@@ -94,7 +101,8 @@ def sine_integral(
     """Integrate ``1 + amp sin(omega (t - t_ref))``; there is no pole at ``omega = 0``."""
     width, middle = stop - start, 0.5 * (start + stop) - t_ref
     swing = np.sin(omega * middle) * np.sinc(omega * width / (2 * np.pi))
-    return width * (1 + amp * swing)
+    values: np.ndarray = width * (1 + amp * swing)
+    return values
 
 
 def integrate_intervals(

@@ -169,7 +169,8 @@ class Pairs:
         windows = np.lib.stride_tricks.sliding_window_view(
             values.reshape(self.shape), self.side, axis=1
         )
-        return windows[self.row, self.x]
+        found: np.ndarray = windows[self.row, self.x]
+        return found
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sum over the pairs of each pixel."""

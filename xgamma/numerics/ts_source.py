@@ -47,12 +47,14 @@ class Source:
     @property
     def half(self) -> int:
         """Pixels from the middle of the kernel to its border."""
-        return self.kernels.shape[-1] // 2
+        number: int = self.kernels.shape[-1] // 2
+        return number
 
     @property
     def tile_side(self) -> int:
         """Pixels along the longest side of a tile."""
-        return max(b.stop - b.start for _, box, _, _ in self.places() for b in box)
+        number: int = max(b.stop - b.start for _, box, _, _ in self.places() for b in box)
+        return number
 
     def places(self) -> Iterator[tuple[int, tuple[slice, slice], tuple[slice, slice], np.ndarray]]:
         """Yield each tile: its number, the box around it, the box in reach, its pixels in the box."""
@@ -119,12 +121,14 @@ def source_sums(weights: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     sums : ndarray
         Shape (y, x).
     """
-    return energy_sums(weights, kernels).sum(axis=0)
+    sums: np.ndarray = energy_sums(weights, kernels).sum(axis=0)
+    return sums
 
 
 def energy_sums(weights: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     """Return `source_sums` of each energy, shape (energy, y, x)."""
-    return fftconvolve(weights, kernels[:, ::-1, ::-1], mode="same", axes=(1, 2))
+    values: np.ndarray = fftconvolve(weights, kernels[:, ::-1, ::-1], mode="same", axes=(1, 2))
+    return values
 
 
 def least_norms(

@@ -179,7 +179,7 @@ def _peek_map(ds: xr.Dataset) -> Figure:
         raise MissingDataError(
             f"The dataset {ds.attrs.get('name', '')!r} is empty: fill it first with ds.gamma.fill(obs)."
         )
-    figure = plt.figure(figsize=(12, 4.6 * -(-len(images) // 2)), layout="constrained")
+    figure: Figure = plt.figure(figsize=(12, 4.6 * -(-len(images) // 2)), layout="constrained")
     for number, (title, image) in enumerate(images.items(), start=1):
         wcs = image_wcs(image)
         ax = figure.add_subplot(-(-len(images) // 2), 2, number, projection=wcs)
@@ -208,7 +208,8 @@ def _peek_spectrum(ds: xr.Dataset) -> Figure:
     for ax, (name, function) in zip(axes[0], parts, strict=True):
         function(ds, ax=ax)
         ax.set_title(titles[name])
-    return figure
+    found: Figure = figure
+    return found
 
 
 @operation

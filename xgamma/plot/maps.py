@@ -281,7 +281,7 @@ def plot_grid(array: xr.DataArray, ncols: int = 3, add_cbar: bool = False, **kwa
     total = array.sizes[dim]
     ncols = min(ncols, total)
     nrows = -(-total // ncols)
-    figure = plt.figure(figsize=(4.2 * ncols, 3.6 * nrows), layout="constrained")
+    figure: Figure = plt.figure(figsize=(4.2 * ncols, 3.6 * nrows), layout="constrained")
     wcs = image_wcs(array.isel({dim: 0}))
     for number in range(total):
         ax = figure.add_subplot(nrows, ncols, number + 1, projection=wcs)

@@ -124,7 +124,8 @@ def draw_times(
     lengths = gti[:, 1] - gti[:, 0]
     if model is None or model.temporal is None:
         which = draw_intervals(rng, lengths, size)
-        return gti[which, 0] + rng.random(size) * lengths[which]
+        values: np.ndarray = gti[which, 0] + rng.random(size) * lengths[which]
+        return values
     from astropy.time import Time
 
     assert data.gti is not None
@@ -132,14 +133,16 @@ def draw_times(
     start, stop = (profile.mjd(Time(t, format="mjd", scale=data.gti[2])) for t in data.gti[:2])
     which = draw_intervals(rng, profile.kernel_integral(start, stop), size)
     days = profile.kernel_quantile(start[which], stop[which], rng.random(size))
-    return gti[which, 0] + 86400.0 * days
+    values = gti[which, 0] + 86400.0 * days
+    return values
 
 
 def draw_intervals(rng: np.random.Generator, weights: np.ndarray, size: int) -> np.ndarray:
     """Draw the numbers of intervals with probabilities proportional to weights."""
     passed = np.cumsum(weights)
     which = np.searchsorted(passed, rng.random(size) * passed[-1], side="right")
-    return np.minimum(which, weights.size - 1)
+    values: np.ndarray = np.minimum(which, weights.size - 1)
+    return values
 
 
 def to_icrs(data: Compiled, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -239,7 +242,8 @@ def draw_energies(
     for part in chunks(bins.size):
         rows = density[bins[part]]
         at[part] = sampling.sample_rows(rng.random(len(rows)), fraction, rows)
-    return np.exp(low[bins] + at * (high - low)[bins])
+    values: np.ndarray = np.exp(low[bins] + at * (high - low)[bins])
+    return values
 
 
 def chunks(size: int) -> list[slice]:

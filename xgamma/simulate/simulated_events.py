@@ -66,7 +66,8 @@ def _log_on_nodes(
     """
     inside = [np.clip(n, c[0], c[-1]) for n, c in zip(nodes, centers, strict=True)]
     nearest = _on_nodes(centers, values, inside)
-    return np.minimum(_on_nodes(centers, values, nodes), nearest + np.log(10.0))
+    found: np.ndarray = np.minimum(_on_nodes(centers, values, nodes), nearest + np.log(10.0))
+    return found
 
 
 def draw_source_events(
@@ -253,11 +254,13 @@ def draw_background_events(
 
 def _log_rate(bkg: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
     rate = _table(bkg, "bkg", dims, "TeV-1 s-1 sr-1")
-    return np.log(np.maximum(rate, TINY))
+    values: np.ndarray = np.log(np.maximum(rate, TINY))
+    return values
 
 
 def _uniform(rng: np.random.Generator, nodes: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    return nodes[cell] + rng.random(len(cell)) * (nodes[cell + 1] - nodes[cell])
+    values: np.ndarray = nodes[cell] + rng.random(len(cell)) * (nodes[cell + 1] - nodes[cell])
+    return values
 
 
 def _draw_radial(

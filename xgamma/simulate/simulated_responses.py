@@ -181,7 +181,8 @@ def simulated_irfs(
 
 
 def _centers(edges: np.ndarray, log: bool = False) -> np.ndarray:
-    return np.sqrt(edges[1:] * edges[:-1]) if log else 0.5 * (edges[1:] + edges[:-1])
+    values: np.ndarray = np.sqrt(edges[1:] * edges[:-1]) if log else 0.5 * (edges[1:] + edges[:-1])
+    return values
 
 
 def _offset(edges: np.ndarray = OFFSET_EDGES) -> dict[str, Any]:

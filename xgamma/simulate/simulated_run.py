@@ -252,7 +252,8 @@ def times(rng: np.random.Generator, gti: np.ndarray, size: int) -> np.ndarray:
     passed = np.cumsum(length)
     moment = rng.random(size) * passed[-1]
     interval = np.minimum(np.searchsorted(passed, moment, side="right"), len(gti) - 1)
-    return gti[interval, 1] - (passed[interval] - moment)
+    values: np.ndarray = gti[interval, 1] - (passed[interval] - moment)
+    return values
 
 
 def gti_group(gti: np.ndarray) -> xr.Dataset:

@@ -95,7 +95,10 @@ def demo_dataset(store: object) -> xr.Dataset:
         energy_true=xg.energy_axis("0.1 TeV", "100 TeV", nbin=24, name="energy_true"),
         name="demo",
     )
-    return xg.reduce(store, into=template, offset_max=OFFSET_MAX, safe_mask=["aeff-default"])
+    ds: xr.Dataset = xg.reduce(
+        store, into=template, offset_max=OFFSET_MAX, safe_mask=["aeff-default"]
+    )
+    return ds
 
 
 def summary(ds: xr.Dataset) -> str:
@@ -161,14 +164,18 @@ def significance_image(ds: xr.Dataset, radius: float = RADIUS) -> xr.DataArray:
     def around(name: str) -> np.ndarray:
         image = ds[name] if "mask_safe" not in ds else ds[name].where(ds.mask_safe, 0)
         values = image.sum("energy").transpose("y", "x").values.astype(float)
-        return np.maximum(fftconvolve(values, disk, mode="same"), 0.0)
+        found: np.ndarray = np.maximum(fftconvolve(values, disk, mode="same"), 0.0)
+        return found
 
     counts, background = np.rint(around("counts")), around("background")
     # What the Fourier transform leaves of a zero is no background.
     good = background > 1e-6 * background.max()
     values = np.where(good, cash_significance(counts, np.where(good, background, 1.0)), np.nan)
     labels = ds.counts.isel(energy=0, drop=True).transpose("y", "x")
-    return labels.copy(data=values).assign_attrs(long_name="significance", units="")
+    significance: xr.DataArray = labels.copy(data=values).assign_attrs(
+        long_name="significance", units=""
+    )
+    return significance
 
 
 def draw(ds: xr.Dataset) -> Figure:

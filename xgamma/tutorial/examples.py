@@ -117,7 +117,8 @@ def galactic_centre() -> xr.Dataset:
 
     real = real_data("dl4/cta-1dc-gc.fits.gz")
     if real is not None:
-        return xg.read_fits(real).assign_attrs(name="gc")
+        ds: xr.Dataset = xg.read_fits(real).assign_attrs(name="gc")
+        return ds
     template = xg.create_map(
         (0.0, 0.0),
         width="5 deg",
@@ -127,7 +128,8 @@ def galactic_centre() -> xr.Dataset:
         energy_true=xg.energy_axis("0.3 TeV", "100 TeV", nbin=14, name="energy_true"),
     )
     runs = xg.open_store(_simulated("galactic-centre")[0])
-    return xg.reduce(runs, into=template, offset_max="2 deg", name="gc", progress=False)
+    ds = xg.reduce(runs, into=template, offset_max="2 deg", name="gc", progress=False)
+    return ds
 
 
 def example_map() -> xr.Dataset:
@@ -191,10 +193,12 @@ def _filled(kind: str) -> xr.Dataset:
     obs = simulate_observation("83.63d 22.51d", CRAB, seed=0)
     if kind == "map":
         empty = xg.create_map(CRAB, "2 deg", "0.1 deg", xg.energy_axis("1 TeV", "10 TeV", 4))
-        return xg.fill(empty, obs, name="example")
+        found: xr.Dataset = xg.fill(empty, obs, name="example")
+        return found
     spectrum = xg.create_spectrum(
         "icrs;circle(83.63, 22.01, 0.1)", xg.energy_axis("1 TeV", "10 TeV", 6)
     )
     options: dict[str, Any] = {"containment_correction": True, "name": "example"}
     filled = xg.fill(spectrum, obs, ["counts", "exposure", "edisp"], **options)
-    return filled.gamma.reflected_background(obs)
+    found = filled.gamma.reflected_background(obs)
+    return found
