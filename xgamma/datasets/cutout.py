@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -87,7 +85,7 @@ def cutout(
     width: SizeLike,
     mode: str = "trim",
     name: str | None = None,
-) -> Any:
+) -> Labelled:
     """Cut a part out of a map, coarse response grids with it.
 
     Parameters
