@@ -10,7 +10,8 @@ from xgamma.errors import MissingDataError, UnitError, XGammaError, XGammaWarnin
 from xgamma.model.axes import axis_from_edges, energy_axis
 from xgamma.modeling.ebl import read_ebl
 from xgamma.modeling.template_file import map_from_text, read_brightness
-from xgamma.modeling.template_map import TemplateMap, without_photons
+from xgamma.modeling.template_map import TemplateMap
+from xgamma.modeling.template_units import without_photons
 from xgamma.modeling.temporal import read_light_curve
 
 FLUX = "cm-2 s-1 TeV-1 sr-1"

@@ -132,7 +132,7 @@ class SourceTerm:
     def pixel_of(self, shape: Shape) -> tuple[float, float]:
         """Return the pixel of the shape's position, the middle of the map if it has none."""
         data = self.data
-        if "lon_0" not in shape.specs:
+        if "lon_0" not in shape.specs and not isinstance(shape, TemplateMap):
             return 0.5 * (data.shape[1] - 1), 0.5 * (data.shape[2] - 1)
         return data.pixel(shape.vectors(data.frame)[0])
 

@@ -16,15 +16,13 @@ import xarray as xr
 from xgamma.core.units import parse_unit
 from xgamma.errors import AxisError
 from xgamma.fits.tables import Table
-from xgamma.model.axes import axis_coords_from_bounds
+from xgamma.model.axes import NODE, axis_coords_from_bounds, bounds_between
 from xgamma.model.sanity import issue_of_bins
 
 __all__ = ["Axis", "axis_of", "band_columns", "band_keywords", "read_bands"]
 
 MAX_AXES = 5
 TOLERANCE = 1e-6
-# The attribute ``node_type`` of an axis whose labels are nodes, not the middles of bins.
-NODE = "center"
 OLD_NAMES = {"theta": "rad", "e": "energy", "energ": "energy"}
 
 
@@ -96,33 +94,22 @@ def axis_of(obj: xr.Dataset | xr.DataArray, dim: str) -> Axis:
     return Axis(dim, lo, hi, str(attrs.get("units", "")), str(attrs.get("interp", "lin")), nodes)
 
 
-def _from_centers(centers: np.ndarray, interp: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return bounds halfway between nodes, the outer ones by continuing the step."""
-    log = interp == "log" and bool(np.all(centers > 0))
-    nodes = np.log(centers) if log else centers
-    if nodes.size == 1:
-        step = np.log(10.0) if log else 1.0
-        mid = np.array([nodes[0] - step / 2, nodes[0] + step / 2])
-    else:
-        inner = 0.5 * (nodes[1:] + nodes[:-1])
-        mid = np.concatenate([[1.5 * nodes[0] - 0.5 * nodes[1]], inner])
-        mid = np.append(mid, 1.5 * nodes[-1] - 0.5 * nodes[-2])
-    bounds = np.exp(mid) if log else mid
-    return bounds[:-1], bounds[1:]
-
-
 def _along(values: np.ndarray, sizes: tuple[int, ...], number: int, where: str) -> np.ndarray:
     """Return what a column says along one axis (the fastest is 0), in the order of the planes."""
     planes = np.asarray(values, dtype=float)
     if planes.size != int(np.prod(sizes)):
         raise AxisError(f"{where} has {planes.size} rows for planes of {sizes}: correct it.")
-    lines = np.moveaxis(planes.reshape(sizes[::-1]), len(sizes) - 1 - number, 0)
-    lines = lines.reshape(sizes[number], -1)
-    if not np.array_equal(lines, np.repeat(lines[:, :1], lines.shape[1], axis=1), equal_nan=True):
-        raise AxisError(
-            f"{where} lists bands that differ from plane to plane: they cannot be read as one axis."
-        )
-    return lines[:, 0]
+    layouts = [(sizes[::-1], len(sizes) - 1 - number)]
+    if len(sizes) > 2:
+        # gammapy 2.1 lists the bands of three axes and more in another order than the planes.
+        layouts.append(((sizes[1], sizes[0], *sizes[2:]), {0: 1, 1: 0}.get(number, number)))
+    for shape, axis in layouts:
+        lines = np.moveaxis(planes.reshape(shape), axis, 0).reshape(sizes[number], -1)
+        if np.array_equal(lines, np.repeat(lines[:, :1], lines.shape[1], axis=1), equal_nan=True):
+            return lines[:, 0]
+    raise AxisError(
+        f"{where} lists bands that differ from plane to plane: they cannot be read as one axis."
+    )
 
 
 def require_bins(axis: Axis, where: str) -> Axis:
@@ -188,7 +175,7 @@ def _band_axis(
     values = _along(first, sizes, number, where)
     nodes = values if len(columns) == 1 else None
     if nodes is not None:
-        lo, hi = _from_centers(nodes, interp)
+        lo, hi = bounds_between(nodes, interp)
     else:
         lo, hi = values, _along(table.read(columns[1]), sizes, number, where)
     return Axis(name, lo, hi, units, interp, nodes)
@@ -198,7 +185,7 @@ def _fermi_axis(table: Table, where: str) -> Axis:
     """Return the axis of Fermi-LAT's counts cubes (EBOUNDS) and templates (ENERGIES)."""
     if "ENERGY" in table.columns and ("E_MIN" not in table.columns or _is_fermi_template(table)):
         nodes = np.asarray(table.read("ENERGY"), dtype=float)
-        lo, hi = _from_centers(nodes, "log")
+        lo, hi = bounds_between(nodes, "log")
         return Axis("energy_true", lo, hi, str(table["ENERGY"].unit or "MeV"), "log", nodes)
     if "E_MIN" in table.columns:
         units = str(table["E_MIN"].unit or "keV")

@@ -90,7 +90,8 @@ def write_map(
     Parameters
     ----------
     array : DataArray
-        Dims ``(..., y, x)`` with the coordinate ``wcs``; further dims are axes with bounds.
+        Dims ``(..., y, x)`` with the coordinate ``wcs``, or axes alone; further dims are axes with
+        bounds.
     path : path-like
         File, compressed when it ends in ``.gz``.
     overwrite : bool
@@ -120,11 +121,12 @@ def write_map(
 def _map_file(ds: xr.Dataset, name: str) -> Iterator[bytes]:
     variable = ds.variables["map"]
     irf = "y_irf" in variable.dims
-    if not {"y", "x"} <= set(variable.dims) and not irf and "region" not in ds.coords:
+    sky = {"y", "x"} <= set(variable.dims) or irf
+    if not sky and not all(f"{d}_lo" in ds.coords for d in variable.dims):
         raise XGammaError(
-            f"The array has dims {variable.dims}, but a sky map has y and x (or the coordinate 'region')."
+            f"The array has dims {variable.dims}, but a sky map has y and x, and other dims have bounds."
         )
-    primary = name == "PRIMARY" and "region" not in ds.coords
+    primary = name == "PRIMARY" and sky
     if not primary:
         yield header_bytes(PRIMARY)
     name = "SKYMAP" if name == "PRIMARY" and not primary else name

@@ -39,6 +39,8 @@ LONG_NAMES = {
 }
 # Edges agree when they differ by less than this fraction of their bin.
 TOLERANCE = 1e-6
+# The attribute ``node_type`` of an axis whose labels are nodes, not the middles of bins.
+NODE = "center"
 
 
 def bin_centers(edge_values: np.ndarray, interp: str) -> np.ndarray:
@@ -49,6 +51,21 @@ def bin_centers(edge_values: np.ndarray, interp: str) -> np.ndarray:
         return values
     values = 0.5 * (lo + hi)
     return values
+
+
+def bounds_between(centers: np.ndarray, interp: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return bounds halfway between nodes, the outer ones by continuing the step."""
+    log = interp == "log" and bool(np.all(centers > 0))
+    nodes = np.log(centers) if log else centers
+    if nodes.size == 1:
+        step = np.log(10.0) if log else 1.0
+        mid = np.array([nodes[0] - step / 2, nodes[0] + step / 2])
+    else:
+        inner = 0.5 * (nodes[1:] + nodes[:-1])
+        mid = np.concatenate([[1.5 * nodes[0] - 0.5 * nodes[1]], inner])
+        mid = np.append(mid, 1.5 * nodes[-1] - 0.5 * nodes[-2])
+    bounds = np.exp(mid) if log else mid
+    return bounds[:-1], bounds[1:]
 
 
 def axis_coords_from_bounds(

@@ -12,7 +12,7 @@ from xgamma.core.arguments import expanded_path
 from xgamma.core.units import parse_unit
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 
-__all__ = ["map_from_text", "map_to_text", "read_brightness", "read_template"]
+__all__ = ["map_from_text", "map_to_text", "read_brightness", "read_template", "write_template"]
 
 # What the Fermi-LAT collaboration's diffuse models hold; their files may leave it out.
 FERMI_UNIT = "cm-2 s-1 MeV-1 sr-1"
@@ -81,6 +81,29 @@ def is_unit(text: str) -> bool:
     except UnitError:
         return False
     return bool(text)
+
+
+def write_template(array: xr.DataArray, path: str | Path, overwrite: bool = False) -> str:
+    """Write a map to a FITS file that gammapy reads too; return its path as text.
+
+    Parameters
+    ----------
+    array : DataArray
+        Dims ``(..., y, x)``, or axes alone.
+    path : str or Path
+        File; environment variables and ``~`` are expanded.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    path : str
+        As it was given.
+    """
+    from xgamma.io.fits_write import write_map
+
+    write_map(array, expanded_path(path), overwrite=overwrite)
+    return str(path)
 
 
 def map_to_text(array: xr.DataArray) -> str:

@@ -10,12 +10,17 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice
-from xgamma.core.units import conversion, parse_unit
-from xgamma.errors import UnitError, XGammaError, shown, warn
+from xgamma.errors import XGammaError, shown
 from xgamma.model.axes import edges_in
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spatial import FLUX_PER_SR, Shape, rotation
-from xgamma.modeling.template_file import map_from_text, map_to_text, read_brightness
+from xgamma.modeling.template_file import (
+    map_from_text,
+    map_to_text,
+    read_brightness,
+    write_template,
+)
+from xgamma.modeling.template_units import brightness_factor, nodes_of
 from xgamma.numerics.template import between_planes, bin_rule, log_bilinear
 
 __all__ = ["TemplateMap"]
@@ -84,26 +89,29 @@ class TemplateMap(Shape):
             raise XGammaError(
                 f"map={shown(map)} must be a map with pixels: read one with xg.read_map(path)."
             )
-        rest = set(map.dims) - {"y", "x", "energy_true"}
+        rest = set(map.dims) - {"y", "x", "energy_true", *self.specs}
         if rest:
             raise XGammaError(
                 f"The template map has the dimension {sorted(str(d) for d in rest)[0]!r}: sum over it, or rename the energy to 'energy_true'."
             )
         middle = sky.center(map)
         self._middle = (float(middle.spherical.lon.deg), float(middle.spherical.lat.deg))
-        values = {"lon": self._middle[0], "lat": self._middle[1], **values}
+        if "lon_0" in self.specs:
+            values = {"lon": self._middle[0], "lat": self._middle[1], **values}
         super().__init__(frame=sky.frame_of(map), **values)
         self.map, self.normalize, self.filename = map, normalize, filename
         self.beyond = choice(beyond, "beyond", BEYOND)
         self.energy = nodes_of(map) if "energy_true" in map.dims else None
-        self._brightness = self._in_kernel_units()
+        self._values = self._in_kernel_units()
+
+    @property
+    def _brightness(self) -> np.ndarray:
+        """Per sr, or a flux per sr, shape (y, x) or (energy, y, x)."""
+        return self._values
 
     def _in_kernel_units(self) -> np.ndarray:
         """Return the values per sr, or as a flux per sr, and note which."""
-        from xgamma.model import sky
-
-        energy = [] if self.energy is None else ["energy_true"]
-        values = np.asarray(self.map.transpose(*energy, "y", "x").values, dtype=float)
+        values = np.asarray(self.map.transpose(..., *self._own_dims()).values, dtype=float)
         if not np.all(np.isfinite(values)) or np.any(values < 0):
             raise XGammaError(
                 "The template map holds NaN or negative values: mend it, for example with "
@@ -112,12 +120,22 @@ class TemplateMap(Shape):
         if not self.normalize:
             factor, self.unit = brightness_factor(str(self.map.attrs.get("units", "")))
             return values * factor
-        solid_angle = np.nan_to_num(sky.solid_angle(self.map).values)
-        integral = np.sum(values * solid_angle, (-2, -1), keepdims=True)
+        integral = self._integral(values)
         if np.any(integral <= 0):
             raise XGammaError("The template map is empty, so it cannot be normalised.")
         found: np.ndarray = values / integral
         return found
+
+    def _own_dims(self) -> list[str]:
+        """Return the dims of the brightness."""
+        return [*([] if self.energy is None else ["energy_true"]), "y", "x"]
+
+    def _integral(self, values: np.ndarray) -> np.ndarray:
+        """Return integrals over the sky, shape (..., 1, 1)."""
+        from xgamma.model import sky
+
+        solid_angle = np.nan_to_num(sky.solid_angle(self.map).values)
+        return np.sum(values * solid_angle, (-2, -1), keepdims=True)
 
     @classmethod
     def read(cls, path: str | Path, normalize: bool = True, **kwargs: Any) -> TemplateMap:
@@ -148,6 +166,18 @@ class TemplateMap(Shape):
         >>> TemplateMap.read("$GAMMAPY_DATA/gll_iem.fits", normalize=False)  # doctest: +SKIP
         """
         return cls(read_brightness(path), normalize, str(path), **kwargs)
+
+    def write(self, path: str | Path, overwrite: bool = False) -> None:
+        """Write the map to a FITS file, which YAML then names; gammapy reads both.
+
+        Parameters
+        ----------
+        path : str or Path
+            File; environment variables and ``~`` are expanded.
+        overwrite : bool
+            Whether an existing file may be replaced.
+        """
+        self.filename = write_template(self.map, path, overwrite)
 
     @property
     def energy_dependent(self) -> bool:  # type: ignore[override]
@@ -226,11 +256,9 @@ class TemplateMap(Shape):
         from xgamma.model import sky
 
         own = np.tensordot(rotation(frame, self.frame), points, 1)
-        lon = np.degrees(np.arctan2(own[1], own[0])) - (
-            self.lon_0.to_value("deg") - self._middle[0]
-        )
-        lat = np.degrees(np.arcsin(np.clip(own[2], -1, 1)))
-        lat = lat - (self.lat_0.to_value("deg") - self._middle[1])
+        moved_lon, moved_lat = self._moved()
+        lon = np.degrees(np.arctan2(own[1], own[0])) - moved_lon
+        lat = np.degrees(np.arcsin(np.clip(own[2], -1, 1))) - moved_lat
         x, y = sky.lonlat_to_pix(self.map, lon, lat)
         x = (x - self.map.x.values[0]) / sky.label_step(self.map, "x")
         y = (y - self.map.y.values[0]) / sky.label_step(self.map, "y")
@@ -238,6 +266,11 @@ class TemplateMap(Shape):
         # The outermost pixels are whole: their outer halves are level.
         inside = (np.abs(y - (ny - 1) / 2) <= ny / 2) & (np.abs(x - (nx - 1) / 2) <= nx / 2)
         return y, x, inside
+
+    def _moved(self) -> tuple[float, float]:
+        """Return how far the map was moved, degrees of longitude and latitude."""
+        lon, lat = self.lon_0.to_value("deg"), self.lat_0.to_value("deg")
+        return lon - self._middle[0], lat - self._middle[1]
 
     def _at_energies(self, layers: np.ndarray, energy: np.ndarray) -> np.ndarray:
         """Interpolate planes (n, ...) to energies in TeV."""
@@ -334,42 +367,3 @@ class TemplateMap(Shape):
 
     def __repr__(self) -> str:
         return f"TemplateMap({dict(self.map.sizes)}, filename={self.filename!r})"
-
-
-def nodes_of(map: xr.DataArray) -> np.ndarray:
-    """Return the energies of the planes in TeV; nodes may be without edges."""
-    unit = str(map["energy_true"].attrs.get("units", "TeV"))
-    nodes = np.asarray(map["energy_true"].values, dtype=float) * conversion(unit, "TeV")
-    if np.any(np.diff(nodes) <= 0) or nodes[0] <= 0:
-        raise XGammaError("The energies of the template map must be positive and increase.")
-    return nodes
-
-
-def brightness_factor(unit: str) -> tuple[float, str]:
-    """Return the factor to the unit of kernels, and that unit: per sr, or a flux per sr."""
-    if not unit.strip():
-        warn(
-            "The template map has no unit: it is taken as per sr. Set map.attrs['units'], for "
-            "example to 'sr-1' or 'cm-2 s-1 MeV-1 sr-1'."
-        )
-        return 1.0, "sr-1"
-    plain = without_photons(unit)
-    for wanted in ("sr-1", FLUX_PER_SR):
-        try:
-            return conversion(plain, wanted), wanted
-        except UnitError:
-            continue
-    raise UnitError(
-        f"The template map is in {unit!r}, neither a brightness per sr nor a flux in {FLUX_PER_SR!r}."
-    )
-
-
-def without_photons(unit: str) -> str:
-    """Return a unit without the photons or counts that are counted in it."""
-    from astropy import units as u
-
-    parsed = parse_unit(unit)
-    for base, power in zip(parsed.bases, parsed.powers, strict=True):
-        if base in (u.ph, u.ct):
-            parsed = parsed / base**power
-    return str(parsed.to_string())

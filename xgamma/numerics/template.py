@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-__all__ = ["between_planes", "bin_rule", "log_bilinear"]
+__all__ = ["between_nodes", "between_planes", "bin_rule", "log_bilinear", "node_weights"]
 
 # Three points integrate a power law over a quarter decade to 1e-7.
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)
@@ -52,6 +52,55 @@ def between_planes(
     ratio = np.where(good, right, 1.0) / np.where(good, left, 1.0)
     values: np.ndarray = np.where(good, left * ratio**t, straight)
     return values
+
+
+def node_weights(nodes: np.ndarray, at: float, cubic: bool = False) -> np.ndarray:
+    """Return the weights of the nodes of an axis, of which an interpolation is the sum.
+
+    Parameters
+    ----------
+    nodes : ndarray
+        Increasing, shape (n,); their logarithms where those count as distance.
+    at : float
+        Where to interpolate; beyond the nodes the ends are carried on.
+    cubic : bool
+        Whether it is a cubic spline (not-a-knot; of fewer than four nodes a lower power), or straight.
+
+    Returns
+    -------
+    weights : ndarray
+        Shape (n,), they sum to one.
+    """
+    from scipy.interpolate import make_interp_spline
+
+    if nodes.size == 1:
+        return np.ones(1)
+    power = min(3, nodes.size - 1) if cubic else 1
+    return np.asarray(make_interp_spline(nodes, np.eye(nodes.size), k=power)(at))
+
+
+def between_nodes(table: np.ndarray, weights: np.ndarray, straight: np.ndarray) -> np.ndarray:
+    """Interpolate the logarithm along the first axis; where some node in use is zero, the value.
+
+    Parameters
+    ----------
+    table : ndarray
+        Not negative, shape (n, ...).
+    weights, straight : ndarray
+        Of logarithms, and of values, shape (n,), see `node_weights`.
+
+    Returns
+    -------
+    values : ndarray
+        Shape (...), not negative.
+    """
+    used = weights != 0
+    part = table[used]
+    good = np.all(part > 0, axis=0)
+    logs = np.tensordot(weights[used], np.log(np.where(good, part, 1.0)), 1)
+    if good.all():
+        return np.exp(logs)
+    return np.where(good, np.exp(logs), np.maximum(np.tensordot(straight, table, 1), 0.0))
 
 
 def bin_rule(low: float, high: float, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
