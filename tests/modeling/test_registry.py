@@ -1,5 +1,6 @@
 """Models of one's own: from a function and a record, and from other packages' entry points."""
 
+import subprocess
 import sys
 import textwrap
 
@@ -271,3 +272,22 @@ def test_every_model_of_gammapy_is_here_or_known_to_be_absent(gammapy, role):
     registry = getattr(models, f"{role.upper()}_MODEL_REGISTRY")
     theirs = {tag for cls in registry for tag in np.atleast_1d(cls.tag)}
     assert theirs - set(ROLES[role].registry) == ABSENT[role]
+
+
+def test_every_kind_is_found_in_a_new_session():
+    """Kinds whose modules nothing had imported were not known: YAML with a power law was refused."""
+    names = [(r, n) for r, found in xg.list_models().items() for n in found if "Example" not in n]
+    own = [(r, n) for r, n in names if xg.find_model(r, n).__module__.startswith("xgamma.")]
+    assert len(own) > 35
+    code = "import sys, xgamma as xg; print(xg.find_model(*sys.argv[1:]).tag)"
+    lone = [("spectral", "NaimaSpectralModel"), ("spatial", "TemplateNDSpatialModel")]
+    for role, name in [
+        ("spectral", "PowerLawSpectralModel"),
+        ("temporal", "SineTemporalModel"),
+        *lone,
+    ]:
+        assert (role, name) in own
+        found = subprocess.run(
+            [sys.executable, "-c", code, role, name], capture_output=True, text=True, check=False
+        )
+        assert found.stdout.strip() == name, found.stderr

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pkgutil import iter_modules
 from typing import Any, Literal
 
 import numpy as np
@@ -177,6 +179,8 @@ def find_model(role: str, name: str) -> Any:
         raise XGammaError(f"role={role!r} is not known: use one of {', '.join(ROLES)}.")
     registry = ROLES[role].registry
     if name not in registry:
+        load_own()
+    if name not in registry:
         points = entry_points(group=GROUPS[role])
         for point in sorted(points, key=lambda p: p.name != name):
             _load(point, role)
@@ -205,12 +209,20 @@ def list_models() -> dict[str, list[str]]:
     >>> "GaussianTemporalModel" in xg.list_models()["temporal"]
     True
     """
+    load_own()
     for role, group in GROUPS.items():
         for point in entry_points(group=group):
             _load(point, role)
     return {
         role: sorted({cls.tag for cls in base.registry.values()}) for role, base in ROLES.items()
     }
+
+
+def load_own() -> None:
+    """Import the modules of this package: a kind of model is known once its module is imported."""
+    package = import_module("xgamma.modeling")
+    for module in iter_modules(package.__path__):
+        import_module(f"xgamma.modeling.{module.name}")
 
 
 def _load(point: EntryPoint, role: str) -> None:

@@ -40,9 +40,12 @@ class ParameterAxes:
     cubic: bool
 
     @classmethod
-    def of(cls, map: xr.DataArray, own: set[str], reserved: set[str], interp: str) -> ParameterAxes:
+    def of(
+        cls, map: xr.DataArray, own: tuple[str, ...], reserved: set[str], interp: str
+    ) -> ParameterAxes:
         """Return the axes of a map beside its `own` dims."""
-        names = tuple(str(d) for d in map.dims if d not in own)
+        # Fastest first, as files name axes and gammapy its parameters.
+        names = tuple(str(d) for d in reversed(map.dims) if d not in own)
         if not names:
             raise XGammaError(
                 "The template map has no axis beside energy and sky: use xg.TemplateSpectrum or "

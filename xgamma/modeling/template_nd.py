@@ -90,7 +90,7 @@ class TemplateSpectrumND(TemplateSpectrum):
         map = true_energies(map)
         reserved = {*dir(type(self)), "map", "interp", "extrapolate", "filename", "energy"}
         axes = ParameterAxes.of(
-            map, {"energy_true"}, reserved, choice(interp, "interp", INTERPOLATIONS)
+            map, ("energy_true",), reserved, choice(interp, "interp", INTERPOLATIONS)
         )
         object.__setattr__(self, "specs", axes.specs)
         Spectrum.__init__(self, **values)
@@ -227,7 +227,7 @@ class TemplateMapND(TemplateMap):
         map = true_energies(map)
         reserved = {*dir(type(self)), "map", "normalize", "filename", "interp", "energy", "frame"}
         self._axes = ParameterAxes.of(
-            map, {"energy_true", "y", "x"}, reserved, choice(interp, "interp", INTERPOLATIONS)
+            map, ("energy_true", "y", "x"), reserved, choice(interp, "interp", INTERPOLATIONS)
         )
         object.__setattr__(self, "specs", self._axes.specs)
         self._mixed: tuple[tuple[float, ...], np.ndarray] = (), np.zeros(0)
@@ -255,11 +255,15 @@ class TemplateMapND(TemplateMap):
         return shapes.tangent_frame(*np.radians(self._middle)) @ rotation(self.frame, frame).T
 
     @property
-    def position(self) -> SkyCoord:  # type: ignore[override]
+    def position(self) -> SkyCoord:
         """The middle of the map."""
         from astropy.coordinates import SkyCoord
 
         return SkyCoord(*self._middle, unit="deg", frame=self.frame)
+
+    @position.setter
+    def position(self, value: Any) -> None:
+        self.set_position(value)
 
     def set_position(self, value: Any) -> None:
         """Refuse: the map stays where it is."""
