@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from astropy import units as u
-from xgamma.modeling.models import Models
 
 import xgamma as xg
 from tests.modeling.sample import small_map, small_spectrum
 from xgamma.errors import XGammaError
+from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.numerics.shapes import unit_vectors
 
@@ -205,7 +205,9 @@ def test_what_cannot_be_is_refused():
     table = cutoffs()
     with pytest.raises(XGammaError, match="'cut' = 31 is out of its range 1 to 30"):
         xg.TemplateSpectrumND(table, cut=31)
-    with pytest.raises(XGammaError, match=r"no axis beside energy and sky: use xg.TemplateSpectrum"):
+    with pytest.raises(
+        XGammaError, match=r"no axis beside energy and sky: use xg.TemplateSpectrum"
+    ):
         xg.TemplateSpectrumND(table.isel(cut=0, drop=True))
     with pytest.raises(XGammaError, match="'unit' of the template map cannot be the name"):
         xg.TemplateSpectrumND(table.rename(cut="unit"))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import choice, shown
+from xgamma.core.arguments import choice
 from xgamma.core.units import conversion, parse_unit
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, shown
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spatial import rotation
 from xgamma.modeling.spectral_table import TemplateSpectrum
