@@ -135,7 +135,7 @@ class TemplateMap(Shape):
         from xgamma.model import sky
 
         solid_angle = np.nan_to_num(sky.solid_angle(self.map).values)
-        return np.sum(values * solid_angle, (-2, -1), keepdims=True)
+        return np.asarray(np.sum(values * solid_angle, (-2, -1), keepdims=True))
 
     @classmethod
     def read(cls, path: str | Path, normalize: bool = True, **kwargs: Any) -> TemplateMap:

@@ -252,7 +252,8 @@ class TemplateMapND(TemplateMap):
 
     def vectors(self, frame: str) -> np.ndarray:
         """See `Shape.vectors`."""
-        return shapes.tangent_frame(*np.radians(self._middle)) @ rotation(self.frame, frame).T
+        own = shapes.tangent_frame(*np.radians(self._middle))
+        return np.asarray(own @ rotation(self.frame, frame).T)
 
     @property
     def position(self) -> SkyCoord:
