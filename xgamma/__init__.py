@@ -20,11 +20,12 @@ from xgamma.model.axes import (
     migra_axis,
     rad_axis,
 )
-from xgamma.model.create import create_map, create_spectrum, validate
+from xgamma.model.create import create_map, create_spectrum
 
 # Loaded at first use: they need more of astropy and scipy than a notebook's first cell should.
 _LAZY: dict[str, str] = {
     "fill": "xgamma.makers.fill",
+    "validate": "xgamma.irf.validation",
     "coarse_mask": "xgamma.datasets.masks",
     "collect": "xgamma.datasets.collection",
     "reduce": "xgamma.reduction.front",

@@ -174,8 +174,8 @@ def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _issues(data: Any) -> Iterator[str]:
     """Yield what is wrong with a dataset, each of a collection, a run, or each run of a store."""
-    from xgamma.model.trees import datasets_in
-    from xgamma.model.validation import is_observation, validate
+    from xgamma.irf.validation import validate
+    from xgamma.model.trees import datasets_in, is_observation
 
     if hasattr(data, "obs_ids"):
         for obs_id in data.obs_ids:
@@ -250,7 +250,7 @@ def _stack(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _is_run(path: Path | str) -> bool:
     """Tell whether a path is a FITS file with events."""
-    from xgamma.dl3.gadf_tables import group_of
+    from xgamma.dl3.row_tables import group_of
     from xgamma.fits.tables import open_fits
 
     if not isinstance(path, Path) or not path.is_file():

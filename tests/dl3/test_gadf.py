@@ -9,11 +9,11 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 from xgamma.dl3.assemble import read_observation
-from xgamma.dl3.finite import check_finite
 from xgamma.dl3.gadf import read_hdu
-from xgamma.dl3.gadf_tables import group_of
+from xgamma.dl3.row_tables import group_of
 from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError, XGammaWarning
 from xgamma.fits.tables import open_fits
+from xgamma.irf.checks import check_finite
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def test_wrong_unit(read, make, unit):
         "AEFF_2D",
     )
     with pytest.raises(
-        UnitError, match=f"EFFAREA of the HDU 'AEFF' .* unit '{unit}'.* m2: mend TUNIT"
+        UnitError, match=f"EFFAREA of the HDU 'AEFF' .* unit '{unit}'.* m2: correct TUNIT"
     ):
         read(hdu)
 

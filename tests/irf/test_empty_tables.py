@@ -4,7 +4,7 @@ import pytest
 
 import xgamma as xg
 from tests.runs import responses, simulated, template, with_group
-from xgamma.model.sanity import NOT_ALL_ZERO
+from xgamma.irf.registry import rule_of
 
 USES = {
     "aeff": lambda ds, obs: ds.gamma.fill(obs, select=["exposure"]),
@@ -17,7 +17,11 @@ USES = {
 @pytest.mark.parametrize("group", USES)
 def test_a_response_of_zeros_is_told(group):
     """Exposure, dispersion, background were zero, and a PSF of no width 1 deg wide, without a word."""
-    name = next(n for n in map(str, responses()[group].data_vars) if n in NOT_ALL_ZERO)
+    name = next(
+        n
+        for n in map(str, responses()[group].data_vars)
+        if rule_of(responses()[group], n).not_all_zero
+    )
     run = simulated()
     empty = responses()[group].assign({name: lambda ds: 0 * ds[name].assign_attrs(ds[name].attrs)})
     empty[name].attrs = responses()[group][name].attrs

@@ -7,7 +7,7 @@ from scipy.special import ndtr
 
 import xgamma as xg
 from tests.runs import POINTING, responses, simulated, template
-from xgamma.makers.edisp import kernel
+from xgamma.irf.kinds.edisp_2d import kernel
 from xgamma.model import sky
 from xgamma.model.axes import edges
 from xgamma.simulate.simulated_responses import migration_parameters

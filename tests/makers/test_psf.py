@@ -125,5 +125,5 @@ def test_zero_beyond_the_field():
 
 def test_unknown_kind():
     psf = gauss_table().rename(psf="blob")
-    with pytest.raises(xg.XGammaError, match="PSF_TABLE, PSF_3GAUSS or PSF_KING"):
+    with pytest.raises(xg.XGammaError, match="PSF_KING, PSF_3GAUSS or PSF_TABLE"):
         filled(psf)

@@ -5,8 +5,9 @@ from astropy.coordinates import SkyCoord
 
 import xgamma as xg
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.irf.kind import PSFKind
+from xgamma.irf.registry import kind_of
 from xgamma.irf.response import evaluate
-from xgamma.makers.spectrum import containment
 from xgamma.model import figure
 from xgamma.model.regions import parse_regions
 
@@ -108,6 +109,10 @@ def test_dispersion_is_averaged_too(wobble_run):
     center = empty.gamma.fill(obs, select=["edisp"])
     mean = empty.gamma.fill(obs, select=["edisp"], use_region_center=False)
     assert float(np.abs(center.edisp - mean.edisp).max()) > 1e-3
+
+
+def containment(psf, energy, radius, offset):
+    return kind_of(psf, PSFKind).containment(psf, energy, radius, np.array([offset]))
 
 
 def test_containment_of_the_exposure(wobble_run):

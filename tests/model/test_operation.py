@@ -18,6 +18,7 @@ ON_LABELS = {
     f"xgamma.model.{n}" for n in ["axes", "frame", "quantities", "sky", "schema", "validation"]
 } | {"xgamma.core.units"}
 MAKE = {
+    "xgamma.irf.validation",
     "xgamma.model.create",
     "xgamma.core.options",
     "xgamma.modeling.parameter",

@@ -15,7 +15,7 @@ class GammaDataset(OfDatasets, OnSky):
     """``ds.gamma``: what a dataset can do."""
 
     kind = Property("xgamma.model.create")
-    validate = Method("xgamma.model.create")
+    validate = Method("xgamma.irf.validation")
     quantity = Method("xgamma.model.quantities:values_of")
 
     # --- fill with a run ---

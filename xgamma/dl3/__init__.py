@@ -7,7 +7,7 @@ from xgamma.core.late import late_names
 # Loaded at first use: reading a run needs neither the writer nor the simulation.
 _MODULES = {
     "assemble": ("build_observation", "read_observation"),
-    "finite": ("check_finite",),
+    "xgamma.irf.checks": ("check_finite",),
     "xgamma.fits.times": ("MissionTime",),
     "observation": (
         "group",

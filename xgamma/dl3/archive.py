@@ -16,7 +16,7 @@ import xarray as xr
 
 from xgamma.core.arguments import part_name
 from xgamma.core.extras import require_package
-from xgamma.dl3.gadf_tables import GROUPS
+from xgamma.dl3.row_tables import all_groups
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
@@ -49,10 +49,10 @@ class ZarrStore(Store):
             raise MissingDataError(
                 f"The archive {self.path} has no run {obs_id!r}: it has {len(self)}, see store.table."
             )
-        unknown = sorted(set(groups or ()) - set(GROUPS))
+        unknown = sorted(set(groups or ()) - set(all_groups()))
         if unknown:
             raise MissingDataError(
-                f"There is no group {unknown[0]!r}: groups are {', '.join(GROUPS)}."
+                f"There is no group {unknown[0]!r}: groups are {', '.join(all_groups())}."
             )
         run = joined(self.path, "runs", part_name(obs_id, "OBS_ID"))
         require_store_whole(run)

@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma.dl3.gadf import read_hdu
-from xgamma.dl3.gadf_tables import GROUPS, group_of
+from xgamma.dl3.row_tables import all_groups, group_of
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.keywords import number, run_id
 from xgamma.fits.tables import FitsFile, open_fits
@@ -82,7 +82,7 @@ def build_observation(groups: dict[str, xr.Dataset], name: str | None = None) ->
     nodes = dict(groups)
     if "pointing" in nodes or "RA_PNT" in attrs or "ALT_PNT" in attrs:
         nodes["pointing"] = _pointing_group(nodes.get("pointing"), attrs)
-    children = {group: xr.DataTree(nodes[group]) for group in GROUPS if group in nodes}
+    children = {group: xr.DataTree(nodes[group]) for group in all_groups() if group in nodes}
     title = str(attrs.get("OBS_ID", name or "")) or None
     obs = xr.DataTree(xr.Dataset(attrs=attrs), name=title)
     # Passed to the constructor, each child would be copied.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterable
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.dl3.gadf_tables import GROUPS, group_of, header_attrs
-from xgamma.dl3.gadf_units import column_unit
+from xgamma.dl3.row_tables import all_groups, group_of
 from xgamma.dl3.zenith import zenith_angles
 from xgamma.errors import MissingDataError, XGammaError, warn
+from xgamma.fits.headers import header_attrs
 from xgamma.fits.keywords import run_id, run_ids
 from xgamma.fits.tables import Table, open_fits
+from xgamma.fits.units import column_unit
 
 __all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files", "from_index"]
 
@@ -24,8 +26,6 @@ __all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files
 Hdus = dict[Any, dict[str, tuple[Path, str]]]
 
 FITS_SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
-# HDU_TYPE of the index is 'psf', HDU_CLASS is 'psf_table': both begin with the group's name.
-_GROUP_PATTERN = re.compile("|".join(sorted(GROUPS, key=len, reverse=True)))
 # EVENTS keywords that make a row where there is no observation index.
 _ROW_KEYWORDS = {
     "TELESCOP": ("", ""),
@@ -44,6 +44,12 @@ _ROW_KEYWORDS = {
     "CALDB": ("", ""),
     "IRF": ("", ""),
 }
+
+
+@functools.cache
+def _group_pattern() -> re.Pattern[str]:
+    """Return what finds the group in HDU_TYPE ('psf') and in HDU_CLASS ('psf_table')."""
+    return re.compile("|".join(sorted(all_groups(), key=len, reverse=True)))
 
 
 def fits_files(path: Path) -> list[Path]:
@@ -135,7 +141,7 @@ def from_index(hdu_file: Path, obs_file: Path | None, caldb: str | None) -> tupl
     known: dict[Any, int] = {}
     for row, obs_id in enumerate(run_ids(columns["OBS_ID"].tolist())):
         match = next(
-            (m for kind in kinds if (m := _GROUP_PATTERN.match(str(kind[row]).strip().lower()))),
+            (m for kind in kinds if (m := _group_pattern().match(str(kind[row]).strip().lower()))),
             None,
         )
         if match is None:

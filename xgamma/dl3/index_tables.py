@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.dl3.hdus import GADF_KEYWORDS
 from xgamma.dl3.pointings import pointing_altaz
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.bintable import BinTable, Column, bin_table
 from xgamma.fits.keywords import number
+from xgamma.irf.gadf import GADF_KEYWORDS
 
 __all__ = ["hdu_index", "hdu_row", "index_keywords", "obs_index", "obs_row"]
 

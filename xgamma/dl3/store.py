@@ -16,8 +16,8 @@ from xgamma.dl3 import index as index_
 from xgamma.dl3.assemble import build_observation, check_run
 from xgamma.dl3.fingerprint import of_files
 from xgamma.dl3.gadf import read_hdu
-from xgamma.dl3.gadf_tables import GROUPS
 from xgamma.dl3.query import select_rows
+from xgamma.dl3.row_tables import all_groups
 from xgamma.errors import MissingDataError, XGammaError, shown, warn
 from xgamma.fits.tables import FitsFile, open_fits
 
@@ -101,7 +101,7 @@ class Store:
         if "livetime" in self.table and len(self):
             lines.append(f"  livetime: {float(self.table['livetime'].sum()) / 3600:.2f} h")
         groups = {group for hdus in self._hdus.values() for group in hdus}
-        lines.append(f"  groups: {', '.join(g for g in GROUPS if g in groups) or 'none'}")
+        lines.append(f"  groups: {', '.join(g for g in all_groups() if g in groups) or 'none'}")
         return "\n".join(lines)
 
     def open(self, obs_id: int | str, groups: Sequence[str] | None = None) -> xr.DataTree:
@@ -135,16 +135,16 @@ class Store:
             raise MissingDataError(
                 f"The store {self.path} has no run {obs_id!r}: {_nearest(obs_id, self.obs_ids)}"
             ) from None
-        wanted = GROUPS if groups is None else tuple(groups)
-        unknown = sorted(set(wanted) - set(GROUPS))
+        wanted = all_groups() if groups is None else tuple(groups)
+        unknown = sorted(set(wanted) - set(all_groups()))
         if unknown:
             raise MissingDataError(
-                f"There is no group {unknown[0]!r}: groups are {', '.join(GROUPS)}."
+                f"There is no group {unknown[0]!r}: groups are {', '.join(all_groups())}."
             )
         opened: dict[Path, FitsFile] = {}
         datasets = {
             group: self._dataset(group, *hdus[group], opened)
-            for group in GROUPS
+            for group in all_groups()
             if group in hdus and group in wanted
         }
         check_run(datasets, obs_id)

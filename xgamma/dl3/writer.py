@@ -14,20 +14,16 @@ from typing import Any
 import xarray as xr
 
 from xgamma.core.atomic import atomic_path, refuse_existing
-from xgamma.dl3.hdus import (
-    IRF_LAYOUTS,
-    event_hdu,
-    gti_hdu,
-    irf_hdu,
-    pointing_hdu,
-)
+from xgamma.dl3.hdus import row_hdu
 from xgamma.dl3.index_tables import hdu_index, hdu_row, index_keywords, obs_index, obs_row
+from xgamma.dl3.row_tables import ROW_TABLES
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.bintable import BinTable, primary_bytes
+from xgamma.irf.registry import response_groups
+from xgamma.irf.writing import response_hdu
 
 __all__ = ["write_observation", "write_store"]
 
-IRF_GROUPS = tuple(dict.fromkeys(layout.group for layout in IRF_LAYOUTS.values()))
 # Bytes, not time, decide at this level: 9 takes four times as long for 1 % less.
 GZIP_LEVEL = 5
 
@@ -58,14 +54,9 @@ def observation_hdus(obs: xr.DataTree) -> list[BinTable]:
             )
     if "OBS_ID" not in obs.attrs:
         raise MissingDataError("The observation has no attribute 'OBS_ID' at its root: set it.")
-    hdus = [
-        event_hdu(obs["events"].to_dataset(), obs.attrs),
-        gti_hdu(obs["gti"].to_dataset(), obs.attrs),
-    ]
-    if "pointing" in obs.children:
-        table = pointing_hdu(obs["pointing"].to_dataset(), obs.attrs)
-        hdus += [] if table is None else [table]
-    hdus += [irf_hdu(obs[g].to_dataset(), g) for g in IRF_GROUPS if g in obs.children]
+    rows = (row_hdu(obs[g].to_dataset(), g, obs.attrs) for g in ROW_TABLES if g in obs.children)
+    hdus = [hdu for hdu in rows if hdu is not None]
+    hdus += [response_hdu(obs[g].to_dataset(), g) for g in response_groups() if g in obs.children]
     return hdus
 
 

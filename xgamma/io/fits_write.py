@@ -72,10 +72,12 @@ def write_fits(
     ...     sorted(p.name for p in Path(folder).iterdir())
     ['template.fits']
     """
-    from xgamma.model.create import validate
+    from xgamma.model.validation import validate_dataset
 
     target = map_path(path)
-    issues = [i for i in validate(ds, errors="return", values=False) if "data model" not in i]
+    issues = [
+        i for i in validate_dataset(ds, errors="return", values=False) if "data model" not in i
+    ]
     if issues:
         raise XGammaError("This dataset cannot be written to FITS: " + " ".join(issues))
     _write(_dataset_hdus(ds), target, overwrite, checksum)

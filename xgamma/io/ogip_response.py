@@ -46,7 +46,7 @@ def read_exposure(
     table = arf["SPECRESP"].table
     true = read_bounds(table, "ENERG_LO", "ENERG_HI", "energy_true")
     factor = conversion(str(table["SPECRESP"].unit or "cm2"), "m2")
-    area = require_values(table, "SPECRESP", "aeff")
+    area = require_values(table, "SPECRESP", "exposure")
     if rmf is not None:
         _require_same(true, rmf["true"], arf.path)
     return area * factor * livetime, true

@@ -16,8 +16,9 @@ from xgamma.io.remote import is_consolidated, is_remote, is_unfinished, store_at
 from xgamma.io.storage import grown, is_zarr, restore_tree
 from xgamma.io.zarr_groups import open_groups
 from xgamma.io.zarr_seal import require_folder_whole, require_store_whole
-from xgamma.model.create import MODEL_VERSION, validate
-from xgamma.model.validation import require_sound_axes
+from xgamma.irf.validation import require_sound_axes
+from xgamma.model.create import MODEL_VERSION
+from xgamma.model.validation import validate_dataset
 
 __all__ = ["check_version", "open"]
 
@@ -146,5 +147,5 @@ def check_version(attrs: Any, place: Any) -> None:
 
 
 def _checked(ds: xr.Dataset) -> xr.Dataset:
-    validate(ds, values=False)
+    validate_dataset(ds, values=False)
     return ds

@@ -9,7 +9,9 @@ import xarray as xr
 
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import MissingDataError, XGammaError, warn
-from xgamma.model.responses import AXIS_UNITS, sound_coords
+from xgamma.irf.registry import rule_of
+from xgamma.model.dimensions import unit_of
+from xgamma.model.responses import sound_coords
 from xgamma.model.sanity import issue_of_values, issue_of_zeros
 from xgamma.numerics.interpolation import Axis, apply_weights
 
@@ -19,7 +21,7 @@ __all__ = ["evaluate", "grid_axis", "values_of"]
 def grid_axis(ds: xr.Dataset, dim: str) -> Axis:
     """Return one axis of a response as an interpolation grid, in TeV or degrees."""
     coords = sound_coords(ds, dim)
-    factor = conversion(str(coords[dim].attrs.get("units", "")), AXIS_UNITS.get(dim, ""))
+    factor = conversion(str(coords[dim].attrs.get("units", "")), unit_of(dim))
     nodes = np.atleast_1d(coords[dim].values).astype(float) * factor
     log = coords[dim].attrs.get("interp", "lin") == "log"
     low = float(np.atleast_1d(coords[f"{dim}_lo"].values)[0]) * factor
@@ -81,12 +83,13 @@ def values_of(
     if unit is not None:
         values = values * conversion(str(variable.attrs.get("units", "")), unit)
     hdu = f"{name.upper()!r} in the HDU {ds.attrs.get('EXTNAME', name)!r}"
-    issue = issue_of_values(name, values, label=hdu)
+    rule = rule_of(ds, name)
+    issue = issue_of_values(name, values, label=hdu, rule=rule)
     if issue is not None:
         raise XGammaError(
             f"Run {ds.attrs.get('OBS_ID', '')}: {issue}: leave the run out, or replace them, for instance with obs['{name}'].ds.fillna(0) or clip(min=0)."
         )
-    empty = issue_of_zeros(name, values, hdu)
+    empty = issue_of_zeros(name, values, hdu, rule)
     if empty is not None:
         source = ds.encoding.get("source")
         warn(
@@ -135,10 +138,10 @@ def evaluate(ds: xr.Dataset, name: str | None = None, **coords: Any) -> xr.DataA
             out_coords[dim] = array.coords[dim]
             keep.append(dim)
             continue
-        at = np.asarray(to_value(coords[dim], AXIS_UNITS.get(dim, ""), dim))
+        at = np.asarray(to_value(coords[dim], unit_of(dim), dim))
         weights = grid_axis(ds, dim).weights(np.atleast_1d(at))
         values = apply_weights(values, weights, number)
-        attrs = {**array.coords[dim].attrs, "units": AXIS_UNITS.get(dim, "")}
+        attrs = {**array.coords[dim].attrs, "units": unit_of(dim)}
         if at.ndim:
             out_coords[dim] = (dim, at, attrs)
             keep.append(dim)

@@ -10,8 +10,10 @@ import xarray as xr
 
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, warn
-from xgamma.irf.response import evaluate, grid_axis, values_of
-from xgamma.makers.edisp import kernel
+from xgamma.irf.kind import BackgroundKind
+from xgamma.irf.kinds.edisp_2d import kernel
+from xgamma.irf.registry import kind_of
+from xgamma.irf.response import evaluate, grid_axis
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import require
@@ -303,27 +305,12 @@ def _widened(edges: np.ndarray) -> np.ndarray:
     return np.concatenate([down, edges[edges > 0], up])
 
 
-def background_spectrum(bkg: xr.Dataset) -> np.ndarray:
-    """Return the background rate per energy, integrated over offset, one value an energy bin."""
-    if "offset" in bkg.dims:
-        values = values_of(bkg, "bkg", ("energy", "offset"))
-        edges = grid_edges(bkg, "offset")
-    else:
-        cube = values_of(bkg, "bkg", ("energy", "detx", "dety"))
-        at = {d: grid_edges(bkg, d) for d in ("detx", "dety")}
-        ix, iy = (int(np.searchsorted(at[d], 0.0, side="right")) - 1 for d in ("detx", "dety"))
-        values, edges = cube[:, ix:, iy], at["detx"][ix:]
-    ring = np.diff(edges) * 0.5 * (edges[1:] + edges[:-1])
-    found: np.ndarray = values @ ring
-    return found
-
-
 def bkg_peak(ds: xr.Dataset, obs: xr.DataTree | None, irfs: str) -> xr.Variable:
     """Return the energy bins from that with the largest background rate on."""
     if irfs == "DL3":
         assert obs is not None
         bkg = response(obs, "bkg")
-        spectrum, edges = background_spectrum(bkg), grid_edges(bkg, "energy")
+        spectrum, edges = kind_of(bkg, BackgroundKind).spectrum(bkg), grid_edges(bkg, "energy")
     else:
         require(ds, "background")
         array = ds["background"]

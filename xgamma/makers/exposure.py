@@ -6,13 +6,14 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import number
-from xgamma.irf.response import grid_axis, values_of
+from xgamma.irf.kinds.aeff_2d import area_at
+from xgamma.irf.response import grid_axis
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model.axes import axis_coords, edges_in
 from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import operation
 from xgamma.model.responses import response
-from xgamma.numerics.interpolation import apply_weights, sparse_weights
+from xgamma.numerics.interpolation import sparse_weights
 
 __all__ = ["exposure", "exposure_irf"]
 
@@ -20,12 +21,9 @@ __all__ = ["exposure", "exposure_irf"]
 def effective_area(field: Field, energy: np.ndarray | None = None) -> np.ndarray:
     """Return the effective area at energies and the nodes of its offset axis, m2, shape (n_offset, n_energy)."""
     ds = response(field.obs, "aeff")
-    values = values_of(ds, "aeff", ("energy_true", "offset"), "m2")
-    at = field.energy_true if energy is None else energy
-    axis = grid_axis(ds, "energy_true")
-    weights = axis.weights(at)
-    warn_outside(field, "effective area", axis, weights.valid)
-    return apply_weights(values, weights, 0).T
+    area, weights = area_at(ds, field.energy_true if energy is None else energy)
+    warn_outside(field, "effective area", grid_axis(ds, "energy_true"), weights.valid)
+    return area
 
 
 def _project(field: Field, offset: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ import xarray as xr
 from xgamma.core.arguments import scalar
 from xgamma.dl3 import observation
 from xgamma.errors import AxisError, XGammaError
-from xgamma.irf.response import grid_axis, values_of
+from xgamma.irf.kinds.aeff_2d import area_at
+from xgamma.irf.response import grid_axis
 from xgamma.model import sky
 from xgamma.model.axes import axis_coords, centers_in
 from xgamma.model.check import require_dataset
@@ -149,8 +150,7 @@ def effective_livetime_map(
             seen = offset < _largest_offset(obs, offset_max)
         axis = grid_axis(aeff, "offset")
         nearest = np.clip(0.0, axis.low, axis.high)
-        area = values_of(aeff, "aeff", ("energy_true", "offset"), "m2")
-        area = apply_weights(area, grid_axis(aeff, "energy_true").weights(energy), 0)
+        area = area_at(aeff, energy)[0].T
         weights = axis.weights(np.append(nearest, offset[seen]), constant_edges=True)
         area = np.maximum(apply_weights(area, weights, 1), 0.0)
         relative = np.zeros_like(area)

@@ -7,22 +7,12 @@ import xarray as xr
 
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.irf.response import grid_axis, values_of
+from xgamma.irf.kinds.rad_max_2d import radius_at
+from xgamma.irf.response import grid_axis
 from xgamma.model.responses import grid_edges, response
 from xgamma.model.sanity import issue_of_keyword
-from xgamma.numerics.interpolation import Axis
 
 __all__ = ["largest_rad_max", "rad_max_at"]
-
-
-def _nearest(axis: Axis, x: np.ndarray) -> np.ndarray:
-    """Return the nearest node of each position, on the scale of the axis."""
-    if axis.nodes.size == 1:
-        return np.zeros(np.shape(x), dtype=int)
-    nodes = np.log(axis.nodes) if axis.log else axis.nodes
-    at = np.log(x) if axis.log else np.asarray(x)
-    middles = 0.5 * (nodes[1:] + nodes[:-1])
-    return np.searchsorted(middles, at, side="left")
 
 
 def fixed_rad_max(obs: xr.DataTree) -> float | None:
@@ -69,14 +59,7 @@ def rad_max_at(obs: xr.DataTree, energy: np.ndarray, offset: float) -> np.ndarra
                 f"Run {observation.obs_id(obs)} has no RAD_MAX table, so a point has no on region: use a circle, or responses with RAD_MAX."
             )
         return np.full(np.shape(energy), value)
-    ds = response(obs, "rad_max")
-    table = values_of(ds, "rad_max", ("energy", "offset"), "deg")
-    axis_e, axis_o = grid_axis(ds, "energy"), grid_axis(ds, "offset")
-    column = table[:, int(_nearest(axis_o, np.array([offset]))[0])]
-    if axis_o.high > axis_o.low and not axis_o.low <= offset <= axis_o.high:
-        column = np.zeros_like(column)
-    radius = column[np.minimum(_nearest(axis_e, energy), column.size - 1)]
-    return np.where((energy >= axis_e.low) & (energy <= axis_e.high), radius, 0.0)
+    return radius_at(response(obs, "rad_max"), energy, offset)
 
 
 def largest_rad_max(obs: xr.DataTree, low: float, high: float, offset: float) -> float:

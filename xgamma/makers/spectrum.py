@@ -10,7 +10,8 @@ import xarray as xr
 
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError
-from xgamma.irf.response import grid_axis, values_of
+from xgamma.irf.kind import PSFKind
+from xgamma.irf.registry import kind_of
 from xgamma.makers import background as background_
 from xgamma.makers import edisp as edisp_
 from xgamma.makers import exposure as exposure_
@@ -19,11 +20,10 @@ from xgamma.makers.region_field import RegionField
 from xgamma.makers.rows import observation_row, reference_time_of, refilled
 from xgamma.model import figure
 from xgamma.model.create import variable_attrs
-from xgamma.model.responses import grid_edges, response
+from xgamma.model.responses import response
 from xgamma.numerics import sphere
-from xgamma.numerics.interpolation import Axis, apply_weights
 
-__all__ = ["containment", "fill_spectrum", "region_counts"]
+__all__ = ["fill_spectrum", "region_counts"]
 
 
 def region_counts(field: RegionField) -> np.ndarray:
@@ -40,62 +40,6 @@ def region_counts(field: RegionField) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         inside = figure.figure_of(field.region, plane).contains(plane.project(vectors))
     return field.histogram(inside)
-
-
-def containment(ds: xr.Dataset, energy: np.ndarray, radius: float, offset: float) -> np.ndarray:
-    """Return the part of the PSF within a radius.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Response of the kind PSF_TABLE, PSF_3GAUSS or PSF_KING.
-    energy : ndarray
-        True energies, TeV.
-    radius, offset : float
-        Radius of the circle, and offset of its centre from the pointing, degrees.
-
-    Returns
-    -------
-    containment : ndarray
-        Shape (n_energy,). Of a table, the cumulative sum over its radial bins, linear between
-        their edges; otherwise the integral of the formula.
-    """
-    at = np.array([offset])
-    if "psf" in ds.variables:
-        return _table_containment(ds, energy, radius, at)
-    if "scale" in ds.variables:
-        sigma = [psf_._parameter(ds, f"sigma_{i}", energy, at)[0] for i in (1, 2, 3)]
-        ampl = [np.ones_like(energy)]
-        ampl += [psf_._parameter(ds, f"ampl_{i}", energy, at)[0] for i in (2, 3)]
-        norm = [a * s**2 for a, s in zip(ampl, sigma, strict=True)]
-        inside = [
-            n * -np.expm1(-0.5 * (radius / np.maximum(s, 1e-12)) ** 2)
-            for n, s in zip(norm, sigma, strict=True)
-        ]
-        total = np.sum(norm, axis=0)
-        return np.where(total > 0, np.sum(inside, axis=0) / np.where(total > 0, total, 1.0), 0.0)
-    gamma, sigma_king = (psf_._parameter(ds, n, energy, at)[0] for n in ("gamma", "sigma"))
-    ok = (gamma > 1) & (sigma_king > 0)
-    gamma, sigma_king = np.where(ok, gamma, 2.0), np.where(ok, sigma_king, 1.0)
-    inside_king = 1.0 - (1.0 + radius**2 / (2.0 * gamma * sigma_king**2)) ** (1.0 - gamma)
-    return np.where(ok, inside_king, 0.0)
-
-
-def _table_containment(
-    ds: xr.Dataset, energy: np.ndarray, radius: float, offset: np.ndarray
-) -> np.ndarray:
-    values = values_of(ds, "psf", ("offset", "energy_true", "rad"), "sr-1")
-    edges = grid_edges(ds, "rad")
-    centers = grid_axis(ds, "rad").nodes
-    ring = 2.0 * np.pi * np.deg2rad(centers) * np.deg2rad(np.diff(edges))
-    cumulative = np.zeros((*values.shape[:2], edges.size))
-    np.cumsum(values * ring, axis=2, out=cumulative[..., 1:])
-    radial = Axis(edges, float(edges[0]), float(edges[-1])).weights(
-        np.array([min(radius, float(edges[-1]))])
-    )
-    out = apply_weights(cumulative, radial, 2)
-    out = apply_weights(out, grid_axis(ds, "energy_true").weights(energy), 1)
-    return apply_weights(out, grid_axis(ds, "offset").weights(offset), 0).ravel()
 
 
 def _mean(variable: xr.Variable, weights: np.ndarray) -> np.ndarray:
@@ -126,7 +70,9 @@ def _correction(field: RegionField, pointlike: bool) -> np.ndarray:
             f"Run {run}: containment_correction=True needs a circle as region, not a {type(field.region).__name__}."
         )
     radius = float(field.region.radius.to_value("deg"))  # type: ignore[attr-defined]
-    return containment(response(field.obs, "psf"), field.energy_true, radius, field.center_offset)
+    ds = response(field.obs, "psf")
+    at = np.array([field.center_offset])
+    return kind_of(ds, PSFKind).containment(ds, field.energy_true, radius, at)
 
 
 def _dispersion(

@@ -15,6 +15,7 @@ import xarray as xr
 from xgamma.core.arguments import number, scalar, whole
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import AxisError
+from xgamma.model.dimensions import long_name_of
 from xgamma.model.sanity import issue_of_bins
 from xgamma.typing import AngleLike, EnergiesLike, EnergyLike, QuantityLike
 
@@ -28,15 +29,6 @@ __all__ = [
     "same_axis",
 ]
 
-LONG_NAMES = {
-    "energy": "reconstructed energy",
-    "energy_true": "true energy",
-    "rad": "offset from the source position",
-    "migra": "reconstructed over true energy",
-    "offset": "offset from the pointing position",
-    "detx": "field-of-view X",
-    "dety": "field-of-view Y",
-}
 # Edges agree when they differ by less than this fraction of their bin.
 TOLERANCE = 1e-6
 # The attribute ``node_type`` of an axis whose labels are nodes, not the middles of bins.
@@ -88,7 +80,7 @@ def axis_coords_from_bounds(
         ``{name, name_lo, name_hi}`` as ``(dim, values, attrs)`` tuples.
     """
     center = np.sqrt(lo * hi) if interp == "log" and np.all(lo > 0) else 0.5 * (lo + hi)
-    long_name = LONG_NAMES.get(name, name)
+    long_name = long_name_of(name)
     return {
         name: (name, center, {"units": units, "interp": interp, "long_name": long_name}),
         f"{name}_lo": (name, lo, {"units": units, "long_name": f"lower edge of {long_name}"}),

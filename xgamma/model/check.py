@@ -1,6 +1,6 @@
 """What plain xarray may leave behind that no operation can work with, found before it starts.
 
-`xgamma.model.validation.validate` reports every issue of a dataset; this asks only what would end in a
+`xgamma.irf.validation.validate` reports every issue of a dataset; this asks only what would end in a
 wrong number or in an error from deep inside, and is cheap enough to ask at each operation.
 """
 

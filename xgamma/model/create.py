@@ -28,7 +28,6 @@ from xgamma.model.schema import (
     variable_attrs,
 )
 from xgamma.model.true_energy import TrueEnergyLike, true_axis
-from xgamma.model.validation import validate
 from xgamma.typing import AngleLike, IntervalsLike, PositionLike, RegionLike, SizeLike, TimeLike
 
 __all__ = [
@@ -45,7 +44,6 @@ __all__ = [
     "kind",
     "labels_alone",
     "require",
-    "validate",
     "variable_attrs",
 ]
 

@@ -9,19 +9,10 @@ from xgamma.core.arguments import observation
 from xgamma.core.units import conversion
 from xgamma.errors import AxisError, MissingDataError
 from xgamma.model.axes import axis_coords
+from xgamma.model.dimensions import unit_of
 from xgamma.model.sanity import issue_of_bins
 
-__all__ = ["AXIS_UNITS", "grid_edges", "response", "sound_coords"]
-
-AXIS_UNITS = {
-    "energy": "TeV",
-    "energy_true": "TeV",
-    "offset": "deg",
-    "rad": "deg",
-    "detx": "deg",
-    "dety": "deg",
-    "migra": "",
-}
+__all__ = ["grid_edges", "response", "sound_coords"]
 
 
 def response(obs: xr.DataTree, group: str) -> xr.Dataset:
@@ -83,6 +74,6 @@ def sound_coords(ds: xr.Dataset, dim: str) -> dict[str, xr.Variable]:
 def grid_edges(ds: xr.Dataset, dim: str) -> np.ndarray:
     """Return the edges of one axis of a response, in TeV or degrees, shape (n + 1,)."""
     coords = sound_coords(ds, dim)
-    factor = conversion(str(coords[dim].attrs.get("units", "")), AXIS_UNITS.get(dim, ""))
+    factor = conversion(str(coords[dim].attrs.get("units", "")), unit_of(dim))
     lo, hi = (np.atleast_1d(coords[f"{dim}_{end}"].values).astype(float) for end in ("lo", "hi"))
     return np.append(lo, hi[-1]) * factor

@@ -13,34 +13,46 @@ import numpy as np
 
 from xgamma.core.units import conversion
 from xgamma.errors import UnitError
+from xgamma.model.dimensions import DIMENSIONS
 
 __all__ = ["issue_of_bins", "issue_of_keyword", "issue_of_values", "issue_of_zeros"]
 
-# Range and unit of the edges of an axis.
-_ANGLE = (0.0, 180.0, "deg")
-_FIELD = (-180.0, 180.0, "deg")
-RANGES = {
-    "energy": (0.0, np.inf, "TeV"),
-    "energy_true": (0.0, np.inf, "TeV"),
-    "migra": (0.0, np.inf, ""),
-    "offset": _ANGLE,
-    "rad": _ANGLE,
-    "detx": _FIELD,
-    "dety": _FIELD,
-}
 # Neighbouring bins in files agree to this fraction of a bin: edges are often single precision.
 FILE_TOLERANCE = 1e-3
-# How far below zero tabulated densities may be, as a fraction of the largest value: smoothing
-# undershoots (0.15 % in a run of H.E.S.S. DL3 DR1).
-UNDERSHOOT = {"edisp": 0.01, "psf": 0.01}
-NOT_NEGATIVE = {
-    "aeff", "bkg", "rad_max", "scale", "sigma_1", "sigma_2", "sigma_3", "ampl_2", "ampl_3",
-    "gamma", "sigma", "counts", "counts_off", "background", "exposure", "psf_exposure",
-    "edisp_exposure", "acceptance", "acceptance_off", "livetime", "ontime", *UNDERSHOOT,
-}  # fmt: skip
 
-# Columns of responses that mean nothing where all of them is zero: no area, no width, no rate.
-NOT_ALL_ZERO = {"aeff", "edisp", "psf", "bkg", "rad_max", "sigma_1", "sigma", "gamma"}
+
+class ValueRule(NamedTuple):
+    """What the values of a variable may be.
+
+    Attributes
+    ----------
+    not_negative : bool
+        Whether negative values are impossible.
+    undershoot : float
+        How far below zero they may be nevertheless, as a fraction of the largest value: smoothing
+        of tabulated densities undershoots (0.15 % in a run of H.E.S.S. DL3 DR1).
+    not_all_zero : bool
+        Whether it means nothing where all of it is zero: no area, no width, no rate.
+    """
+
+    not_negative: bool = True
+    undershoot: float = 0.0
+    not_all_zero: bool = False
+
+
+# A density that was tabulated, and smoothed.
+DENSITY = ValueRule(undershoot=0.01, not_all_zero=True)
+FREE = ValueRule(not_negative=False)
+# Variables of datasets; columns of responses carry theirs (`xgamma.irf.kind`).
+RULES = {
+    "psf": DENSITY,
+    "edisp": DENSITY,
+    **dict.fromkeys(
+        ("counts", "counts_off", "background", "exposure", "psf_exposure", "edisp_exposure",
+         "acceptance", "acceptance_off", "livetime", "ontime"),
+        ValueRule(),
+    ),
+}  # fmt: skip
 
 
 class Range(NamedTuple):
@@ -148,9 +160,9 @@ def _issue_of_bins(
 def _issue_of_range(
     name: str, lo: np.ndarray, hi: np.ndarray, units: str, points: bool
 ) -> str | None:
-    if name not in RANGES or not lo.size:
+    if name not in DIMENSIONS or not lo.size:
         return None
-    low, high, unit = RANGES[name]
+    unit, _, low, high, _ = DIMENSIONS[name]
     try:
         factor = conversion(units, unit)
     except UnitError:
@@ -166,20 +178,26 @@ def _issue_of_range(
 
 
 def issue_of_values(
-    name: str, values: np.ndarray, used: np.ndarray | None = None, label: str | None = None
+    name: str,
+    values: np.ndarray,
+    used: np.ndarray | None = None,
+    label: str | None = None,
+    rule: ValueRule | None = None,
 ) -> str | None:
     """Return what is wrong with the values of a variable, if anything.
 
     Parameters
     ----------
     name : str
-        Variable of a response or of a dataset; most must not be negative.
+        Variable of a dataset, or column of a response; most must not be negative.
     values : ndarray
         Its values.
     used : ndarray, optional
         Where they matter (boolean, of a shape that broadcasts); everywhere when absent.
     label : str, optional
         How a message names the variable; its name in quotes when absent.
+    rule : ValueRule, optional
+        What its values may be; that of the variable of a dataset when absent.
 
     Returns
     -------
@@ -188,20 +206,21 @@ def issue_of_values(
 
     Examples
     --------
-    >>> issue_of_values("aeff", np.array([0.0, 1.0]))
-    >>> issue_of_values("aeff", np.array([1.0, np.nan]))
-    "1 of 2 values of 'aeff' are NaN or infinite"
-    >>> issue_of_values("aeff", np.array([1.0, -1.0]), used=np.array([True, False]))
+    >>> issue_of_values("counts", np.array([0.0, 1.0]))
+    >>> issue_of_values("counts", np.array([1.0, np.nan]))
+    "1 of 2 values of 'counts' are NaN or infinite"
+    >>> issue_of_values("counts", np.array([1.0, -1.0]), used=np.array([True, False]))
     """
     if values.dtype.kind not in "iuf" or not values.size:
         return None
     low, high = float(values.min()), float(values.max())
-    floor = 0.0 if name in NOT_NEGATIVE else -np.inf
+    allowed = RULES.get(name, FREE) if rule is None else rule
+    floor = 0.0 if allowed.not_negative else -np.inf
     # NaN is not greater than anything, so these comparisons pass only what is sound.
-    if -np.inf < low and high < np.inf and low >= floor - UNDERSHOOT.get(name, 0.0) * high:
+    if -np.inf < low and high < np.inf and low >= floor - allowed.undershoot * high:
         return None
     finite = np.isfinite(values)
-    floor -= UNDERSHOOT.get(name, 0.0) * float(values[finite].max(initial=0.0))
+    floor -= allowed.undershoot * float(values[finite].max(initial=0.0))
     for bad, what in ((~finite, "NaN or infinite"), (finite & (values < floor), "negative")):
         number = int(np.count_nonzero(bad if used is None else bad & used))
         if number:
@@ -209,7 +228,9 @@ def issue_of_values(
     return None
 
 
-def issue_of_zeros(name: str, values: np.ndarray, label: str | None = None) -> str | None:
+def issue_of_zeros(
+    name: str, values: np.ndarray, label: str | None = None, rule: ValueRule | None = None
+) -> str | None:
     """Return that a column of a response is empty, if it is.
 
     Parameters
@@ -220,6 +241,8 @@ def issue_of_zeros(name: str, values: np.ndarray, label: str | None = None) -> s
         Its values.
     label : str, optional
         How a message names the variable; its name in quotes when absent.
+    rule : ValueRule, optional
+        What its values may be; that of the variable of a dataset when absent.
 
     Returns
     -------
@@ -228,11 +251,12 @@ def issue_of_zeros(name: str, values: np.ndarray, label: str | None = None) -> s
 
     Examples
     --------
-    >>> issue_of_zeros("aeff", np.zeros((2, 3)))
-    "all values of 'aeff' are zero"
-    >>> issue_of_zeros("aeff", np.array([0.0, 1.0]))
+    >>> issue_of_zeros("psf", np.zeros((2, 3)))
+    "all values of 'psf' are zero"
+    >>> issue_of_zeros("psf", np.array([0.0, 1.0]))
     """
-    if name not in NOT_ALL_ZERO or not values.size or values.any():
+    allowed = RULES.get(name, FREE) if rule is None else rule
+    if not allowed.not_all_zero or not values.size or values.any():
         return None
     return f"all values of {label or repr(name)} are zero"
 

@@ -11,7 +11,8 @@ from xgamma.model.frame import set_frame
 
 __all__ = ["collection_of", "datasets_in", "is_observation"]
 
-# Groups of an observation: a tree with one of them is a run, not a collection of datasets.
+# Groups of an observation: a tree with one of them is a run, not a collection of datasets, as is
+# one with a response, which says so in HDUCLAS4.
 RUN_GROUPS = frozenset({"events", "gti", "pointing", "aeff"})
 
 
@@ -24,7 +25,9 @@ def is_observation(tree: xr.DataTree) -> bool:
     >>> is_observation(simulate_observation(events=False)), is_observation(xr.DataTree())
     (True, False)
     """
-    return not RUN_GROUPS.isdisjoint(tree.children)
+    if not RUN_GROUPS.isdisjoint(tree.children):
+        return True
+    return any("HDUCLAS4" in node.attrs for node in tree.children.values())
 
 
 def datasets_in(tree: xr.DataTree) -> dict[str, xr.Dataset]:

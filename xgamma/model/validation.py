@@ -1,8 +1,7 @@
-"""The check of a dataset against the data model, and of an observation against what can be."""
+"""The check of a dataset against the data model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,7 @@ from xgamma.core.units import parse_unit
 from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import edges
-from xgamma.model.sanity import (
-    NOT_NEGATIVE,
-    issue_of_bins,
-    issue_of_keyword,
-    issue_of_values,
-    issue_of_zeros,
-)
+from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import (
     AXES,
     MODEL_VERSION,
@@ -34,10 +27,7 @@ from xgamma.model.schema import (
 )
 from xgamma.model.stamp import issue_of_stamps
 
-__all__ = ["is_observation", "require_sound_axes", "validate"]
-
-# Groups of an observation that hold responses.
-RESPONSES = {"aeff", "edisp", "psf", "bkg", "rad_max"}
+__all__ = ["validate_dataset"]
 
 
 def _issues_of_points(ds: xr.Dataset) -> list[str]:
@@ -175,69 +165,13 @@ def _issues_of_values(ds: xr.Dataset) -> list[str]:
     return found
 
 
-def _issues_of_response_axes(ds: xr.Dataset, group: str) -> list[str]:
-    found = []
-    for dim in map(str, ds.dims):
-        if not {dim, f"{dim}_lo", f"{dim}_hi"} <= set(ds.coords):
-            continue
-        lo, hi = (np.atleast_1d(ds.variables[f"{dim}_{end}"].values) for end in ("lo", "hi"))
-        issue = issue_of_bins(dim, lo, hi, str(ds[dim].attrs.get("units", "")), nodes=True)
-        if issue is not None:
-            found.append(
-                f"The bins of the axis {dim!r} of {group!r} {issue}: make its coordinates {dim}, {dim}_lo and {dim}_hi anew."
-            )
-    return found
-
-
-def _issues_of_keywords(attrs: Mapping[Any, Any], where: str) -> list[str]:
-    issues = (issue_of_keyword(str(key), value) for key, value in attrs.items())
-    return [f"{where}: {issue}: correct the header." for issue in issues if issue is not None]
-
-
-def require_sound_axes(obs: xr.DataTree, place: object) -> None:
-    """Raise an `AxisError` if an axis of a response cannot be; its values are not read.
+def validate_dataset(ds: xr.Dataset, errors: str = "raise", values: bool = True) -> list[str]:
+    """Check a dataset against the data model, all at once.
 
     Parameters
     ----------
-    obs : DataTree
-        An observation; of other trees nothing is asked.
-    place : object
-        The file, for the message.
-    """
-    for group in RESPONSES & set(obs.children):
-        issues = _issues_of_response_axes(obs.children[group].to_dataset(inherit=False), group)
-        if issues:
-            raise AxisError(f"'{place}' is damaged: {issues[0]}")
-
-
-def _issues_of_observation(obs: xr.DataTree) -> list[str]:
-    """Return what is wrong with the axes, values and keywords of an observation."""
-    found = _issues_of_keywords(obs.attrs, "The observation")
-    for group in sorted(RESPONSES & set(obs.children)):
-        ds = obs.children[group].to_dataset(inherit=False)
-        found += _issues_of_response_axes(ds, group) + _issues_of_keywords(ds.attrs, group)
-        for name in map(str, ds.data_vars):
-            issue = issue_of_values(name, ds[name].values) if name in NOT_NEGATIVE else None
-            if issue is not None:
-                found.append(f"{issue}: leave the run out, or replace them.")
-            empty = issue_of_zeros(name, ds[name].values)
-            if empty is not None:
-                found.append(f"{group}: {empty}: leave the run out, or give it another response.")
-    return found
-
-
-def is_observation(tree: xr.DataTree) -> bool:
-    """Tell whether a tree is an observation: it has events, or responses."""
-    return bool((RESPONSES | {"events"}) & set(tree.children))
-
-
-def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool = True) -> list[str]:
-    """Check a dataset against the data model, or the responses of an observation, all at once.
-
-    Parameters
-    ----------
-    ds : Dataset or DataTree
-        A dataset, or an observation (axes and values of its responses, and its keywords).
+    ds : Dataset
+        A dataset.
     errors : {"raise", "return"}
         Whether to raise when there are issues, or to return them.
     values : bool
@@ -258,19 +192,10 @@ def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool =
     --------
     >>> from xgamma.model.axes import energy_axis
     >>> from xgamma.model.create import create_map
-    >>> validate(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
+    >>> validate_dataset(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
     []
     """
     choice(errors, "errors", ("raise", "return"))
-    if isinstance(ds, xr.DataTree) and is_observation(ds):
-        found = _issues_of_observation(ds)
-        if found and errors == "raise":
-            raise XGammaError("This observation cannot be trusted:\n- " + "\n- ".join(found))
-        return found
-    if not isinstance(ds, xr.Dataset):
-        raise XGammaError(
-            f"Only a dataset or an observation can be checked, not {type(ds).__name__}: of a collection take tree.gamma.dataset(name)."
-        )
     points = is_flux_points(ds)
     # Bins of points may have gaps, and their counts are of several datasets.
     found = _issues_of_points(ds) if points else _issues_of_frame(ds) + _issues_of_axes(ds)

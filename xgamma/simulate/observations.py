@@ -12,8 +12,10 @@ import xarray as xr
 
 from xgamma.core.arguments import generator
 from xgamma.core.units import position, to_value
+from xgamma.dl3.row_tables import ROW_TABLES
 from xgamma.dl3.writer import write_store
 from xgamma.errors import XGammaError
+from xgamma.irf.registry import response_groups
 from xgamma.numerics.sampling import offset_by
 from xgamma.simulate.simulated_events import draw_background_events, draw_source_events
 from xgamma.simulate.simulated_responses import simulated_irfs
@@ -34,7 +36,6 @@ __all__ = ["SimulatedSource", "simulate_observation", "simulate_store", "wobble_
 
 CRAB = "83.63d 22.01d"
 START = "2020-01-01T12:00:00"
-EVENT_UNITS = {"time": "s", "ra": "deg", "dec": "deg", "energy": "TeV"}
 
 
 def wobble_pointings(
@@ -276,7 +277,6 @@ def simulate_store(
     return write_store(runs(), path, overwrite=overwrite, compress=compress)
 
 
-RESPONSES = ("aeff", "edisp", "psf", "bkg", "rad_max")
 SPECTRUM: dict[str, Any] = {
     "amplitude": "3.45e-11 cm-2 s-1 TeV-1",
     "index": 2.63,
@@ -314,7 +314,7 @@ def _responses(
         return simulated_irfs(background)
     if isinstance(irfs, xr.DataTree):
         irfs = {name: node.to_dataset() for name, node in irfs.children.items()}
-    return {name: irf.load() for name, irf in irfs.items() if name in RESPONSES}
+    return {name: irf.load() for name, irf in irfs.items() if name in response_groups()}
 
 
 def _lonlat(value: PositionLike) -> tuple[float, float]:
@@ -373,8 +373,10 @@ def _events(table: Mapping[str, np.ndarray]) -> xr.Dataset:
         "energy": table["energy"].astype(np.float32),
         "mc_id": table["mc_id"].astype(np.int32),
     }
+    known = ROW_TABLES["events"]
+    units = {name.lower(): unit for name, unit in known.units.items()}
     variables = {
-        name: ("event", values, {"units": EVENT_UNITS[name]} if name in EVENT_UNITS else {})
+        name: (known.dim, values, {"units": units[name]} if name in units else {})
         for name, values in columns.items()
     }
     return xr.Dataset(variables)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,12 @@ import xarray as xr
 
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
+from xgamma.irf.kind import RATE
+from xgamma.irf.kinds.aeff_2d import AEFF_2D
+from xgamma.irf.kinds.bkg_2d import BKG_2D
+from xgamma.irf.kinds.bkg_3d import BKG_3D
+from xgamma.irf.kinds.edisp_2d import EDISP_2D
+from xgamma.irf.kinds.psf_3gauss import PSF_3GAUSS
 from xgamma.model.axes import coords_from_edges
 from xgamma.typing import EnergyLike, ScalarLike
 
@@ -171,7 +176,7 @@ def simulated_irfs(
     if gradient and background != "3d":
         raise XGammaError("A background with a gradient is not radial: use background='3d'.")
     threshold = to_value(energy_threshold, "TeV", "energy_threshold")
-    rate = to_value(background_rate, "MeV-1 s-1 sr-1", "background_rate")
+    rate = to_value(background_rate, RATE.unit, "background_rate")
     irfs = {"aeff": _aeff(threshold), "edisp": _edisp(), "psf": _psf()}
     if background == "2d":
         irfs["bkg"] = _bkg_2d(rate)
@@ -189,38 +194,14 @@ def _offset(edges: np.ndarray = OFFSET_EDGES) -> dict[str, Any]:
     return coords_from_edges(edges, "offset", "deg", "lin")
 
 
-def _irf(
-    hduclas4: str,
-    hduclas2: str,
-    dims: tuple[str, ...],
-    values: Mapping[str, tuple[np.ndarray, str]],
-    coords: dict[str, Any],
-    **attrs: Any,
-) -> xr.Dataset:
-    """Bundle variables ``{name: (values, units)}`` with axes and keywords."""
-    variables = {
-        name: (dims, np.broadcast_to(array, _shape(dims, coords)).astype(np.float32), {"units": u})
-        for name, (array, u) in values.items()
-    }
-    keywords = {"HDUCLAS1": "RESPONSE", "HDUCLAS2": hduclas2, "HDUCLAS3": "FULL-ENCLOSURE"}
-    return xr.Dataset(variables, coords, {**keywords, "HDUCLAS4": hduclas4, **attrs})
-
-
-def _shape(dims: tuple[str, ...], coords: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(len(coords[dim][1]) for dim in dims)
-
-
 def _true_energy() -> dict[str, Any]:
     return coords_from_edges(ENERGY_TRUE_EDGES, "energy_true", "TeV", "log")
 
 
 def _aeff(threshold: float) -> xr.Dataset:
     energy, offset = _centers(ENERGY_TRUE_EDGES, True)[:, np.newaxis], _centers(OFFSET_EDGES)
-    return _irf(
-        "AEFF_2D",
-        "EFF_AREA",
-        ("energy_true", "offset"),
-        {"aeff": (effective_area(energy, offset), "m2")},
+    return AEFF_2D.dataset(
+        {"aeff": effective_area(energy, offset)},
         {**_true_energy(), **_offset()},
         LO_THRES=threshold,
         HI_THRES=100.0,
@@ -238,13 +219,7 @@ def _edisp() -> xr.Dataset:
     density = np.diff(below, axis=1) / np.diff(MIGRA_EDGES)[:, np.newaxis]
     density /= np.sum(density * np.diff(MIGRA_EDGES)[:, np.newaxis], axis=1, keepdims=True)
     migra = coords_from_edges(MIGRA_EDGES, "migra", "", "lin")
-    return _irf(
-        "EDISP_2D",
-        "EDISP",
-        ("energy_true", "migra", "offset"),
-        {"edisp": (density, "")},
-        {**_true_energy(), **migra, **_offset(edges)},
-    )
+    return EDISP_2D.dataset({"edisp": density}, {**_true_energy(), **migra, **_offset(edges)})
 
 
 def _psf() -> xr.Dataset:
@@ -252,25 +227,21 @@ def _psf() -> xr.Dataset:
     sigma = psf_sigma(_centers(ENERGY_TRUE_EDGES, True)[:, np.newaxis], _centers(edges))
     shares = 1.0 + sum(h * w**2 for h, w in zip(PSF_HEIGHTS, PSF_WIDTHS, strict=True))
     values = {
-        "scale": (1.0 / (2.0 * np.pi * np.deg2rad(sigma) ** 2 * shares), "sr-1"),
-        "sigma_1": (sigma, "deg"),
-        "ampl_2": (PSF_HEIGHTS[0], ""),
-        "sigma_2": (PSF_WIDTHS[0] * sigma, "deg"),
-        "ampl_3": (PSF_HEIGHTS[1], ""),
-        "sigma_3": (PSF_WIDTHS[1] * sigma, "deg"),
+        "scale": 1.0 / (2.0 * np.pi * np.deg2rad(sigma) ** 2 * shares),
+        "sigma_1": sigma,
+        "ampl_2": PSF_HEIGHTS[0],
+        "sigma_2": PSF_WIDTHS[0] * sigma,
+        "ampl_3": PSF_HEIGHTS[1],
+        "sigma_3": PSF_WIDTHS[1] * sigma,
     }
-    dims = ("energy_true", "offset")
-    return _irf("PSF_3GAUSS", "RPSF", dims, values, {**_true_energy(), **_offset(edges)})
+    return PSF_3GAUSS.dataset(values, {**_true_energy(), **_offset(edges)})
 
 
 def _bkg_2d(rate: float) -> xr.Dataset:
     energy, offset = _centers(ENERGY_EDGES, True)[:, np.newaxis], _centers(OFFSET_EDGES)
     values = rate * energy**-2.7 * np.exp(-0.5 * (offset / 1.4) ** 2)
-    return _irf(
-        "BKG_2D",
-        "BKG",
-        ("energy", "offset"),
-        {"bkg": (values, "MeV-1 s-1 sr-1")},
+    return BKG_2D.dataset(
+        {"bkg": values},
         {**coords_from_edges(ENERGY_EDGES, "energy", "TeV", "log"), **_offset()},
     )
 
@@ -283,11 +254,4 @@ def _bkg_3d(rate: float, gradient: float) -> xr.Dataset:
     coords = coords_from_edges(ENERGY_EDGES, "energy", "TeV", "log")
     for name in ("dety", "detx"):
         coords |= coords_from_edges(DET_EDGES, name, "deg", "lin")
-    return _irf(
-        "BKG_3D",
-        "BKG",
-        ("energy", "dety", "detx"),
-        {"bkg": (rate * energy**-2.7 * profile, "MeV-1 s-1 sr-1")},
-        coords,
-        FOVALIGN="RADEC",
-    )
+    return BKG_3D.dataset({"bkg": rate * energy**-2.7 * profile}, coords, FOVALIGN="RADEC")

@@ -1,10 +1,11 @@
-"""Refuse responses whose values cannot be."""
+"""Reject responses whose values, axes or keywords cannot be."""
 
 from __future__ import annotations
 
 import xarray as xr
 
 from xgamma.errors import XGammaError
+from xgamma.irf.registry import rule_of
 from xgamma.model.sanity import issue_of_values
 
 __all__ = ["check_finite"]
@@ -37,7 +38,7 @@ def check_finite(ds: xr.Dataset, name: str, obs_id: int | str | None = None) -> 
     xgamma.errors.XGammaError: Run 7: 1 of 2 values of 'aeff' of the HDU 'aeff' are NaN or infinite...
     """
     hdu = f"{name!r} of the HDU {ds.attrs.get('EXTNAME', name)!r}"
-    issue = issue_of_values(name, ds[name].values, label=hdu)
+    issue = issue_of_values(name, ds[name].values, label=hdu, rule=rule_of(ds, name))
     if issue is None:
         return
     run = obs_id if obs_id is not None else ds.attrs.get("OBS_ID", "unknown")

@@ -1,4 +1,4 @@
-"""Units of the columns of GADF tables: as the file states them, as GADF prescribes them."""
+"""Units of the columns of a table: as the file states them, as its format prescribes them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,41 @@ from xgamma.fits.tables import Table
 __all__ = ["column_unit", "unit_and_factor"]
 
 
-def unit_and_factor(table: Table, name: str, expected: str | None) -> tuple[str, float]:
+def unit_and_factor(
+    table: Table,
+    name: str,
+    expected: str | None,
+    keep: bool = False,
+    unitless: bool = False,
+) -> tuple[str, float]:
     """Return the unit in which a column is given to the user and the factor to get there.
 
-    Columns with a unit fixed by GADF come in that unit, except background rates
-    (per TeV or per MeV), which keep theirs. A missing unit is GADF's, with a warning;
-    times take TIMEUNIT of the header first, which is what GADF says of them.
+    Parameters
+    ----------
+    table : Table
+        Table.
+    name : str
+        Column.
+    expected : str, optional
+        The unit that the format prescribes, which is that of the result; that of the file when
+        absent.
+    keep : bool
+        Whether the result has the unit of the file, which must be of the kind of `expected`.
+    unitless : bool
+        Whether the format lets files leave out the unit of this column.
+
+    Returns
+    -------
+    unit : str
+        In FITS spelling. A missing unit is the prescribed one, with a warning; times take
+        TIMEUNIT of the header first.
+    factor : float
+        What turns the numbers of the file into that unit.
+
+    Raises
+    ------
+    UnitError
+        If the unit is of another kind than the prescribed one.
     """
     text = table[name].unit
     if text is None or not text.strip():
@@ -24,23 +53,20 @@ def unit_and_factor(table: Table, name: str, expected: str | None) -> tuple[str,
             return "", 1.0
         if expected == "s":
             text = str(table.header.get("TIMEUNIT") or "")
-        elif expected and name != "SCALE":
-            # GADF gives SCALE of PSF_3GAUSS no unit, though it is a density: sr-1.
+        elif expected and not unitless:
             _warn_missing_unit(str(table.file.path.parent), table.name, name, expected)
         text = text or expected
     try:
         if expected is None:
             return _canonical(text), 1.0
-        if name in ("BKG", "BGD"):
-            conversion(text, expected)
-            return _canonical(text), 1.0
-        return expected, conversion(text, expected)
+        factor = conversion(text, expected)
+        return (_canonical(text), 1.0) if keep else (expected, factor)
     except UnitError:
         if expected is None:
             return text, 1.0
         raise UnitError(
             f"The column {name} of the HDU {table.name!r} of {table.file.path} has the unit {text!r}, "
-            f"which cannot be turned into {expected or 'a plain number'}: mend TUNIT in the file."
+            f"which cannot be turned into {expected or 'a plain number'}: correct TUNIT in the file."
         ) from None
 
 

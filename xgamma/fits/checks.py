@@ -1,0 +1,27 @@
+"""What a column must be before its numbers can be used."""
+
+from __future__ import annotations
+
+from xgamma.errors import XGammaError
+from xgamma.fits.tables import Table
+
+__all__ = ["require_once", "require_real"]
+
+
+def require_once(table: Table, name: str, where: str) -> None:
+    """Raise if a table has two columns of a name: which is meant cannot be told."""
+    if name in table.repeated:
+        raise XGammaError(f"The {where} has two columns {name}: rename the one that is not meant.")
+
+
+def require_real(table: Table, name: str) -> None:
+    """Raise if a column of a response is twice there, or does not hold real numbers."""
+    where = f"HDU {table.name!r} of {table.file.path}"
+    column = table[name]
+    require_once(table, name, where)
+    whole = column.code in "BIJK" and column.scale == 1 and column.zero == 0
+    if not column.is_variable and (column.code not in "BIJKED" or whole):
+        raise XGammaError(
+            f"The column {name} of the {where} has the format {column.code!r}, where GADF wants real "
+            f"numbers: correct TFORM, or fetch the file again."
+        )

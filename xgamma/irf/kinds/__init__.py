@@ -1,0 +1,1 @@
+"""The kinds of responses of GADF, a module each; a new module is found by itself."""
