@@ -153,3 +153,49 @@ def test_exposure_of_the_source_is_a_factor():
     two = solve(counts, background, scaled, mask, mask[0], 1e-6)
     np.testing.assert_allclose(two["norm"] * place, one["norm"], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(two["ts"], one["ts"], rtol=1e-3, atol=1e-5)
+
+
+def test_errors_and_limits_from_the_statistic():
+    """With few counts limits from ``norm_err`` hold 92.9 % for 95: these are those of flux points."""
+    ds = small_map(background=0.02)
+    model = crab(amplitude="2e-13 cm-2 s-1 TeV-1")
+    lon, lat = ds.gamma.lonlat
+    data = ds.gamma.fake(1, model)
+    maps = ts_map(data, model, models=[], errors=True, n_sigma_ul=1.645)
+    deficits = 0
+    lowest = maps.norm.isel(y=slice(5, 25), x=slice(5, 25)).argmin(("y", "x"))
+    for y, x in ((15, 15), (4, 22), (5 + int(lowest["y"]), 5 + int(lowest["x"]))):
+        here = model.copy()
+        here.spatial.lon, here.spatial.lat = float(lon[y, x]), float(lat[y, x])
+        point = xg.flux_points(data, "crab", [1, 10], models=here, n_sigma_ul=1.645)
+        point = point.squeeze("energy")
+        for name in ("norm", "norm_errp", "norm_ul"):
+            got, expected = float(maps[name][y, x]), float(point[name])
+            assert got == pytest.approx(expected, rel=0.02, abs=1e-3), (name, y, x)
+        deficits += float(maps.norm[y, x]) < 0
+    assert deficits
+    assert float(maps.norm_errn[15, 15]) < float(maps.norm_errp[15, 15])
+    assert float(maps.flux_ul[15, 15] / maps.flux[15, 15]) == pytest.approx(
+        float(maps.norm_ul[15, 15] / maps.norm[15, 15])
+    )
+
+
+@pytest.mark.parametrize("counts", [0, 1, 30])
+def test_where_the_statistic_has_risen_of_one_bin(counts):
+    """Of one bin, -2 ln L = 2 (k g - n ln(b + k g)) is known."""
+    source = Source.of(np.full((1, 1, 1), 1.0), np.full((1, 1, 1), 2.0))
+    one = np.ones((1, 1, 1))
+    found = solve(counts * one, 3 * one, source, one > 0, one[0] > 0, rises=(1.0, 4.0))
+    norm, errn, errp, limit = (
+        float(found[k][0, 0]) for k in ("norm", "norm_errn", "norm_errp", "norm_ul")
+    )
+
+    def stat(k):
+        return 2 * (2 * k - counts * np.log(3 + 2 * k)) if counts else 4 * k
+
+    assert stat(norm + errp) - stat(norm) == pytest.approx(1, rel=1e-4)
+    assert stat(limit) - stat(max(norm, 0)) == pytest.approx(4, rel=1e-4)
+    if counts > 1:
+        assert stat(norm - errn) - stat(norm) == pytest.approx(1, rel=1e-4)
+    else:
+        assert np.isnan(errn) or stat(norm - errn) - stat(norm) == pytest.approx(1, rel=1e-4)

@@ -88,19 +88,19 @@ def light_curve(toys, seed=2):
 
 
 def ts_map(toys, seed=3):
-    """Norms of a TS map at the pixel of a source, whose errors are symmetric."""
+    """Norms of a TS map at the pixel of a source."""
     ds, source = small_map(background=1.0), crab(amplitude="5e-13 cm-2 s-1 TeV-1")
     lon, lat = ds.gamma.lonlat
     source.spatial.lon, source.spatial.lat = float(lon[15, 15]), float(lat[15, 15])
     mask = (ds.x == ds.x[15]) & (ds.y == ds.y[15])
     rng = np.random.default_rng(seed)
-    norm, err = [], []
+    names = ("norm", "norm_err", "norm_errn", "norm_errp", "norm_ul")
+    rows = []
     for _ in range(toys):
-        maps = xg.ts_map(ds.gamma.fake(rng, source), source, models=[], mask=mask)
-        norm.append(float(maps.norm[15, 15]))
-        err.append(float(maps.norm_err[15, 15]))
-    norm, err = np.array(norm), np.array(err)
-    return summary(norm, err, err, err, norm + ONE_SIDED * err)
+        data = ds.gamma.fake(rng, source)
+        maps = xg.ts_map(data, source, models=[], mask=mask, errors=True, n_sigma_ul=ONE_SIDED)
+        rows.append([float(maps[name][15, 15]) for name in names])
+    return summary(*np.array(rows).T)
 
 
 def excess_map(toys, onoff=False, seed=4):

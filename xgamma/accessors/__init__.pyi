@@ -460,6 +460,9 @@ class GammaDataset:
         kernel_width: AngleLike | None = None,
         mask: xr.DataArray | None = None,
         scheme: str = "exact",
+        errors: bool = False,
+        n_sigma: float = 1.0,
+        n_sigma_ul: float = 2.0,
     ) -> xr.Dataset:
         """Fit the norm of a test source at every pixel. See `xgamma.estimators.maps.ts_map`."""
     def sensitivity(

@@ -143,6 +143,9 @@ def ts_map(
     kernel_width: AngleLike | None = None,
     mask: xr.DataArray | None = None,
     scheme: str = "exact",
+    errors: bool = False,
+    n_sigma: float = 1.0,
+    n_sigma_ul: float = 2.0,
 ) -> xr.Dataset:
     """Fit the norm of a test source at every pixel.
 
@@ -165,12 +168,19 @@ def ts_map(
         Pixels (y, x) to do; all when absent.
     scheme : {"exact", "gammapy"}
         See `xgamma.fitting.predict.npred_signal`.
+    errors : bool
+        Whether to find asymmetric errors and upper limits from where the statistic rises, which
+        takes about three times as long.
+    n_sigma, n_sigma_ul : float
+        Levels of these errors and upper limits.
 
     Returns
     -------
     maps : Dataset
         Dims ``(y, x)``: ``ts``, ``sqrt_ts`` (negative where the norm is), ``norm``, ``norm_err``,
-        ``flux`` and ``flux_err`` (cm-2 s-1, over the range of the energy axis), ``npred_excess``.
+        ``flux`` and ``flux_err`` (cm-2 s-1, over the range of the energy axis), ``npred_excess``; with
+        `errors` ``norm_errn``, ``norm_errp``, ``norm_ul`` and ``flux_ul``. Where counts are few they
+        hold what they say, ``norm_err``, from the curvature, less.
         NaN at pixels where no energy is inside the masks, and where a bin in reach holds NaN.
         The attribute ``kernel_spacing`` (deg) is the side of the tiles.
 
@@ -209,20 +219,25 @@ def ts_map(
     if unknown.any():
         around = np.ones((2 * source.half + 1,) * 2)
         pixels &= source_sums(unknown[None].astype(float), around[None]) < 0.5
-    found = solve(data.counts, likelihood.npred(), source, usable, pixels)
+    rises = None
+    if errors:
+        levels = positive(n_sigma, "n_sigma"), positive(n_sigma_ul, "n_sigma_ul")
+        rises = levels[0] ** 2, levels[1] ** 2
+    found = solve(data.counts, likelihood.npred(), source, usable, pixels, rises=rises)
     del found["n_steps"]
     ts = np.maximum(found["ts"], 0.0)
     found["ts"], found["sqrt_ts"] = ts, np.sign(found["norm"]) * np.sqrt(ts)
     low, high = data.energy_edges[0], data.energy_edges[-1]
     flux = float(model.spectral.kernel_integral(np.array(low), np.array(high)))
-    found["flux"], found["flux_err"] = found["norm"] * flux, found["norm_err"] * flux
+    for name in ("", "_err", *(["_ul"] if errors else [])):
+        found[f"flux{name}"] = found[f"norm{name}"] * flux
     found["npred_excess"] = found["norm"] * found.pop("counts")
     maps = as_dataset(likelihood, {name: values[None] for name, values in found.items()})
     maps = maps.isel(energy=0, drop=True) if "energy" in maps.dims else maps
     # Responses are those of the place to half of this.
     side = source.tile_side * float(np.degrees(max(data.scale)))
     maps.attrs["kernel_spacing"] = side
-    for name in ("flux", "flux_err"):
+    for name in (n for n in map(str, maps.data_vars) if n.startswith("flux")):
         maps[name].attrs["units"] = "s-1 cm-2"
     return maps
 

@@ -18,6 +18,8 @@ from xgamma.numerics.ts_source import Source
 
 __all__ = ["ts_map"]
 
+CLOSE = 1e-6
+ERRORS = ("norm_errn", "norm_errp", "norm_ul")
 PAIRS_AT_ONCE = 2_000_000
 MAX_STEPS = 40
 
@@ -29,6 +31,7 @@ def ts_map(
     mask: np.ndarray,
     pixels: np.ndarray,
     rtol: float = 0.05,
+    rises: tuple[float, float] | None = None,
 ) -> dict[str, np.ndarray]:
     """Fit the norm of a source at each pixel over a fixed background.
 
@@ -45,6 +48,9 @@ def ts_map(
     rtol : float
         A pixel is done when its step is below this fraction of the error: Newton's method
         squares it in the next step, so the norm is far closer than that.
+    rises : tuple of float, optional
+        How far -2 ln L rises to the ends of the errors, and to the upper limit: adds ``norm_errn``,
+        ``norm_errp`` and ``norm_ul``.
 
     Returns
     -------
@@ -57,7 +63,8 @@ def ts_map(
     total = source.sums(mask)
     least = source.least(background, mask, total > 1e-9 * total.max(initial=0.0))
     shape = counts.shape[1:]
-    out = {k: np.full(shape, np.nan) for k in ("norm", "norm_err", "ts")}
+    names = ("norm", "norm_err", "ts") + (ERRORS if rises else ())
+    out = {k: np.full(shape, np.nan) for k in names}
     out["n_steps"] = np.zeros(shape)
     out["counts"] = total
     where = np.nonzero(mask & (counts > 0))
@@ -65,7 +72,7 @@ def ts_map(
     for first, last in rows:
         if pixels[first:last].any():
             pairs = Pairs(first, last, where, counts, background, source)
-            solve_rows(pairs, slice(first, last), total, least, pixels, rtol, out)
+            solve_rows(pairs, slice(first, last), total, least, pixels, rtol, rises, out)
     return out
 
 
@@ -90,6 +97,7 @@ def solve_rows(
     least: np.ndarray,
     pixels: np.ndarray,
     rtol: float,
+    rises: tuple[float, float] | None,
     out: dict[str, np.ndarray],
 ) -> None:
     """Solve some rows of the map and fill them into `out`."""
@@ -105,7 +113,10 @@ def solve_rows(
     ts = 2 * (pairs.gain(norm) - norm * big)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.where(pairs.reached, 1 / np.sqrt(curvature), np.nan)
-    for name, values in (("norm", norm), ("norm_err", error), ("ts", ts), ("n_steps", steps)):
+    found = {"norm": norm, "norm_err": error, "ts": ts, "n_steps": steps}
+    if rises:
+        found |= errors(pairs, big, lowest, norm, todo, rises)
+    for name, values in found.items():
         inner = np.where(todo, values, np.nan).reshape(pairs.shape)
         out[name][rows] = inner[:, pairs.half : pairs.shape[1] - pairs.half]
 
@@ -221,3 +232,59 @@ def newton(
         if not active.any():
             break
     return norm, curvature, steps
+
+
+def errors(
+    pairs: Pairs,
+    big: np.ndarray,
+    lowest: np.ndarray,
+    norm: np.ndarray,
+    todo: np.ndarray,
+    rises: tuple[float, float],
+) -> dict[str, np.ndarray]:
+    """Return errors and limits from where the statistic has risen; limits count from no excess."""
+    from_zero = np.maximum(norm, 0.0)
+    low = risen(pairs, big, lowest, norm, todo, rises[0], upwards=False)
+    return {
+        "norm_errn": norm - low,
+        "norm_errp": risen(pairs, big, lowest, norm, todo, rises[0]) - norm,
+        "norm_ul": risen(pairs, big, lowest, from_zero, todo, rises[1]),
+    }
+
+
+def risen(
+    pairs: Pairs,
+    big: np.ndarray,
+    lowest: np.ndarray,
+    start: np.ndarray,
+    todo: np.ndarray,
+    rise: float,
+    upwards: bool = True,
+) -> np.ndarray:
+    """Return norms above or below a start at which -2 ln L is higher by `rise`.
+
+    -2 ln L is convex: Newton's method comes from outside and never passes the root. NaN where the
+    statistic has not risen at the least norm.
+    """
+    safe_big = np.where(todo, big, 1.0)
+    start = np.where(todo, start, 0.0)
+    # At the least norm a bin with counts may have no prediction: stay off it.
+    floor = np.where(todo, lowest, 0.0)
+    floor = floor + CLOSE * (start - floor)
+    base = start * safe_big - pairs.gain(start)
+    curvature = pairs.slopes(start)[1]
+    # As far as without any counts, and as with the curvature alone.
+    step = 0.5 * rise / safe_big
+    step = step + np.sqrt(np.divide(rise, curvature, out=np.zeros(step.shape), where=curvature > 0))
+    norm = start + step if upwards else np.maximum(start - step, floor)
+    active = todo.copy()
+    for _ in range(MAX_STEPS):
+        missing = rise - 2 * (norm * safe_big - pairs.gain(norm) - base)
+        slope = 2 * (safe_big - pairs.slopes(norm)[0])
+        good = (slope > 0) if upwards else (slope < 0)
+        move = np.where(active & good, missing / np.where(good, slope, 1.0), 0.0)
+        norm = norm + move if upwards else np.clip(norm + move, floor, start)
+        active &= np.abs(missing) > 1e-6 * rise
+        if not active.any():
+            break
+    return norm if upwards else np.where(active & (norm <= floor), np.nan, norm)
