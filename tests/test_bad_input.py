@@ -225,7 +225,10 @@ WRONG_KINDS = {
     "a name to stack": (lambda ds: ds.gamma.stack("run 2"), "must be a dataset, not str"),
     "names to stack": (lambda ds: xg.stack(["a.nc"]), "must be a dataset, not str"),
     "names to collect": (lambda ds: xg.collect(["a.nc"]), "must be a dataset, not str"),
-    "a name to fill from": (lambda ds: ds.gamma.fill("run 1"), "str is no observation"),
+    "a name to fill from": (
+        lambda ds: ds.gamma.fill("run 1"),
+        "Expected an observation .DataTree., got str",
+    ),
     "a name to interpolate to": (lambda ds: ds.gamma.interp_to("a.nc"), "a map, not str"),
     "half a pixel": (lambda ds: ds.gamma.downsample(1.5), "positive whole number"),
     "nothing to join": (lambda ds: ds.gamma.downsample(), "give a factor"),
@@ -239,7 +242,10 @@ WRONG_KINDS = {
         lambda ds: ds.gamma.safe_mask(RUN, bias_percent=np.nan),
         "bias_percent=nan",
     ),
-    "a name to mask with": (lambda ds: ds.gamma.safe_mask("run 1"), "str is no observation"),
+    "a name to mask with": (
+        lambda ds: ds.gamma.safe_mask("run 1"),
+        "Expected an observation .DataTree., got str",
+    ),
     "a misspelt option": (
         lambda ds: ds.gamma.fill(RUN, fill_mising=1),
         "'fill_mising' is not known",
@@ -315,7 +321,7 @@ WRONG_KINDS = {
     ),
     "no run to turn regions in": (
         lambda ds: example_spectrum().gamma.reflected_background(None),
-        "NoneType is no observation",
+        "Expected an observation .DataTree., got NoneType",
     ),
     "letters to count": (
         lambda ds: ds.gamma.to_onoff("many", 1, 1),
@@ -409,7 +415,10 @@ WRONG_RUNS = {
     "times turned round": (lambda s: s.select(time=("2021-01-01", "2020-01-01")), "empty range"),
     "one zenith angle": (lambda s: s.select(zenith=30), "zenith=30 must be a range"),
     "half a box": (lambda s: s.select(box=(1, 2)), "box=1 must be"),
-    "numbers to reduce": (lambda s: xg.reduce([1], into=template()), "int is no observation"),
+    "numbers to reduce": (
+        lambda s: xg.reduce([1], into=template()),
+        "Expected an observation .DataTree., got int",
+    ),
     "nothing to reduce": (lambda s: xg.reduce(None, into=template()), "no list of observations"),
 }
 

@@ -6,9 +6,14 @@ from xgamma import accessors as _accessors  # noqa: F401  (registers ds.gamma)
 from xgamma._version import __version__  # noqa: F401
 from xgamma.core.late import late_names
 from xgamma.errors import (
+    AccessorError,
+    ArgumentTypeError,
     AxisError,
     FrameError,
     MissingDataError,
+    MissingFileError,
+    MissingPackageError,
+    OutsideError,
     UnitError,
     XGammaError,
     XGammaWarning,
@@ -132,9 +137,14 @@ _LAZY: dict[str, str] = {
 }
 
 __all__ = [
+    "AccessorError",
+    "ArgumentTypeError",
     "AxisError",
     "FrameError",
     "MissingDataError",
+    "MissingFileError",
+    "MissingPackageError",
+    "OutsideError",
     "UnitError",
     "XGammaError",
     "XGammaWarning",

@@ -16,6 +16,10 @@ _INNER = (str(Path(__file__).parent) + os.sep, functools.__file__)
 class XGammaError(ValueError):
     """Base class: something in the input cannot be used as it is.
 
+    Every error of xgamma is one of these, and one of Python's own kind too: a bad value is a
+    `ValueError`, something absent a `KeyError`, an absent file a `FileNotFoundError`, an absent
+    package an `ImportError`, an argument of the wrong type a `TypeError`.
+
     Examples
     --------
     >>> import xgamma as xg
@@ -24,16 +28,55 @@ class XGammaError(ValueError):
     xgamma.errors.AxisError: The axis 'energy' needs 0 < min < max, not 10 TeV to 1 TeV.
     """
 
+    # KeyError would print the message as a literal, within quotes.
+    __str__ = Exception.__str__
 
-class MissingDataError(XGammaError, LookupError):
-    """A file, HDU, column, run or variable that is needed is not there.
+
+class ArgumentTypeError(XGammaError, TypeError):
+    """An argument is of another type than the function takes.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.stat_sum("crab.nc")
+    Traceback (most recent call last):
+    xgamma.errors.ArgumentTypeError: ...
+    """
+
+
+class MissingDataError(XGammaError, KeyError):
+    """An HDU, column, run, model or variable that is needed is not there.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.create_map((0, 0), "1 deg", "0.1 deg").gamma.excess
+    Traceback (most recent call last):
+    xgamma.errors.MissingDataError: ...
+    """
+
+
+class MissingFileError(MissingDataError, FileNotFoundError):
+    """There is no file or folder of that name.
 
     Examples
     --------
     >>> import xgamma as xg
     >>> xg.open_store("no-such-folder")
     Traceback (most recent call last):
-    xgamma.errors.MissingDataError: There is no file or folder no-such-folder: check the path of the store.
+    xgamma.errors.MissingFileError: There is no file or folder no-such-folder: check the path of the store.
+    """
+
+
+class MissingPackageError(MissingDataError, ImportError):
+    """A package is not installed that some jobs need.
+
+    Examples
+    --------
+    >>> from xgamma.core.extras import require_package
+    >>> require_package("no_such_package", "The job", "all")
+    Traceback (most recent call last):
+    xgamma.errors.MissingPackageError: The job needs no_such_package: install it with pip install 'xgamma[all]'.
     """
 
 

@@ -141,8 +141,8 @@ def test_good_time_intervals():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"energy": [1, 2, 3]}, xg.AxisError, "energy= needs an axis, not list"),
-        ({"energy": ENERGY, "rad": 7}, xg.AxisError, "rad= needs an axis"),
+        ({"energy": [1, 2, 3]}, xg.ArgumentTypeError, "energy= needs an axis, not list"),
+        ({"energy": ENERGY, "rad": 7}, xg.ArgumentTypeError, "rad= needs an axis"),
         ({"binsz": "1 TeV"}, xg.UnitError, "binsz"),
         ({"binsz": 0}, xg.FrameError, "positive"),
         ({"binsz_irf": -1}, xg.FrameError, "positive"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from xgamma.core.extras import require_package
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingFileError, XGammaError
 
 if TYPE_CHECKING:
     from xgamma.config.schema import Config
@@ -66,7 +66,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
 
     place = Path(path)
     if not place.is_file():
-        raise MissingDataError(
+        raise MissingFileError(
             f"There is no file '{place}': make one with xgamma config --example."
         )
     text = place.read_text()

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.units import to_value
-from xgamma.errors import MissingDataError, UnitError, XGammaError, shown
+from xgamma.errors import ArgumentTypeError, MissingDataError, UnitError, XGammaError, shown
 from xgamma.typing import PathLike, ScalarLike, SeedLike
 
 __all__ = [
@@ -243,18 +243,18 @@ def choices(values: object, name: str, allowed: Iterable[str]) -> tuple[str, ...
 
 
 def observation(obs: object) -> xr.DataTree:
-    """Return an observation, or raise an `XGammaError` if something else was given.
+    """Return an observation, or raise an `ArgumentTypeError` if something else was given.
 
     Examples
     --------
     >>> observation(23523)
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: int is no observation: open one with xg.open_store(folder)[obs_id].
+    xgamma.errors.ArgumentTypeError: Expected an observation (DataTree), got int: open one with xg.open_store(folder)[obs_id].
     """
     if isinstance(obs, xr.DataTree):
         return obs
-    raise XGammaError(
-        f"{type(obs).__name__} is no observation: open one with xg.open_store(folder)[obs_id]."
+    raise ArgumentTypeError(
+        f"Expected an observation (DataTree), got {type(obs).__name__}: open one with xg.open_store(folder)[obs_id]."
     )
 
 
@@ -324,13 +324,13 @@ def fits_tables(path: PathLike) -> Iterator[Any]:
 
 
 def file_path(value: object, role: str = "path") -> Path:
-    """Return a path, or raise an `XGammaError` if something else was given.
+    """Return a path, or raise an `ArgumentTypeError` if something else was given.
 
     Examples
     --------
     >>> file_path(None)
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: path=None must be the path of a file or folder: a text or a pathlib.Path.
+    xgamma.errors.ArgumentTypeError: path=None must be the path of a file or folder: a text or a pathlib.Path.
     """
     if isinstance(value, str) and "://" in value:
         raise XGammaError(
@@ -338,7 +338,7 @@ def file_path(value: object, role: str = "path") -> Path:
         )
     if isinstance(value, (str, os.PathLike)) and os.fspath(value):
         return Path(value)
-    raise XGammaError(
+    raise ArgumentTypeError(
         f"{role}={shown(value)} must be the path of a file or folder: a text or a pathlib.Path."
     )
 

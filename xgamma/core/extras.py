@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from xgamma.errors import MissingDataError
+from xgamma.errors import MissingPackageError
 
 __all__ = ["require_package"]
 
@@ -31,7 +31,7 @@ def require_package(module: str, job: str, extra: str, instead: str = "") -> Any
 
     Raises
     ------
-    MissingDataError
+    MissingPackageError
         If its package is not installed.
 
     Examples
@@ -40,7 +40,7 @@ def require_package(module: str, job: str, extra: str, instead: str = "") -> Any
     True
     >>> require_package("no_such_package", "The job", "all")
     Traceback (most recent call last):
-    xgamma.errors.MissingDataError: The job needs no_such_package: install it with pip install 'xgamma[all]'.
+    xgamma.errors.MissingPackageError: The job needs no_such_package: install it with pip install 'xgamma[all]'.
     """
     try:
         return importlib.import_module(module)
@@ -49,6 +49,6 @@ def require_package(module: str, job: str, extra: str, instead: str = "") -> Any
         if (error.name or "").partition(".")[0] != package:
             raise
     other = f", or {instead}" if instead else ""
-    raise MissingDataError(
+    raise MissingPackageError(
         f"{job} needs {package}: install it with pip install 'xgamma[{extra}]'{other}."
     )

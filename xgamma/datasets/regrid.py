@@ -16,7 +16,7 @@ from xgamma.datasets.rules import (
     rebuilt,
     set_off_acceptance,
 )
-from xgamma.errors import FrameError, OutsideError, XGammaError
+from xgamma.errors import ArgumentTypeError, FrameError, OutsideError
 from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
 from xgamma.model.create import irf_labels, label_variables
@@ -134,7 +134,7 @@ def _same_frame(a: LabelledLike, b: LabelledLike) -> bool:
 def _check(ds: xr.Dataset, template: LabelledLike) -> None:
     """Refuse what cannot be brought onto the template."""
     if not isinstance(template, xr.Dataset | xr.DataArray):
-        raise XGammaError(
+        raise ArgumentTypeError(
             f"template= must be a dataset or a map, not {type(template).__name__}: make one with xg.create_map."
         )
     for obj, what in ((ds, "The dataset"), (template, "The template")):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import MissingDataError
+from xgamma.errors import MissingFileError
 
 __all__ = ["of_files", "of_observation"]
 
@@ -38,7 +38,7 @@ def of_files(places: Iterable[str | os.PathLike[str]]) -> str:
         try:
             states = sorted(_remote(str(place)) if "://" in str(place) else _local(Path(place)))
         except FileNotFoundError:
-            raise MissingDataError(
+            raise MissingFileError(
                 f"There is no file {place}: check the index, or the folder of the archive."
             ) from None
         digest.update(repr(states).encode())

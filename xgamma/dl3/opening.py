@@ -10,7 +10,7 @@ from xgamma.core.arguments import file_path
 from xgamma.dl3 import index as index_
 from xgamma.dl3.archive import open_archive
 from xgamma.dl3.store import Store
-from xgamma.errors import MissingDataError
+from xgamma.errors import MissingFileError
 
 __all__ = ["open_store"]
 
@@ -66,7 +66,7 @@ def open_store(
         return open_archive(path)
     path = Path(os.path.expandvars(path)).expanduser()
     if not path.exists():
-        raise MissingDataError(f"There is no file or folder {path}: check the path of the store.")
+        raise MissingFileError(f"There is no file or folder {path}: check the path of the store.")
     # Absolute, so that a pickled store opens its runs in another working directory.
     place = path.absolute()
     if (place / "zarr.json").exists():

@@ -18,7 +18,7 @@ from xgamma.dl3.fingerprint import of_files
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.query import select_rows
 from xgamma.dl3.row_tables import all_groups
-from xgamma.errors import MissingDataError, XGammaError, shown, warn
+from xgamma.errors import MissingDataError, MissingFileError, XGammaError, shown, warn
 from xgamma.fits.tables import FitsFile, open_fits
 
 __all__ = ["Store"]
@@ -193,7 +193,7 @@ class Store:
         try:
             status = os.stat(path)
         except FileNotFoundError:
-            raise MissingDataError(
+            raise MissingFileError(
                 f"There is no file {path}: it is named by the HDU index of {self.path}."
             ) from None
         key = (str(path), status.st_mtime_ns, status.st_size)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgamma.core.arguments import pixel_mask, positive
 from xgamma.core.lazy import is_lazy, labels_of, postponed
-from xgamma.errors import XGammaError
+from xgamma.errors import ArgumentTypeError, XGammaError
 from xgamma.estimators.tried_source import source_everywhere
 from xgamma.fitting.attached import chosen_models
 from xgamma.fitting.compiled import Compiled
@@ -198,7 +198,7 @@ def ts_map(
     True
     """
     if not isinstance(model, SkyModel):
-        raise XGammaError(f"The test source must be a SkyModel, not {type(model).__name__}.")
+        raise ArgumentTypeError(f"The test source must be a SkyModel, not {type(model).__name__}.")
     require(ds, "counts")
     warn_of_short_axes([ds], [*chosen_models(ds, models), model])
     likelihood = full_likelihood(ds, models, scheme)

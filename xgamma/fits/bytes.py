@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingFileError, XGammaError
 
 __all__ = ["parse_header", "parse_value", "read_bytes"]
 
@@ -44,7 +44,7 @@ def read_bytes(path: Path) -> bytes:
         mend = "check the path, or the FILE_DIR and FILE_NAME of the HDU index"
         if "$" in str(path):
             mend = "set the environment variable that it names"
-        raise MissingDataError(f"There is no file {path}: {mend}.") from None
+        raise MissingFileError(f"There is no file {path}: {mend}.") from None
     except OSError as error:
         raise XGammaError(f"The file {path} cannot be read: {error.strerror}.") from error
     if not data.startswith(GZIP_MAGIC):

@@ -18,7 +18,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xgamma.core.arguments import file_path
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.bytes import BLOCK, GZIP_MAGIC, parse_header, read_bytes
 from xgamma.fits.layout import check_own_data, check_padding, data_size, has_hdu, whole_keyword
 from xgamma.fits.tables import Table
@@ -127,7 +127,7 @@ class FitsHDUs:
                     raise XGammaError(f"The file {self.path} is empty: write or fetch it again.")
                 return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError:
-            raise MissingDataError(f"There is no file {self.path}: check the path.") from None
+            raise MissingFileError(f"There is no file {self.path}: check the path.") from None
         except OSError as error:
             raise XGammaError(f"The file {self.path} cannot be read: {error.strerror}.") from error
 

@@ -19,7 +19,7 @@ import xarray as xr
 from xgamma.core.arguments import choice, file_path
 from xgamma.core.atomic import atomic_path
 from xgamma.core.units import conversion, parse_unit
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import operation
 from xgamma.numerics.spectra import power_law, power_law_moment
@@ -95,7 +95,7 @@ def _read_table(path: Path) -> Any:
     from astropy.units import UnitsWarning
 
     if not path.is_file():
-        raise MissingDataError(f"There is no file '{path}': check the path.")
+        raise MissingFileError(f"There is no file '{path}': check the path.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnitsWarning)

@@ -9,7 +9,7 @@ import xarray as xr
 
 from xgamma.core.arguments import file_path
 from xgamma.core.extras import require_package
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingFileError, XGammaError
 from xgamma.io.cf import restore, with_edges
 from xgamma.io.netcdf import open_netcdf
 from xgamma.io.remote import is_consolidated, is_remote, is_unfinished, store_at
@@ -64,7 +64,7 @@ def open(path: Any, **kwargs: Any) -> Any:
         return _open_groups(path, "zarr", kwargs)
     place = file_path(path)
     if not place.exists():
-        raise MissingDataError(f"There is no file or folder '{place}': check the path.")
+        raise MissingFileError(f"There is no file or folder '{place}': check the path.")
     if place.is_dir():
         if not is_zarr(place):
             raise XGammaError(
@@ -94,10 +94,12 @@ def _open_groups(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
             tree = xr.open_datatree(store_at(place), engine=engine, **kwargs)
         else:
             tree = open_netcdf(place, **kwargs)
+    except XGammaError:
+        raise
     except FileNotFoundError:
         if is_unfinished(place):
             raise XGammaError(f"'{place}' was not written to its end: write it again.") from None
-        raise MissingDataError(f"There is no store '{place}': check the path.") from None
+        raise MissingFileError(f"There is no store '{place}': check the path.") from None
     except (OSError, RuntimeError, KeyError, EOFError) as error:
         raise XGammaError(
             f"'{place}' cannot be read ({type(error).__name__}: {error}): it is truncated or damaged."

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice
-from xgamma.errors import AxisError, XGammaError
+from xgamma.errors import ArgumentTypeError, AxisError, XGammaError
 from xgamma.irf.registry import response_groups, rule_of
 from xgamma.model.sanity import (
     FREE,
@@ -57,7 +57,7 @@ def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool =
     if isinstance(ds, xr.Dataset):
         return validate_dataset(ds, errors, values)
     if not (isinstance(ds, xr.DataTree) and is_observation(ds)):
-        raise XGammaError(
+        raise ArgumentTypeError(
             f"Only a dataset or an observation can be checked, not {type(ds).__name__}: of a collection take tree.gamma.dataset(name)."
         )
     found = _issues_of_observation(ds)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import observation
-from xgamma.errors import AxisError, FrameError, XGammaError
+from xgamma.errors import ArgumentTypeError, AxisError, FrameError
 from xgamma.model.axes import edges
 from xgamma.model.schema import (
     AXES,
@@ -128,21 +128,21 @@ def require_dataset(obj: object, role: str) -> xr.Dataset:
 
     Raises
     ------
-    XGammaError
+    ArgumentTypeError
         If it is something else.
 
     Examples
     --------
     >>> require_dataset("crab.nc", "into")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: into= must be a dataset, not str: open files with xg.open, make templates with xg.create_map.
+    xgamma.errors.ArgumentTypeError: into= must be a dataset, not str: open files with xg.open, make templates with xg.create_map.
     """
     if isinstance(obj, xr.Dataset):
         return obj
     cure = "open files with xg.open, make templates with xg.create_map"
     if isinstance(obj, xr.DataTree):
         cure = "of a collection take tree.gamma.dataset(name), or use tree.gamma.map(function)"
-    raise XGammaError(f"{role}= must be a dataset, not {type(obj).__name__}: {cure}.")
+    raise ArgumentTypeError(f"{role}= must be a dataset, not {type(obj).__name__}: {cure}.")
 
 
 def require_array(obj: object, role: str) -> xr.DataArray:
@@ -162,18 +162,18 @@ def require_array(obj: object, role: str) -> xr.DataArray:
 
     Raises
     ------
-    XGammaError
+    ArgumentTypeError
         If it is something else.
 
     Examples
     --------
     >>> require_array([1, 2], "array")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: array= must be a map, not list: take a variable of a dataset, for instance ds.counts.
+    xgamma.errors.ArgumentTypeError: array= must be a map, not list: take a variable of a dataset, for instance ds.counts.
     """
     if isinstance(obj, xr.DataArray):
         return obj
-    raise XGammaError(
+    raise ArgumentTypeError(
         f"{role}= must be a map, not {type(obj).__name__}: take a variable of a dataset, for instance ds.counts."
     )
 
@@ -195,20 +195,20 @@ def require_tree(obj: object, role: str) -> xr.DataTree:
 
     Raises
     ------
-    XGammaError
+    ArgumentTypeError
         If it is something else.
 
     Examples
     --------
     >>> require_tree("runs", "tree")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: tree= must be a collection, not str: collect datasets with xg.collect.
+    xgamma.errors.ArgumentTypeError: tree= must be a collection, not str: collect datasets with xg.collect.
     """
     if role == "obs":
         return observation(obj)
     if isinstance(obj, xr.DataTree):
         return obj
-    raise XGammaError(
+    raise ArgumentTypeError(
         f"{role}= must be a collection, not {type(obj).__name__}: collect datasets with xg.collect."
     )
 

@@ -11,7 +11,7 @@ import xarray as xr
 from xgamma._version import __version__
 from xgamma.core.units import parse_unit
 from xgamma.core.units import position as parse_position
-from xgamma.errors import AxisError, FrameError, XGammaError
+from xgamma.errors import ArgumentTypeError, AxisError, FrameError, XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import axis_coords, rad_axis, rename_axis
 from xgamma.model.frame import frame_coords
@@ -50,7 +50,7 @@ __all__ = [
 
 def _check_axis(axis: object, name: str) -> xr.DataArray:
     if not isinstance(axis, xr.DataArray) or f"{axis.name}_lo" not in axis.coords:
-        raise AxisError(
+        raise ArgumentTypeError(
             f"{name}= needs an axis, not {type(axis).__name__}: make one with xg.energy_axis, xg.rad_axis or xg.migra_axis."
         )
     have, unit = axis.attrs.get("units", ""), {"rad": "deg", "migra": ""}.get(name, "TeV")
@@ -191,7 +191,7 @@ def create_map(
 
     Raises
     ------
-    AxisError
+    ArgumentTypeError
         If something that is not an axis is passed for one.
     FrameError
         If the frame, projection, or pixel size cannot be used.

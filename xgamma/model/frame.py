@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 from xarray.indexes import Index
 
-from xgamma.errors import FrameError
+from xgamma.errors import ArgumentTypeError, FrameError
 from xgamma.model.axes import coord_variable
 from xgamma.model.stamp import KEYWORDS, difference, header_key, is_stamp, same_key, stamp_of
 from xgamma.typing import Labelled, LabelledLike
@@ -331,7 +331,7 @@ def without_frame(coords: Mapping[Any, Any]) -> dict[Any, Any]:
 def frame_attrs(obj: LabelledLike) -> dict[Hashable, Any]:
     """Return the FITS keywords of an object's frame."""
     if not hasattr(obj, "coords"):
-        raise FrameError(
+        raise ArgumentTypeError(
             f"A map is needed, not {type(obj).__name__}: make one with xg.create_map, open one with xg.open."
         )
     if "wcs" not in obj.coords:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import XGammaError
+from xgamma.errors import ArgumentTypeError, XGammaError
 from xgamma.model import sky
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
@@ -167,7 +167,7 @@ def parse_regions(regions: RegionsLike) -> list[SkyRegion]:
         return list(_parse_text(regions))
     if isinstance(regions, (list, tuple, Regions)):
         return [parsed for one in regions for parsed in parse_regions(one)]
-    raise XGammaError(
+    raise ArgumentTypeError(
         f"{type(regions).__name__} is not a region: give a regions.SkyRegion, DS9 text or a .reg file."
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from xgamma.core.arguments import expanded_path, fits_tables
 from xgamma.core.units import to_value
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spectral_table import table_quantity
 from xgamma.modeling.spectrum_base import Spectrum
@@ -142,7 +142,7 @@ def read_ebl(path: str | Path, redshift: Value = 0.1, alpha_norm: Value = 1.0) -
     """
     found = expanded_path(path)
     if not found.exists():
-        raise MissingDataError(f"There is no absorption table {str(path)!r}: give a path to one.")
+        raise MissingFileError(f"There is no absorption table {str(path)!r}: give a path to one.")
     with fits_tables(found) as hdus:
         missing = [name for name in ("PARAMETERS", "ENERGIES", "SPECTRA") if name not in hdus]
         if missing:

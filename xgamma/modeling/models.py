@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import expanded_path
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import ArgumentTypeError, MissingDataError, MissingFileError, XGammaError
 from xgamma.modeling.model_base import Model, ModelsLike
 from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.yaml import from_yaml, take_covariance, to_yaml
@@ -40,14 +40,14 @@ class Models(list[Model]):
 
     def __init__(self, models: ModelsLike = ()) -> None:
         if not isinstance(models, (Model, Iterable)):
-            raise XGammaError(
+            raise ArgumentTypeError(
                 f"{models!r} is not a model: give a spectrum its place with xg.SkyModel(spectrum, shape, name=)."
             )
         super().__init__([models] if isinstance(models, Model) else models)
         seen: set[str] = set()
         for model in self:
             if not isinstance(model, Model):
-                raise XGammaError(f"{model!r} is not a model: use SkyModel or FoVBackground.")
+                raise ArgumentTypeError(f"{model!r} is not a model: use SkyModel or FoVBackground.")
             if model.name in seen:
                 raise XGammaError(f"Two models are named {model.name!r}: give each its own name=.")
             seen.add(model.name)
@@ -161,7 +161,7 @@ class Models(list[Model]):
         """Read models from a YAML file, with the covariance in the file that gammapy writes beside it."""
         found = expanded_path(path)
         if not found.exists():
-            raise MissingDataError(f"There is no model file {str(path)!r}.")
+            raise MissingFileError(f"There is no model file {str(path)!r}.")
         text = found.read_text()
         models = cls.from_yaml(text)
         take_covariance(models, text, found.parent)

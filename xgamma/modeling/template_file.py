@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgamma.core.arguments import expanded_path
 from xgamma.core.units import parse_unit
-from xgamma.errors import MissingDataError, UnitError, XGammaError
+from xgamma.errors import MissingFileError, UnitError, XGammaError
 
 __all__ = ["map_from_text", "map_to_text", "read_brightness", "read_template", "write_template"]
 
@@ -41,7 +41,7 @@ def read_template(path: str | Path) -> xr.DataArray:
 
     found = expanded_path(path)
     if not found.exists():
-        raise MissingDataError(f"There is no template map {str(path)!r}: give a path to one.")
+        raise MissingFileError(f"There is no template map {str(path)!r}: give a path to one.")
     return read_map(found)
 
 

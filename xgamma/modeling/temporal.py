@@ -9,7 +9,7 @@ import numpy as np
 
 from xgamma.core.arguments import expanded_path, fits_tables
 from xgamma.core.units import conversion, to_value
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.times import MissionTime
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.time_profile import TimeProfile
@@ -176,7 +176,7 @@ def read_columns(
     """Read columns (values and unit) of the first table of a FITS file, and its header."""
     found = expanded_path(path)
     if not found.exists():
-        raise MissingDataError(f"There is no table {str(path)!r}: give a path to one.")
+        raise MissingFileError(f"There is no table {str(path)!r}: give a path to one.")
     with fits_tables(found) as hdus:
         table = hdus[1]
         known = {column.name.upper(): column for column in table.columns}

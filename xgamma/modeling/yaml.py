@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from xgamma.core.units import parse_unit
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingFileError, XGammaError
 from xgamma.modeling.parameter import Component, Parameter
 from xgamma.modeling.prior import LAWS, Prior
 from xgamma.modeling.registry import ROLES, find_model
@@ -104,7 +104,7 @@ def take_covariance(models: Iterable[Model], text: str, folder: Path) -> None:
         return
     path = folder / name
     if not path.exists():
-        raise MissingDataError(
+        raise MissingFileError(
             f"The models name their covariance in {str(path)!r}, which is not there: put it beside the "
             "models, or take the entry 'covariance' out of them."
         )

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.extras import require_package
-from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.errors import AxisError, MissingPackageError, XGammaError
 from xgamma.model.axes import edges, units_of
 from xgamma.model.frame import frame_of, header_key, wcs_from_key
 from xgamma.model.operation import operation
@@ -333,7 +333,7 @@ def plot_interactive(array: xr.DataArray, **kwargs: Any) -> Any:
     try:
         from ipywidgets import SelectionSlider, interactive
     except ImportError:
-        raise MissingDataError(
+        raise MissingPackageError(
             "The slider needs ipywidgets: pip install ipywidgets, or draw all bins with plot_grid."
         ) from None
     plt = require_package("matplotlib.pyplot", "Drawing", "plot")
