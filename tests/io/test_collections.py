@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import xgamma as xg
 from tests.io.samples import filled, templates
-from xgamma.io.opening import _open_groups
+from xgamma.io.groups import open_engine
 
 
 def collection():
@@ -133,7 +133,7 @@ def assert_same_trees(ours, theirs):
 
 def both(path):
     """A Zarr collection as this library opens it, and by way of `xarray.open_datatree`."""
-    return xg.open(path), _open_groups(path, "zarr", {"consolidated": False})
+    return xg.open(path), open_engine(path, "zarr", {"consolidated": False})
 
 
 @pytest.fixture

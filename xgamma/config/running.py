@@ -16,6 +16,8 @@ import xarray as xr
 from xgamma.config.loading import load_config
 from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.io.opening import format_of_name
+from xgamma.io.registry import FormatRecord, find_format
 from xgamma.io.remote import is_remote
 from xgamma.io.storage import refuse_taken
 
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["provenance", "reduce_config"]
 
+PLURAL = {"map": "maps", "spectrum": "spectra"}
 RECORDED = ("xgamma", "xarray", "numpy", "astropy", "scipy")
-FORMATS = {".nc": "netcdf", ".zarr": "zarr", ".fits": "fits", ".fits.gz": "fits"}
 
 
 def reduce_config(
@@ -176,32 +178,35 @@ def _template(template: Template, store: Store) -> xr.Dataset:
     )
 
 
-def _format(output: Output) -> str:
+def _format(output: Output) -> FormatRecord:
     if output.format is not None:
-        return output.format
-    for suffix, name in FORMATS.items():
-        if str(output.path).endswith(suffix):
-            return name
-    raise XGammaError(
-        f"The ending of '{output.path}' names no format: end it in .nc, .zarr, .fits or .fits.gz, or give format."
-    )
+        return find_format(output.format)
+    try:
+        return format_of_name(output.path)
+    except XGammaError as error:
+        raise type(error)(f"{str(error).removesuffix('.')}, or give format.") from None
 
 
 def _check_output(output: Output, config: Config) -> None:
     """Raise before hours of work rather than after."""
-    kind = _format(output)
+    record = _format(output)
+    kind = record.name
     _check_place(output, config, kind)
-    if kind == "ogip" and config.template.region is None:
+    made = "map" if config.template.region is None else "spectrum"
+    if made not in record.kinds:
+        mend = " give template a region, or write FITS." if made == "map" else " write FITS."
         raise XGammaError(
-            f"The output '{output.path}' is OGIP, which holds spectra: give template a region, or write FITS."
+            f"The output '{output.path}' is {kind.upper()}, which holds {PLURAL[record.kinds[0]]}:{mend}"
         )
+    if record.write is None:
+        raise XGammaError(f"The output '{output.path}' is {kind}, which is only read.")
     if config.run.memory is not None and (kind != "zarr" or len(config.outputs) > 1):
         raise XGammaError(
             "With run.memory the sum goes straight into a store: give one output, ending in .zarr."
         )
     if config.run.memory is not None and not config.run.stack:
         raise XGammaError("run.memory makes one mosaic: leave out stack: false.")
-    if not config.run.stack and kind not in ("netcdf", "zarr"):
+    if not config.run.stack and not record.collections:
         raise XGammaError(
             f"The output '{output.path}' holds one dataset: write a collection (stack: false) to NetCDF or Zarr."
         )
@@ -229,8 +234,7 @@ def _check_place(output: Output, config: Config, kind: str) -> None:
 
 
 def _write(result: xr.Dataset | xr.DataTree, output: Output) -> None:
-    writer = getattr(result.gamma, f"to_{_format(output)}")
-    writer(output.path, overwrite=output.overwrite)
+    _format(output).save(result, output.path, output.overwrite)
 
 
 def provenance(text: str, store: Store) -> dict[str, str]:

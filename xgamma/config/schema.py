@@ -16,6 +16,7 @@ from pydantic import (
 
 from xgamma.background.registry import choose_background
 from xgamma.core.units import position, to_value
+from xgamma.io.registry import find_format
 from xgamma.io.remote import is_remote
 from xgamma.makers.safe_mask import DEFAULT, choose_safe_masks
 
@@ -161,11 +162,15 @@ class Run(Section):
     memory: Annotated[str, AfterValidator(_memory)] | None = None
 
 
+def _format(value: str) -> str:
+    return find_format(value).name
+
+
 class Output(Section):
     """A file to write."""
 
     path: Place
-    format: Literal["netcdf", "zarr", "fits", "ogip"] | None = None
+    format: Annotated[str, AfterValidator(_format)] | None = None
     overwrite: bool = False
 
 

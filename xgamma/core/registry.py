@@ -169,7 +169,7 @@ class Registry(Generic[T]):
         self._accepts, self._names = accepts, names
         self._records: dict[str, T] = {}
         self._sources: dict[str, str] = {}
-        self._scanned = not package
+        self._scanned, self._asked = not package, False
         # Entry points that were loaded, and what is wrong with them ("" where nothing is).
         self._loaded: dict[tuple[str, str, str], str] = {}
         # Names that two packages take, and the sentence about it.
@@ -252,12 +252,22 @@ class Registry(Generic[T]):
             raise XGammaError(f"The {self.kind} {name!r} is not known: {self._choice(name)}.")
         return self._records[name]
 
-    def records(self) -> dict[str, T]:
-        """Return all records by their own names, sorted, those of other packages included."""
+    def own(self) -> dict[str, T]:
+        """Return the records found until now, by their own names: no package is asked."""
         self._scan()
-        self._ask_packages()
         found = {self._names(record)[0]: record for record in self._records.values()}
         return dict(sorted(found.items()))
+
+    def records(self, again: bool = True) -> dict[str, T]:
+        """Return all records by their own names, sorted, those of other packages included.
+
+        Unless `again`, packages are asked once in a session: looking for them takes milliseconds.
+        """
+        self._scan()
+        if again or not self._asked:
+            self._ask_packages()
+            self._asked = True
+        return self.own()
 
     def _choice(self, name: str) -> str:
         """Return what to choose from: all names, or the nearest of many."""

@@ -20,7 +20,7 @@ from xgamma.dl3.row_tables import all_groups
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
-from xgamma.io.opening import check_version
+from xgamma.io.groups import check_version
 from xgamma.io.remote import (
     is_consolidated,
     is_remote,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-
-import xarray as xr
 
 from xgamma.dl3.archive import is_archive, write_archive
 from xgamma.errors import XGammaError
 from xgamma.io.opening import open as open_any
+from xgamma.io.opening import write_dataset
 from xgamma.io.remote import as_place, is_remote
 from xgamma.io.storage import is_zarr
 
-__all__ = ["convert", "write_dataset"]
+__all__ = ["convert"]
 
 
 def convert(
@@ -90,40 +88,4 @@ def _convert_runs(origin: Path | str, place: Path | str, overwrite: bool, progre
     else:
         raise XGammaError(
             f"Runs are written to Zarr or to a GADF folder: end '{Path(place).name}' in .zarr, or in nothing."
-        )
-
-
-def write_dataset(data: Any, place: Path | str, overwrite: bool = False) -> None:
-    """Write a dataset or collection in the format that the ending of a path names.
-
-    Parameters
-    ----------
-    data : Dataset or DataTree
-        What to write.
-    place : Path or URL
-        Ends in ``.nc``, ``.zarr``, ``.fits`` or ``.fits.gz``; a URL in ``.zarr``.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    XGammaError
-        If the ending names no format, or the file exists.
-    """
-    name = Path(place).name.lower()
-    if is_remote(place) and not name.endswith(".zarr"):
-        raise XGammaError(f"A URL holds Zarr: end '{place}' in .zarr.")
-    if name.endswith((".nc", ".nc4")):
-        data.gamma.to_netcdf(place, overwrite=overwrite)
-    elif name.endswith(".zarr"):
-        data.gamma.to_zarr(place, overwrite=overwrite)
-    elif name.endswith((".fits", ".fits.gz")):
-        if isinstance(data, xr.DataTree):
-            raise XGammaError(
-                "A collection is several datasets: FITS holds one, write .nc or .zarr."
-            )
-        data.gamma.to_fits(place, overwrite=overwrite)
-    else:
-        raise XGammaError(
-            f"The ending of '{Path(place).name}' names no format: use .nc, .zarr, .fits or .fits.gz."
         )

@@ -1,4 +1,4 @@
-"""``xg.open``: datasets and collections from any file, told by its content."""
+"""``xg.open``: datasets and collections from any file, told by its content; and their writing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ import xarray as xr
 from xgamma.core.arguments import file_path
 from xgamma.core.extras import require_package
 from xgamma.errors import MissingFileError, XGammaError
-from xgamma.io.cf import restore, with_edges
-from xgamma.io.netcdf import open_netcdf
-from xgamma.io.remote import is_consolidated, is_remote, is_unfinished, store_at
-from xgamma.io.storage import grown, is_zarr, restore_tree
-from xgamma.io.zarr_groups import open_groups
-from xgamma.io.zarr_seal import require_folder_whole, require_store_whole
-from xgamma.irf.validation import require_sound_axes
-from xgamma.model.create import MODEL_VERSION
-from xgamma.model.validation import validate_dataset
+from xgamma.io.groups import checked, checked_tree
+from xgamma.io.registry import REGISTRY, FormatRecord, find_format
+from xgamma.io.remote import is_remote
 
-__all__ = ["check_version", "open"]
+__all__ = ["format_of_name", "open", "write_dataset"]
+
+# So many bytes are enough to tell a format.
+HEAD = 512
 
 
 def open(path: Any, **kwargs: Any) -> Any:
@@ -29,10 +26,12 @@ def open(path: Any, **kwargs: Any) -> Any:
     Parameters
     ----------
     path : path-like, URL or zarr store
-        NetCDF file, Zarr store, or FITS file (a dataset, or OGIP spectrum); a Zarr store also
-        by a URL that fsspec knows (``"s3://…"``), or as an object.
+        NetCDF file, Zarr store, FITS file (a dataset, or OGIP spectrum), or a file of a format of
+        `xgamma.list_formats`, told by its content; a Zarr store also by a URL that fsspec knows
+        (``"s3://…"``), or as an object.
     **kwargs
-        Further arguments of `xarray.open_dataset` (``chunks={}`` for dask, say).
+        Further arguments of `xarray.open_dataset` (``chunks={}`` for dask, say), or of the
+        reader of another format.
 
     Returns
     -------
@@ -42,7 +41,7 @@ def open(path: Any, **kwargs: Any) -> Any:
 
     Raises
     ------
-    MissingDataError
+    MissingFileError
         If there is no such file, or a package for it is not installed.
     XGammaError
         If the file is truncated or damaged, follows a later data model, or is of no kind known
@@ -60,94 +59,96 @@ def open(path: Any, **kwargs: Any) -> Any:
     if kwargs.get("chunks") is not None:
         require_package("dask", "chunks=", "dask")
     if is_remote(path):
-        require_store_whole(path)
-        return _open_groups(path, "zarr", kwargs)
+        return find_format("zarr").open(path, kwargs)
     place = file_path(path)
     if not place.exists():
         raise MissingFileError(f"There is no file or folder '{place}': check the path.")
+    record = _format_of(place)
+    data = record.open(place, kwargs)
+    if record.checks:
+        return data
+    return checked_tree(data, place) if isinstance(data, xr.DataTree) else checked(data)
+
+
+def _format_of(place: Path) -> FormatRecord:
+    """Return the format of a file or folder, told by its content."""
+    head = b""
+    if not place.is_dir():
+        with place.open("rb") as stream:
+            head = stream.read(HEAD)
+    general: list[FormatRecord] = []
+    # Packages are asked when no format of xgamma alone explains the file.
+    for records in (REGISTRY.own, lambda: REGISTRY.records(again=False)):
+        found = [record for record in records().values() if record.sniff(place, head)]
+        special = [record for record in found if not record.general]
+        if len(special) > 1:
+            names = " and ".join(repr(record.name) for record in special)
+            raise XGammaError(f"'{place}' looks like the formats {names}: remove one of them.")
+        if special:
+            return special[0]
+        general = found
+    if general:
+        return general[0]
     if place.is_dir():
-        if not is_zarr(place):
-            raise XGammaError(
-                f"The folder '{place}' is no Zarr store: open archives of runs with xg.open_store."
-            )
-        if kwargs:
-            require_folder_whole(place)
-        nodes = None if kwargs else open_groups(place)
-        if nodes is not None:
-            return _checked_tree(grown(nodes), place)
-        return _open_groups(place, "zarr", kwargs)
-    with place.open("rb") as stream:
-        head = stream.read(16)
-    if head.startswith((b"SIMPLE", b"\x1f\x8b")):
-        return _open_fits(place, kwargs)
-    if head.startswith((b"\x89HDF", b"CDF")):
-        return _open_groups(place, "netcdf4", kwargs)
+        raise XGammaError(
+            f"The folder '{place}' is no Zarr store: open archives of runs with xg.open_store."
+        )
     raise XGammaError(
         f"'{place}' is neither NetCDF, Zarr nor FITS: its first bytes are {head[:8]!r}; it may be damaged."
     )
 
 
-def _open_groups(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
-    try:
-        if engine == "zarr":
-            kwargs = {"consolidated": is_consolidated(place), **kwargs}
-            tree = xr.open_datatree(store_at(place), engine=engine, **kwargs)
-        else:
-            tree = open_netcdf(place, **kwargs)
-    except XGammaError:
-        raise
-    except FileNotFoundError:
-        if is_unfinished(place):
-            raise XGammaError(f"'{place}' was not written to its end: write it again.") from None
-        raise MissingFileError(f"There is no store '{place}': check the path.") from None
-    except (OSError, RuntimeError, KeyError, EOFError) as error:
-        raise XGammaError(
-            f"'{place}' cannot be read ({type(error).__name__}: {error}): it is truncated or damaged."
-        ) from None
-    for node in tree.subtree:
-        check_version(node.attrs, place)
-    if not tree.children:
-        ds = _checked(with_edges(restore(tree.to_dataset())))
-        ds.set_close(tree.close)
-        return ds
-    restored = restore_tree(tree)
-    restored.set_close(tree.close)
-    return _checked_tree(restored, place)
+def format_of_name(place: Path | str) -> FormatRecord:
+    """Return the format that the ending of a path names.
+
+    Parameters
+    ----------
+    place : Path or URL
+        Where to write.
+
+    Returns
+    -------
+    record : FormatRecord
+        The format.
+
+    Raises
+    ------
+    XGammaError
+        If the ending names none.
+
+    Examples
+    --------
+    >>> format_of_name("crab.fits.gz").name
+    'fits'
+    """
+    name = Path(place).name.lower()
+    records = REGISTRY.records(again=False).values()
+    found = next((r for r in records if name.endswith(tuple(r.suffixes))), None)
+    if found is None:
+        endings = [suffix for record in records for suffix in record.suffixes]
+        known = ", ".join(endings[:-1]) + " or " + endings[-1]
+        raise XGammaError(f"The ending of '{Path(place).name}' names no format: use {known}.")
+    return found
 
 
-def _checked_tree(tree: xr.DataTree, place: Any) -> xr.DataTree:
-    for node in tree.subtree:
-        check_version(node.attrs, place)
-    for node in tree.subtree:
-        if "model_version" in node.attrs:
-            _checked(node.to_dataset())
-        else:
-            require_sound_axes(node, place)
-    return tree
+def write_dataset(data: Any, place: Path | str, overwrite: bool = False) -> None:
+    """Write a dataset or collection in the format that the ending of a path names.
 
+    Parameters
+    ----------
+    data : Dataset or DataTree
+        What to write.
+    place : Path or URL
+        Ends in ``.nc``, ``.zarr``, ``.fits`` or ``.fits.gz``, or as another format of
+        `xgamma.list_formats`; a URL in ``.zarr``.
+    overwrite : bool
+        Whether an existing file may be replaced.
 
-def _open_fits(place: Path, kwargs: dict[str, Any]) -> xr.Dataset:
-    from xgamma.fits.hdus import open_hdus
-    from xgamma.io.fits import open_dataset
-
-    names = {hdu.name for hdu in open_hdus(place).hdus}
-    if "SPECTRUM" in names:
-        from xgamma.io.ogip_read import read_ogip
-
-        return read_ogip(place)
-    ds = open_dataset(place)
-    return ds.chunk(kwargs["chunks"]) if kwargs.get("chunks") is not None else ds
-
-
-def check_version(attrs: Any, place: Any) -> None:
-    """Raise if a file follows a later data model than this one."""
-    version = attrs.get("model_version", MODEL_VERSION)
-    if int(version) > MODEL_VERSION:
-        raise XGammaError(
-            f"'{place}' follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
-        )
-
-
-def _checked(ds: xr.Dataset) -> xr.Dataset:
-    validate_dataset(ds, values=False)
-    return ds
+    Raises
+    ------
+    XGammaError
+        If the ending names no format, the format cannot hold it, or the file exists.
+    """
+    if is_remote(place) and not str(place).lower().endswith(".zarr"):
+        raise XGammaError(f"A URL holds Zarr: end '{place}' in .zarr.")
+    format_of_name(place).save(data, place, overwrite)

@@ -10,9 +10,9 @@ import xarray as xr
 
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.stack import covering
-from xgamma.dl3.convert import write_dataset
 from xgamma.errors import XGammaError
 from xgamma.io.opening import open as open_any
+from xgamma.io.opening import write_dataset
 from xgamma.io.remote import as_place
 from xgamma.io.storage import refuse_taken
 from xgamma.reduction.run import progress_bar

@@ -1,0 +1,1 @@
+"""File formats, one a record: a new one is a module here."""
