@@ -15,6 +15,7 @@ from xgamma.errors import (
     MissingPackageError,
     OutsideError,
     UnitError,
+    WriteError,
     XGammaError,
     XGammaWarning,
 )
@@ -150,6 +151,7 @@ __all__ = [
     "MissingPackageError",
     "OutsideError",
     "UnitError",
+    "WriteError",
     "XGammaError",
     "XGammaWarning",
     "axis_from_edges",

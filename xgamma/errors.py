@@ -142,6 +142,22 @@ class OutsideError(FrameError):
     """
 
 
+class WriteError(XGammaError, OSError):
+    """A file or folder cannot be written: the disk is full, the folder may not be changed.
+
+    Nothing is left of it, and what was there before is as it was.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> try:
+    ...     xg.create_map((0, 0), "1 deg", "0.1 deg").gamma.to_fits("/proc/a.fits")
+    ... except OSError as error:
+    ...     print(type(error).__name__)
+    WriteError
+    """
+
+
 class XGammaWarning(UserWarning):
     """Something a user should know that does not stop the work.
 

@@ -3,7 +3,8 @@
 import pytest
 
 import xgamma as xg
-from xgamma.core.options import check_size, options, set_options
+from xgamma.core.bounds import check_size
+from xgamma.core.options import options, set_options
 from xgamma.dl3 import simulate_observation
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from xgamma.core.bounds import read_text, require_regular
 from xgamma.core.extras import require_package
+from xgamma.core.safe_yaml import compose_yaml
 from xgamma.errors import MissingFileError, XGammaError
 
 if TYPE_CHECKING:
@@ -65,17 +67,12 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     from xgamma.config.schema import Config
 
     place = Path(path)
+    require_regular(place)
     if not place.is_file():
         raise MissingFileError(
             f"There is no file '{place}': make one with xgamma config --example."
         )
-    text = place.read_text()
-    try:
-        data, lines = _parsed(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f" line {mark.line + 1}" if mark else ""
-        raise XGammaError(f"{place}{where}: {error.problem}.") from None
+    data, lines = _parsed(read_text(place), place)
     if not isinstance(data, dict):
         raise XGammaError(f"{place} line 1: fields are needed, as in xgamma config --example.")
     try:
@@ -87,7 +84,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     return _absolute(config, place.absolute().parent)
 
 
-def _parsed(text: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
+def _parsed(text: str, file: Path) -> tuple[Any, dict[tuple[Any, ...], int]]:
     """Return the data, and the line of each field by its place."""
     lines: dict[tuple[Any, ...], int] = {}
 
@@ -96,9 +93,8 @@ def _parsed(text: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
         if isinstance(node, yaml.MappingNode):
             for k, (key, value) in enumerate(node.value):
                 if key.value in [other.value for other, _ in node.value[:k]]:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"the field {key.value!r} is given twice",
-                        problem_mark=key.start_mark,
+                    raise XGammaError(
+                        f"{file} line {key.start_mark.line + 1}: the field {key.value!r} is given twice."
                     )
                 lines[(*place, key.value)] = key.start_mark.line + 1
                 walk(value, (*place, key.value))
@@ -106,10 +102,10 @@ def _parsed(text: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
             for k, value in enumerate(node.value):
                 walk(value, (*place, k))
 
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    data, node = compose_yaml(text, f"{file}")
     if node is not None:
         walk(node, ())
-    return yaml.safe_load(text), lines
+    return data, lines
 
 
 def _fault(error: Any, lines: dict[tuple[Any, ...], int]) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from xgamma.config.loading import load_config
+from xgamma.core.bounds import read_text
 from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.io.opening import format_of_name
@@ -61,7 +62,7 @@ def reduce_config(
     from xgamma.reduction.front import reduce
 
     place = Path(path)
-    text = place.read_text() if place.is_file() else ""
+    text = read_text(place) if place.is_file() else ""
     config = load_config(place)
     if write:
         for output in config.outputs:

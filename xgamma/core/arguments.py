@@ -313,6 +313,9 @@ def fits_tables(path: PathLike) -> Iterator[Any]:
     """
     from astropy.io import fits
 
+    from xgamma.core.bounds import require_regular
+
+    require_regular(path)
     try:
         hdus = fits.open(path)
     except OSError as error:

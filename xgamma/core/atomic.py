@@ -7,14 +7,16 @@ import ctypes
 import os
 import secrets
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from xgamma.core.arguments import file_path
+from xgamma.core.write_errors import let_go, write_errors
 from xgamma.errors import MissingDataError, XGammaError
 
-__all__ = ["atomic_path", "refuse_existing", "replace_folder"]
+__all__ = ["atomic_path", "place_of", "put_file", "refuse_existing", "replace_folder"]
 
 # Constants of the system calls that exchange two names.
 _AT_FDCWD, _RENAME_EXCHANGE, _RENAME_SWAP = -100, 2, 2
@@ -32,7 +34,8 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterato
 
     The temporary file lies in the same folder (so that the move is atomic) and keeps
     the suffixes of `path` (so that writers that look at them, for ``.gz`` say, do the
-    same). A block that fails removes it and leaves an older file as it was.
+    same). A block that fails removes it and leaves an older file as it was. A link stays a
+    link: what it points to is replaced. The new file has the permissions of the older one.
 
     Parameters
     ----------
@@ -49,9 +52,11 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterato
     Raises
     ------
     XGammaError
-        If `path` exists and `overwrite` is False, or is a folder.
+        If `path` exists and `overwrite` is False, or is a folder, a device or a pipe.
     MissingDataError
         If the folder of `path` does not exist.
+    WriteError
+        If the disk is full, the folder cannot be written to, or the like.
 
     Examples
     --------
@@ -62,22 +67,73 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterato
     ...     (Path(folder) / "note.txt").read_text()
     'whole'
     """
-    target = file_path(path)
-    if not target.parent.is_dir():
-        raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
+    target = place_of(path)
     if target.is_dir():
         raise XGammaError(f"'{target}' is a folder: give the name of a file in it.")
+    if target.exists() and not target.is_file():
+        raise XGammaError(f"'{target}' is a device or a pipe, not a file: give another name.")
     if not overwrite:
         refuse_existing(target)
     temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
+    with write_errors(target):
+        try:
+            yield temporary
+            _sync(temporary)
+            put_file(temporary, target)
+        except BaseException:
+            let_go(temporary)
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync(target.parent)
+
+
+def place_of(path: str | os.PathLike[str]) -> Path:
+    """Return where something is to be written: where a link points to.
+
+    Parameters
+    ----------
+    path : path-like
+        File or folder, which need not exist.
+
+    Returns
+    -------
+    target : Path
+        The same path, or the end of a chain of links.
+
+    Raises
+    ------
+    MissingDataError
+        If the folder that is to hold it does not exist.
+    XGammaError
+        If links go round in a circle.
+    """
+    given = file_path(path)
     try:
-        yield temporary
-        _sync(temporary)
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync(target.parent)
+        # Strict resolution of a link alone: what it names may not exist yet.
+        target = given.resolve() if given.is_symlink() else given
+        there = target.absolute().parent.is_dir()
+    except (OSError, RuntimeError):
+        raise XGammaError(f"'{given}' is a link to itself: remove it.") from None
+    if target.is_symlink():
+        raise XGammaError(f"'{given}' is a link to itself: remove it.")
+    if not there:
+        raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
+    return target
+
+
+def put_file(new: Path, target: Path) -> None:
+    """Move a complete file to its place, with the permissions of the one that it replaces.
+
+    Parameters
+    ----------
+    new : Path
+        The complete file, on the same disk.
+    target : Path
+        Its place.
+    """
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        os.chmod(new, stat.S_IMODE(target.stat().st_mode))
+    os.replace(new, target)
 
 
 def replace_folder(new: Path, target: Path) -> None:
@@ -101,6 +157,8 @@ def replace_folder(new: Path, target: Path) -> None:
     if not target.exists():
         new.rename(target)
         return
+    with contextlib.suppress(PermissionError):
+        new.chmod(stat.S_IMODE(target.stat().st_mode))
     if _exchanged(new, target):
         shutil.rmtree(new, ignore_errors=True)
         return

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,7 +13,7 @@ import xarray as xr
 
 from xgamma.typing import DTypeLike
 
-__all__ = ["hollow", "is_lazy", "labels_of", "postponed"]
+__all__ = ["await_threads", "hollow", "is_lazy", "labels_of", "postponed"]
 
 Obj = TypeVar("Obj", xr.Dataset, xr.DataArray)
 
@@ -32,6 +35,35 @@ def is_lazy(*objects: object) -> bool:
         elif hasattr(getattr(item, "data", item), "dask"):
             return True
     return False
+
+
+def await_threads(seconds: float = 10.0) -> None:
+    """Wait until the threads of dask have ended what they are at.
+
+    When a task fails, dask raises at once; those that run beside it go on, and write what nobody
+    wants any more.
+
+    Parameters
+    ----------
+    seconds : float
+        Longest time to wait.
+    """
+    if "dask.threaded" not in sys.modules:
+        return
+    from dask import config, threaded
+
+    own = threaded.pools.get(threading.current_thread(), {})
+    for pool in (config.get("pool", None), threaded.default_pool, *own.values()):
+        if not isinstance(pool, ThreadPoolExecutor):
+            continue
+        # Each thread comes to the barrier once it has nothing else to do.
+        barrier = threading.Barrier(pool._max_workers + 1)
+        for _ in range(pool._max_workers):
+            pool.submit(barrier.wait, seconds)
+        try:
+            barrier.wait(seconds)
+        except threading.BrokenBarrierError:
+            continue
 
 
 def hollow(shape: Iterable[int], dtype: DTypeLike = float) -> np.ndarray:

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
-
-import xarray as xr
 
 from xgamma.core.arguments import positive
 from xgamma.errors import XGammaError
 
 __all__ = ["options", "set_options"]
 
-options: dict[str, Any] = {"max_bytes": 8e9}
-
-_DIMS = {
-    "counts": ("energy", "y", "x"),
-    "background": ("energy", "y", "x"),
-    "exposure": ("energy_true", "y", "x"),
-    "psf": ("energy_true", "rad", "y_irf", "x_irf"),
-    "edisp": ("energy_true", "energy", "y_irf", "x_irf"),
-}
+options: dict[str, Any] = {"max_bytes": 8e9, "max_text_bytes": 5e7}
 
 
 class set_options:  # noqa: N801 - reads as the function that xarray has
@@ -29,7 +18,9 @@ class set_options:  # noqa: N801 - reads as the function that xarray has
     Parameters
     ----------
     **values
-        ``max_bytes``: largest dataset, in bytes, that a maker allocates.
+        ``max_bytes``: most bytes (8e9) that a maker fills, an axis or the labels of a map take,
+        a compressed file or an array of a file unpacks to. ``max_text_bytes``: most bytes (5e7)
+        of a text that is read: a configuration, models.
 
     Raises
     ------
@@ -59,18 +50,3 @@ class set_options:  # noqa: N801 - reads as the function that xarray has
     def __exit__(self, *error: object) -> None:
         """Put the options back that were there before."""
         options.update(self._before)
-
-
-def check_size(ds: xr.Dataset, select: Iterable[str]) -> None:
-    """Raise if filling a map would take more memory than allowed, with the size in the message."""
-    total = 0
-    for name in select:
-        size = 4
-        for dim in _DIMS[name]:
-            size *= ds.sizes.get(dim, ds.sizes.get("migra", 1) if dim == "energy" else 1)
-        total += size
-    if total > options["max_bytes"]:
-        raise XGammaError(
-            f"Filling {', '.join(select)} would take {total / 1e9:.1f} GB: cut the map out first (ds.gamma.cutout), "
-            f"use larger pixels, or allow it with xgamma.core.options.set_options(max_bytes={total:.2g})."
-        )

@@ -83,6 +83,8 @@ class GADFBackend(BackendEntrypoint):
         """Return whether the first bytes of a file look like events or responses."""
         try:
             path = Path(filename_or_obj)
+            if not path.is_file():  # Opening a pipe waits for ever.
+                return False
             with path.open("rb") as stream:
                 head = stream.read(2**15)
         except (OSError, TypeError, ValueError):

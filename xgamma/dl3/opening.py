@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from xgamma.core.arguments import file_path
+from xgamma.core.bounds import require_regular
 from xgamma.dl3 import index as index_
 from xgamma.dl3.archive import open_archive
 from xgamma.dl3.store import Store
@@ -65,6 +66,7 @@ def open_store(
     if isinstance(path, str) and "://" in path:
         return open_archive(path)
     path = Path(os.path.expandvars(path)).expanduser()
+    require_regular(path)
     if not path.exists():
         raise MissingFileError(f"There is no file or folder {path}: check the path of the store.")
     # Absolute, so that a pickled store opens its runs in another working directory.

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from xgamma.core.bounds import allowed_bytes, require_regular
 from xgamma.errors import MissingFileError, XGammaError
 
 __all__ = ["parse_header", "parse_value", "read_bytes"]
@@ -38,6 +39,7 @@ def read_bytes(path: Path) -> bytes:
     XGammaError
         If the compressed stream is truncated or damaged.
     """
+    require_regular(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -49,16 +51,25 @@ def read_bytes(path: Path) -> bytes:
         raise XGammaError(f"The file {path} cannot be read: {error.strerror}.") from error
     if not data.startswith(GZIP_MAGIC):
         return data
-    members = []
+    members, left = [], allowed_bytes()
     try:
         while data.startswith(GZIP_MAGIC):
             stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            members.append(stream.decompress(data))
+            members.append(stream.decompress(data, left + 1))
+            left -= len(members[-1])
+            if left < 0:
+                raise XGammaError(
+                    f"The file {path} unpacks to more than {allowed_bytes() / 1e9:g} GB: unpack it (gunzip), or allow it with xg.set_options(max_bytes=...)."
+                )
             if not stream.eof:
                 raise XGammaError(
                     f"The file {path} is truncated: its gzip stream ends early; fetch it again."
                 )
             data = stream.unused_data
+    except MemoryError:
+        raise XGammaError(
+            f"The file {path} unpacks to more than there is memory: unpack it (gunzip) first."
+        ) from None
     except zlib.error as error:
         raise XGammaError(f"The file {path} is damaged ({error}): fetch it again.") from None
     return members[0] if len(members) == 1 else b"".join(members)

@@ -18,6 +18,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xgamma.core.arguments import file_path
+from xgamma.core.bounds import bytes_of, require_regular, require_room
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.bytes import BLOCK, GZIP_MAGIC, parse_header, read_bytes
 from xgamma.fits.layout import check_own_data, check_padding, data_size, has_hdu, whole_keyword
@@ -91,6 +92,10 @@ class HDU:
         if self.header.get("ZIMAGE"):
             from astropy.io import fits
 
+            # The compressed bytes say nothing of how many they become.
+            require_room(
+                bytes_of(self.shape, 8), f"The {self.where}", "cut it out with another tool"
+            )
             with fits.open(self.file.path) as hdus:
                 return np.asarray(hdus[self.index].data)
         if not self._checked:
@@ -118,6 +123,7 @@ class FitsHDUs:
     @cached_property
     def data(self) -> Any:
         """The content: a memory map, or decompressed bytes."""
+        require_regular(self.path)
         try:
             with self.path.open("rb") as stream:
                 start = stream.read(2)

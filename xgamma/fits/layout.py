@@ -213,6 +213,10 @@ def check_columns(header: dict[str, Any], width: int, heap: bool, where: str) ->
             f"The {where} is damaged: its columns (TFORM) take {width} bytes, but {said}: "
             f"fetch the file again, or correct the header."
         )
+    if rows and not row:
+        raise XGammaError(
+            f"The {where} is damaged: it has NAXIS2={rows} rows of no bytes; fetch the file again."
+        )
     size, begin = whole_keyword(header, "PCOUNT", where, 0), row * rows
     first = whole_keyword(header, "THEAP", where, begin)
     if (size and not heap) or not begin <= first <= begin + size:

@@ -46,6 +46,8 @@ _NUMPY = {
     "P": ">i4",
     "Q": ">i8",
 }
+# Characters of a text: more are not a word in a table, and NumPy keeps four bytes for each.
+LONGEST_TEXT = 2**20
 # Offsets by which FITS stores unsigned (and signed byte) integers, and what they stand for.
 _UNSIGNED = {("I", 2**15): "u2", ("J", 2**31): "u4", ("K", 2**63): "u8", ("B", -128): "i1"}
 
@@ -360,6 +362,8 @@ def _layout(
     """Return dtype and C-order shape of one cell."""
     if code == "A":
         length = dims[-1] if dims else int(width or repeat)
+        if length > LONGEST_TEXT:
+            raise XGammaError(f"A column has texts of {length} characters: its TFORM is damaged.")
         count = repeat // length if length else 1
         shape = dims[:-1] if dims else ((count,) if count > 1 else ())
         return np.dtype(f"S{length}"), shape

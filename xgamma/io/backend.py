@@ -46,7 +46,10 @@ class FITSBackend(BackendEntrypoint):
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Return whether the first bytes of a file look like a dataset."""
         try:
-            with Path(filename_or_obj).open("rb") as stream:
+            path = Path(filename_or_obj)
+            if not path.is_file():  # Opening a pipe waits for ever.
+                return False
+            with path.open("rb") as stream:
                 head = stream.read(2**14)
         except (OSError, TypeError, ValueError):
             return False

@@ -18,6 +18,7 @@ import xarray as xr
 
 from xgamma.core.arguments import choice, file_path
 from xgamma.core.atomic import atomic_path
+from xgamma.core.bounds import require_regular
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.model.check import require_dataset
@@ -94,6 +95,7 @@ def _read_table(path: Path) -> Any:
     from astropy.table import Table
     from astropy.units import UnitsWarning
 
+    require_regular(path)
     if not path.is_file():
         raise MissingFileError(f"There is no file '{path}': check the path.")
     try:

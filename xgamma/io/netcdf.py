@@ -11,7 +11,8 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.core.lazy import is_lazy
+from xgamma.core.lazy import await_threads, is_lazy
+from xgamma.core.write_errors import let_go
 from xgamma.errors import MissingDataError
 from xgamma.io.hdf5_lock import hdf5_lock
 
@@ -51,6 +52,13 @@ def write_groups(
                 store = root if place == "/" else root.get_child_store(place)
                 ds.dump_to_store(store, writer=later, encoding=encoding[place])
         later.write(root)
+        with lock or nullcontext():
+            # What does not fit on the disk is known here, while the file can still be closed.
+            root.ds.sync()
+    except BaseException:
+        await_threads()
+        let_go(path)
+        raise
     finally:
         root.close()
 

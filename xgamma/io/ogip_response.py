@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.bounds import bytes_of, require_room
 from xgamma.core.units import conversion
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.fits.hdus import FitsHDUs
+from xgamma.fits.layout import whole_keyword
 from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis, require_bins
 from xgamma.model.create import variable_attrs
@@ -98,7 +100,8 @@ def read_response(file: FitsHDUs, rmf: FitsHDUs | None) -> dict[str, Any] | None
     energy = (
         read_bounds(rmf["EBOUNDS"].table, "E_MIN", "E_MAX", "energy") if "EBOUNDS" in rmf else None
     )
-    channels = int(hdu.header.get("DETCHANS") or (energy.size if energy else 0))
+    where = f"HDU {hdu.name!r} of {rmf.path}"
+    channels = whole_keyword(hdu.header, "DETCHANS", where, 0) or (energy.size if energy else 0)
     true = read_bounds(hdu.table, "ENERG_LO", "ENERG_HI", "energy_true")
     return {"matrix": read_matrix(hdu.table, channels), "true": true, "energy": energy}
 
@@ -129,6 +132,8 @@ def read_matrix(table: Table, channels: int) -> np.ndarray:
     first = int(table.header.get(f"TLMIN{column}", 1))
     n_grp, f_chan, n_chan, values = (table.read(c) for c in ("N_GRP", "F_CHAN", "N_CHAN", "MATRIX"))
     dtype = np.asarray(values[0]).dtype if len(values) else np.dtype("f4")
+    where = f"The matrix of {table.file.path}, of {channels} channels (DETCHANS),"
+    require_room(bytes_of((len(n_grp), channels), dtype.itemsize), where, "correct its header")
     matrix = np.zeros((len(n_grp), channels), dtype=dtype)
     for row in range(len(n_grp)):
         starts, sizes = (np.atleast_1d(v[row]).astype(int) for v in (f_chan, n_chan))

@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma.core.arguments import file_path
+from xgamma.core.bounds import require_regular
 from xgamma.core.extras import require_package
 from xgamma.errors import MissingFileError, XGammaError
 from xgamma.io.groups import checked, checked_tree
@@ -63,6 +64,7 @@ def open(path: Any, **kwargs: Any) -> Any:
     place = file_path(path)
     if not place.exists():
         raise MissingFileError(f"There is no file or folder '{place}': check the path.")
+    require_regular(place)
     record = _format_of(place)
     data = record.open(place, kwargs)
     if record.checks:

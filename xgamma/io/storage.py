@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import file_path, part_name
-from xgamma.core.atomic import atomic_path, refuse_existing, replace_folder
+from xgamma.core.arguments import part_name
+from xgamma.core.atomic import atomic_path, place_of, refuse_existing, replace_folder
 from xgamma.core.extras import require_package
-from xgamma.core.lazy import is_lazy
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.core.lazy import await_threads, is_lazy
+from xgamma.core.write_errors import write_errors
+from xgamma.errors import XGammaError
 from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, text_as
 from xgamma.io.netcdf import write_groups
 from xgamma.io.remote import is_remote, store_at, without_warning, zarr_options
@@ -171,25 +172,27 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
         If `path` exists and may not be replaced.
     MissingDataError
         If its parent does not exist.
+    WriteError
+        If the disk is full, the folder cannot be written to, or the like.
     """
-    target = file_path(path)
-    if not target.absolute().parent.is_dir():
-        raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
+    target = place_of(path)
     if not overwrite:
         refuse_existing(target)
     elif target.exists() and not is_zarr(target):
         raise XGammaError(f"'{target}' is no Zarr store: it is not replaced; give another name.")
     temporary = target.with_name(f".{secrets.token_hex(4)}-new-{target.name}")
-    try:
-        yield temporary
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    try:
-        replace_folder(temporary, target)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with write_errors(target):
+        try:
+            yield temporary
+        except BaseException:
+            await_threads()
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        try:
+            replace_folder(temporary, target)
+        except OSError:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
 
 
 def refuse_taken(place: Any, overwrite: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -202,6 +203,7 @@ def values_of(array: Array, raw: bytes) -> np.ndarray:
         If the bytes are not those that were written.
     """
     packing = array.packing or ()
+    dtype = np.dtype(array.kind).newbyteorder("<")
     if "crc32c" in packing:
         from google_crc32c import value
 
@@ -211,6 +213,7 @@ def values_of(array: Array, raw: bytes) -> np.ndarray:
     if "zstd" in packing:
         from numcodecs import Zstd
 
-        raw = Zstd().decode(raw)
-    dtype = np.dtype(array.kind).newbyteorder("<")
+        # What unpacks to more than the array holds is stopped there.
+        room = np.empty(math.prod(array.shape) * dtype.itemsize, "u1")
+        raw = Zstd().decode(raw, out=room)
     return np.frombuffer(raw, dtype).astype(np.dtype(array.kind)).reshape(array.shape)

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choices, whole
-from xgamma.core.options import check_size
+from xgamma.core.bounds import check_size
 from xgamma.core.units import to_value
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, warn
@@ -135,6 +135,7 @@ def fill(
     if background_oversampling is not None:
         background_oversampling = whole(background_oversampling, "background_oversampling")
     choices(options, "the option", BACKGROUND_OPTIONS if "x" in ds.dims else SPECTRUM_OPTIONS)
+    check_size(ds, wanted)
     if kind(ds).startswith("spectrum"):
         if offset_limit is not None:
             raise XGammaError(
@@ -144,7 +145,6 @@ def fill(
     wanted = _for_pointlike(wanted, obs)
     limit = None if offset_limit is None else to_value(offset_limit, "deg", "offset_limit")
     field = Field(ds, obs, limit)
-    check_size(ds, wanted)
     variables = fill_variables(field, wanted, background_oversampling, **options)
     variables |= observation_row(field, reference_time_of(ds))
     if limit is not None:

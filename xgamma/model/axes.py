@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import number, scalar, whole
+from xgamma.core.bounds import require_room
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import AxisError
 from xgamma.model.dimensions import long_name_of
@@ -254,8 +255,16 @@ def energy_axis(
         raise AxisError(f"The axis {name!r} needs at least one bin, not nbin={nbin}.")
     if per_decade:
         # The tolerance keeps an exact number of decades from gaining a bin by rounding.
-        nbin = int(np.ceil(np.log10(high / low) * nbin - 1e-9))
-    return axis_from_edges(np.geomspace(low, high, nbin + 1), name, units, "log")
+        nbin = np.ceil(np.log10(high / low) * nbin - 1e-9)
+    return axis_from_edges(np.geomspace(low, high, _edge_count(nbin, name)), name, units, "log")
+
+
+def _edge_count(nbin: Any, name: str) -> int:
+    """Return the number of edges of so many bins, or raise if they would fill the memory."""
+    count = number(nbin, "nbin")
+    # Centres and both edges, and the edges that they are made of.
+    require_room(4 * 8 * count, f"The axis {name!r} of {count:.3g} bins", "ask for fewer bins")
+    return whole(count, "nbin") + 1
 
 
 def rad_axis(max: AngleLike = "0.66 deg", nbin: int = 66, min: AngleLike = "0 deg") -> xr.DataArray:
@@ -279,7 +288,7 @@ def rad_axis(max: AngleLike = "0.66 deg", nbin: int = 66, min: AngleLike = "0 de
     66
     """
     low, high = to_value(min, "deg", "min"), to_value(max, "deg", "max")
-    return axis_from_edges(np.linspace(low, high, nbin + 1), "rad", "deg", "lin")
+    return axis_from_edges(np.linspace(low, high, _edge_count(nbin, "rad")), "rad", "deg", "lin")
 
 
 def migra_axis(min: float = 0.2, max: float = 5.0, nbin: int = 48) -> xr.DataArray:
@@ -302,7 +311,7 @@ def migra_axis(min: float = 0.2, max: float = 5.0, nbin: int = 48) -> xr.DataArr
     >>> migra_axis().sizes["migra"]
     48
     """
-    return axis_from_edges(np.linspace(min, max, nbin + 1), "migra", "", "lin")
+    return axis_from_edges(np.linspace(min, max, _edge_count(nbin, "migra")), "migra", "", "lin")
 
 
 def coord_variable(obj: xr.Dataset | xr.DataArray, name: str) -> xr.Variable:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma._version import __version__
+from xgamma.core.bounds import require_room
 from xgamma.core.units import parse_unit
 from xgamma.core.units import position as parse_position
 from xgamma.errors import ArgumentTypeError, AxisError, FrameError, XGammaError
@@ -46,6 +47,10 @@ __all__ = [
     "require",
     "variable_attrs",
 ]
+
+
+# Default size in degrees of the pixels of PSF and dispersion, which vary slowly over the sky.
+COARSE = 0.2
 
 
 def _check_axis(axis: object, name: str) -> xr.DataArray:
@@ -121,6 +126,13 @@ def irf_labels(n: int, binsz: float, binsz_irf: float) -> np.ndarray:
     return (n - 1) / 2.0 + (np.arange(count) - (count - 1) / 2.0) * (binsz_irf / binsz)
 
 
+def _pixels(count: float, name: str) -> int:
+    """Return a whole number of pixels, or raise if their labels alone would fill the memory."""
+    what = f"A map of {count:.3g} pixels along one side ({name}=)"
+    require_room(2 * 8 * count, what, "use larger pixels, or a smaller width")
+    return int(np.rint(count))
+
+
 def create_map(
     center: PositionLike = (0.0, 0.0),
     width: SizeLike | None = None,
@@ -129,7 +141,7 @@ def create_map(
     energy_true: TrueEnergyLike = None,
     rad: xr.DataArray | None = None,
     migra: xr.DataArray | None = None,
-    binsz_irf: SizeLike = "0.2 deg",
+    binsz_irf: SizeLike | None = None,
     proj: str = "CAR",
     frame: str = "icrs",
     gti: IntervalsLike | None = None,
@@ -166,8 +178,9 @@ def create_map(
     migra : DataArray, optional
         With this axis (dim ``migra``) the energy dispersion is kept over migration, without it
         as a kernel over reconstructed energy.
-    binsz_irf : Quantity, str or float
-        Pixel size of the coarse grid of PSF and energy dispersion.
+    binsz_irf : Quantity, str or float, optional
+        Pixel size of the coarse grid of PSF and energy dispersion; 0.2 deg when absent, or `binsz`
+        where that is larger.
     proj : str
         FITS projection code.
     frame : {"icrs", "galactic", "fk5"}
@@ -206,15 +219,21 @@ def create_map(
     (250, True)
     """
     scale = sky.parse_width(binsz, "binsz")
-    coarse = sky.parse_width(binsz_irf, "binsz_irf")
+    coarse = (
+        (max(COARSE, scale[0]), max(COARSE, scale[1]))
+        if binsz_irf is None
+        else sky.parse_width(binsz_irf, "binsz_irf")
+    )
     if min(scale) <= 0 or min(coarse) <= 0:
         raise FrameError("binsz and binsz_irf must be positive angles.")
     if npix is not None:
         pair = np.broadcast_to(np.atleast_1d(npix), (2,))
-        nx, ny = int(pair[0]), int(pair[1])
+        nx, ny = (_pixels(float(n), "npix") for n in pair)
     else:
         size = (360.0, 180.0) if width is None else sky.parse_width(width)
-        nx, ny = (int(np.rint(w / b)) for w, b in zip(size, scale, strict=True))
+        nx, ny = (_pixels(w / b, "binsz") for w, b in zip(size, scale, strict=True))
+    for n, fine, step in zip((nx, ny), scale, coarse, strict=True):
+        _pixels(n * fine / step, "binsz_irf")
     if nx < 1 or ny < 1:
         raise FrameError(f"width={width!r} is less than a pixel of {binsz!r}: give a larger width.")
     sky.require_frame(frame)

@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import expanded_path
+from xgamma.core.atomic import atomic_path
+from xgamma.core.bounds import read_text
 from xgamma.errors import ArgumentTypeError, MissingDataError, MissingFileError, XGammaError
 from xgamma.modeling.model_base import Model, ModelsLike
 from xgamma.modeling.parameter import Parameter
@@ -151,10 +153,9 @@ class Models(list[Model]):
         overwrite : bool
             Whether an existing file may be replaced.
         """
-        target = expanded_path(path)
-        if target.exists() and not overwrite:
-            raise XGammaError(f"{str(path)!r} exists: pass overwrite=True to replace it.")
-        target.write_text(self.to_yaml())
+        text = self.to_yaml()
+        with atomic_path(expanded_path(path), overwrite) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
     @classmethod
     def read(cls, path: str | Path) -> Models:
@@ -162,7 +163,7 @@ class Models(list[Model]):
         found = expanded_path(path)
         if not found.exists():
             raise MissingFileError(f"There is no model file {str(path)!r}.")
-        text = found.read_text()
+        text = read_text(found)
         models = cls.from_yaml(text)
         take_covariance(models, text, found.parent)
         return models

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from xgamma.core.bounds import read_text
+from xgamma.core.safe_yaml import load_yaml
 from xgamma.core.units import parse_unit
 from xgamma.errors import MissingFileError, XGammaError
 from xgamma.modeling.parameter import Component, Parameter
@@ -69,11 +71,7 @@ def from_yaml(text: str) -> list[Model]:
     >>> [model.name for model in from_yaml(to_yaml([FoVBackground("gc")]))]
     ['gc-bkg']
     """
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        where = str(error).replace("\n", " ")
-        raise XGammaError(f"The models are not valid YAML: {where}.") from None
+    data = load_yaml(text, "The models are not valid YAML:")
     if not isinstance(data, dict) or "components" not in data:
         raise XGammaError("The models' YAML has no list 'components'.")
     links: dict[str, Parameter] = {}
@@ -99,7 +97,7 @@ def take_covariance(models: Iterable[Model], text: str, folder: Path) -> None:
     XGammaError
         If it is no square table.
     """
-    name = yaml.safe_load(text).get("covariance")
+    name = load_yaml(text, "The models are not valid YAML:").get("covariance")
     if not isinstance(name, str):
         return
     path = folder / name
@@ -108,7 +106,7 @@ def take_covariance(models: Iterable[Model], text: str, folder: Path) -> None:
             f"The models name their covariance in {str(path)!r}, which is not there: put it beside the "
             "models, or take the entry 'covariance' out of them."
         )
-    rows = [line.strip().strip("|").split("|") for line in path.read_text().splitlines()[1:]]
+    rows = [line.strip().strip("|").split("|") for line in read_text(path).splitlines()[1:]]
     names = [row[0].strip() for row in rows]
     try:
         matrix = np.array([[float(cell) for cell in row[1:]] for row in rows])

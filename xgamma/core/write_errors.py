@@ -1,0 +1,116 @@
+"""What goes wrong when something is written, in a sentence; and files that failed, let go of."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from xgamma.errors import WriteError, XGammaError
+
+__all__ = ["let_go", "write_errors"]
+
+# What can be done about each cause.
+CURES = {
+    errno.ENOSPC: "the disk is full; free some of it, or write elsewhere",
+    errno.EDQUOT: "your share of the disk is full; free some of it, or write elsewhere",
+    errno.EFBIG: "the file exceeds the size allowed here; raise the limit (ulimit -f), or write elsewhere",
+    errno.EROFS: "the disk can only be read; write elsewhere",
+    errno.EACCES: "its folder may not be changed; ask for permission, or write elsewhere",
+    errno.EPERM: "the system does not permit it; ask for permission, or write elsewhere",
+    errno.ENAMETOOLONG: "its name is too long; give a shorter one",
+    errno.EMFILE: "too many files are open; close some, or raise the limit (ulimit -n)",
+    errno.EIO: "the disk failed; write elsewhere",
+    errno.ENOTEMPTY: "its name was taken meanwhile; write again",
+    errno.EXDEV: "its folder spans two disks; write elsewhere",
+}
+# How the NetCDF and HDF5 libraries begin to say that the system refused them.
+LIBRARY = ("NetCDF:", "Unable to", "Can't ", "unable to")
+# Below this many bytes a disk is full.
+FULL = 2**20
+
+
+@contextlib.contextmanager
+def write_errors(target: Path) -> Iterator[None]:
+    """Turn what the system says when a file cannot be written into one sentence.
+
+    Parameters
+    ----------
+    target : Path
+        File or folder that the block writes; errors about others, which it may read, pass as
+        they are.
+
+    Raises
+    ------
+    WriteError
+        With the cause and the cure, and the number of the system's error as ``errno``.
+    """
+    try:
+        yield
+    except XGammaError:
+        raise
+    except OSError as error:
+        if not _is_ours(error, target):
+            raise
+        _refuse(target, error.errno, error.strerror or str(error), error)
+    except RuntimeError as error:
+        if not str(error).startswith(LIBRARY):
+            raise
+        _refuse(target, _likely(target), str(error), error)
+
+
+def _is_ours(error: OSError, target: Path) -> bool:
+    """Tell whether an error is about what is written, rather than about a file that is read."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+        return True
+    if not isinstance(error.filename, (str, bytes, os.PathLike)):
+        return error.errno in CURES or str(error).startswith(LIBRARY)
+    name, place = os.path.abspath(os.fsdecode(error.filename)), target.absolute()
+    ours = name == str(place.parent) or f"-{place.name}" in name or name == str(place)
+    return error.errno in CURES and ours
+
+
+def _likely(target: Path) -> int | None:
+    """Return why a library that does not say could not write."""
+    with contextlib.suppress(OSError, AttributeError):
+        space = os.statvfs(target.absolute().parent)
+        if space.f_bavail * space.f_frsize < FULL:
+            return errno.ENOSPC
+    return None
+
+
+def _refuse(target: Path, number: int | None, said: str, error: BaseException) -> NoReturn:
+    cure = CURES.get(number or 0, "the disk may be full, or a limit reached; write elsewhere")
+    said = " ".join(said.split())
+    found = WriteError(f"'{target}' cannot be written ({said}): {cure}.")
+    found.errno = number
+    raise found from error
+
+
+def let_go(file: Path) -> None:
+    """Make whatever holds a file open that is to be removed write to nowhere instead.
+
+    A library that could not write what it holds keeps the file open, and so its space on a full
+    disk, for as long as the process lives; and tries again when it ends. Without effect on systems
+    that do not tell which files are open.
+
+    Parameters
+    ----------
+    file : Path
+        Temporary file; one that is not there is no error.
+    """
+    opened = next((p for p in ("/proc/self/fd", "/dev/fd") if os.path.isdir(p)), None)
+    try:
+        wanted = os.stat(file)
+    except OSError:
+        return
+    for name in os.listdir(opened) if opened and os.name == "posix" else ():
+        with contextlib.suppress(OSError, ValueError):
+            status = os.fstat(int(name))
+            if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
+                nowhere = os.open(os.devnull, os.O_RDWR)
+                os.dup2(nowhere, int(name), inheritable=False)
+                os.close(nowhere)
