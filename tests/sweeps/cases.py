@@ -247,7 +247,8 @@ CASES: dict[str, Case] = {
     "regions.plot_regions": Case("spectrum", compare=False),
     "regions.region_mask": Case("map", lambda w: {"regions": REGION}),
     "quantities.edges_of": Case("map", lambda w: {"dim": "energy"}),
-    "quantities.values_of": Case("map", lambda w: {"name": "exposure"}),
+    # A quantity has no names of dims: transposed maps give transposed quantities.
+    "quantities.values_of": Case("map", lambda w: {"name": "exposure"}, compare=False),
     "frame.frame_of": Case("map", compare=False),
     "frame.wcs_of": Case("map", compare=False),
     "sky.center": Case("map", compare=False),
@@ -257,7 +258,7 @@ CASES: dict[str, Case] = {
     "schema.kind": Case("map"),
     "validation.validate": Case("map", lambda w: {"errors": "return"}),
     "units.convert": Case("counts", lambda w: {"unit": ""}),
-    "units.quantity": Case("counts"),
+    "units.quantity": Case("counts", compare=False),
     "phase.phase_background": Case(
         "spectrum", lambda w: {"obs": phased(), "on_phase": (0.4, 0.6), "off_phase": (0.7, 1.0)}
     ),

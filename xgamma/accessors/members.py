@@ -9,30 +9,17 @@ on; so are its types and its docstring. The function checks what it is given: se
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from types import MethodType
 from typing import Any
 
 from xgamma.accessors.text import adapted
+from xgamma.core.late import imported
 
 __all__ = ["Member", "Method", "Property", "members"]
 
 Parameter = inspect.Parameter
-
-
-def find(target: str, name: str) -> Callable[..., Any]:
-    """Return a function by ``"module"`` or ``"module:name"``; `name` is that of the member.
-
-    Examples
-    --------
-    >>> find("xgamma.model.axes", "edges").__module__
-    'xgamma.model.axes'
-    """
-    module, _, attribute = target.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute or name)
-    return found
 
 
 class Member:
@@ -71,7 +58,7 @@ class Member:
     @functools.cached_property
     def function(self) -> Callable[..., Any]:
         """The function behind the member."""
-        return find(self.target, self.name)
+        return self._found(self.target)
 
     @functools.cached_property
     def path(self) -> str:
@@ -112,7 +99,11 @@ class Member:
     @functools.cached_property
     def handed(self) -> Callable[..., Any]:
         """The function that the options are handed to."""
-        return find(self.options or "", self.name)
+        return self._found(self.options or "")
+
+    def _found(self, path: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = imported(path if ":" in path else f"{path}:{self.name}")
+        return function
 
     @functools.cached_property
     def call(self) -> Callable[..., Any]:

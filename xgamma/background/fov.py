@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -11,14 +9,14 @@ from xgamma.background.exclusion import keep_on
 from xgamma.background.registry import BackgroundRecord
 from xgamma.background.ring import run_name
 from xgamma.core.arguments import choice, number
-from xgamma.core.lazy import is_lazy, postponed
+from xgamma.core.lazy import is_lazy
 from xgamma.core.units import to_value
 from xgamma.datasets import masks
 from xgamma.datasets.onoff import is_onoff, reco_dims, safe
 from xgamma.errors import XGammaError, warn
 from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import require, variable_attrs
-from xgamma.model.operation import operation
+from xgamma.model.operation import later, operation
 from xgamma.numerics.background_fit import NormFit, fit_norm, fit_norm_tilt, norm_at
 from xgamma.typing import ExclusionLike, GroupsLike
 
@@ -218,9 +216,7 @@ def fov_background(
     min_npred_background = number(min_npred_background, "min_npred_background")
     groups = energy_group_numbers(ds, energy_groups)
     if is_lazy(ds, exclusion):
-        options = {"exclusion": exclusion, "method": method, "spectral_model": spectral_model}
-        options |= {"min_counts": min_counts, "min_npred_background": min_npred_background}
-        return _postponed(ds, groups, {**options, "energy_groups": energy_groups})
+        return later(*_outline(ds, groups, method, spectral_model), then=_with_mask)
     data = _Data(ds, exclusion)
     counts, background, signal = data.sums()
     n = ds.sizes["energy"]
@@ -279,20 +275,20 @@ def _apply(
     return ds.assign(variables)
 
 
-def _postponed(ds: xr.Dataset, groups: np.ndarray, options: dict[str, Any]) -> xr.Dataset:
-    """Return the dataset of lazy maps; its mask is always there, as a group may fail."""
+def _outline(
+    ds: xr.Dataset, groups: np.ndarray, method: str, model: str
+) -> tuple[xr.Dataset, list[str]]:
+    """Return the form of the dataset of lazy maps; its mask is always there, as a group may fail."""
     flat = np.ones(groups.size)
     record = dict.fromkeys(("norm", "error", "tilt", "tilt_error"), flat)
     used = {"counts": flat, "npred": flat}
-    method, model = options["method"], options["spectral_model"]
     like = _apply(ds, record, used, groups, flat.astype(bool), method, model)
     names = [n for n in like.data_vars if n not in ds or like[n].variable is not ds[n].variable]
     names = [n for n in names if str(n).startswith("background") or n == "mask_safe"]
-    return postponed(like, _with_mask, ds, options, names=[str(n) for n in names])
+    return like, [str(n) for n in names]
 
 
-def _with_mask(ds: xr.Dataset, options: dict[str, Any]) -> xr.Dataset:
-    out = fov_background(ds, **options)
+def _with_mask(out: xr.Dataset) -> xr.Dataset:
     return out if "mask_safe" in out else out.assign(mask_safe=safe(out))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import xarray as xr
@@ -11,12 +10,12 @@ import xarray as xr
 from xgamma.background.exclusion import keep_on
 from xgamma.background.registry import BackgroundRecord
 from xgamma.core.arguments import number, scalar
-from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.lazy import hollow, is_lazy
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.errors import XGammaError, warn
 from xgamma.model import sky
 from xgamma.model.create import require, variable_attrs
-from xgamma.model.operation import operation
+from xgamma.model.operation import later, operation
 from xgamma.numerics.convolve import disk_kernel, kernel_sum, ring_kernel
 from xgamma.typing import AngleLike, ExclusionLike
 
@@ -102,10 +101,8 @@ def _result(
     return with_variables(ds, variables)
 
 
-def _postponed(
-    function: Callable[..., xr.Dataset], ds: xr.Dataset, method: str, options: dict[str, Any]
-) -> xr.Dataset:
-    """Return the on-off dataset of lazy maps, whose sums are whole numbers where counts are."""
+def _outline(ds: xr.Dataset, method: str) -> tuple[xr.Dataset, Iterable[str]]:
+    """Return the form of the on-off dataset of lazy maps, whose sums are whole where counts are."""
     require(ds, "counts", "background")
     dims = reco_dims(ds)
     whole = ds["counts"].dtype.kind in "iub"
@@ -119,8 +116,7 @@ def _postponed(
     if method == "adaptive_ring":
         variables["acceptance_region"] = variables["acceptance"].copy()
         variables["acceptance_region"].attrs = variable_attrs("acceptance_region")
-    like = with_variables(ds, variables)
-    return postponed(like, function, ds, names=variables, **options)
+    return with_variables(ds, variables), variables
 
 
 def run_name(ds: xr.Dataset) -> str:
@@ -190,8 +186,7 @@ def ring_background(
     if not kernel.any():
         raise XGammaError(f"The ring of width={width!r} holds no pixel: use a wider ring.")
     if is_lazy(ds, exclusion):
-        options = {"r_in": r_in, "width": width, "exclusion": exclusion}
-        return _postponed(ring_background, ds, "ring", options)
+        return later(*_outline(ds, "ring"))
     counts, acceptance, off = _inputs(ds, exclusion)
     off_counts, off_acceptance = _off_images(counts, acceptance, off)
     counts_off = kernel_sum(off_counts, [kernel])[0]
@@ -284,10 +279,7 @@ def adaptive_ring_background(
         )
     kernels = [ring_kernel(_pixels(ds, a), _pixels(ds, b)) for a, b in radii]
     if is_lazy(ds, exclusion):
-        options = {"r_in": r_in, "width": width, "r_out_max": r_out_max, "stepsize": stepsize}
-        options |= {"threshold_alpha": threshold_alpha, "theta": theta, "method": method}
-        options |= {"exclusion": exclusion}
-        return _postponed(adaptive_ring_background, ds, "adaptive_ring", options)
+        return later(*_outline(ds, "adaptive_ring"))
     threshold_alpha = number(threshold_alpha, "threshold_alpha", 0)
     counts, acceptance, off = _inputs(ds, exclusion)
     off_counts, off_acceptance = _off_images(counts, acceptance, off)

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["late", "late_names"]
+__all__ = ["imported", "late", "late_names"]
 
 
 def late(path: str) -> Callable[..., Any]:
@@ -33,7 +33,7 @@ def late(path: str) -> Callable[..., Any]:
     """
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        return _found(path)(*args, **kwargs)
+        return imported(path)(*args, **kwargs)
 
     return function
 
@@ -63,11 +63,18 @@ def late_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         home = homes[name]
-        return _found(home if ":" in home else f"{home}:{name}")
+        return imported(home if ":" in home else f"{home}:{name}")
 
     return find
 
 
-def _found(path: str) -> Any:
+def imported(path: str) -> Any:
+    """Return what a path such as ``"math:sqrt"`` names.
+
+    Examples
+    --------
+    >>> imported("math:sqrt")(9.0)
+    3.0
+    """
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -7,14 +7,14 @@ import xarray as xr
 from scipy.special import erf
 
 from xgamma.core.arguments import choice, number
-from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.lazy import hollow, is_lazy
 from xgamma.core.units import conversion, to_value
 from xgamma.datasets.onoff import background, is_onoff, ratio, safe, variable
 from xgamma.errors import AxisError, XGammaError, shown
 from xgamma.makers.exposure import exposure_image
 from xgamma.model import sky
 from xgamma.model.create import require
-from xgamma.model.operation import operation
+from xgamma.model.operation import later, operation
 from xgamma.numerics.convolve import convolve_same, disk_kernel
 from xgamma.numerics.statistics import cash_significance, li_ma
 from xgamma.typing import AnglesLike
@@ -97,7 +97,7 @@ def adaptive_smooth(
         names = ["counts", "background", *(["flux"] if "exposure" in ds else [])]
         empty = hollow((ds.sizes["y"], ds.sizes["x"]))
         like = _labelled(ds, dict.fromkeys([*names, "scale", "significance"], empty))
-        return postponed(like, adaptive_smooth, ds, widths, threshold, kernel, method, index)
+        return later(like)
     images, use, flux = _images(ds, index)
     means = {n: images[n] for n in ("counts", "background")} | flux
     out = {n: np.full(use.shape, np.nan) for n in (*means, "scale", "significance")}

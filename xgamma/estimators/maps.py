@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import pixel_mask, positive
-from xgamma.core.lazy import is_lazy, labels_of, postponed
+from xgamma.core.lazy import is_lazy, labels_of
 from xgamma.errors import ArgumentTypeError, XGammaError
 from xgamma.estimators.tried_source import source_everywhere
 from xgamma.fitting.attached import chosen_models
@@ -19,7 +18,7 @@ from xgamma.fitting.likelihood import WStatLikelihood
 from xgamma.fitting.predict import full_likelihood, labelled, result_attrs
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.create import require
-from xgamma.model.operation import operation
+from xgamma.model.operation import later, operation
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.numerics.ts_map import ts_map as solve
 from xgamma.numerics.ts_source import source_sums
@@ -85,9 +84,8 @@ def excess_map(
     148
     """
     if is_lazy(ds):
-        options = {"correlation_radius": correlation_radius, "n_sigma": n_sigma}
-        options |= {"n_sigma_ul": n_sigma_ul, "errors": errors, "sum_energy": sum_energy}
-        return _postponed(ds, models, options)
+        chosen_models(ds, models)
+        return later(_outline(ds, errors, sum_energy))
     require(ds, "counts")
     n_sigma, n_sigma_ul = positive(n_sigma, "n_sigma"), positive(n_sigma_ul, "n_sigma_ul")
     warn_of_short_axes([ds], chosen_models(ds, models))
@@ -108,17 +106,15 @@ def excess_map(
     return as_dataset(likelihood, {k: found.known(v) for k, v in out.items()})
 
 
-def _postponed(ds: xr.Dataset, models: ModelsLike | None, options: dict[str, Any]) -> xr.Dataset:
-    """Return the excess maps of lazy maps."""
+def _outline(ds: xr.Dataset, errors: bool, sum_energy: bool) -> xr.Dataset:
+    """Return what the excess maps of lazy maps will look like."""
     names = ["counts", "npred", "excess", "ts", "sqrt_ts"]
-    names += ["excess_errn", "excess_errp", "excess_ul"] if options["errors"] else []
+    names += ["excess_errn", "excess_errp", "excess_ul"] if errors else []
     whole = labels_of(ds, "map", {})
-    if options["sum_energy"] and ds.sizes["energy"] > 1:
+    if sum_energy and ds.sizes["energy"] > 1:
         whole = whole.isel(energy=0, drop=True)
     made = {n: whole.assign_attrs(result_attrs(n.replace("_", " "))) for n in names}
-    like = xr.Dataset(made, attrs={"name": ds.attrs.get("name", "")})
-    chosen = deepcopy(chosen_models(ds, models))
-    return postponed(like, excess_map, ds, models=chosen, **options)
+    return xr.Dataset(made, attrs={"name": ds.attrs.get("name", "")})
 
 
 def as_dataset(likelihood: Likelihood, maps: dict[str, np.ndarray]) -> xr.Dataset:

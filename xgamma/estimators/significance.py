@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import pixel_mask, scalar
-from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.lazy import hollow, is_lazy
 from xgamma.core.units import to_value
 from xgamma.datasets.onoff import (
     background,
@@ -21,7 +21,7 @@ from xgamma.datasets.onoff import (
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.create import require
-from xgamma.model.operation import operation
+from xgamma.model.operation import later, operation
 from xgamma.numerics.convolve import disk_kernel, kernel_sum
 from xgamma.numerics.statistics import cash_significance, li_ma
 from xgamma.typing import AngleLike, AnglesLike, PositionLike
@@ -169,7 +169,7 @@ def significance(
         attrs = {"correlation_radius": radius}
     if is_lazy(ds, mask):
         like = _labelled(ds, _hollow(ds, sum_over_energy), sum_over_energy, attrs)
-        return postponed(like, significance, ds, correlation_radius, mask, sum_over_energy)
+        return later(like)
     data = _Inputs(ds, mask)
     if sum_over_energy:
         data.sum_energy()
@@ -270,7 +270,7 @@ def significance_profile(
         found = _hollow(ds, sum_over_energy, edges.size - 1)
         found["solid_angle"] = found["counts"]
         like = _profile(found, edges)
-        return postponed(like, significance_profile, ds, center, radii, sum_over_energy)
+        return later(like)
     data = _Inputs(ds, None)
     if sum_over_energy:
         data.sum_energy()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice, pixel_mask
-from xgamma.core.lazy import is_lazy, labels_of, postponed
+from xgamma.core.lazy import is_lazy, labels_of
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.excess import Excess
 from xgamma.fitting.flux_data import is_flux_points, point_residuals
 from xgamma.fitting.likelihood import likelihood_of
-from xgamma.fitting.predict import full_likelihood, labelled, later, npred
+from xgamma.fitting.predict import full_likelihood, labelled, npred, outline
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.create import require
-from xgamma.model.operation import DatasetsLike, operation
+from xgamma.model.operation import DatasetsLike, later, operation
 from xgamma.typing import AngleLike
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def stat_array(
     ('energy', 'y', 'x')
     """
     if is_lazy(ds):
-        return later(stat_array, ds, models, scheme, "stat", "fit statistic")
+        return later(outline(ds, models, "stat", "fit statistic"))
     chosen = chosen_models(ds, models)
     warn_of_short_axes([ds], chosen)
     likelihood = likelihood_of(ds, chosen, scheme)
@@ -166,10 +165,8 @@ def residuals(
     if is_lazy(ds):
         like = labels_of(ds, "residuals", {"units": "", "long_name": f"residuals, {method}"})
         like = like.isel(energy=0, drop=True) if sum_over_energy else like
-        chosen = deepcopy(chosen_models(ds, models))
-        return postponed(
-            like, residuals, ds, chosen, method, scheme, correlation_radius, sum_over_energy
-        )
+        chosen_models(ds, models)
+        return later(like)
     found = Excess(full_likelihood(ds, models, scheme), correlation_radius, sum_over_energy)
     if method == "significance":
         values = found.sqrt_ts

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from copy import deepcopy
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from xgamma.core.lazy import is_lazy, labels_of, postponed
+from xgamma.core.lazy import is_lazy, labels_of
 from xgamma.errors import XGammaError, shown, warn
 from xgamma.fitting.attached import chosen_models
 from xgamma.fitting.likelihood import Likelihood, WStatLikelihood, likelihood_of
 from xgamma.fitting.reach import warn_of_short_axes
-from xgamma.model.operation import operation
+from xgamma.model.operation import later, operation
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import FoVBackground, Model
 
@@ -114,7 +113,7 @@ def npred_signal(
             sources = [m.name for m in chosen.select(ds.attrs.get("name")) if is_source(m)]
             model = xr.Variable("model", np.array(sources, dtype=np.str_))
             like = like.expand_dims(model=len(sources)).assign_coords(model=model)
-        return postponed(like, npred_signal, ds, deepcopy(chosen), None, stack, scheme)
+        return later(like)
     warn_of_short_axes([ds], chosen)
     likelihood = signal_likelihood(ds, chosen, scheme)
     for term in likelihood.terms:
@@ -185,9 +184,7 @@ def npred_background(
     True
     """
     if is_lazy(ds):
-        return later(
-            npred_background, ds, models, scheme, "npred_background", "predicted background"
-        )
+        return later(outline(ds, models, "npred_background", "predicted background"))
     likelihood = full_likelihood(ds, models, scheme)
     likelihood.data.require_background()
     if isinstance(likelihood, WStatLikelihood):
@@ -232,24 +229,17 @@ def npred(ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = "exact
     ('y', 'x')
     """
     if is_lazy(ds):
-        return later(npred, ds, models, scheme, "npred", "predicted counts")
+        return later(outline(ds, models, "npred", "predicted counts"))
     warn_of_short_axes([ds], chosen_models(ds, models))
     likelihood = full_likelihood(ds, models, scheme)
     likelihood.data.require_background()
     return labelled(likelihood, likelihood.npred(), "npred", "predicted counts")
 
 
-def later(
-    function: Callable[..., xr.DataArray],
-    ds: xr.Dataset,
-    models: ModelsLike | None,
-    scheme: str,
-    name: str,
-    long_name: str,
-) -> xr.DataArray:
-    """Postpone a prediction for lazy maps; models that change later change nothing here."""
-    like = labels_of(ds, name, result_attrs(long_name))
-    return postponed(like, function, ds, deepcopy(chosen_models(ds, models)), scheme)
+def outline(ds: xr.Dataset, models: ModelsLike | None, name: str, long_name: str) -> xr.DataArray:
+    """Return what a prediction for lazy maps will look like; models are checked now."""
+    chosen_models(ds, models)
+    return labels_of(ds, name, result_attrs(long_name))
 
 
 def full_likelihood(ds: xr.Dataset, models: ModelsLike | None, scheme: str) -> Likelihood:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from copy import deepcopy
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import xarray as xr
 
+from xgamma.core.lazy import postponed
 from xgamma.errors import XGammaError
 from xgamma.model.check import (
     require_array,
@@ -19,7 +21,7 @@ from xgamma.model.check import (
 )
 from xgamma.model.trees import collection_of, datasets_in, is_observation
 
-__all__ = ["DatasetsLike", "is_operation", "operation"]
+__all__ = ["DatasetsLike", "is_operation", "later", "operation"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,8 +29,13 @@ R = TypeVar("R")
 # What functions of one or many datasets take: each of them is checked.
 DatasetsLike: TypeAlias = xr.Dataset | xr.DataTree | Iterable[xr.Dataset] | Mapping[Any, xr.Dataset]
 
+Obj = TypeVar("Obj", xr.Dataset, xr.DataArray)
+
 # Whether an operation is at work: what it calls gets what it made itself, and checks nothing.
 _at_work: ContextVar[bool] = ContextVar("xgamma_operation_at_work", default=False)
+
+# The operation that is running, and its arguments by name: what `later` calls again.
+_running: ContextVar[tuple[Callable[..., Any], dict[str, Any]]] = ContextVar("xgamma_operation")
 
 LABELLED = (xr.Dataset, xr.DataArray, xr.DataTree)
 _MANY = frozenset({"DatasetsLike", "Iterable[xr.Dataset]"})
@@ -82,7 +89,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if _at_work.get():
-            return function(*args, **kwargs)
+            return run(*args, **kwargs)
         named = {name: _given(value, name, kinds.get(name, "")) for name, value in kwargs.items()}
         placed = [
             _given(value, name, kinds.get(name, ""))
@@ -90,9 +97,16 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
         ]
         token = _at_work.set(True)
         try:
-            return function(*placed, **named)
+            return run(*placed, **named)
         finally:
             _at_work.reset(token)
+
+    def run(*args: Any, **kwargs: Any) -> R:
+        token = _running.set((checked, {**dict(zip(names, args, strict=False)), **kwargs}))
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _running.reset(token)
 
     checked.is_operation = True  # type: ignore[attr-defined]
     return checked
@@ -108,6 +122,59 @@ def is_operation(function: object) -> bool:
     (True, False)
     """
     return bool(getattr(function, "is_operation", False))
+
+
+def later(
+    like: Obj,
+    names: Iterable[str] | None = None,
+    then: Callable[[Any], Any] | None = None,
+    **changed: Any,
+) -> Obj:
+    """Return what the operation that is running will give, as one task of the graph.
+
+    The task calls the operation again, computed, with the arguments that it was given: so none
+    can be forgotten. What can be changed afterwards, models above all, is copied now.
+
+    Parameters
+    ----------
+    like : Dataset or DataArray
+        The result, with its labels and attributes; see `xgamma.core.lazy.postponed`.
+    names : iterable of str, optional
+        Variables of a dataset to postpone; all when absent.
+    then : callable, optional
+        What is done to the result in the task.
+    **changed
+        Arguments that the task is given instead.
+
+    Returns
+    -------
+    result : Dataset or DataArray
+        As `like`, dask-backed.
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> @operation
+    ... def times(array: xr.DataArray, factor: int = 1) -> xr.DataArray:
+    ...     return array.copy(data=array.values * factor) if array.chunks is None else later(array)
+    >>> counts = example_map().counts
+    >>> int(times(counts.chunk(), 3).sum()) == 3 * int(counts.sum())
+    True
+    """
+    function, given = _running.get()
+    arguments = {
+        name: value if isinstance(value, LABELLED) else deepcopy(value)
+        for name, value in (given | changed).items()
+    }
+    return postponed(like, _again, function, arguments, then, names=names)
+
+
+def _again(
+    function: Callable[..., R], arguments: dict[str, Any], then: Callable[[R], R] | None
+) -> R:
+    """Do an operation that was put off."""
+    made = function(**arguments)
+    return made if then is None else then(made)
 
 
 def outside(function: Callable[..., R], *args: Any, **kwargs: Any) -> R:

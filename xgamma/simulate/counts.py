@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import generator
-from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.lazy import hollow, is_lazy
 from xgamma.datasets.onoff import onoff_variables
 from xgamma.errors import XGammaError
 from xgamma.fitting.attached import chosen_models
@@ -18,7 +16,7 @@ from xgamma.fitting.likelihood import alpha_of
 from xgamma.fitting.predict import full_likelihood, npred_signal
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.create import kind
-from xgamma.model.operation import operation
+from xgamma.model.operation import later, operation
 from xgamma.typing import DTypeLike, SeedLike
 
 if TYPE_CHECKING:
@@ -68,7 +66,8 @@ def fake(
     if is_lazy(ds, background) and not isinstance(seed, np.random.Generator):
         # Drawn once and for all: what is computed twice must be the same.
         fixed = np.random.SeedSequence().entropy if seed is None else seed
-        return later(fake, ds, int, fixed, models=models, background=background, scheme=scheme)
+        like, names = _outline(ds, int, models)
+        return later(like, names, seed=fixed)
     rng = generator(seed)
     predicted = predictions(ds, models, background, scheme)
     return put_counts(ds, {name: rng.poisson(values) for name, values in predicted.items()})
@@ -101,24 +100,18 @@ def asimov(
     True
     """
     if is_lazy(ds, background):
-        return later(asimov, ds, float, models=models, background=background, scheme=scheme)
+        return later(*_outline(ds, float, models))
     return put_counts(ds, predictions(ds, models, background, scheme))
 
 
-def later(
-    function: Callable[..., xr.Dataset],
-    ds: xr.Dataset,
-    dtype: DTypeLike,
-    *args: Any,
-    models: ModelsLike | None,
-    **options: Any,
-) -> xr.Dataset:
-    """Postpone the counts of lazy maps."""
+def _outline(
+    ds: xr.Dataset, dtype: DTypeLike, models: ModelsLike | None
+) -> tuple[xr.Dataset, list[str]]:
+    """Return what the counts of lazy maps will look like, and their names."""
+    chosen_models(ds, models)
     names = ["counts", "counts_off"] if kind(ds).endswith("onoff") else ["counts"]
     shape = [ds.sizes[d] for d in ("energy", "y", "x") if d in ds.dims]
-    like = put_counts(ds, dict.fromkeys(names, hollow(shape, dtype)))
-    options["models"] = deepcopy(chosen_models(ds, models))
-    return postponed(like, function, ds, *args, names=names, **options)
+    return put_counts(ds, dict.fromkeys(names, hollow(shape, dtype))), names
 
 
 def predictions(
