@@ -141,7 +141,7 @@ class GammaDataset:
     def kind(self) -> str:
         """Return what a dataset is. See `xgamma.model.create.kind`."""
     def validate(self, errors: str = "raise", values: bool = True) -> list[str]:
-        """Check a dataset against the data model, or the responses of an observation, all at once. See `xgamma.model.create.validate`."""
+        """Check a dataset against the data model, or the responses of an observation, all at once. See `xgamma.irf.validation.validate`."""
     def quantity(self, name: str) -> Quantity:
         """Return the values of a variable of a dataset as a quantity. See `xgamma.model.quantities.values_of`."""
     def fill(
