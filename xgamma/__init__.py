@@ -76,6 +76,7 @@ _LAZY: dict[str, str] = {
     "flux_points": "xgamma.estimators.flux_points",
     "light_curve": "xgamma.estimators.light_curve",
     "variability": "xgamma.estimators.variability",
+    "discrete_correlation": "xgamma.estimators.correlation",
     "sensitivity": "xgamma.estimators.sensitivity",
     "excess_map": "xgamma.estimators.maps",
     "ts_map": "xgamma.estimators.maps",

@@ -235,6 +235,7 @@ CASES: dict[str, Case] = {
     "counts.asimov": Case("map"),
     "counts.fake": Case("map", lambda w: {"seed": 1}, compare=False),
     "variability.variability": Case("curve"),
+    "correlation.discrete_correlation": Case("curve"),
     "datasets.peek": Case("map", compare=False),
     "datasets.plot_counts": Case("map", compare=False),
     "datasets.plot_edisp": Case("map", compare=False),

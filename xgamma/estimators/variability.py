@@ -84,7 +84,7 @@ def variability(curve: xr.Dataset, quantity: str = "flux") -> xr.Dataset:
     >>> round(float(found.fvar), 3), float(found.doubling_time)
     (0.697, 1800.0)
     """
-    values, errors = _series(curve, choice(quantity, "quantity", QUANTITIES))
+    values, errors = series_of(curve, choice(quantity, "quantity", QUANTITIES))
     times = values["time"].values.astype("datetime64[ns]")
     seconds = (times - times[0]) / np.timedelta64(1, "s")
     names = ("mean", "n_points", *PLAIN, *PAIRS, *TIMES, *STARTS)
@@ -112,7 +112,7 @@ def variability(curve: xr.Dataset, quantity: str = "flux") -> xr.Dataset:
     )
 
 
-def _series(curve: xr.Dataset, quantity: str) -> tuple[xr.DataArray, xr.DataArray]:
+def series_of(curve: xr.Dataset, quantity: str) -> tuple[xr.DataArray, xr.DataArray]:
     """Return a quantity and its errors in the order of time."""
     if "time" not in curve.dims or "time" not in curve.coords:
         raise MissingDataError(

@@ -12,7 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["chi2_of_constant", "doubling_time", "excess_variance", "point_to_point"]
+__all__ = [
+    "chi2_of_constant",
+    "discrete_correlation",
+    "doubling_time",
+    "excess_variance",
+    "point_to_point",
+]
 
 
 def excess_variance(values: np.ndarray, errors: np.ndarray) -> tuple[float, ...]:
@@ -147,3 +153,50 @@ def _present(values: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.nda
     """Return values that were measured, with their errors."""
     good = np.isfinite(values) & (errors > 0)
     return values[good], errors[good]
+
+
+def discrete_correlation(
+    first: np.ndarray,
+    first_err: np.ndarray,
+    second: np.ndarray,
+    second_err: np.ndarray,
+    bins: np.ndarray,
+    n_bins: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the mean product of normalised deviations of pairs in each bin, its error, and the pairs.
+
+    Parameters
+    ----------
+    first, first_err : ndarray
+        Shape (n,).
+    second, second_err : ndarray
+        Shape (m,).
+    bins : ndarray of int
+        Bin of each pair, shape (n, m).
+    n_bins : int
+        How many there are.
+
+    Returns
+    -------
+    correlation, error, n_pairs : ndarray
+        Shape (n_bins,). Edelson & Krolik 1988, ApJ 333, 646, equations 3 to 5.
+    """
+    deviations = []
+    for values, errors in ((first, first_err), (second, second_err)):
+        good = np.isfinite(values) & np.isfinite(errors)
+        kept = values[good]
+        scatter = np.var(kept) - np.mean(errors[good] ** 2) if kept.size else np.nan
+        width = np.sqrt(scatter) if scatter > 0 else np.nan
+        deviations.append(
+            np.where(good, (values - kept.mean() if kept.size else values), np.nan) / width
+        )
+    products = np.multiply.outer(*deviations)
+    used = np.isfinite(products)
+    at, of_pairs = bins[used], products[used]
+    n_pairs = np.bincount(at, minlength=n_bins)
+    some, two = n_pairs > 0, n_pairs > 1
+    empty = np.full(n_bins, np.nan)
+    mean = np.divide(np.bincount(at, of_pairs, n_bins), n_pairs, out=empty.copy(), where=some)
+    squares = np.bincount(at, (of_pairs - mean[at]) ** 2, n_bins)
+    error = np.divide(np.sqrt(squares), n_pairs - 1, out=empty, where=two)
+    return mean, error, n_pairs
