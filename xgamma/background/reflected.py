@@ -11,6 +11,14 @@ from xgamma.background.region_finder import find_angles, finder_options, overlap
 from xgamma.background.registry import BackgroundRecord
 from xgamma.core import arguments
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import (
+    ANGLE_INCREMENT,
+    MAX_REGION_NUMBER,
+    MIN_DISTANCE,
+    MIN_DISTANCE_INPUT,
+    SCHEME,
+    SCHEMES,
+)
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, warn
@@ -85,12 +93,12 @@ def reflected_background(
     obs: xr.DataTree,
     *,
     exclusion: ExclusionLike | None = None,
-    angle_increment: AngleLike = "0.1 rad",
-    min_distance: AngleLike = "0 rad",
-    min_distance_input: AngleLike = "0.1 rad",
-    max_region_number: int = 10000,
+    angle_increment: AngleLike = ANGLE_INCREMENT,
+    min_distance: AngleLike = MIN_DISTANCE,
+    min_distance_input: AngleLike = MIN_DISTANCE_INPUT,
+    max_region_number: int = MAX_REGION_NUMBER,
     n_off_regions: int | None = None,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
 ) -> xr.Dataset:
     """Take the background of a spectrum from its region turned around the pointing position.
 
@@ -155,7 +163,7 @@ def reflected_background(
             "reflected_background needs a spectrum (xg.create_spectrum): for a map use ring_background."
         )
     require(ds, "counts")
-    choice(scheme, "scheme", ("exact", "gammapy"))
+    choice(scheme, "scheme", SCHEMES)
     obs = arguments.observation(obs)
     options = finder_options(angle_increment, min_distance, min_distance_input, max_region_number)
     if n_off_regions is not None:

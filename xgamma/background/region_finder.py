@@ -8,6 +8,12 @@ import numpy as np
 
 from xgamma.background.exclusion import keep_at
 from xgamma.core.arguments import scalar, whole
+from xgamma.core.defaults import (
+    ANGLE_INCREMENT,
+    MAX_REGION_NUMBER,
+    MIN_DISTANCE,
+    MIN_DISTANCE_INPUT,
+)
 from xgamma.errors import UnitError, XGammaError
 from xgamma.model import figure
 from xgamma.numerics import reflected, sphere
@@ -175,10 +181,10 @@ def reflected_regions(
     region: RegionLike,
     pointing: PositionLike,
     exclusion: ExclusionLike | None = None,
-    angle_increment: AngleLike = "0.1 rad",
-    min_distance: AngleLike = "0 rad",
-    min_distance_input: AngleLike = "0.1 rad",
-    max_region_number: int = 10000,
+    angle_increment: AngleLike = ANGLE_INCREMENT,
+    min_distance: AngleLike = MIN_DISTANCE,
+    min_distance_input: AngleLike = MIN_DISTANCE_INPUT,
+    max_region_number: int = MAX_REGION_NUMBER,
     n_off_regions: int | None = None,
 ) -> list[Any]:
     """Find off regions without an observation.

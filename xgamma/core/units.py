@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import FRAME
 from xgamma.errors import UnitError, XGammaError, shown
 from xgamma.typing import PositionLike, QuantityLike, TimeLike
 
@@ -221,7 +222,7 @@ def convert(array: xr.DataArray, unit: str) -> xr.DataArray:
     return converted
 
 
-def position(value: PositionLike, frame: str = "icrs") -> SkyCoord:
+def position(value: PositionLike, frame: str = FRAME) -> SkyCoord:
     """Turn a user's position into a `~astropy.coordinates.SkyCoord`.
 
     Parameters

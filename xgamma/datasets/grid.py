@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import REPROJECTION
 from xgamma.core.extras import require_package
 from xgamma.model import sky
 from xgamma.model.frame import header_key, wcs_from_key
@@ -101,7 +102,9 @@ class Reprojection:
 
     dims = ("y", "x")
 
-    def __init__(self, source: LabelledLike, target: LabelledLike, method: str = "exact") -> None:
+    def __init__(
+        self, source: LabelledLike, target: LabelledLike, method: str = REPROJECTION
+    ) -> None:
         package = require_package("reproject", "Reprojection", "reproject", "use interp_to")
         from xgamma.io.fits_frame import image_keywords
 

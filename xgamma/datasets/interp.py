@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import whole
+from xgamma.core.defaults import REPROJECTION
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
 from xgamma.errors import AxisError
 from xgamma.model import sky
@@ -86,7 +87,7 @@ def reproject_to(
     array: xr.DataArray,
     template: LabelledLike,
     preserve_counts: bool = False,
-    method: str = "exact",
+    method: str = REPROJECTION,
 ) -> xr.DataArray:
     """Reproject a map onto the pixels of another, every bit of area where it belongs.
 

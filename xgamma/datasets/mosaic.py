@@ -27,7 +27,7 @@ from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_betw
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.create import ONOFF, VARIABLES, labels_alone, variable_attrs
-from xgamma.model.livetime import livetime_of
+from xgamma.model.livetime import livetime_of, reference_time_of
 from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import in_own_units
 from xgamma.numerics.masked import under
@@ -261,9 +261,7 @@ class Mosaic:
             self.livetime += livetime_of(ds) or 0.0
 
     def _reference(self) -> str:
-        if "gti_start" in self.template:
-            return str(self.template["gti_start"].attrs.get("reference_time", "2000-01-01"))
-        return "2000-01-01"
+        return reference_time_of(self.template)
 
     def merge(self, other: Mosaic) -> None:
         """Add another running sum of the same template (as a parallel reduction does).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import REPROJECTION
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
 from xgamma.datasets.masks import safe, warn_of_lost_weights
 from xgamma.datasets.rules import (
@@ -79,7 +80,7 @@ def interp_to(ds: xr.Dataset, template: LabelledLike, name: str | None = None) -
 
 @operation
 def reproject_to(
-    ds: xr.Dataset, template: LabelledLike, method: str = "exact", name: str | None = None
+    ds: xr.Dataset, template: LabelledLike, method: str = REPROJECTION, name: str | None = None
 ) -> xr.Dataset:
     """Reproject a map dataset onto the pixels of another, every bit of area where it belongs.
 

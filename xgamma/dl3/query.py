@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import interval, pair, scalar
+from xgamma.core.defaults import FRAME
 from xgamma.core.units import position, time_value
 from xgamma.errors import MissingDataError, XGammaError, shown
 from xgamma.fits.times import MissionTime
@@ -16,7 +17,7 @@ from xgamma.fits.times import MissionTime
 __all__ = ["select_rows"]
 
 
-def select_rows(table: xr.Dataset, conditions: dict[str, Any], frame: str = "icrs") -> np.ndarray:
+def select_rows(table: xr.Dataset, conditions: dict[str, Any], frame: str = FRAME) -> np.ndarray:
     """Return the rows of a table that fulfil all conditions.
 
     Parameters

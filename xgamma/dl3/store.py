@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import FRAME
 from xgamma.dl3 import index as index_
 from xgamma.dl3.assemble import build_observation, check_run
 from xgamma.dl3.fingerprint import of_files
@@ -210,7 +211,7 @@ class Store:
         target: str | Sequence[str] | None = None,
         cone: tuple[Any, Any] | None = None,
         box: tuple[Any, Any] | None = None,
-        frame: str = "icrs",
+        frame: str = FRAME,
         time: tuple[Any, Any] | None = None,
         zenith: tuple[Any, Any] | None = None,
         quality: Any = None,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import BACKEND, SCHEME
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.estimators.bands import band_of, energy_bands
 from xgamma.estimators.nested import nested_test
@@ -28,8 +29,8 @@ def energy_morphology(
     source: str,
     energy_edges: EnergiesLike,
     models: ModelsLike | None = None,
-    backend: str = "minuit",
-    scheme: str = "exact",
+    backend: str = BACKEND,
+    scheme: str = SCHEME,
     **options: Any,
 ) -> xr.Dataset:
     """Fit the shape of a source in bands of energy, and test it against one shape for all.

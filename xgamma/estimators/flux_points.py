@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import positive
+from xgamma.core.defaults import N_SIGMA_UL, SCHEME
 from xgamma.core.units import to_value
 from xgamma.errors import FrameError, XGammaError
 from xgamma.estimators.bands import band_of, energy_bands
@@ -43,10 +44,10 @@ def flux_points(
     energy_edges: EnergiesLike | None = None,
     models: ModelsLike | None = None,
     n_sigma: float = 1.0,
-    n_sigma_ul: float = 2.0,
+    n_sigma_ul: float = N_SIGMA_UL,
     norm_values: ArrayLike | None = None,
     refit: bool = False,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
     progress: bool = False,
 ) -> xr.Dataset:
     """Fit the norm of a source in bands of reconstructed energy.
@@ -158,10 +159,10 @@ class PointSetup:
         models: Models,
         source: str,
         n_sigma: float = 1.0,
-        n_sigma_ul: float = 2.0,
+        n_sigma_ul: float = N_SIGMA_UL,
         norm_values: ArrayLike | None = None,
         refit: bool = False,
-        scheme: str = "exact",
+        scheme: str = SCHEME,
     ) -> None:
         self.n_sigma, self.n_sigma_ul = (
             positive(n_sigma, "n_sigma"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import N_SIGMA_UL, SCHEME
 from xgamma.datasets.collapse import to_spectrum
 from xgamma.datasets.onoff import is_onoff
 from xgamma.errors import XGammaError
@@ -37,9 +38,9 @@ def flux_profile(
     spectrum: Spectrum | None = None,
     models: ModelsLike | None = None,
     n_sigma: float = 1.0,
-    n_sigma_ul: float = 2.0,
+    n_sigma_ul: float = N_SIGMA_UL,
     norm_values: ArrayLike | None = None,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
 ) -> xr.Dataset:
     """Find the flux in each of several regions, over the prediction of models.
 

@@ -7,12 +7,14 @@ import itertools
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import N_SIGMA_UL, SCHEME
 from xgamma.datasets.rows import good_times
 from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.estimators.bands import energy_bands, shared_edges
 from xgamma.estimators.flux_points import PointSetup
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.reach import warn_of_short_axes
+from xgamma.model.livetime import reference_time_of
 from xgamma.model.operation import DatasetsLike, operation
 from xgamma.modeling.model_base import ModelsLike
 from xgamma.typing import ArrayLike, EnergiesLike, TimesLike
@@ -28,10 +30,10 @@ def light_curve(
     time_intervals: TimesLike | None = None,
     models: ModelsLike | None = None,
     n_sigma: float = 1.0,
-    n_sigma_ul: float = 2.0,
+    n_sigma_ul: float = N_SIGMA_UL,
     norm_values: ArrayLike | None = None,
     refit: bool = False,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
 ) -> xr.Dataset:
     """Fit the norm of a source in intervals of time.
 
@@ -106,7 +108,7 @@ def good_time(ds: xr.Dataset) -> tuple[np.datetime64, np.datetime64]:
         raise MissingDataError(
             f"The dataset {ds.attrs.get('name')!r} has no good time intervals: a light curve needs them."
         )
-    zero = np.datetime64(str(ds["gti_start"].attrs.get("reference_time", "2000-01-01")), "ns")
+    zero = np.datetime64(reference_time_of(ds), "ns")
     start, stop = good_times(ds)
     first, last = round(float(start[0]) * 1e9), round(float(stop[-1]) * 1e9)
     return zero + np.timedelta64(first, "ns"), zero + np.timedelta64(last, "ns")

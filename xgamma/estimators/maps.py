@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import pixel_mask, positive
+from xgamma.core.defaults import CORRELATION_RADIUS, N_SIGMA_UL, SCHEME
 from xgamma.core.lazy import is_lazy, labels_of
 from xgamma.errors import ArgumentTypeError, XGammaError
 from xgamma.estimators.tried_source import source_everywhere
@@ -34,10 +35,10 @@ __all__ = ["excess_map", "ts_map"]
 @operation
 def excess_map(
     ds: xr.Dataset,
-    correlation_radius: AngleLike = "0.1 deg",
+    correlation_radius: AngleLike = CORRELATION_RADIUS,
     models: ModelsLike | None = None,
     n_sigma: float = 1.0,
-    n_sigma_ul: float = 2.0,
+    n_sigma_ul: float = N_SIGMA_UL,
     errors: bool = False,
     sum_energy: bool = True,
 ) -> xr.Dataset:
@@ -89,7 +90,7 @@ def excess_map(
     require(ds, "counts")
     n_sigma, n_sigma_ul = positive(n_sigma, "n_sigma"), positive(n_sigma_ul, "n_sigma_ul")
     warn_of_short_axes([ds], chosen_models(ds, models))
-    likelihood = full_likelihood(ds, models, "exact")
+    likelihood = full_likelihood(ds, models, SCHEME)
     data = likelihood.data
     if not data.is_map:
         raise XGammaError("An excess map needs a map dataset, not a spectrum.")
@@ -138,10 +139,10 @@ def ts_map(
     models: ModelsLike | None = None,
     kernel_width: AngleLike | None = None,
     mask: xr.DataArray | None = None,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
     errors: bool = False,
     n_sigma: float = 1.0,
-    n_sigma_ul: float = 2.0,
+    n_sigma_ul: float = N_SIGMA_UL,
 ) -> xr.Dataset:
     """Fit the norm of a test source at every pixel.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import BACKEND, SCHEME
 from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.fit import fit
@@ -37,8 +38,8 @@ def nested_test(
     data: DatasetsLike,
     null: Mapping[str, Any],
     models: ModelsLike | None = None,
-    backend: str = "minuit",
-    scheme: str = "exact",
+    backend: str = BACKEND,
+    scheme: str = SCHEME,
     **options: Any,
 ) -> xr.Dataset:
     """Test a model against a special case of it, in which some parameters are given.

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice, pixel_mask
+from xgamma.core.defaults import SCHEME
 from xgamma.core.lazy import is_lazy, labels_of
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.excess import Excess
@@ -28,7 +29,7 @@ RESIDUALS = ("diff", "diff/model", "diff/sqrt(model)", "significance")
 
 
 @operation
-def stat_sum(obj: DatasetsLike, models: ModelsLike | None = None, scheme: str = "exact") -> float:
+def stat_sum(obj: DatasetsLike, models: ModelsLike | None = None, scheme: str = SCHEME) -> float:
     """Return the fit statistic summed over the bins that are safe and fitted.
 
     Parameters
@@ -65,7 +66,7 @@ def stat_sum(obj: DatasetsLike, models: ModelsLike | None = None, scheme: str = 
 
 @operation
 def stat_array(
-    ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = "exact"
+    ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = SCHEME
 ) -> xr.DataArray:
     """Return the fit statistic of each bin; the masks are not applied.
 
@@ -104,7 +105,7 @@ def residuals(
     ds: xr.Dataset,
     models: ModelsLike | None = None,
     method: str = "diff",
-    scheme: str = "exact",
+    scheme: str = SCHEME,
     correlation_radius: AngleLike | None = None,
     sum_over_energy: bool = False,
 ) -> xr.DataArray:
@@ -209,7 +210,7 @@ def model_significance(
     correlation_radius: AngleLike | None = None,
     mask: xr.DataArray | None = None,
     sum_over_energy: bool = False,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
 ) -> xr.Dataset:
     """Find the significance of data against a model, in each bin or in discs.
 

@@ -8,12 +8,14 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import SCHEME, SCHEMES
 from xgamma.core.units import conversion
 from xgamma.datasets.rows import good_times
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import kind
+from xgamma.model.livetime import reference_time_of
 from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import in_own_units
 from xgamma.numerics import convolution
@@ -42,8 +44,8 @@ class CompiledArrays:
         If the exposure holds NaN where it would be used.
     """
 
-    def __init__(self, ds: xr.Dataset, scheme: str = "exact") -> None:
-        self.scheme = choice(scheme, "scheme", ("exact", "gammapy"))
+    def __init__(self, ds: xr.Dataset, scheme: str = SCHEME) -> None:
+        self.scheme = choice(scheme, "scheme", SCHEMES)
         self.nearest = {"psf": False, "edisp": scheme == "gammapy"}
         self.ds = ds = in_own_units(ds)
         empty = [d for d in ("y", "x") if ds.sizes.get(d) == 0]
@@ -163,7 +165,7 @@ class CompiledArrays:
             return None
         from astropy.time import Time
 
-        zero = Time(str(self.ds["gti_start"].attrs.get("reference_time", "2000-01-01")), scale="tt")
+        zero = Time(reference_time_of(self.ds), scale="tt")
         start, stop = (seconds / 86400.0 + zero.mjd for seconds in good_times(self.ds))
         return start, stop, "tt"
 

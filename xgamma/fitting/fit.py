@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xgamma.core.defaults import BACKEND, SCHEME
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fitting import optimisers
 from xgamma.fitting.attached import chosen_models, datasets_of
@@ -20,9 +21,9 @@ __all__ = ["fit"]
 def fit(
     data: DatasetsLike,
     models: ModelsLike | None = None,
-    backend: str = "minuit",
+    backend: str = BACKEND,
     progress: bool = False,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
     **options: Any,
 ) -> Any:
     """Fit models to one dataset or to many at once.

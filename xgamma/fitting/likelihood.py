@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import SCHEME
 from xgamma.errors import XGammaError
 from xgamma.fitting.background_terms import BackgroundTerm, TemplateTerm
 from xgamma.fitting.compiled import Compiled
@@ -292,7 +293,7 @@ def alpha_of(data: Compiled) -> np.ndarray:
     return np.where(usable, on / np.where(usable, off, 1.0), 0.0)
 
 
-def likelihood_of(ds: xr.Dataset, models: Iterable[Any], scheme: str = "exact") -> Likelihood:
+def likelihood_of(ds: xr.Dataset, models: Iterable[Any], scheme: str = SCHEME) -> Likelihood:
     """Return the likelihood of a dataset with models.
 
     Parameters

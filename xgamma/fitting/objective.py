@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import SCHEME
 from xgamma.core.units import conversion
 from xgamma.errors import FrameError, MissingDataError, XGammaError
 from xgamma.fitting.likelihood import Likelihood, likelihood_of
@@ -48,7 +49,7 @@ class Objective:
         self,
         datasets: dict[str, xr.Dataset],
         models: Models,
-        scheme: str = "exact",
+        scheme: str = SCHEME,
         check_effect: bool = True,
     ) -> None:
         self.models = models

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import SCHEME
 from xgamma.core.lazy import is_lazy, labels_of
 from xgamma.errors import XGammaError, shown, warn
 from xgamma.fitting.attached import chosen_models
@@ -57,7 +58,7 @@ def npred_signal(
     models: ModelsLike | None = None,
     model_names: Iterable[str] | str | None = None,
     stack: bool = True,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
 ) -> xr.DataArray:
     """Predict the counts of the sources.
 
@@ -152,7 +153,7 @@ def signal_likelihood(ds: xr.Dataset, models: Models, scheme: str) -> Likelihood
 
 @operation
 def npred_background(
-    ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = "exact"
+    ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = SCHEME
 ) -> xr.DataArray:
     """Predict the background counts.
 
@@ -197,7 +198,7 @@ def npred_background(
 
 
 @operation
-def npred(ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = "exact") -> xr.DataArray:
+def npred(ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = SCHEME) -> xr.DataArray:
     """Predict the counts of sources and background together.
 
     Parameters

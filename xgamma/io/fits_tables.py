@@ -16,6 +16,7 @@ from xgamma.fits.keywords import run_ids
 from xgamma.fits.tables import Table
 from xgamma.fits.times import MissionTime
 from xgamma.model.create import VARIABLES, variable_attrs
+from xgamma.model.livetime import reference_time_of
 
 __all__ = ["gti_table", "obs_tables", "read_gti", "read_obs"]
 
@@ -104,7 +105,7 @@ def gti_table(ds: xr.Dataset) -> BinTable | None:
 
     if "gti_start" not in ds or "gti_stop" not in ds:
         return None
-    text = str(ds["gti_start"].attrs.get("reference_time", "2000-01-01"))
+    text = reference_time_of(ds)
     day, fraction = reference_mjd(text)
     header = fits.Header(
         [

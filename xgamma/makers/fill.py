@@ -19,9 +19,10 @@ from xgamma.makers import edisp as edisp_
 from xgamma.makers import exposure as exposure_
 from xgamma.makers import psf as psf_
 from xgamma.makers.field import Field
-from xgamma.makers.rows import observation_row, reference_time_of, refilled
+from xgamma.makers.rows import observation_row, refilled
 from xgamma.makers.spectrum import fill_spectrum
 from xgamma.model.create import kind, variable_attrs
+from xgamma.model.livetime import reference_time_of
 from xgamma.model.operation import operation
 from xgamma.typing import AngleLike
 

@@ -11,7 +11,7 @@ from xgamma.dl3 import good_time, observation
 from xgamma.makers.field import Field
 from xgamma.model.create import labels_alone, variable_attrs
 
-__all__ = ["observation_row", "reference_time_of", "refilled"]
+__all__ = ["observation_row", "refilled"]
 
 
 def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]:
@@ -42,13 +42,6 @@ def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]
     )
     variables["gti_stop"] = xr.Variable("gti", stop + offset, variable_attrs("gti_stop", **attrs))
     return variables
-
-
-def reference_time_of(ds: xr.Dataset) -> str:
-    """Return the zero of the times of a dataset (TT, ISO)."""
-    if "gti_start" in ds:
-        return str(ds["gti_start"].attrs.get("reference_time", "2000-01-01T00:00:00.000"))
-    return "2000-01-01T00:00:00.000"
 
 
 def refilled(ds: xr.Dataset, variables: dict[str, xr.Variable], name: str | None) -> xr.Dataset:

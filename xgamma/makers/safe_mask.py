@@ -11,6 +11,7 @@ import xarray as xr
 
 from xgamma.core.arguments import number, scalar
 from xgamma.core.arguments import observation as require_observation
+from xgamma.core.defaults import AEFF_PERCENT, BIAS_PERCENT, IRFS, SAFE_OFFSET
 from xgamma.core.lazy import hollow, is_lazy, postponed
 from xgamma.core.units import position as parse_position
 from xgamma.errors import MissingDataError, XGammaError
@@ -57,12 +58,12 @@ def safe_mask(
     ds: xr.Dataset,
     obs: xr.DataTree | None = None,
     methods: Iterable[str | SafeMaskRecord] = DEFAULT,
-    aeff_percent: float = 10.0,
-    bias_percent: float = 10.0,
+    aeff_percent: float = AEFF_PERCENT,
+    bias_percent: float = BIAS_PERCENT,
     position: PositionLike | None = None,
     fixed_offset: AngleLike | None = None,
-    offset_max: AngleLike = "3 deg",
-    irfs: str = "DL4",
+    offset_max: AngleLike = SAFE_OFFSET,
+    irfs: str = IRFS,
     fold: bool = False,
     **options: Any,
 ) -> xr.Dataset:

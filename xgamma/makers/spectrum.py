@@ -17,9 +17,10 @@ from xgamma.makers import edisp as edisp_
 from xgamma.makers import exposure as exposure_
 from xgamma.makers import psf as psf_
 from xgamma.makers.region_field import RegionField
-from xgamma.makers.rows import observation_row, reference_time_of, refilled
+from xgamma.makers.rows import observation_row, refilled
 from xgamma.model import figure
 from xgamma.model.create import variable_attrs
+from xgamma.model.livetime import reference_time_of
 from xgamma.model.responses import response
 from xgamma.numerics import sphere
 

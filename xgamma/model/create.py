@@ -10,6 +10,7 @@ import xarray as xr
 
 from xgamma._version import __version__
 from xgamma.core.bounds import require_room
+from xgamma.core.defaults import FRAME, REFERENCE_TIME
 from xgamma.core.units import parse_unit
 from xgamma.core.units import position as parse_position
 from xgamma.errors import ArgumentTypeError, AxisError, FrameError, XGammaError
@@ -143,9 +144,9 @@ def create_map(
     migra: xr.DataArray | None = None,
     binsz_irf: SizeLike | None = None,
     proj: str = "CAR",
-    frame: str = "icrs",
+    frame: str = FRAME,
     gti: IntervalsLike | None = None,
-    reference_time: TimeLike = "2000-01-01",
+    reference_time: TimeLike = REFERENCE_TIME,
     name: str | None = None,
     npix: int | Sequence[int] | None = None,
     attrs: dict[str, Any] | None = None,
@@ -332,7 +333,7 @@ def create_spectrum(
     rad: xr.DataArray | None = None,
     binsz: AngleLike = "0.01 deg",
     gti: IntervalsLike | None = None,
-    reference_time: TimeLike = "2000-01-01",
+    reference_time: TimeLike = REFERENCE_TIME,
     name: str | None = None,
     attrs: dict[str, Any] | None = None,
 ) -> xr.Dataset:

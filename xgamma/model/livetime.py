@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import xarray as xr
 
-__all__ = ["livetime_of"]
+from xgamma.core.defaults import REFERENCE_TIME
+
+__all__ = ["livetime_of", "reference_time_of"]
 
 
 def livetime_of(ds: xr.Dataset) -> float | None:
@@ -23,3 +25,16 @@ def livetime_of(ds: xr.Dataset) -> float | None:
     if stated is None and "livetime" in ds:
         stated = ds["livetime"].sum()
     return None if stated is None else float(stated)
+
+
+def reference_time_of(ds: xr.Dataset) -> str:
+    """Return the zero of the times of a dataset (TT, ISO).
+
+    Examples
+    --------
+    >>> from xgamma.tutorial import example_map
+    >>> reference_time_of(example_map())[:4]
+    '2000'
+    """
+    attrs = ds["gti_start"].attrs if "gti_start" in ds else {}
+    return str(attrs.get("reference_time", REFERENCE_TIME))

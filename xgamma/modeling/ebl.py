@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xgamma.core.arguments import expanded_path, fits_tables
+from xgamma.core.defaults import REDSHIFT
 from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.modeling.parameter import Spec, Value
@@ -59,7 +60,7 @@ class EBLAbsorption(Spectrum):
         energy: EnergiesLike,
         redshifts: ArrayLike,
         transmission: ArrayLike,
-        redshift: Value = 0.1,
+        redshift: Value = REDSHIFT,
         alpha_norm: Value = 1.0,
         filename: str | None = None,
     ) -> None:
@@ -115,7 +116,9 @@ class EBLAbsorption(Spectrum):
         )
 
 
-def read_ebl(path: str | Path, redshift: Value = 0.1, alpha_norm: Value = 1.0) -> EBLAbsorption:
+def read_ebl(
+    path: str | Path, redshift: Value = REDSHIFT, alpha_norm: Value = 1.0
+) -> EBLAbsorption:
     """Read an absorption table in XSPEC table-model form (HDUs PARAMETERS, ENERGIES, SPECTRA).
 
     Parameters

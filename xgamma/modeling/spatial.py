@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from xgamma.core.defaults import FRAME
 from xgamma.core.units import position, to_value
 from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.labels import labelled
@@ -70,7 +71,7 @@ class Shape(Component):
     energy_dependent: ClassVar[bool] = False
 
     def __init__(
-        self, frame: str = "icrs", position: PositionLike | None = None, **values: Value
+        self, frame: str = FRAME, position: PositionLike | None = None, **values: Value
     ) -> None:
         if not isinstance(frame, str):
             raise XGammaError(

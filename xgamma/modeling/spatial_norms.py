@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import FRAME
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.parameter import Spec
@@ -61,7 +62,7 @@ class PiecewiseNormSpatial(Shape):
         lat: AnglesLike,
         norms: ArrayLike | None = None,
         interp: str = "lin",
-        frame: str = "icrs",
+        frame: str = FRAME,
     ) -> None:
         from scipy.spatial import Delaunay, QhullError
 

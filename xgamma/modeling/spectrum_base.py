@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from xgamma.core.defaults import ENERGY_POWER
 from xgamma.core.late import late
 from xgamma.core.units import to_value
 from xgamma.errors import UnitError, XGammaError
@@ -201,7 +202,7 @@ class Spectrum(SpectrumFeatures, Component):
         self,
         energy_range: tuple[EnergyLike, EnergyLike] = (0.1, 100),
         ax: Axes | None = None,
-        power: int = 2,
+        power: int = ENERGY_POWER,
         **kwargs: Any,
     ) -> Any:
         """Plot ``E^power dN/dE``, with its error band once errors are known.

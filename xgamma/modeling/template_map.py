@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import OUTSIDE
 from xgamma.errors import XGammaError, shown
 from xgamma.model.axes import edges_in
 from xgamma.modeling.parameter import Spec, Value
@@ -80,7 +81,7 @@ class TemplateMap(Shape):
         map: xr.DataArray,
         normalize: bool = True,
         filename: str | None = None,
-        beyond: str = "zero",
+        beyond: str = OUTSIDE,
         **values: Value,
     ) -> None:
         from xgamma.model import sky

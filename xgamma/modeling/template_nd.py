@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import INTERPOLATION, OUTSIDE
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import XGammaError, shown
 from xgamma.modeling.parameter import Spec
@@ -78,7 +79,7 @@ class TemplateSpectrumND(TemplateSpectrum):
     def __init__(
         self,
         map: xr.DataArray,
-        interp: str = "cubic",
+        interp: str = INTERPOLATION,
         extrapolate: bool = False,
         filename: str | None = None,
         **values: Any,
@@ -215,9 +216,9 @@ class TemplateMapND(TemplateMap):
         self,
         map: xr.DataArray,
         normalize: bool = False,
-        interp: str = "cubic",
+        interp: str = INTERPOLATION,
         filename: str | None = None,
-        beyond: str = "zero",
+        beyond: str = OUTSIDE,
         **values: Any,
     ) -> None:
         if not isinstance(map, xr.DataArray) or not {"y", "x"} <= set(map.dims):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from xgamma.core.arguments import expanded_path, fits_tables
+from xgamma.core.defaults import TIME_SCALE
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.times import MissionTime
@@ -73,7 +74,7 @@ class LightCurve(TimeProfile):
         time: ArrayLike | Time,
         norm: ArrayLike,
         t_ref: Value = 51544.0,
-        scale: str = "utc",
+        scale: str = TIME_SCALE,
         filename: str | None = None,
     ) -> None:
         super().__init__(scale, t_ref=t_ref)
@@ -227,7 +228,7 @@ class PhaseCurve(TimeProfile):
         phase: ArrayLike,
         norm: ArrayLike,
         normalize: bool = True,
-        scale: str = "utc",
+        scale: str = TIME_SCALE,
         filename: str | None = None,
         **values: Value,
     ) -> None:

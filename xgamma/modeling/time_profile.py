@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from xgamma.core.defaults import TIME_SCALE
 from xgamma.errors import XGammaError
 from xgamma.modeling.parameter import Component, Value
 from xgamma.numerics.time_laws import integrate_intervals
@@ -34,7 +35,7 @@ class TimeProfile(Component):
     evaluate: ClassVar[Callable[..., np.ndarray]]
     """Kernel: MJDs of the profile's scale, then the parameters in kernel units and in order."""
 
-    def __init__(self, scale: str = "utc", **values: Value) -> None:
+    def __init__(self, scale: str = TIME_SCALE, **values: Value) -> None:
         if scale not in SCALES:
             raise XGammaError(
                 f"scale={scale!r} is not a time scale: use one of {', '.join(SCALES)}."

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import CORRELATION_RADIUS, RESIDUAL, SCHEME
 from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError
 from xgamma.fitting.compare import RESIDUALS, residuals
@@ -45,7 +46,7 @@ LABELS = {
 def plot_fit(
     ds: xr.Dataset,
     models: ModelsLike | None = None,
-    method: str = "significance",
+    method: str = RESIDUAL,
     axes: Sequence[Axes] | None = None,
 ) -> Any:
     """Plot the counts spectrum with its prediction, and the residuals below.
@@ -81,7 +82,7 @@ def plot_fit(
         grid = {"height_ratios": (3, 1), "hspace": 0.05}
         _, axes = plt.subplots(2, sharex=True, gridspec_kw=grid)
     top, bottom = axes
-    found = Excess(full_likelihood(ds, models, "exact"), sum_pixels=True)
+    found = Excess(full_likelihood(ds, models, SCHEME), sum_pixels=True)
     edges = edges_in(ds, "energy", "TeV")
     center = np.sqrt(edges[1:] * edges[:-1])
     counts, npred = found.known(found.counts).ravel(), found.known(found.npred).ravel()
@@ -118,8 +119,8 @@ def _spectral(ax: Axes, found: Excess, edges: np.ndarray, method: str) -> None:
 def plot_residuals(
     ds: xr.Dataset,
     models: ModelsLike | None = None,
-    method: str = "significance",
-    correlation_radius: AngleLike = "0.1 deg",
+    method: str = RESIDUAL,
+    correlation_radius: AngleLike = CORRELATION_RADIUS,
     axes: Axes | Sequence[Axes] | None = None,
 ) -> Any:
     """Plot what is left of the data beside the model: on the sky, and over energy.
@@ -163,7 +164,7 @@ def plot_residuals(
     if is_flux_points(ds):
         return _points(plt.subplots()[1] if given is None else given, ds, models, method)
     edges = edges_in(ds, "energy", "TeV")
-    found = Excess(full_likelihood(ds, models, "exact"), sum_pixels=True)
+    found = Excess(full_likelihood(ds, models, SCHEME), sum_pixels=True)
     if not found.likelihood.data.is_map:
         ax = plt.subplots()[1] if given is None else given
         _spectral(ax, found, edges, method)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import interval
+from xgamma.core.defaults import ENERGY_POWER
 from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError
 from xgamma.model.operation import operation
@@ -36,7 +37,7 @@ def plot_spectrum_model(
     spectrum: Spectrum,
     energy_range: tuple[EnergyLike, EnergyLike] = (0.1, 100),
     ax: Axes | None = None,
-    power: int = 2,
+    power: int = ENERGY_POWER,
     band: bool = True,
     **kwargs: Any,
 ) -> Any:
@@ -86,7 +87,9 @@ def plot_spectrum_model(
 
 
 @operation
-def plot_flux_points(ds: xr.Dataset, ax: Axes | None = None, power: int = 2, **kwargs: Any) -> Any:
+def plot_flux_points(
+    ds: xr.Dataset, ax: Axes | None = None, power: int = ENERGY_POWER, **kwargs: Any
+) -> Any:
     """Plot flux points with their errors, and arrows for upper limits.
 
     Parameters
@@ -141,7 +144,7 @@ def plot_spectrum(
     ds: xr.Dataset,
     models: ModelsLike | None = None,
     axes: Sequence[Axes] | None = None,
-    power: int = 2,
+    power: int = ENERGY_POWER,
     **kwargs: Any,
 ) -> Any:
     """Plot flux points with the model, its error band, and the residuals below.

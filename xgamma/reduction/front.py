@@ -12,6 +12,7 @@ import xarray as xr
 
 from xgamma.background.registry import choose_background
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import MEMORY
 from xgamma.core.units import to_value
 from xgamma.datasets.collection import collect
 from xgamma.datasets.mosaic import Mosaic
@@ -67,7 +68,7 @@ def reduce(
     scheduler: Any = None,
     resume: str | os.PathLike[str] | bool | None = None,
     out: str | os.PathLike[str] | None = None,
-    memory: str | float = "2 GB",
+    memory: str | float = MEMORY,
     overwrite: bool = False,
     **fill_options: Any,
 ) -> Any:

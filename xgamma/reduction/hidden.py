@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.background.registry import looks_at_safe_bins_only
+from xgamma.core.defaults import SAFE_OFFSET
 from xgamma.core.units import position as parse_position
 from xgamma.core.units import to_value
 from xgamma.dl3 import observation
@@ -49,7 +50,7 @@ def hidden_offset(
         return None
     if not looks_at_safe_bins_only(background):
         return None
-    return float(to_value(safe_mask.get("offset_max", "3 deg"), "deg", "offset_max"))
+    return float(to_value(safe_mask.get("offset_max", SAFE_OFFSET), "deg", "offset_max"))
 
 
 def looks_within(

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import file_path
+from xgamma.core.defaults import MEMORY
 from xgamma.core.extras import require_package
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
@@ -78,7 +79,7 @@ def reduce_survey(
     observations: Any,
     job: Job,
     out: str | os.PathLike[str],
-    memory: str | float = "2 GB",
+    memory: str | float = MEMORY,
     scheduler: Any = None,
     workers: int | None = None,
     progress: bool | None = None,

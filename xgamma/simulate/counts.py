@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import generator
+from xgamma.core.defaults import SCHEME
 from xgamma.core.lazy import hollow, is_lazy
 from xgamma.datasets.onoff import onoff_variables
 from xgamma.errors import XGammaError
@@ -32,7 +33,7 @@ def fake(
     seed: SeedLike,
     models: ModelsLike | None = None,
     background: xr.DataArray | None = None,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
 ) -> xr.Dataset:
     """Draw counts from the prediction of a dataset and its models.
 
@@ -78,7 +79,7 @@ def asimov(
     ds: xr.Dataset,
     models: ModelsLike | None = None,
     background: xr.DataArray | None = None,
-    scheme: str = "exact",
+    scheme: str = SCHEME,
 ) -> xr.Dataset:
     """Put the prediction itself in place of the counts (Cowan et al. 2011, EPJC 71, 1554).
 

@@ -16,7 +16,7 @@ from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.evaluator import SourceTerm
 from xgamma.fitting.likelihood import background_model
 from xgamma.model import sky
-from xgamma.model.livetime import livetime_of
+from xgamma.model.livetime import livetime_of, reference_time_of
 from xgamma.model.operation import operation
 from xgamma.modeling.model_base import ModelsLike
 from xgamma.modeling.sky_model import SkyModel, TemplateNPred
@@ -340,7 +340,7 @@ def as_observation(
     """Label events as an observation, times counted from the dataset's reference."""
     from astropy.time import Time
 
-    text = str(data.ds["gti_start"].attrs.get("reference_time", "2000-01-01"))
+    text = reference_time_of(data.ds)
     mjd = Time(text, scale="tt").mjd
     gti = np.stack(good_times(data.ds), axis=1)
     middle = sky.center(data.ds).icrs

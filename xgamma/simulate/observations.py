@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import generator
+from xgamma.core.defaults import AMPLITUDE, BACKGROUND_KIND, INDEX, LIVETIME, OFFSET, REFERENCE
 from xgamma.core.units import position, to_value
 from xgamma.dl3.row_tables import ROW_TABLES
 from xgamma.dl3.writer import write_store
@@ -39,7 +40,7 @@ START = "2020-01-01T12:00:00"
 
 
 def wobble_pointings(
-    target: PositionLike = CRAB, offset: AngleLike = "0.5 deg"
+    target: PositionLike = CRAB, offset: AngleLike = OFFSET
 ) -> list[tuple[float, float]]:
     """Return the four pointings around a target: north, south, east and west of it.
 
@@ -72,18 +73,18 @@ def simulate_observation(
     pointing: PositionLike | None = None,
     source: SourcesLike = CRAB,
     *,
-    amplitude: ScalarLike = "3.45e-11 cm-2 s-1 TeV-1",
-    index: float = 2.63,
-    reference: EnergyLike = "1 TeV",
+    amplitude: ScalarLike = AMPLITUDE,
+    index: float = INDEX,
+    reference: EnergyLike = REFERENCE,
     sigma: AngleLike | None = None,
-    livetime: DurationLike = "28 min",
+    livetime: DurationLike = LIVETIME,
     dead_time: float = 0.06,
     n_gti: int = 1,
     start: TimeLike = START,
     number: int = 0,
     obs_id: int | None = None,
     target: PositionLike | None = None,
-    background: str = "2d",
+    background: str = BACKGROUND_KIND,
     irfs: Mapping[str, Any] | xr.DataTree | None = None,
     events: bool = True,
     seed: int = 0,
@@ -184,13 +185,13 @@ def simulate_observation(
 def simulate_store(
     path: str | os.PathLike[str],
     n_runs: int | None = None,
-    livetime: DurationLike = "28 min",
+    livetime: DurationLike = LIVETIME,
     source: SourcesLike = CRAB,
     *,
-    offset: AngleLike = "0.5 deg",
+    offset: AngleLike = OFFSET,
     pointings: Sequence[Any] | None = None,
     target: PositionLike | None = None,
-    background: str = "2d",
+    background: str = BACKGROUND_KIND,
     irfs: Mapping[str, Any] | xr.DataTree | None = None,
     overwrite: bool = False,
     compress: bool = True,
@@ -278,9 +279,9 @@ def simulate_store(
 
 
 SPECTRUM: dict[str, Any] = {
-    "amplitude": "3.45e-11 cm-2 s-1 TeV-1",
-    "index": 2.63,
-    "reference": "1 TeV",
+    "amplitude": AMPLITUDE,
+    "index": INDEX,
+    "reference": REFERENCE,
     "sigma": None,
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.defaults import BACKGROUND_KIND
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
 from xgamma.irf.kind import RATE
@@ -128,7 +129,7 @@ def psf_sigma(energy: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 
 def simulated_irfs(
-    background: str = "2d",
+    background: str = BACKGROUND_KIND,
     background_rate: ScalarLike = "1.5e-4 MeV-1 s-1 sr-1",
     gradient: float = 0.0,
     energy_threshold: EnergyLike = "0.3 TeV",

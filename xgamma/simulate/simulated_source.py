@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from xgamma.core.defaults import AMPLITUDE, INDEX, REFERENCE
 from xgamma.core.units import position as as_position
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
@@ -52,9 +53,9 @@ class SimulatedSource:
     def __init__(
         self,
         position: PositionLike,
-        amplitude: ScalarLike = "3.45e-11 cm-2 s-1 TeV-1",
-        index: float = 2.63,
-        reference: EnergyLike = "1 TeV",
+        amplitude: ScalarLike = AMPLITUDE,
+        index: float = INDEX,
+        reference: EnergyLike = REFERENCE,
         sigma: AngleLike | None = None,
     ) -> None:
         place = as_position(position).icrs

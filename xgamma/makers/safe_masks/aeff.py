@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from xgamma.core.defaults import AEFF_PERCENT, IRFS
 from xgamma.errors import MissingDataError
 from xgamma.makers import energy_threshold
 from xgamma.makers.safe_masks.registry import SafeMaskRecord
@@ -48,10 +49,10 @@ def aeff_max(
     ds: xr.Dataset,
     obs: xr.DataTree | None = None,
     *,
-    aeff_percent: float = 10.0,
+    aeff_percent: float = AEFF_PERCENT,
     position: SkyCoord | None = None,
     fixed_offset: float | None = None,
-    irfs: str = "DL4",
+    irfs: str = IRFS,
     fold: bool = False,
 ) -> xr.Variable:
     """Return the energies from where the effective area exceeds a fraction of its maximum."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from xgamma.core.defaults import BIAS_PERCENT, IRFS
 from xgamma.makers import energy_threshold
 from xgamma.makers.safe_masks.registry import SafeMaskRecord
 
@@ -19,10 +20,10 @@ def edisp_bias(
     ds: xr.Dataset,
     obs: xr.DataTree | None = None,
     *,
-    bias_percent: float = 10.0,
+    bias_percent: float = BIAS_PERCENT,
     position: SkyCoord | None = None,
     fixed_offset: float | None = None,
-    irfs: str = "DL4",
+    irfs: str = IRFS,
 ) -> xr.Variable:
     """Return the energies from where the energy bias has sunk to a level."""
     where = {"position": position, "fixed_offset": fixed_offset}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
+from xgamma.core.defaults import SAFE_OFFSET
 from xgamma.core.units import to_value
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError
@@ -17,7 +18,7 @@ __all__ = ["OFFSET_MAX"]
 
 
 def offset_max_mask(
-    ds: xr.Dataset, obs: xr.DataTree, *, offset_max: AngleLike = "3 deg"
+    ds: xr.Dataset, obs: xr.DataTree, *, offset_max: AngleLike = SAFE_OFFSET
 ) -> xr.Variable:
     """Return the pixels, or the region, nearer to the pointing than an offset."""
     radius = _radius(offset_max)
