@@ -1,7 +1,7 @@
-"""Write what editors and type checkers know of the accessors: ``python -m tests.stubs``.
+"""Write what editors, type checkers and the reference know of the accessors: ``python -m tests.stubs``.
 
 The tables of `xgamma.accessors` name functions; ``xgamma/accessors/__init__.pyi`` says the same
-with the types of their arguments and results.
+with the types of their arguments and results, ``docs/reference/accessors.md`` lists the members.
 """
 
 import ast
@@ -20,6 +20,7 @@ from xgamma import accessors
 from xgamma.accessors.members import Member, members
 
 STUB = Path(accessors.__file__).with_suffix(".pyi")
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "accessors.md"
 # What each accessor hangs on: what functions return "of the same kind" is that.
 KINDS = {
     accessors.GammaDataset: "xr.Dataset",
@@ -147,6 +148,27 @@ def stub() -> str:
     return text
 
 
+def page() -> str:
+    """Return the page of the accessors, its lists of members brought up to date."""
+    text = PAGE.read_text(encoding="utf8").partition("   Dataset.gamma.")[0]
+    start, marker, _ = text.rpartition(".. autosummary::")
+    lists = []
+    for written, cls in (
+        ("Dataset", accessors.GammaDataset),
+        ("DataArray", accessors.GammaDataArray),
+        ("DataTree", accessors.GammaDataTree),
+    ):
+        for template in ("attribute", "method"):
+            names = [
+                f"   {written}.gamma.{name}"
+                for name, member in sorted(members(cls).items())
+                if isinstance(member, property) == (template == "attribute")
+            ]
+            head = f"{marker}\n   :toctree: generated/\n   :template: autosummary/accessor_{template}.rst\n"
+            lists.append("\n".join([head, *names]))
+    return start + "\n\n".join(lists) + "\n```\n"
+
+
 def _ruff() -> str:
     beside = Path(sys.executable).with_name("ruff")
     return str(beside) if beside.exists() else shutil.which("ruff") or "ruff"
@@ -154,3 +176,4 @@ def _ruff() -> str:
 
 if __name__ == "__main__":
     STUB.write_text(stub(), encoding="utf8")
+    PAGE.write_text(page(), encoding="utf8")

@@ -41,6 +41,12 @@ def test_the_stub_is_what_the_tables_say():
     )
 
 
+def test_the_reference_lists_what_the_tables_say():
+    assert stubs.PAGE.read_text(encoding="utf8") == stubs.page(), (
+        "a table has changed: renew the page with python -m tests.stubs"
+    )
+
+
 def test_a_type_checker_follows(tmp_path):
     pytest.importorskip("mypy", reason="mypy is not installed")
     file = tmp_path / "snippet.py"
