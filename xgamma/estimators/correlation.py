@@ -65,7 +65,7 @@ def discrete_correlation(
     >>> first = xr.Dataset({"flux": flux, "flux_err": 0.01 + 0 * flux})
     >>> late = first.assign_coords(time=time + np.timedelta64(2, "h"))
     >>> found = discrete_correlation(late, first, width="1 h")
-    >>> float(found.lag[int(found.correlation.argmax())]) / 3600
+    >>> float(found.lag[found.correlation.argmax("lag")]) / 3600
     2.5
     """
     name = choice(quantity, "quantity", QUANTITIES)
