@@ -1,4 +1,4 @@
-"""Shared fixtures: where the real data is, and the peer."""
+"""Shared fixtures: where the real data is, and gammapy."""
 
 import os
 from pathlib import Path
@@ -26,10 +26,8 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def gammapy():
-    """The peer; the test is skipped where it is not installed."""
-    return pytest.importorskip(
-        "gammapy", reason="the peer is not installed: pip install -e .[peer]"
-    )
+    """gammapy; the test is skipped where it is not installed."""
+    return pytest.importorskip("gammapy", reason="gammapy is not installed: pip install -e .[peer]")
 
 
 def pytest_collection_modifyitems(items):

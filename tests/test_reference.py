@@ -1,6 +1,6 @@
 """Real data against figures that gammapy 2.1 recorded: sums and extremes of whole maps.
 
-The peer need not be installed. Where a figure of ours differs on purpose, the size of the
+gammapy need not be installed. Where a figure of ours differs on purpose, the size of the
 difference is asserted; docs/coming-from-gammapy/differences.md explains each.
 """
 
@@ -18,7 +18,7 @@ FIGURES = {
         "counts": (2016, 4, (11, 100, 100)),
         "background": (1866.7218193293697, 0.1070306209635943, (11, 100, 100)),
         "exposure": (30510749671374.633, 1087350887.268758, (11, 100, 100)),
-        # The peer recorded this one per square degree.
+        # gammapy recorded this one per square degree.
         "psf": (1539715.1029261532 * (180 / np.pi) ** 2, None, (11, 66, 25, 25)),
         "edisp": (4103.02285006224, None, (11, 11, 25, 25)),
         "mask_safe": 110000,
@@ -52,7 +52,7 @@ FIGURES = {
         "ontime": 5400,
     },
 }
-# Ours over the peer's, minus one: masks of the responses, at the border of the field (psf)
+# Ours over gammapy's, minus one: masks of the responses, at the border of the field (psf)
 # and at the energy threshold (edisp).
 WANTED = {("crab3d", "psf"): -7.520e-4, ("pks3d", "psf"): 6.222e-3, ("pks3d", "edisp"): -1.2426e-2}
 
@@ -178,7 +178,7 @@ def run23523(hess):
         ("aeff-max", {"aeff_percent": 10, "fixed_offset": "0.5 deg"}, 126000),
         ("edisp-bias", {"bias_percent": 10}, 108000),
         ("offset-max", {"offset_max": "2 deg"}, 95589),
-        # The peer: 153000, see test_background_beside_empty_cells.
+        # gammapy: 153000, see test_background_beside_empty_cells.
         ("bkg-peak", {}, 126000),
     ],
 )
@@ -188,11 +188,11 @@ def test_safe_bins(run23523, method, options, bins):
 
 
 def test_background_beside_empty_cells(run23523):
-    """Wanted difference: the peer predicts 444367 counts from 0.25 to 0.33 TeV, ours 0.6.
+    """Wanted difference: gammapy predicts 444367 counts from 0.25 to 0.33 TeV, ours 0.6.
 
     Below the threshold of a run cells of the response are empty. The straight line of the
     logarithm through such a cell and its neighbour rises without bound in the outer half
-    bin; ours rises by a factor of ten at most. So the peer's ``bkg-peak`` finds the peak
+    bin; ours rises by a factor of ten at most. So gammapy's ``bkg-peak`` finds the peak
     there and keeps 153000 bins.
     """
     _, ds = run23523

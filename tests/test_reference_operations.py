@@ -109,7 +109,7 @@ def test_fit_bins_of_the_tutorial(center):
 
 
 def test_containment_radii(center):
-    # The peer looks radii up in steps of a quarter of a ring; ours lie in between.
+    # gammapy looks radii up in steps of a quarter of a ring; ours lie in between.
     outer = center.gamma.psf_containment_radius("1 TeV", fraction=0.95)
     assert_allclose(float(outer), 0.08775, rtol=6e-3)
     inner = center.gamma.psf_containment_radius("1 TeV", fraction=0.68)

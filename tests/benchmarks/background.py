@@ -54,7 +54,7 @@ def ring_xgamma(folder: Path) -> Any:
 
 
 def ring_gammapy(folder: Path) -> Any:
-    """Return a function that does the same with the peer."""
+    """Return a function that does the same with gammapy."""
     from astropy.coordinates import SkyCoord
     from gammapy.data import DataStore
     from gammapy.datasets import MapDataset, MapDatasetOnOff
@@ -114,7 +114,7 @@ def reflected_xgamma(folder: Path) -> Any:
 
 
 def reflected_gammapy(folder: Path) -> Any:
-    """Return a function that does the same with the peer."""
+    """Return a function that does the same with gammapy."""
     from astropy.coordinates import SkyCoord
     from gammapy.data import DataStore
     from gammapy.datasets import Datasets, SpectrumDataset

@@ -1,4 +1,4 @@
-"""Read, open and write reduced datasets in FITS, here and with the peer, in turn.
+"""Read, open and write reduced datasets in FITS, here and with gammapy, in turn.
 
 Run as ``python -m tests.benchmarks.io [repetitions]``. The Galactic Centre dataset is read as it
 is (gzipped) and uncompressed; then the datasets of 21 runs on PKS 2155-304 are.
@@ -29,7 +29,7 @@ def best(functions: dict[str, Callable[[], Any]], repetitions: int) -> dict[str,
 
 
 def report(label: str, functions: dict[str, Callable[[], Any]], repetitions: int) -> None:
-    """Print times and the ratio of the peer's to each of ours."""
+    """Print times and the ratio of gammapy's to each of ours."""
     times = best(functions, repetitions)
     peer = times.pop("gammapy")
     texts = [f"{n} {1000 * t:8.1f} ms (x {peer / t:5.1f})" for n, t in times.items()]

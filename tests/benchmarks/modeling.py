@@ -1,8 +1,8 @@
-"""Likelihood, fits and TS map, here and with the peer, in turn and on the same data.
+"""Likelihood, fits and TS map, here and with gammapy, in turn and on the same data.
 
 Run as ``python -m tests.benchmarks.modeling [repetitions]``. Times are the best of the
 repetitions. Beside them stands what each found, since a faster wrong answer is none:
-``gammapy`` is the scheme that predicts as the peer does, ``exact`` the default.
+``gammapy`` is the scheme that predicts as gammapy does, ``exact`` the default.
 """
 
 import sys
@@ -35,7 +35,7 @@ def best_of(repetitions: int, *functions: Callable[[], Any]) -> list[tuple[float
 
 
 def report(name: str, rows: list[tuple[float, Any]], labels: tuple[str, ...], per: int = 1) -> None:
-    """Print times, ratios to the first (the peer), and what was found."""
+    """Print times, ratios to the first (gammapy), and what was found."""
     peer = rows[0][0]
     for label, (seconds, found) in zip(labels, rows, strict=True):
         ratio = f"{peer / seconds:7.1f} x" if label != labels[0] else " " * 9
@@ -43,7 +43,7 @@ def report(name: str, rows: list[tuple[float, Any]], labels: tuple[str, ...], pe
 
 
 def galactic_centre(folder: Any) -> tuple[Any, Any, xg.Models]:
-    """Return the Galactic Centre dataset of the peer, ours, and one source with background."""
+    """Return the Galactic Centre dataset of gammapy, ours, and one source with background."""
     from gammapy.datasets import MapDataset
 
     peer = MapDataset.read(folder / "dl4/cta-1dc-gc.fits.gz", name="gc")

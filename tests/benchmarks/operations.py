@@ -1,4 +1,4 @@
-"""Operations on the Galactic Centre dataset, here and with the peer, in turn.
+"""Operations on the Galactic Centre dataset, here and with gammapy, in turn.
 
 Run as ``python -m tests.benchmarks.operations [repetitions]``.
 """
@@ -19,7 +19,7 @@ Case = tuple[Callable[[], Any], Callable[[], Any]]
 
 
 class Both:
-    """The dataset as the peer has it and as we do, and what the operations are given."""
+    """The dataset as gammapy has it and as we do, and what the operations are given."""
 
     def __init__(self, path: Any) -> None:
         import astropy.units as u

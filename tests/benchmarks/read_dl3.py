@@ -1,4 +1,4 @@
-"""Read the 29 runs of H.E.S.S. DL3 DR1 whole, here and with the peer, in turn.
+"""Read the 29 runs of H.E.S.S. DL3 DR1 whole, here and with gammapy, in turn.
 
 Run as ``python -m tests.benchmarks.read_dl3 [repetitions]``.
 """
@@ -22,7 +22,7 @@ def read_xgamma(folder: Path) -> int:
 
 
 def read_peer(folder: Path) -> int:
-    """Do the same with the peer."""
+    """Do the same with gammapy."""
     from gammapy.data import DataStore
 
     store = DataStore.from_dir(folder)
@@ -52,7 +52,7 @@ def main(repetitions: int = 3) -> None:
         ours, n_ours = timed(read_xgamma, folder)
         theirs, n_theirs = timed(read_peer, folder)
         if n_ours != n_theirs:
-            raise SystemExit(f"{n_ours} events here, {n_theirs} in the peer")
+            raise SystemExit(f"{n_ours} events here, {n_theirs} in gammapy")
         times["xgamma"].append(ours)
         times["gammapy"].append(theirs)
     best = {name: min(values) for name, values in times.items()}

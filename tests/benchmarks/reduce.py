@@ -1,4 +1,4 @@
-"""The main job, here and with the peer, in turn: 21 runs on PKS 2155-304 into one map dataset.
+"""The main job, here and with gammapy, in turn: 21 runs on PKS 2155-304 into one map dataset.
 
 Run as ``python -m tests.benchmarks.reduce [repetitions]``. Each measurement is a process of
 its own, so that its time and its peak memory are not mixed with another's; the two
@@ -41,7 +41,7 @@ def run_xgamma(data: Path) -> tuple[float, int]:
 
 
 def run_gammapy(data: Path) -> tuple[float, int]:
-    """Do the same with the peer."""
+    """Do the same with gammapy."""
     import logging
     import warnings
 

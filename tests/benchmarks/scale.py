@@ -78,7 +78,7 @@ def run_xgamma(data: Path, number: int, scheduler: str, workers: int) -> dict[st
 
 
 def run_gammapy(data: Path, number: int, backend: str, workers: int) -> dict[str, float]:
-    """Do the same with the peer's own parallel maker."""
+    """Do the same with gammapy's own parallel maker."""
     import logging
     import warnings
 

@@ -52,7 +52,7 @@ def all_sky():
 
 
 def test_template_allocates_nothing(all_sky):
-    """#3192: the peer allocated 20 to 60 GB for a template without a width."""
+    """#3192: gammapy allocated 20 to 60 GB for a template without a width."""
     assert all_sky.sizes["x"] == 18000
     assert all_sky.sizes["y"] == 9000
     assert all_sky.nbytes < 1e6

@@ -136,7 +136,7 @@ def test_on_off_background_and_excess_are_conserved(operation, masked):
 
 
 def test_true_energy_and_rad_are_downsampled():
-    # 6739: the peer cannot.
+    # 6739: gammapy cannot.
     ds = filled()
     small = ds.gamma.downsample(energy_true=2)
     weight = ds.psf_exposure

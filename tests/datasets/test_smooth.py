@@ -28,7 +28,7 @@ def test_smoothing_keeps_the_sum_away_from_the_edge(counts, kernel):
 
 @pytest.mark.parametrize("radius", [0.1, 0.25, 0.4])
 def test_margins_are_distances(counts, radius):
-    # The peer rounds the margin up to an odd number of pixels.
+    # gammapy rounds the margin up to an odd number of pixels.
     from scipy.ndimage import distance_transform_edt
 
     mask = counts.isel(energy=0) > 5

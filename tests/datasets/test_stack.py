@@ -288,7 +288,7 @@ def test_rows_keep_what_each_run_was():
 
 
 def test_migration_dispersion_keeps_the_threshold():
-    """NUMERICS: the peer stacks it under the image of the mask, and loses the threshold."""
+    """NUMERICS: gammapy stacks it under the image of the mask, and loses the threshold."""
     migra = xg.migra_axis(0.2, 3, 14)
     part = made(1, cut=False, masked=False, migra=migra)
     part = part.assign(edisp=part.edisp * 0 + 1.0)
@@ -303,7 +303,7 @@ def test_migration_dispersion_keeps_the_threshold():
 
 
 def test_the_first_dataset_is_masked_too():
-    """Wanted difference: the peer's stack leaves the left dataset unmasked.
+    """Wanted difference: gammapy's stack leaves the left dataset unmasked.
 
     What its mask hides then leaks into bins that the other makes safe.
     """

@@ -32,7 +32,7 @@ def rows() -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("kind", ["single", "collection"])
 def test_no_method_is_missing(kind):
-    datasets = pytest.importorskip("gammapy.datasets", reason="the peer is not installed")
+    datasets = pytest.importorskip("gammapy.datasets", reason="gammapy is not installed")
     names = {
         "single": ("MapDataset", "MapDatasetOnOff", "SpectrumDataset", "SpectrumDatasetOnOff"),
         "collection": ("Datasets",),

@@ -1,4 +1,4 @@
-"""Flux points as data: 19 of 24 are safe, their chi2 is the peer's, and a fit of them."""
+"""Flux points as data: 19 of 24 are safe, their chi2 is gammapy's, and a fit of them."""
 
 import numpy as np
 import pytest

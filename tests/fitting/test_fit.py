@@ -145,7 +145,7 @@ def test_errors_propagate_from_the_fit(fitted):
 
 
 def test_positions_stay_on_the_map():
-    """The peer's free position ran to another part of the sky and returned NaN errors."""
+    """gammapy's free position ran to another part of the sky and returned NaN errors."""
     ds = small_map(background=0.05).gamma.fake(5, [])
     lost = crab(amplitude="1e-13 cm-2 s-1 TeV-1")
     lost.spatial.lon, lost.spatial.lat = "84.9 deg", "23.3 deg"

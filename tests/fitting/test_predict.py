@@ -159,7 +159,7 @@ def test_background_model():
 
 
 def test_the_background_norm_survives_slicing():
-    """The peer lost it: 45000 became 22500."""
+    """gammapy lost it: 45000 became 22500."""
     ds = small_map()
     bkg = xg.FoVBackground("d")
     bkg.spectral.norm = 2.0

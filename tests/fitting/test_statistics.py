@@ -1,4 +1,4 @@
-"""Statistics against closed forms, limits and the peer, over random inputs."""
+"""Statistics against closed forms, limits and gammapy, over random inputs."""
 
 import numpy as np
 import pytest
@@ -91,7 +91,7 @@ def test_against_peer(n_on, n_off, alpha, mu):
     from gammapy.stats import cash, cstat, wstat
 
     assert stat.cash(n_on, mu) == pytest.approx(float(cash(n_on, mu)), rel=1e-10, abs=1e-9)
-    # The peer's cstat replaces zero counts by 1e-25 as well.
+    # gammapy's cstat replaces zero counts by 1e-25 as well.
     assert stat.cstat(n_on, mu) == pytest.approx(float(cstat(n_on, mu)), rel=1e-8, abs=1e-8)
     theirs = float(wstat(n_on, n_off, alpha, mu))
     if np.isfinite(theirs):

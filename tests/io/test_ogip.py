@@ -77,7 +77,7 @@ def test_figures_of_each_run(data):
         assert ds.gamma.validate() == []
         for name in ("counts", "counts_off", "acceptance", "acceptance_off", "mask_safe", "edisp"):
             np.testing.assert_allclose(ds[name].sum(dtype=float), expected[name]["sum"], rtol=1e-12)
-        # The peer states cm2 s.
+        # gammapy states cm2 s.
         np.testing.assert_allclose(ds.exposure.sum() * 1e4, expected["exposure"]["sum"], rtol=1e-12)
 
 

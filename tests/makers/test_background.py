@@ -109,7 +109,7 @@ def test_gaps_along_energy_are_filled():
 def test_rise_beside_empty_cells_is_bounded():
     """In the outer half bins the logarithm may not rise by more than a factor of ten.
 
-    The peer's straight line through an empty and a full cell predicts 444367 counts in one
+    gammapy's straight line through an empty and a full cell predicts 444367 counts in one
     bin of run 23523; see tests/test_reference.py.
     """
     irfs = responses(bkg=lambda energy, offset: RATE * energy**-2.7 * (energy > 0.26))
@@ -220,8 +220,8 @@ def test_altaz_needs_a_place():
 def test_altaz_like_the_peer(livetime, gammapy):
     """The same asymmetric response, turning over the run, to 1e-4.
 
-    The peer transforms each pixel to the horizon; ours turns the field rigidly, which
-    leaves out the change of aberration across the field (some 1e-5 deg). The peer also
+    gammapy transforms each pixel to the horizon; ours turns the field rigidly, which
+    leaves out the change of aberration across the field (some 1e-5 deg). gammapy also
     starts its steps at the same times, so the trapezoids are the same.
     """
     from gammapy.data import FixedPointingInfo, Observation

@@ -210,7 +210,7 @@ def test_methods_combine_with_and(run, ds):
 
 
 def test_input_stays(run, ds):
-    """Measured in the peer: its maker changed its input, so a second result held the first."""
+    """Measured in gammapy: its maker changed its input, so a second result held the first."""
     before = ds.copy(deep=True)
     first = ds.gamma.safe_mask(run, methods=["offset-max"], offset_max=0.5)
     kept = first.copy(deep=True)

@@ -158,7 +158,7 @@ def test_pixel_areas_like_the_peer(proj, gammapy):
 
     ds = image((83.63, 22.01), ("8 deg", "5 deg"), "0.1 deg", proj=proj)
     geom = WcsGeom.create(skydir=(83.63, 22.01), width=(8, 5), binsz=0.1, proj=proj, frame="icrs")
-    # The peer approximates a pixel by a parallelogram of its half widths.
+    # gammapy approximates a pixel by a parallelogram of its half widths.
     assert_allclose(ds.gamma.solid_angle, geom.solid_angle().to_value("sr"), rtol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Turn the peer's datasets into ours, so that both see the same numbers."""
+"""Turn gammapy's datasets into ours, so that both see the same numbers."""
 
 import numpy as np
 import xarray as xr
@@ -9,7 +9,7 @@ from xgamma.model.create import variable_attrs
 
 
 def axis_from_peer(axis):
-    """Make our axis from the peer's."""
+    """Make our axis from gammapy's."""
     made = axis_from_edges(axis.edges.value, axis.name, str(axis.unit), axis.interp)
     return made
 
@@ -23,7 +23,7 @@ def variable(name, dims, data, **attrs):
 
 
 def map_from_peer(peer) -> xr.Dataset:
-    """Make a map dataset from the peer's ``MapDataset`` (kernel or migra dispersion)."""
+    """Make a map dataset from gammapy's ``MapDataset`` (kernel or migra dispersion)."""
     geom = peer.counts.geom
     axes = {"energy": geom.axes["energy"], "energy_true": peer.exposure.geom.axes["energy_true"]}
     coords = {}
@@ -67,7 +67,7 @@ def map_from_peer(peer) -> xr.Dataset:
 
 
 def spectrum_from_peer(peer) -> xr.Dataset:
-    """Make a spectrum dataset, on-off if it is, from the peer's."""
+    """Make a spectrum dataset, on-off if it is, from gammapy's."""
     energy = axis_from_peer(peer.counts.geom.axes["energy"])
     true = axis_from_peer(peer.exposure.geom.axes["energy_true"])
     coords = axis_coords(energy) | axis_coords(true)

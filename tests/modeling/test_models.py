@@ -1,4 +1,4 @@
-"""Lists of models, links, and YAML both ways with the peer."""
+"""Lists of models, links, and YAML both ways with gammapy."""
 
 import numpy as np
 import pytest
@@ -189,7 +189,7 @@ def test_temporal_files_against_peer(tmp_path, gammapy):
     table.write(path)
     ours, theirs = read_light_curve(path), LightCurveTemplateTemporalModel.read(path)
     times = Time(59000.5 + np.array([0.1, 0.7, 1.5]), format="mjd", scale="utc")
-    # The peer reads the reference in UTC and takes it to TT: 69 s of difference at most.
+    # gammapy reads the reference in UTC and takes it to TT: 69 s of difference at most.
     np.testing.assert_allclose(ours(times), theirs(times).value.ravel(), rtol=2e-3)
     text = Models(SkyModel(spectral.PowerLaw(), temporal=ours, name="m")).to_yaml()
     assert Models.from_yaml(text)["m"].temporal.filename == str(path)

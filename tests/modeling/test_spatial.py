@@ -1,4 +1,4 @@
-"""Shapes: they integrate to one, agree with the peer, and know their frames."""
+"""Shapes: they integrate to one, agree with gammapy, and know their frames."""
 
 import numpy as np
 import pytest

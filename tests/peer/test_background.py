@@ -1,4 +1,4 @@
-"""Background methods against the peer: its recorded figures, and its maps bin by bin."""
+"""Background methods against gammapy: its recorded figures, and its maps bin by bin."""
 
 import warnings
 
@@ -88,7 +88,7 @@ def test_ring_images(runs, image):
 
 
 def test_adaptive_ring_counts_off_as_the_peer_chooses_rings(runs, image):
-    # The peer's on region is one pixel, whatever theta says; with such a theta all agrees.
+    # gammapy's on region is one pixel, whatever theta says; with such a theta all agrees.
     mask = image.gamma.region_mask("icrs;circle(83.63, 22.01, 0.3)", inside=False)
     ring = {
         "method": "adaptive_ring",
@@ -251,7 +251,7 @@ def test_wobble_regions_as_the_peer(gammapy, number):
 
 @pytest.fixture(scope="module")
 def peer_image(data, gammapy):
-    """One run as an image of the peer, and the same of ours."""
+    """One run as an image of gammapy, and the same of ours."""
     import astropy.units as u
     from astropy.coordinates import SkyCoord
     from gammapy.data import DataStore
@@ -299,7 +299,7 @@ def test_ring_maps(peer_image):
 
 @pytest.mark.parametrize("method", ["fixed_width", "fixed_r_in"])
 def test_adaptive_ring_maps_with_the_size_put_right(peer_image, method):
-    # The peer multiplies theta by the pixel scale: given theta / scale^2 it sums the disc meant.
+    # gammapy multiplies theta by the pixel scale: given theta / scale^2 it sums the disc meant.
     from gammapy.makers import AdaptiveRingBackgroundMaker
 
     theirs, ours = peer_image
@@ -346,14 +346,14 @@ def test_use_region_center_false_exposure_as_the_peer(data, gammapy, runs):
         runs[0], select=["counts", "exposure", "background"], use_region_center=False
     )
     np.testing.assert_array_equal(ds.counts, theirs.counts.data[:, 0, 0])
-    # The peer lays its pixels a little differently over the rim of the region.
+    # gammapy lays its pixels a little differently over the rim of the region.
     np.testing.assert_allclose(ds.exposure, theirs.exposure.data[:, 0, 0], rtol=1e-3)
     np.testing.assert_allclose(ds.background, theirs.background.data[:, 0, 0], rtol=5e-3)
 
 
 @pytest.fixture(scope="module")
 def peer_cube(data, gammapy):
-    """One run in five energy bins of the peer, and the same of ours."""
+    """One run in five energy bins of gammapy, and the same of ours."""
     import astropy.units as u
     from astropy.coordinates import SkyCoord
     from gammapy.data import DataStore
@@ -509,7 +509,7 @@ def test_phases(data, gammapy, runs):
 
     text = "icrs;circle(83.63, 22.01, 0.2)"
     obs = DataStore.from_dir(data / "hess-dl3-dr1").obs(23523)
-    # The peer reads events anew at each access, unless they are set.
+    # gammapy reads events anew at each access, unless they are set.
     events = obs.events
     phase = np.random.default_rng(0).random(len(events.table))
     events.table["PHASE"] = phase

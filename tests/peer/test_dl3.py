@@ -1,4 +1,4 @@
-"""DL3 against the peer: events exactly, responses and axes number by number."""
+"""DL3 against gammapy: events exactly, responses and axes number by number."""
 
 import numpy as np
 import pytest
@@ -74,7 +74,7 @@ def test_pointing(both):
 
 
 def _compare(group, peer_irf):
-    """Compare a response and its axes with the peer's."""
+    """Compare a response and its axes with gammapy's."""
     dims = tuple(AXES[d] for d in next(iter(group.data_vars.values())).dims)
     for ours, theirs in AXES.items():
         if ours not in group.dims:
@@ -89,7 +89,7 @@ def _compare(group, peer_irf):
     for name, variable in group.data_vars.items():
         values = peer_irf.data
         if values.dtype.names:
-            # The peer writes 1 where a sigma is 0, so as not to divide by it.
+            # gammapy writes 1 where a sigma is 0, so as not to divide by it.
             mine = variable.where(variable != 0, 1.0) if name.startswith("sigma") else variable
             assert_array_equal(mine.values, values[name].transpose(order))
             continue

@@ -1,4 +1,4 @@
-"""Files that the peer reads, and files of the peer that are read here."""
+"""Files that gammapy reads, and files of gammapy that are read here."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import xarray as xr
 import xgamma as xg
 from tests.io.samples import filled
 
-# dims of the peer's arrays are those of ours, with the sky last.
+# dims of gammapy's arrays are those of ours, with the sky last.
 MAPS = ("counts", "background", "exposure", "mask_safe", "mask_fit")
 ONOFF = ("counts", "counts_off", "acceptance", "acceptance_off", "exposure", "mask_safe")
 
@@ -118,7 +118,7 @@ def test_the_peer_reads_single_maps(gammapy, tmp_path):
 
 @pytest.fixture(scope="module")
 def peer_map(gammapy):
-    """A dataset of the peer with all it can hold."""
+    """A dataset of gammapy with all it can hold."""
     import astropy.units as u
     from astropy.table import Table
     from gammapy.data import GTI

@@ -1,4 +1,4 @@
-"""PSF kernels beside the peer's, on the Galactic Centre dataset."""
+"""PSF kernels beside gammapy's, on the Galactic Centre dataset."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 import xgamma as xg
 
-pytest.importorskip("gammapy", reason="the peer is not installed: pip install -e .[peer]")
+pytest.importorskip("gammapy", reason="gammapy is not installed: pip install -e .[peer]")
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +34,12 @@ def test_kernel_map_by_map(both, position, max_radius):
     )
     kernel = ours.gamma.psf_kernel(position, max_radius=max_radius, containment=0.998)
     assert kernel.dims == ("energy_true", "y", "x")
-    # The peer's kernel is in single precision.
+    # gammapy's kernel is in single precision.
     assert_allclose(kernel, expected.data, rtol=0, atol=1e-6 * float(kernel.max()))
 
 
 def test_where_the_kernel_ends(both):
-    # The peer looks the radius of 99.9 % up in steps: at one energy it is a row of pixels wider.
+    # gammapy looks the radius of 99.9 % up in steps: at one energy it is a row of pixels wider.
     ours, theirs = both
     expected = theirs.psf.get_psf_kernel(geom=theirs.exposure.geom).data
     kernel = ours.gamma.psf_kernel()
@@ -58,7 +58,7 @@ def test_kernel_of_an_image(both):
     geom = theirs.exposure.geom.squash("energy_true")
     expected = image.get_psf_kernel(geom=geom, max_radius=0.3 * u.deg, containment=1)
     kernel = ours.gamma.psf_kernel(max_radius="0.3 deg", containment=1, spectrum=2.3)
-    # The peer normalises the mean of the PSFs, here each of them has the sum one: they differ
+    # gammapy normalises the mean of the PSFs, here each of them has the sum one: they differ
     # by what lies beyond the radius, and in how finely a narrow PSF is sampled.
     assert_allclose(kernel, expected.data[0], atol=5e-3 * float(kernel.max()))
     same = ours.gamma.psf_kernel(

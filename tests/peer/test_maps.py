@@ -1,9 +1,9 @@
-"""The makers and the stack against the peer, pixel by pixel.
+"""The makers and the stack against gammapy, pixel by pixel.
 
 Tolerances: 1e-5 relative, and 1e-6 of the largest value. The second is for values that
 float32 cannot hold better on either side: an exposure extrapolated to nearly zero in the
 outer half bin of an offset axis is a difference of large numbers (relative differences of
-1e-4 there), and the peer interpolates the logarithm of the background in float32.
+1e-4 there), and gammapy interpolates the logarithm of the background in float32.
 """
 
 import warnings
@@ -57,7 +57,7 @@ def templates(position, width, binsz, energy, energy_true=None, **options):
 
 
 def peer_values(peer, name):
-    """Values of one of the peer's maps in our units and layout."""
+    """Values of one of gammapy's maps in our units and layout."""
     if name in {"counts", "background"}:
         return getattr(peer, name).data
     if name == "exposure":
@@ -183,12 +183,12 @@ class TestGalacticCentre:
         assert_array_equal(ours.mask_safe, peer.mask_safe.data)
 
     def test_counts(self, galactic_centre):
-        """The same counts, if the peer turns its events to galactic in double precision."""
+        """The same counts, if gammapy turns its events to galactic in double precision."""
         ours, _, exact = galactic_centre
         assert_array_equal(ours.counts, exact.counts.data)
 
     def test_events_at_borders(self, galactic_centre):
-        """Wanted difference: the peer turns float32 positions in float32.
+        """Wanted difference: gammapy turns float32 positions in float32.
 
         That moves an event by 1e-5 deg, over the border of its pixel for one in 6000.
         """
@@ -236,7 +236,7 @@ def stack_both(runs):
 
 @pytest.fixture
 def with_our_masks(monkeypatch):
-    """The peer with our rule in its two mask properties."""
+    """gammapy with our rule in its two mask properties."""
     from gammapy.datasets import MapDataset
     from gammapy.maps import Map
 
@@ -290,9 +290,9 @@ def interior(peers):
 
 
 def test_stacked_responses_away_from_the_border(pks_runs):
-    """Wanted difference: at the border of a mask the peer picks one of four pixels by rounding.
+    """Wanted difference: at the border of a mask gammapy picks one of four pixels by rounding.
 
-    A coarse centre lies in the middle of four fine pixels; the peer's nearest-neighbour
+    A coarse centre lies in the middle of four fine pixels; gammapy's nearest-neighbour
     interpolation takes one of them, decided by the last digits of its sky coordinates. Away
     from the border nothing differs.
     """
@@ -307,7 +307,7 @@ def test_stacked_responses_away_from_the_border(pks_runs):
 
 
 def test_dispersion_does_not_leak_over_the_threshold(pks_runs):
-    """Wanted difference: the peer's mask of the dispersion leaks one energy bin in some runs.
+    """Wanted difference: gammapy's mask of the dispersion leaks one energy bin in some runs.
 
     It interpolates the mask linearly along energy, at the centres of the same axis: by
     rounding, a centre may fall between its own and the next bin, and any weight counts as
@@ -354,7 +354,7 @@ def test_prod5(data, gammapy):
 def test_magic_point_like(data, gammapy):
     """One offset bin, 0.39 to 0.41 deg, where the source was kept: exposure there, zero elsewhere.
 
-    The peer computes it over a region; over a map its evaluation fails (IndexError).
+    gammapy computes it over a region; over a map its evaluation fails (IndexError).
     """
     from gammapy.data import DataStore
     from gammapy.datasets import SpectrumDataset

@@ -43,14 +43,14 @@ def source(spatial=None):
 
 
 def test_point_source_prediction(ours):
-    """With the dispersion of the nearest node, as the peer takes it: equal to 1e-5."""
+    """With the dispersion of the nearest node, as gammapy takes it: equal to 1e-5."""
     got = ours.gamma.npred_signal(source(), scheme="gammapy")
     assert float(got.sum()) == pytest.approx(211.96191100757383, rel=1e-5)
     np.testing.assert_allclose(got.sum(("y", "x")), PER_ENERGY, rtol=1e-5)
 
 
 def test_point_source_prediction_with_interpolated_dispersion(ours):
-    """Between four nodes the peer takes one of them; interpolated, bins move by 0.2 %."""
+    """Between four nodes gammapy takes one of them; interpolated, bins move by 0.2 %."""
     got = ours.gamma.npred_signal(source())
     assert float(got.sum()) == pytest.approx(211.96191100757383, rel=1e-3)
     np.testing.assert_allclose(got.sum(("y", "x")), PER_ENERGY, rtol=2.5e-3)
@@ -111,13 +111,13 @@ def test_maps_agree_pixel_by_pixel(peer, ours, shape, kwargs):
     mine = ours.gamma.npred_signal(
         xg.Models.from_yaml(Models([model]).to_yaml()), scheme="gammapy"
     ).values
-    # The peer's kernels end at 0.999 of the PSF at the source, ours at the map's widest.
+    # gammapy's kernels end at 0.999 of the PSF at the source, ours at the map's widest.
     np.testing.assert_allclose(mine, theirs, atol=5e-3 * theirs.max())
     np.testing.assert_allclose(mine.sum((1, 2)), theirs.sum((1, 2)), rtol=1e-3)
 
 
 def test_fit_of_the_galactic_centre(peer, ours):
-    """A free source over a free background: the minimum of the peer, and not above it."""
+    """A free source over a free background: the minimum of gammapy, and not above it."""
     from gammapy.modeling import Fit
     from gammapy.modeling.models import Models
 
@@ -150,7 +150,7 @@ def test_fit_of_the_galactic_centre(peer, ours):
 
 @pytest.fixture(scope="module")
 def crab_spectra(data, gammapy):
-    """The four Crab runs of the reference workflow crab1d_reflected, reduced by the peer."""
+    """The four Crab runs of the reference workflow crab1d_reflected, reduced by gammapy."""
     from gammapy.data import DataStore
     from gammapy.datasets import Datasets, SpectrumDataset
     from gammapy.makers import (
@@ -308,7 +308,7 @@ def test_excess_map_of_the_galactic_centre(peer, ours):
 
 
 def test_prediction_for_a_file_read_here(data, ours):
-    """The peer's figures straight from its file, without the peer."""
+    """gammapy's figures straight from its file, without gammapy."""
     read = xg.read_fits(data / "dl4/cta-1dc-gc.fits.gz", name="gc")
     got = read.gamma.npred_signal(source(), scheme="gammapy")
     np.testing.assert_allclose(got.sum(("y", "x")), PER_ENERGY, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Where operations differ from the peer's on purpose: each difference, and who is right.
+"""Where operations differ from gammapy's on purpose: each difference, and who is right.
 
 The sizes are those of docs/coming-from-gammapy/differences.md.
 """
@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import xgamma as xg
 from tests.irf.test_kernels import gaussian_map
 
-pytest.importorskip("gammapy", reason="the peer is not installed: pip install -e .[peer]")
+pytest.importorskip("gammapy", reason="gammapy is not installed: pip install -e .[peer]")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def both(grids, values):
 
 
 def test_containment_radius_between_the_rings(data):
-    """The peer looks the radius up on a grid of a quarter of a ring, here it lies in between."""
+    """gammapy looks the radius up on a grid of a quarter of a ring, here it lies in between."""
     from gammapy.datasets import MapDataset
 
     path = data / "dl4/cta-1dc-gc.fits.gz"
@@ -82,7 +82,7 @@ def test_dilation_reaches_as_far_as_it_says(grids):
     for width, odd in ((0.1, 1), (0.2, 3), (0.25, 3), (0.3, 3)):
         near = [np.hypot(rows - j, columns - i) <= 10 * width + 1e-9 for j, i in np.argwhere(mask)]
         assert_array_equal(ours.gamma.dilate(width), np.any(near, axis=0))
-        # The peer rounds the radius up to an odd number of pixels, and drops a lone pixel.
+        # gammapy rounds the radius up to an odd number of pixels, and drops a lone pixel.
         peer = theirs.binary_dilate(width * u.deg).data.astype(bool)
         assert not peer[15, 25]
         assert peer[9, 11 + odd]
@@ -109,7 +109,7 @@ def test_smoothing_ends_at_the_edge(grids):
     ours, theirs = both(grids, np.ones((20, 30)))
     found = ours.gamma.smooth("0.2 deg").values
     peer = theirs.smooth("0.2 deg").data
-    # The peer mirrors the map at its edge unless it is told mode="constant".
+    # gammapy mirrors the map at its edge unless it is told mode="constant".
     assert_allclose(peer, 1.0, rtol=1e-9)
     assert_allclose(found[10, 15], 1.0, rtol=1e-3)
     assert 0.25 < found[0, 0] < 0.4
@@ -167,7 +167,7 @@ def small_onoff(seed=0):
 
 
 def test_slices_hold_whole_bins():
-    """From 1 to 10 TeV the peer takes the nearest edges, so energies that were not asked for."""
+    """From 1 to 10 TeV gammapy takes the nearest edges, so energies that were not asked for."""
     from astropy import units as u
 
     ours, peer = small_onoff()
@@ -181,7 +181,7 @@ def test_slices_hold_whole_bins():
 
 
 def test_acceptance_of_joined_pixels_is_a_sum():
-    """The peer takes means: alpha, background and excess are the same."""
+    """gammapy takes means: alpha, background and excess are the same."""
     from astropy import units as u
     from astropy.coordinates import SkyCoord
     from regions import CircleSkyRegion
@@ -201,7 +201,7 @@ def test_acceptance_of_joined_pixels_is_a_sum():
 
 
 def test_solid_angle_beside_the_pole():
-    """Of a tangential projection cos³θ dx dy; the peer multiplies with the cosine of the latitude."""
+    """Of a tangential projection cos³θ dx dy; gammapy multiplies with the cosine of the latitude."""
     from gammapy.maps import WcsGeom
 
     ours = xg.create_map((40, 89.9), npix=(31, 30), binsz="0.1 deg", proj="TAN")
@@ -214,7 +214,7 @@ def test_solid_angle_beside_the_pole():
 
 
 def test_masked_datasets_keep_their_responses(data):
-    """The peer stacks into an empty dataset, so exposure, PSF and dispersion are cut too."""
+    """gammapy stacks into an empty dataset, so exposure, PSF and dispersion are cut too."""
     from gammapy.datasets import MapDataset
 
     path = data / "dl4/cta-1dc-gc.fits.gz"

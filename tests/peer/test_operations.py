@@ -1,4 +1,4 @@
-"""Smoothing, masks and regridding beside the peer, on one random map."""
+"""Smoothing, masks and regridding beside gammapy, on one random map."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,12 @@ from numpy.testing import assert_allclose
 
 import xgamma as xg
 
-pytest.importorskip("gammapy", reason="the peer is not installed: pip install -e .[peer]")
+pytest.importorskip("gammapy", reason="gammapy is not installed: pip install -e .[peer]")
 
 
 @pytest.fixture(scope="module")
 def maps():
-    """A map of ours and the same map of the peer's."""
+    """A map of ours and the same map of gammapy's."""
     from astropy.coordinates import SkyCoord
     from gammapy.maps import WcsGeom, WcsNDMap
 
@@ -34,7 +34,7 @@ def test_gaussian_smoothing(maps):
 
 
 def test_disk_smoothing(maps):
-    # A radius between two rings of pixels: on a ring the peer drops four of them.
+    # A radius between two rings of pixels: on a ring gammapy drops four of them.
     ours, theirs = maps
     expected = theirs.smooth("0.25 deg", kernel="disk", mode="constant")
     assert_allclose(ours.gamma.smooth("0.25 deg", "disk").values, expected.data, rtol=1e-9)
@@ -55,7 +55,7 @@ def test_interpolation(maps, counts):
         proj="TAN",
     )
     expected = theirs.interp_to_geom(geom, preserve_counts=counts)
-    # The peer's solid angles are planar; at a tenth of a degree that is 1e-6.
+    # gammapy's solid angles are planar; at a tenth of a degree that is 1e-6.
     found = ours.gamma.interp_to(template, preserve_counts=counts)
     assert_allclose(found.values, expected.data, rtol=1e-5)
 
@@ -74,7 +74,7 @@ def test_reprojection_keeps_the_sum(maps):
 def test_upsampling(maps):
     ours, theirs = maps
     expected = theirs.upsample(3, order=0, preserve_counts=True)
-    # The peer shares by the solid angle of the parts, which differ by 2e-5.
+    # gammapy shares by the solid angle of the parts, which differ by 2e-5.
     assert_allclose(ours.gamma.upsample(3).values, expected.data, rtol=3e-5)
 
 
@@ -91,7 +91,7 @@ def test_upsampling_along_energy(centre):
     ours, theirs = centre
     expected = theirs.background.upsample(2, order=0, preserve_counts=True, axis_name="energy")
     found = ours.gamma.upsample(energy=2)
-    # The peer shares by the widths of the parts (46 to 54 % here), as of a flat dN/dE; here
+    # gammapy shares by the widths of the parts (46 to 54 % here), as of a flat dN/dE; here
     # the parts are equal, as of a spectrum with index 1.
     width = np.diff(found.gamma.edges("energy").value)
     share = 2 * width / np.repeat(width.reshape(-1, 2).sum(axis=1), 2)
@@ -118,7 +118,7 @@ def test_dataset_onto_other_pixels(centre):
     for name, counts in (("exposure", False), ("background", True)):
         cube = getattr(theirs, name)
         expected = cube.interp_to_geom(geom.to_cube(cube.geom.axes), preserve_counts=counts)
-        # Beside pixels that are not safe the peer mixes what they hold in.
+        # Beside pixels that are not safe gammapy mixes what they hold in.
         inner = ours.mask_safe.all("energy").gamma.erode("0.1 deg")
         good = inner.gamma.interp_to(template).values
         assert_allclose(found[name].values[:, good], expected.data[:, good], rtol=2e-5)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.datasets.test_collapse_prediction import ALONE, POINT, QUIET, _map, _masks, _npred
 
-pytest.importorskip("gammapy", reason="the peer is not installed: pip install -e .[peer]")
+pytest.importorskip("gammapy", reason="gammapy is not installed: pip install -e .[peer]")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The peer reduces a simulated run and agrees map by map."""
+"""gammapy reduces a simulated run and agrees map by map."""
 
 import numpy as np
 import pytest

@@ -47,7 +47,7 @@ def test_is_the_loop(three):
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_threads_change_nothing(three, workers):
-    """Parallel stacking in the peer adds in completion order; here the order is fixed."""
+    """Parallel stacking in gammapy adds in completion order; here the order is fixed."""
     one = xg.reduce(three, into=template(name="a"), safe_mask=SAFE, workers=1)
     many = xg.reduce(three, into=template(name="a"), safe_mask=SAFE, workers=workers)
     xr.testing.assert_identical(one, many)
@@ -79,7 +79,7 @@ def test_tree(three):
 
 
 def test_slices_of_one_run_do_not_collide(three):
-    """The peer's parallel maker keys its results by OBS_ID."""
+    """gammapy's parallel maker keys its results by OBS_ID."""
     tree = xg.reduce([three[0], three[0]], into=template(), select="counts", stack=False)
     assert list(tree.children) == ["10", "10-2"]
     assert [c.attrs["name"] for c in tree.children.values()] == ["10", "10-2"]

@@ -12,7 +12,7 @@ class OnOffSum:
 
     The off acceptance of a stack is ``acceptance x Σ off / Σ (alpha off)``, which makes
     ``alpha x off`` of the stack the sum of those of the runs. Where there are no off counts
-    any finite value does that; the mean alpha of the whole stack is taken (as the peer does),
+    any finite value does that; the mean alpha of the whole stack is taken (as gammapy does),
     or, when there are no off counts at all, the ratio of the summed acceptances.
     """
 

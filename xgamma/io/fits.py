@@ -1,4 +1,4 @@
-"""Datasets in FITS, in the layout that the peer reads and writes: reading."""
+"""Datasets in FITS, in the layout that gammapy reads and writes: reading."""
 
 from __future__ import annotations
 

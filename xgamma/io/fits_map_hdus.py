@@ -50,7 +50,7 @@ def _order(ds: xr.Dataset, name: str) -> list[str]:
 
 
 def _values(variable: xr.Variable) -> np.ndarray:
-    """Return values as FITS and the peer take them: masks as bytes, integers as floats."""
+    """Return values as FITS and gammapy take them: masks as bytes, integers as floats."""
     values = np.asarray(variable.values)
     if values.dtype.kind == "b":
         return values.astype("u1")
@@ -63,7 +63,7 @@ def _values(variable: xr.Variable) -> np.ndarray:
 
 
 def _meta(ds: xr.Dataset, name: str) -> str:
-    """Return the keyword META, where the peer keeps the live time of an exposure."""
+    """Return the keyword META, where gammapy keeps the live time of an exposure."""
     attrs = ds[name].attrs
     meta: dict[str, Any] = {}
     if "livetime" in attrs:

@@ -21,7 +21,7 @@ from xgamma.model.livetime import reference_time_of
 __all__ = ["gti_table", "obs_tables", "read_gti", "read_obs"]
 
 SECONDS = 86400.0
-# META_TABLE is what the peer knows of observations; OBS_ROWS is all of ours.
+# META_TABLE is what gammapy knows of observations; OBS_ROWS is all of ours.
 META_COLUMNS = {
     "TELESCOP": "telescope",
     "OBS_ID": "obs_id",
@@ -183,7 +183,7 @@ def _column(name: str, variable: xr.Variable) -> Column:
 
 
 def obs_tables(ds: xr.Dataset) -> list[BinTable]:
-    """Return META_TABLE, as the peer stacks it, and OBS_ROWS, with all there is."""
+    """Return META_TABLE, as gammapy stacks it, and OBS_ROWS, with all there is."""
     from astropy.io import fits
 
     names = [n for n in on_obs(ds) if _is_ascii(ds.variables[n])]

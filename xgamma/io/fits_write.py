@@ -1,4 +1,4 @@
-"""Datasets and maps in FITS, in the layout that the peer reads and writes: writing."""
+"""Datasets and maps in FITS, in the layout that gammapy reads and writes: writing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def write_fits(
 
     Notes
     -----
-    Masks are 8-bit images; integer counts are floats (exact), since the peer adds to them.
+    Masks are 8-bit images; integer counts are floats (exact), since gammapy adds to them.
     What the layout has no place for (attributes, rows of observations, the parent frame of
     a cutout) goes to the HDUs XGAMMA and OBS_ROWS, which other tools skip: reading gives
     the same dataset. The file appears when it is complete.
@@ -144,7 +144,7 @@ def _dataset_hdus(ds: xr.Dataset) -> Iterator[bytes]:
     name = str(ds.attrs.get("name", ""))
     yield header_bytes([*PRIMARY, *([("NAME", name)] if name.isascii() else []), *creator()])
     maps = [n for n in ds.data_vars if _is_map(ds, str(n))]
-    # The order of the peer first, so that the first image of a file is the counts.
+    # The order of gammapy first, so that the first image of a file is the counts.
     for variable in sorted(map(str, maps), key=_rank):
         yield from map_hdus(ds, variable, variable.upper())
     for table in (gti_table(ds), *obs_tables(ds)):

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 # Counts in a bin predicted to have none: the logarithm is taken here, so that the penalty
-# is large but finite and an optimiser finds its way back.  The same figure as the peer's.
+# is large but finite and an optimiser finds its way back.  The same figure as gammapy's.
 FLOOR = 1e-25
 
 
