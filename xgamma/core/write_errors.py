@@ -69,7 +69,8 @@ def _is_ours(error: OSError, target: Path) -> bool:
     if not isinstance(error.filename, (str, bytes, os.PathLike)):
         return error.errno in CURES or str(error).startswith(LIBRARY)
     name, place = os.path.abspath(os.fsdecode(error.filename)), target.absolute()
-    ours = name == str(place.parent) or f"-{place.name}" in name or name == str(place)
+    ours = name == str(place.parent) or f"-{place.name}" in name
+    ours = ours or (name + os.sep).startswith(str(place) + os.sep)
     return error.errno in CURES and ours
 
 
@@ -83,6 +84,8 @@ def _likely(target: Path) -> int | None:
 
 
 def _refuse(target: Path, number: int | None, said: str, error: BaseException) -> NoReturn:
+    if number == errno.EACCES and os.access(target.absolute().parent, os.W_OK):
+        number = _likely(target) or (number if os.path.isdir(target) else None)
     cure = CURES.get(number or 0, "the disk may be full, or a limit reached; write elsewhere")
     said = " ".join(said.split())
     found = WriteError(f"'{target}' cannot be written ({said}): {cure}.")

@@ -13,7 +13,8 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.core.atomic import atomic_path, refuse_existing
+from xgamma.core.atomic import atomic_path, place_of, put_file, refuse_existing
+from xgamma.core.write_errors import write_errors
 from xgamma.dl3.hdus import row_hdu
 from xgamma.dl3.index_tables import hdu_index, hdu_row, index_keywords, obs_index, obs_row
 from xgamma.dl3.row_tables import ROW_TABLES
@@ -170,7 +171,7 @@ def write_store(
     rows: list[dict[str, Any]] = []
     hdu_rows: list[tuple[Any, ...]] = []
     keywords: dict[str, Any] = {}
-    with _staging(folder) as stage:
+    with write_errors(folder), _staging(folder) as stage:
         for obs in runs:
             hdus = observation_hdus(obs)
             row = obs_row(obs)
@@ -209,9 +210,9 @@ def _commit(stage: Path, folder: Path) -> None:
     indices = ("obs-index.fits.gz", "hdu-index.fits.gz")
     for file in sorted(stage.iterdir()):
         if file.name not in indices:
-            os.replace(file, folder / "data" / file.name)
+            put_file(file, place_of(folder / "data" / file.name))
     for name in indices:
-        os.replace(stage / name, folder / name)
+        put_file(stage / name, place_of(folder / name))
 
 
 def _write_hdus(hdus: list[BinTable], path: Path) -> None:

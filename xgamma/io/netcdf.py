@@ -16,7 +16,10 @@ from xgamma.core.write_errors import let_go
 from xgamma.errors import MissingDataError
 from xgamma.io.hdf5_lock import hdf5_lock
 
-__all__ = ["open_netcdf", "write_groups"]
+__all__ = ["begin_file", "open_netcdf", "write_groups"]
+
+# More than a file without values takes.
+FIRST_BYTES = 2**16
 
 
 def write_groups(
@@ -41,6 +44,7 @@ def write_groups(
     """
     from xarray.backends import NetCDF4DataStore
 
+    begin_file(path)
     # Workers elsewhere take xarray's lock of the file, which holds across processes.
     lock = hdf5_lock() if _in_this_process() else None
     later = _Later()
@@ -61,6 +65,25 @@ def write_groups(
         raise
     finally:
         root.close()
+
+
+def begin_file(path: Path) -> None:
+    """Make a new file with room for a first header, or fail before the libraries begin.
+
+    HDF5 never lets go of a file whose first bytes it cannot write, and takes the next file in its
+    place on the disk for the same one.
+
+    Parameters
+    ----------
+    path : Path
+        Temporary file.
+
+    Raises
+    ------
+    OSError
+        If there is no room.
+    """
+    path.write_bytes(bytes(FIRST_BYTES))
 
 
 def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:

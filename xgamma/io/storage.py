@@ -20,7 +20,7 @@ from xgamma.core.lazy import await_threads, is_lazy
 from xgamma.core.write_errors import write_errors
 from xgamma.errors import XGammaError
 from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, text_as
-from xgamma.io.netcdf import write_groups
+from xgamma.io.netcdf import begin_file, write_groups
 from xgamma.io.remote import is_remote, store_at, without_warning, zarr_options
 from xgamma.io.zarr_files import write_files
 from xgamma.io.zarr_seal import all_chunks, sealed
@@ -72,6 +72,7 @@ def to_netcdf(
     encoding = encoding_of(out, False)
     with atomic_path(path, overwrite) as temporary:
         if kwargs:
+            begin_file(temporary)
             out.to_netcdf(temporary, **{"engine": "netcdf4", "encoding": encoding, **kwargs})
         else:
             write_groups({"/": out}, temporary, {"/": encoding})
@@ -264,6 +265,7 @@ def tree_to_netcdf(
     encoding = {p: encoding_of(ds, False) for p, ds in nodes.items()}
     with atomic_path(path, overwrite) as temporary:
         if kwargs:
+            begin_file(temporary)
             out = xr.DataTree.from_dict(nodes)
             out.to_netcdf(temporary, **{"engine": "netcdf4", "encoding": encoding, **kwargs})
         else:
