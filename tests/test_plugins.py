@@ -17,7 +17,7 @@ from xgamma.errors import XGammaWarning
 from xgamma.io.registry import REGISTRY as FORMATS
 from xgamma.irf import registry as responses
 from xgamma.makers.safe_masks.registry import REGISTRY as SAFE_MASKS
-from xgamma.modeling.registry import ROLES
+from xgamma.modeling.registry import REGISTRIES, ROLES
 
 PACKAGE = Path(__file__).parent / "plugin_package"
 GROUPS = {"backgrounds", "safe_masks", "formats", "responses"} | {f"{r}_models" for r in ROLES}
@@ -48,13 +48,15 @@ def forget_cached_responses():
 @pytest.fixture(autouse=True)
 def _registries_as_before(monkeypatch):
     """Forget what a test finds."""
-    for registry in (BACKGROUNDS, SAFE_MASKS, FORMATS, responses.RESPONSES):
-        monkeypatch.setattr(registry, "_records", dict(registry.own()))
+    record_registries = (BACKGROUNDS, SAFE_MASKS, FORMATS, responses.RESPONSES)
+    for registry in (*record_registries, *REGISTRIES.values()):
+        registry.own()
+        if registry in record_registries:
+            monkeypatch.setattr(registry, "_records", dict(registry._records))
         monkeypatch.setattr(registry, "_sources", dict(registry._sources))
         for name in ("_loaded", "_contested"):
             monkeypatch.setattr(registry, name, {})
         monkeypatch.setattr(registry, "_asked", False)
-    xg.list_models()
     held = {role: dict(base.registry) for role, base in ROLES.items()}
     forget_cached_responses()
     yield

@@ -76,6 +76,7 @@ def test_every_shared_class_goes_both_ways(gammapy, role):
     registry = {"spectral": spectral.Spectrum, "spatial": spatial.Shape}[role].registry
     peers = {"spectral": SPECTRAL_MODEL_REGISTRY, "spatial": SPATIAL_MODEL_REGISTRY}[role]
     special = {"TemplateSpectrum", "CompoundSpectrum", "EBLAbsorption", "TemplateMap"}
+    special |= {"ScaledSpectrum", "TemplateMapND", "TemplateSpectrumND"}
     special |= {"PiecewiseNorm", "PiecewiseNormSpatial", "NaimaSpectrum"}  # in tests of their own
     # Those of other tests' records are not gammapy's.
     classes = {

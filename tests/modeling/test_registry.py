@@ -11,7 +11,7 @@ from astropy.time import Time
 import xgamma as xg
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.modeling.models import Models
-from xgamma.modeling.registry import GROUPS, ROLES
+from xgamma.modeling.registry import GROUPS, REGISTRIES, ROLES
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spectrum_base import Spectrum
 
@@ -19,8 +19,12 @@ FLUX_UNIT = "cm-2 s-1 TeV-1"
 
 
 @pytest.fixture(autouse=True)
-def _registries_as_before():
+def _registries_as_before(monkeypatch):
     """Forget what a test registers."""
+    for registry in REGISTRIES.values():
+        registry.own()
+        monkeypatch.setattr(registry, "_sources", dict(registry._sources))
+        monkeypatch.setattr(registry, "_loaded", {})
     held = {role: dict(base.registry) for role, base in ROLES.items()}
     yield
     for role, base in ROLES.items():
@@ -155,7 +159,7 @@ def test_a_name_belongs_to_one_class():
 def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(XGammaError, match="did you mean 'PowerLawSpectralModel'"):
         xg.find_model("spectral", "PowerLawSpectralMode")
-    with pytest.raises(XGammaError, match=r"xg\.list_models"):
+    with pytest.raises(XGammaError, match="choose from ConstantTemporalModel, "):
         xg.find_model("temporal", "qqq")
 
 
@@ -225,7 +229,7 @@ def test_models_of_another_package_are_found_by_entry_point(package):
   temporal: {type: StepModel, scale: utc}
 - {name: b, type: SkyModel, spectral: {type: flat}}
 """
-    with pytest.raises(XGammaError, match="'PluggedSpectralModel' is not known to xgamma"):
+    with pytest.raises(XGammaError, match="'PluggedSpectralModel' is not known"):
         Models.from_yaml(text)
     package(ENTRIES, PLUGIN)
     assert "gammaplug" not in sys.modules
@@ -241,12 +245,12 @@ def test_models_of_another_package_are_found_by_entry_point(package):
     assert set(names) == set(GROUPS)
 
 
-def test_a_package_that_cannot_be_loaded_is_warned_of(package):
+def test_a_package_that_cannot_be_loaded_is_named(package):
     package("[xgamma.spectral_models]\nBroken = gammaplug:none\n", "")
-    with (
-        pytest.warns(XGammaWarning, match="'Broken' of the package 'gammaplug' cannot be loaded"),
-        pytest.raises(XGammaError, match="'Broken' is not known"),
-    ):
+    words = "'Broken' of the package 'gammaplug' cannot be loaded"
+    with pytest.warns(XGammaWarning, match=words):
+        xg.list_models()
+    with pytest.raises(XGammaError, match=words):
         xg.find_model("spectral", "Broken")
 
 

@@ -142,6 +142,10 @@ class Registry(Generic[T]):
         What an entry point must name, for messages; the name of the class when absent.
     names : callable
         Of a record: the names that it is found by, the first of them its own.
+    listing : str
+        What names all of many records, for messages.
+    records : dict, optional
+        Where to keep the records: a dict that classes enter when they are defined.
 
     Examples
     --------
@@ -163,11 +167,14 @@ class Registry(Generic[T]):
         package: str = "",
         expected: str = "",
         names: Callable[[T], tuple[str, ...]] = lambda record: (record.name,),  # type: ignore[attr-defined]
+        listing: str = "",
+        records: dict[str, T] | None = None,
     ) -> None:
         self.kind, self.group, self.package = kind, group, package
         self.expected = expected or f"a {getattr(accepts, '__name__', 'record')}"
         self._accepts, self._names = accepts, names
-        self._records: dict[str, T] = {}
+        self._listing = listing
+        self._records: dict[str, T] = {} if records is None else records
         self._sources: dict[str, str] = {}
         self._scanned, self._asked = not package, False
         # Entry points that were loaded, and what is wrong with them ("" where nothing is).
@@ -215,7 +222,7 @@ class Registry(Generic[T]):
         known, origin = self._records.get(name), _origin(record)
         if known is None or known is record or (origin and _origin(known) == origin):
             return ""
-        theirs = self._sources[name]
+        theirs = self._sources.get(name) or _origin(known)
         theirs = "xgamma" if theirs.partition(".")[0] == "xgamma" else theirs
         return f"The {self.kind} {name!r} of {source} has the name of that of {theirs}: choose another name."
 
@@ -240,7 +247,7 @@ class Registry(Generic[T]):
         if not isinstance(name, str):
             self._scan()
             raise XGammaError(
-                f"The {self.kind} {name!r} is not known: give its name, {self._choice('')}."
+                f"The {self.kind} {name!r} is not known: give its name, {self._choice('')}"
             )
         if name not in self._records:
             self._scan()
@@ -249,7 +256,7 @@ class Registry(Generic[T]):
         if name in self._contested:
             raise XGammaError(self._contested[name])
         if name not in self._records:
-            raise XGammaError(f"The {self.kind} {name!r} is not known: {self._choice(name)}.")
+            raise XGammaError(f"The {self.kind} {name!r} is not known: {self._choice(name)}")
         return self._records[name]
 
     def own(self) -> dict[str, T]:
@@ -273,9 +280,15 @@ class Registry(Generic[T]):
         """Return what to choose from: all names, or the nearest of many."""
         own = sorted({self._names(record)[0] for record in self._records.values()})
         if len(own) <= FEW:
-            return f"choose from {', '.join(own) or 'none'}"
+            return f"choose from {', '.join(own) or 'none'}."
         near = get_close_matches(name, self._records, 1)
-        return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(own)}"
+        if near:
+            return f"did you mean {near[0]!r}?"
+        return (
+            f"{self._listing} names those there are."
+            if self._listing
+            else f"choose from {', '.join(own)}."
+        )
 
     def _record_in(self, thing: Any) -> T | None:
         if isinstance(self._accepts, type):
@@ -353,7 +366,7 @@ class Registry(Generic[T]):
         """Give a name that another package has to neither: which comes first is chance."""
         for name in self._names(record):
             problem = self._clash(record, name, package)
-            if problem and self._sources[name].startswith("the package "):
+            if problem and self._sources.get(name, "").startswith("the package "):
                 self._contested[name] = problem
                 del self._records[name], self._sources[name]
                 raise XGammaError(problem)

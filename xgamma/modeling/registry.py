@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from pkgutil import iter_modules
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
+from xgamma.core.registry import Registry
 from xgamma.core.units import parse_unit
-from xgamma.errors import XGammaError, warn
+from xgamma.errors import XGammaError
 from xgamma.modeling.parameter import Component, Parameter, Spec
 from xgamma.modeling.radial_shape import RadialShape
 from xgamma.modeling.spatial import LAT, LON, Shape
@@ -29,7 +26,7 @@ from xgamma.modeling.time_profile import TimeProfile
 __all__ = ["GROUPS", "ROLES", "ModelRecord", "find_model", "list_models", "register_model"]
 
 Role = Literal["spectral", "spatial", "temporal"]
-ROLES: dict[str, type[Component]] = {
+ROLES: dict[Role, type[Component]] = {
     "spectral": Spectrum,
     "spatial": Shape,
     "temporal": TimeProfile,
@@ -142,7 +139,7 @@ def register_model(record: ModelRecord) -> Any:
     >>> float(xg.register_model(record)()("2020-01-01T00:00:00"))
     0.5
     """
-    known: Any = ROLES[record.role].registry.get(record.name)
+    known: Any = REGISTRIES[record.role].own().get(record.name)
     if known is not None and known.__dict__.get("record") == record:
         return known
     _try(record)
@@ -177,22 +174,7 @@ def find_model(role: str, name: str) -> Any:
     """
     if role not in ROLES:
         raise XGammaError(f"role={role!r} is not known: use one of {', '.join(ROLES)}.")
-    registry = ROLES[role].registry
-    if name not in registry:
-        load_own()
-    if name not in registry:
-        points = entry_points(group=GROUPS[role])
-        for point in sorted(points, key=lambda p: p.name != name):
-            _load(point, role)
-            if name in registry:
-                break
-        else:
-            near = get_close_matches(name, registry, 1)
-            mend = (
-                f"did you mean {near[0]!r}?" if near else "xg.list_models() names those there are."
-            )
-            raise XGammaError(f"The {role} model {name!r} is not known to xgamma: {mend}")
-    return registry[name]
+    return REGISTRIES[role].find(name)
 
 
 def list_models() -> dict[str, list[str]]:
@@ -209,40 +191,30 @@ def list_models() -> dict[str, list[str]]:
     >>> "GaussianTemporalModel" in xg.list_models()["temporal"]
     True
     """
-    load_own()
-    for role, group in GROUPS.items():
-        for point in entry_points(group=group):
-            _load(point, role)
-    return {
-        role: sorted({cls.tag for cls in base.registry.values()}) for role, base in ROLES.items()
-    }
+    return {role: list(registry.records()) for role, registry in REGISTRIES.items()}
 
 
-def load_own() -> None:
-    """Import the modules of this package: a kind of model is known once its module is imported."""
-    package = import_module("xgamma.modeling")
-    for module in iter_modules(package.__path__):
-        import_module(f"xgamma.modeling.{module.name}")
+def _registry(role: Role, base: type[Component]) -> Registry[type[Component]]:
+    def accepted(thing: Any) -> type[Component] | None:
+        if isinstance(thing, ModelRecord) and thing.role == role:
+            return cast(type[Component], register_model(thing))
+        found = isinstance(thing, type) and issubclass(thing, base) and thing.__dict__.get("tag")
+        return thing if found else None
+
+    return Registry(
+        f"{role} model",
+        accepted,
+        GROUPS[role],
+        package="xgamma.modeling",
+        expected=f"a ModelRecord of the role {role!r}, or a subclass of {base.__name__} with a tag",
+        names=lambda cls: (cls.tag, cls.short),
+        listing="xg.list_models()",
+        records=base.registry,
+    )
 
 
-def _load(point: EntryPoint, role: str) -> None:
-    """Make the model of an entry point known; one that cannot be loaded is warned of."""
-    package = point.dist.name if point.dist is not None else point.value
-    try:
-        found = point.load()
-    except Exception as error:
-        warn(
-            f"The {role} model {point.name!r} of the package {package!r} cannot be loaded ({error}): "
-            "correct or remove the package."
-        )
-        return
-    if isinstance(found, ModelRecord) and found.role == role:
-        register_model(found)
-    elif not (isinstance(found, type) and issubclass(found, ROLES[role]) and found.tag):
-        raise XGammaError(
-            f"The entry point {point.name!r} of the package {package!r} is {found!r}: it must name a "
-            f"ModelRecord of the role {role!r}, or a subclass of {ROLES[role].__name__} with a tag."
-        )
+# Classes enter the dict of their base when they are defined.
+REGISTRIES = {role: _registry(role, base) for role, base in ROLES.items()}
 
 
 def _specs(record: ModelRecord) -> dict[str, Spec]:
