@@ -66,6 +66,13 @@ def test_help_on_a_method_of_data_and_of_none():
     assert inspect.unwrap(xr.Dataset.gamma.stack) is inspect.unwrap(stack_module.stack)
 
 
+def test_a_heading_that_an_example_prints_is_no_section():
+    text, whole = (
+        inspect.getdoc(f) for f in (xr.Dataset.gamma.info, ALL["ds.gamma.info"][1].function)
+    )
+    assert text.partition("Examples")[2] == whole.partition("Examples")[2]
+
+
 def test_a_property_shows_the_docstring_without_data():
     text = inspect.getdoc(xr.Dataset.gamma.excess)
     assert text.startswith("Return counts minus background.")

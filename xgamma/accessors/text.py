@@ -7,7 +7,12 @@ from collections.abc import Collection
 
 __all__ = ["adapted"]
 
-HEADING = re.compile(r"^(\w[\w ]*)\n-{3,}\n", re.M)
+SECTIONS = (
+    *("Parameters", "Other Parameters", "Returns", "Yields", "Raises", "Warns", "Warnings"),
+    *("See Also", "Notes", "References", "Examples"),
+)
+# What an example prints may look like a heading: only those of numpydoc count.
+HEADING = re.compile(rf"^({'|'.join(SECTIONS)})\n-{{3,}}\n", re.M)
 # The order of numpydoc, as far as "See Also" stands before it.
 BEHIND = ("Notes", "References", "Examples")
 
