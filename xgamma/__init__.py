@@ -1,6 +1,6 @@
 """Gamma-ray astronomy on xarray: from DL3 event lists to labelled maps, spectra and fits."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xgamma import accessors as _accessors  # noqa: F401  (registers ds.gamma)
 from xgamma._version import __version__  # noqa: F401
@@ -19,17 +19,26 @@ from xgamma.errors import (
     XGammaError,
     XGammaWarning,
 )
-from xgamma.model.axes import (
-    axis_from_edges,
-    energy_axis,
-    energy_axis_from_edges,
-    migra_axis,
-    rad_axis,
-)
-from xgamma.model.create import create_map, create_spectrum
 
-# Loaded at first use: they need more of astropy and scipy than a notebook's first cell should.
+if TYPE_CHECKING:
+    from xgamma.irf.validation import validate as validate
+    from xgamma.model.axes import axis_from_edges as axis_from_edges
+    from xgamma.model.axes import energy_axis as energy_axis
+    from xgamma.model.axes import energy_axis_from_edges as energy_axis_from_edges
+    from xgamma.model.axes import migra_axis as migra_axis
+    from xgamma.model.axes import rad_axis as rad_axis
+    from xgamma.model.create import create_map as create_map
+    from xgamma.model.create import create_spectrum as create_spectrum
+
+# Loaded at first use: `import xgamma` takes as long as that of xarray, and no more.
 _LAZY: dict[str, str] = {
+    "axis_from_edges": "xgamma.model.axes",
+    "energy_axis": "xgamma.model.axes",
+    "energy_axis_from_edges": "xgamma.model.axes",
+    "migra_axis": "xgamma.model.axes",
+    "rad_axis": "xgamma.model.axes",
+    "create_map": "xgamma.model.create",
+    "create_spectrum": "xgamma.model.create",
     "fill": "xgamma.makers.fill",
     "validate": "xgamma.irf.validation",
     "coarse_mask": "xgamma.datasets.masks",
@@ -155,14 +164,6 @@ __all__ = [
     "WriteError",
     "XGammaError",
     "XGammaWarning",
-    "axis_from_edges",
-    "create_map",
-    "create_spectrum",
-    "energy_axis",
-    "energy_axis_from_edges",
-    "migra_axis",
-    "rad_axis",
-    "validate",
     *sorted(_LAZY),
 ]
 

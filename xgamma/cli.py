@@ -12,12 +12,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xgamma._version import __version__
+from xgamma.core.late import late
 from xgamma.errors import XGammaError
 
 if TYPE_CHECKING:
     pass
 
 __all__ = ["main", "parser"]
+
+# Imported by the command that needs them: `xgamma --help` answers at once.
+atomic_path = late("xgamma.core.atomic:atomic_path")
+convert = late("xgamma.dl3.convert:convert")
+datasets_in = late("xgamma.model.trees:datasets_in")
+example = late("xgamma.config.loading:example")
+group_of = late("xgamma.dl3.row_tables:group_of")
+is_archive = late("xgamma.dl3.archive:is_archive")
+is_observation = late("xgamma.model.runs:is_observation")
+is_remote = late("xgamma.io.remote:is_remote")
+is_zarr = late("xgamma.io.storage:is_zarr")
+load_config = late("xgamma.config.loading:load_config")
+open_any = late("xgamma.io.opening:open")
+open_fits = late("xgamma.fits.tables:open_fits")
+open_store = late("xgamma.dl3.opening:open_store")
+reduce_config = late("xgamma.config.running:reduce_config")
+run_demo = late("xgamma.tutorial.demo:run_demo")
+stack_files = late("xgamma.reduction.files:stack_files")
+validate = late("xgamma.irf.validation:validate")
 
 # What a shell says of a program that SIGPIPE ended.
 CLOSED_PIPE = 141
@@ -79,8 +99,6 @@ def _command(
 
 def _place(text: str) -> Path | str:
     """Return a path, or a URL as it is: a path would join its slashes."""
-    from xgamma.io.remote import is_remote
-
     return text if is_remote(text) else Path(text)
 
 
@@ -93,8 +111,6 @@ def _output(
 
 def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.tutorial.demo import run_demo
-
         run_demo(arguments.out, seed=arguments.seed, quiet=arguments.quiet)
 
     text = "simulate four runs on a Crab-like source, reduce them, draw the excess"
@@ -108,8 +124,6 @@ def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.config import example, load_config
-
         if arguments.example:
             print(example(), end="")
         else:
@@ -125,8 +139,6 @@ def _config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 def _reduce(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.config import load_config, reduce_config
-
         result = reduce_config(arguments.config, False if arguments.quiet else None)
         if not arguments.quiet:
             if hasattr(result, "data_vars") and not hasattr(result, "children"):
@@ -147,8 +159,6 @@ def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
             if hasattr(data, "obs_ids"):
                 print(repr(data))
             elif hasattr(data, "children"):
-                from xgamma.model.trees import datasets_in
-
                 for name, ds in datasets_in(data).items():
                     print(f"{name}: {dict(ds.sizes)}")
             else:
@@ -174,9 +184,6 @@ def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _issues(data: Any) -> Iterator[str]:
     """Yield what is wrong with a dataset, each of a collection, a run, or each run of a store."""
-    from xgamma.irf.validation import validate
-    from xgamma.model.trees import datasets_in, is_observation
-
     if hasattr(data, "obs_ids"):
         for obs_id in data.obs_ids:
             try:
@@ -193,8 +200,6 @@ def _issues(data: Any) -> Iterator[str]:
 
 def _plot(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.core.atomic import atomic_path
-
         os.environ.setdefault("MPLBACKEND", "Agg")
         with _opened(arguments.file) as data, atomic_path(arguments.out, arguments.overwrite) as to:
             if not hasattr(data, "data_vars") or hasattr(data, "children"):
@@ -218,8 +223,6 @@ def _plot(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.dl3.convert import convert
-
         convert(arguments.source, arguments.target, arguments.overwrite, not arguments.quiet)
 
     text = "convert datasets and archives of runs between FITS, NetCDF and Zarr"
@@ -232,8 +235,6 @@ def _convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _stack(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> None:
-        from xgamma.reduction.files import stack_files
-
         ds = stack_files(
             arguments.files, arguments.out, arguments.overwrite, False if arguments.quiet else None
         )
@@ -250,9 +251,6 @@ def _stack(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _is_run(path: Path | str) -> bool:
     """Tell whether a path is a FITS file with events."""
-    from xgamma.dl3.row_tables import group_of
-    from xgamma.fits.tables import open_fits
-
     if not isinstance(path, Path) or not path.is_file():
         return False
     with path.open("rb") as stream:
@@ -264,14 +262,8 @@ def _is_run(path: Path | str) -> bool:
 @contextmanager
 def _opened(path: Path | str) -> Iterator[Any]:
     """Give the dataset, collection or store at a path, and close its file; a FITS run is a store of one."""
-    from xgamma.dl3.archive import is_archive
-    from xgamma.io.opening import open as open_any
-    from xgamma.io.storage import is_zarr
-
     folder = isinstance(path, Path) and path.is_dir() and not is_zarr(path)
     if folder or is_archive(path) or _is_run(path):
-        from xgamma.dl3.opening import open_store
-
         yield open_store(path)
         return
     with open_any(path) as data:

@@ -9,7 +9,7 @@ import xarray as xr
 from xgamma.accessors.members import Method, Property, members
 from xgamma.accessors.shared import Accessor, OfDatasets
 from xgamma.errors import AccessorError
-from xgamma.model.trees import is_observation
+from xgamma.model.runs import is_observation
 
 __all__ = ["GammaCollection", "GammaDataTree", "GammaObservation"]
 

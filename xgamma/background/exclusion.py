@@ -11,6 +11,7 @@ import xarray as xr
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
+from xgamma.model.figure import figure_of, frame_name, plane_of
 from xgamma.model.regions import parse_regions, region_mask
 from xgamma.numerics import sphere
 from xgamma.typing import ExclusionLike, RegionsLike
@@ -172,8 +173,6 @@ def keep_at(exclusion: ExclusionLike, vectors: np.ndarray, frame: str) -> np.nda
         if "energy" in mask.dims:
             mask = mask.all("energy")
         return _pick(mask, *_labels_of(mask, vectors, frame))
-    from xgamma.model.figure import figure_of, frame_name, plane_of
-
     keep = np.ones(vectors.shape[1], dtype=bool)
     for region in excluded_regions(exclusion):
         own = frame_name(region)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from astropy import units as u
+from regions import CircleSkyRegion
 
 from xgamma.background.region_finder import find_angles, finder_options, overlap
 from xgamma.background.registry import BackgroundRecord
@@ -48,9 +50,6 @@ def _check_region(field: RegionField, n_off_regions: int | None) -> tuple[Any, b
     radius = largest_rad_max(field.obs, float(low), float(high), field.center_offset)
     if n_off_regions is not None:
         return region, True
-    from astropy import units as u
-    from regions import CircleSkyRegion
-
     return CircleSkyRegion(region_center(region), radius * u.deg), True
 
 

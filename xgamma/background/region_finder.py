@@ -14,8 +14,10 @@ from xgamma.core.defaults import (
     MIN_DISTANCE,
     MIN_DISTANCE_INPUT,
 )
+from xgamma.core.units import position
 from xgamma.errors import UnitError, XGammaError
 from xgamma.model import figure
+from xgamma.model.regions import parse_regions
 from xgamma.numerics import reflected, sphere
 from xgamma.numerics.tangent import Figure, Plane
 from xgamma.typing import AngleLike, ExclusionLike, PositionLike, RegionLike
@@ -213,9 +215,6 @@ def reflected_regions(
     >>> len(reflected_regions("icrs;circle(83.63, 22.01, 0.11)", (83.63, 22.51)))
     12
     """
-    from xgamma.core.units import position
-    from xgamma.model.regions import parse_regions
-
     options = finder_options(angle_increment, min_distance, min_distance_input, max_region_number)
     one = figure.one_region(region)
     if figure.is_point(one) and n_off_regions is None:

@@ -12,7 +12,7 @@ from xgamma.background.registry import BackgroundRecord
 from xgamma.core.arguments import number, scalar
 from xgamma.core.lazy import hollow, is_lazy
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
-from xgamma.errors import XGammaError, warn
+from xgamma.errors import UnitError, XGammaError, warn
 from xgamma.model import sky
 from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import later, operation
@@ -35,8 +35,6 @@ def angle(value: AngleLike, name: str, low: float = 0.0) -> float:
         If it is not positive, or absurdly large.
     """
     if isinstance(value, (int, float, np.number)):
-        from xgamma.errors import UnitError
-
         raise UnitError(f"{name}={value!r} has no unit: write for example '{value} deg'.")
     degrees = scalar(value, "deg", name)
     if not low <= degrees <= MAX_ANGLE:

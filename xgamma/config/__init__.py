@@ -1,6 +1,22 @@
 """Reductions described in a file: checked, run, and recorded in their products."""
 
-from xgamma.config.loading import example, load_config
-from xgamma.config.running import reduce_config
+from typing import Any
 
-__all__ = ["example", "load_config", "reduce_config"]
+from xgamma.core.late import late_names
+
+_HOMES = {
+    "example": "xgamma.config.loading",
+    "load_config": "xgamma.config.loading",
+    "reduce_config": "xgamma.config.running",
+}
+
+__all__ = sorted(_HOMES)
+_find = late_names("xgamma.config", _HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

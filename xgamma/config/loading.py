@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,8 +140,6 @@ def _reason(error: Any, place: tuple[Any, ...]) -> str:
 
 def _section(section: Any, part: Any) -> Any:
     """Return the model of a field, through lists and alternatives."""
-    import typing
-
     if isinstance(part, int):
         return section
     kind: Any = section.model_fields[part].annotation

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,14 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from xgamma._version import __version__
 from xgamma.config.loading import load_config
 from xgamma.core.bounds import read_text
 from xgamma.core.extras import require_package
+from xgamma.dl3.opening import open_store
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.io.opening import format_of_name
 from xgamma.io.registry import FormatRecord, find_format
 from xgamma.io.remote import is_remote
 from xgamma.io.storage import refuse_taken
+from xgamma.model.axes import energy_axis
+from xgamma.model.create import create_map, create_spectrum
+from xgamma.reduction.front import reduce
 
 if TYPE_CHECKING:
     from xgamma.config.schema import Axis, Config, Output, Template
@@ -59,8 +65,6 @@ def reduce_config(
         If the file is wrong, an output exists already (before anything is computed), or a run
         fails.
     """
-    from xgamma.reduction.front import reduce
-
     place = Path(path)
     text = read_text(place) if place.is_file() else ""
     config = load_config(place)
@@ -121,10 +125,6 @@ def _scheduler(name: str) -> Iterator[Any]:
 
 
 def _store(config: Config) -> Any:
-    import warnings
-
-    from xgamma.dl3.opening import open_store
-
     wanted = config.observations
     cone = None
     if wanted.cone:
@@ -147,14 +147,10 @@ def _store(config: Config) -> Any:
 
 
 def _axis(axis: Axis, name: str) -> xr.DataArray:
-    from xgamma.model.axes import energy_axis
-
     return energy_axis(axis.min, axis.max, axis.nbin, axis.per_decade, name)
 
 
 def _template(template: Template, store: Store) -> xr.Dataset:
-    from xgamma.model.create import create_map, create_spectrum
-
     energy = _axis(template.energy, "energy")
     true: Any = template.energy_true
     if true == "responses":
@@ -253,8 +249,6 @@ def provenance(text: str, store: Store) -> dict[str, str]:
     attrs : dict of str
         ``config``, ``versions`` and ``inputs``.
     """
-    from xgamma._version import __version__
-
     versions = {"xgamma": __version__}
     for name in RECORDED[1:]:
         versions[name] = importlib.metadata.version(name)

@@ -19,6 +19,7 @@ from xgamma.core.units import position, to_value
 from xgamma.io.registry import find_format
 from xgamma.io.remote import is_remote
 from xgamma.makers.safe_mask import DEFAULT, choose_safe_masks
+from xgamma.reduction.survey import memory_bytes
 
 __all__ = ["Config"]
 
@@ -145,8 +146,6 @@ def _scheduler(value: str) -> str:
 
 
 def _memory(value: str) -> str:
-    from xgamma.reduction.survey import memory_bytes
-
     memory_bytes(value)
     return value
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ import xarray as xr
 
 from xgamma.core.units import to_value
 from xgamma.errors import ArgumentTypeError, MissingDataError, UnitError, XGammaError, shown
-from xgamma.typing import PathLike, ScalarLike, SeedLike
+from xgamma.typing import ScalarLike, SeedLike
 
 __all__ = [
     "choice",
     "choices",
     "expanded_path",
     "file_path",
-    "fits_tables",
     "generator",
     "limit",
     "number",
@@ -298,32 +296,6 @@ def generator(seed: SeedLike) -> np.random.Generator:
         raise XGammaError(
             f"seed={shown(seed)} must be a whole number that is not negative, or a numpy.random.Generator."
         ) from None
-
-
-@contextmanager
-def fits_tables(path: PathLike) -> Iterator[Any]:
-    """Open a FITS file with astropy, or raise an `XGammaError` if it cannot be read.
-
-    Examples
-    --------
-    >>> with fits_tables(__file__) as hdus:  # doctest: +ELLIPSIS
-    ...     len(hdus)
-    Traceback (most recent call last):
-    xgamma.errors.XGammaError: The file ... cannot be read as FITS: No SIMPLE card found...
-    """
-    from astropy.io import fits
-
-    from xgamma.core.bounds import require_regular
-
-    require_regular(path)
-    try:
-        hdus = fits.open(path)
-    except OSError as error:
-        raise XGammaError(
-            f"The file {str(path)!r} cannot be read as FITS: {str(error).partition(', ')[0]}."
-        ) from None
-    with hdus:
-        yield hdus
 
 
 def file_path(value: object, role: str = "path") -> Path:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import functools
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
 
 from xgamma.core.defaults import FRAME
 from xgamma.errors import UnitError, XGammaError, shown
 from xgamma.typing import PositionLike, QuantityLike, TimeLike
-
-if TYPE_CHECKING:
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-    from astropy.time import Time
 
 __all__ = ["convert", "parse_unit", "position", "quantity", "to_value"]
 
@@ -48,8 +46,6 @@ def parse_unit(text: str | u.UnitBase) -> u.UnitBase:
     >>> parse_unit("1/s/MeV/sr") == parse_unit("MeV-1 s-1 sr-1")
     True
     """
-    from astropy import units as u
-
     if isinstance(text, u.UnitBase):
         return text
     if not isinstance(text, str):
@@ -94,8 +90,6 @@ def conversion(source: str, target: str) -> float:
     >>> conversion("km", "m")
     1000.0
     """
-    from astropy import units as u
-
     try:
         return float(parse_unit(source).to(parse_unit(target)))
     except u.UnitConversionError:
@@ -133,8 +127,6 @@ def to_value(value: QuantityLike, unit: str, name: str = "value") -> Any:
     >>> to_value(2, "deg")
     2.0
     """
-    from astropy import units as u
-
     wanted = parse_unit(unit)
     if isinstance(value, xr.DataArray):
         value = quantity(value)
@@ -184,8 +176,6 @@ def quantity(array: xr.DataArray) -> u.Quantity:
     >>> quantity(xr.DataArray([1.0, 2.0], dims="energy", attrs={"units": "TeV"}))
     <Quantity [1., 2.] TeV>
     """
-    from astropy import units as u
-
     return u.Quantity(np.asarray(array.values), parse_unit(array.attrs.get("units", "")))
 
 
@@ -248,8 +238,6 @@ def position(value: PositionLike, frame: str = FRAME) -> SkyCoord:
     >>> float(position("83.63d 22.01d").ra.deg)
     83.63
     """
-    from astropy.coordinates import SkyCoord
-
     if isinstance(value, SkyCoord):
         return value
     try:
@@ -289,8 +277,6 @@ def time_value(value: TimeLike) -> Time:
     >>> time_value("2004-12-04T22:08:10").scale
     'tt'
     """
-    from astropy.time import Time
-
     if isinstance(value, Time):
         return value
     try:

@@ -8,8 +8,10 @@ from typing import Any
 import xarray as xr
 
 from xgamma.core.arguments import part_name
+from xgamma.core.units import conversion
 from xgamma.datasets.energy_range import energy_range_total
 from xgamma.datasets.select import slice_energy
+from xgamma.datasets.stack import stack_all
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.model.axes import units_of
 from xgamma.model.check import require_dataset, require_tree
@@ -320,8 +322,6 @@ def energy_ranges(tree: xr.DataTree) -> xr.Dataset:
     >>> energy_ranges(collect([example_map()])).energy_min.values
     array([1.])
     """
-    from xgamma.core.units import conversion
-
     found = datasets(tree)
     unit = units_of(next(iter(found.values())), "energy") if found else "TeV"
     low, high = [], []
@@ -361,6 +361,4 @@ def stack_reduce(tree: xr.DataTree, name: str | None = None) -> xr.Dataset:
     >>> int(total.counts.sum()) == 2 * int(one.counts.sum())
     True
     """
-    from xgamma.datasets.stack import stack_all
-
     return stack_all(datasets(tree).values(), name)

@@ -10,6 +10,7 @@ from xgamma.datasets.rows import row_sums
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.livetime import livetime_of
 from xgamma.model.operation import operation
+from xgamma.model.regions import region_mask
 from xgamma.model.schema import in_own_units
 from xgamma.model.trees import datasets_in
 from xgamma.numerics.statistics import cash_significance, li_ma
@@ -28,8 +29,6 @@ def _rows(ds: xr.Dataset, region: RegionsLike) -> dict[str, np.ndarray]:
             raise XGammaError(
                 f"region= needs maps of single runs, which {name!r} is not: use xg.reduce(..., stack=False)."
             )
-        from xgamma.model.regions import region_mask
-
         mask = region_mask(ds, region)
         if "mask_safe" in ds:
             mask = mask & ds["mask_safe"]

@@ -10,6 +10,7 @@ import xarray as xr
 from xgamma.core.arguments import choice
 from xgamma.core.defaults import REPROJECTION
 from xgamma.core.extras import require_package
+from xgamma.io.fits_frame import image_keywords
 from xgamma.model import sky
 from xgamma.model.frame import header_key, wcs_from_key
 from xgamma.numerics import sphere
@@ -106,8 +107,6 @@ class Reprojection:
         self, source: LabelledLike, target: LabelledLike, method: str = REPROJECTION
     ) -> None:
         package = require_package("reproject", "Reprojection", "reproject", "use interp_to")
-        from xgamma.io.fits_frame import image_keywords
-
         methods = {"exact": package.reproject_exact, "adaptive": package.reproject_adaptive}
         self._method = methods[choice(method, "method", methods)]
         self._wcs, goal = (wcs_from_key(header_key(image_keywords(o))) for o in (source, target))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from scipy import ndimage
 
 from xgamma.core.arguments import number, scalar
 from xgamma.errors import AxisError, FrameError, XGammaError
@@ -122,8 +123,6 @@ def _levels(threshold: float | xr.DataArray, image: xr.DataArray) -> np.ndarray:
 
 def _summits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and columns of pixels not lower than their neighbours, a plateau once."""
-    from scipy import ndimage
-
     square = np.ones((3, 3), bool)
     finite = np.isfinite(values)
     if not finite.any() or np.ptp(values[finite]) == 0:

@@ -26,7 +26,7 @@ from xgamma.datasets.rules import (
 )
 from xgamma.errors import AxisError, warn
 from xgamma.model import sky
-from xgamma.model.axes import edges, units_of
+from xgamma.model.axes import edges, edges_in, units_of
 from xgamma.model.operation import operation
 from xgamma.typing import EnergiesLike
 
@@ -120,8 +120,6 @@ def resample_energy(ds: xr.Dataset, edges: EnergiesLike, name: str | None = None
     <Quantity [ 0.1  ,  0.251,  1.   ,  2.512, 10.   ] TeV>
     """
     if isinstance(edges, xr.DataArray):
-        from xgamma.model.axes import edges_in
-
         wanted = edges_in(edges, str(edges.name), units_of(ds, "energy"))
     else:
         wanted = np.atleast_1d(to_value(edges, units_of(ds, "energy"), "edges"))

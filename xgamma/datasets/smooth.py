@@ -12,7 +12,7 @@ from xgamma.core.lazy import hollow, is_lazy, postponed
 from xgamma.core.units import to_value
 from xgamma.errors import AxisError, XGammaError, shown
 from xgamma.model import sky
-from xgamma.model.axes import require_same_axis
+from xgamma.model.axes import axis_coords, axis_from_edges, require_same_axis
 from xgamma.model.frame import without_frame
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
@@ -314,8 +314,6 @@ def edges_of(edges: QuantityLike) -> np.ndarray:
 def _profile(
     array: xr.DataArray, position: np.ndarray, edges: QuantityLike, how: str, dim: str
 ) -> xr.DataArray:
-    from xgamma.model.axes import axis_coords, axis_from_edges
-
     choice(how, "how", ("sum", "mean"))
     limits = edges_of(edges)
     axis = axis_from_edges(limits, dim, "deg")

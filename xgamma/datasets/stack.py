@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.lazy import is_lazy
+from xgamma.datasets.stack_lazy import added_up, stack_lazily
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.check import require_dataset
@@ -71,8 +72,6 @@ def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Da
     >>> int(stack(empty, one, one).counts.sum())
     8
     """
-    from xgamma.datasets.stack_lazy import added_up, stack_lazily
-
     for other in others:
         require_dataset(other, "others")
     parts = (ds, *others) if _holds_data(ds) else others
@@ -137,6 +136,4 @@ def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dat
     parts = [require_dataset(ds, "datasets") for ds in (datasets if several else [datasets])]
     if not parts:
         raise XGammaError("There is nothing to stack: the list of datasets is empty.")
-    from xgamma.datasets.stack_lazy import added_up, stack_lazily
-
     return (stack_lazily if is_lazy(*parts) else added_up)(covering(parts), parts, name)

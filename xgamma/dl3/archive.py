@@ -6,6 +6,7 @@ Layout: ``index`` holds the table of runs (dim ``obs``), ``runs/<OBS_ID>`` an ob
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from tqdm.auto import tqdm
 
 from xgamma.core.arguments import part_name
 from xgamma.core.extras import require_package
@@ -73,8 +75,6 @@ def is_archive(path: Any) -> bool:
 
 
 def _attrs(path: Any) -> dict[str, Any]:
-    import json
-
     if is_remote(path):
         return zarr_attrs(path)
     try:
@@ -164,8 +164,6 @@ def write_archive(
     zarr = require_package("zarr", "A Zarr archive", "dask")
     runs: Iterable[xr.DataTree] = observations
     if progress:
-        from tqdm.auto import tqdm
-
         total = len(observations) if isinstance(observations, Store) else None
         runs = tqdm(observations, total=total, desc="runs")
     with new_store(path, overwrite) as store:

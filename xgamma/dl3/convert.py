@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 from xgamma.dl3.archive import is_archive, write_archive
+from xgamma.dl3.opening import open_store
+from xgamma.dl3.writer import write_store
 from xgamma.errors import XGammaError
+from xgamma.fits.hdus import open_hdus
 from xgamma.io.opening import open as open_any
 from xgamma.io.opening import write_dataset
 from xgamma.io.remote import as_place, is_remote
@@ -70,20 +73,14 @@ def _holds_runs(path: Path | str) -> bool:
         return is_archive(path) if is_zarr(path) else True
     if not path.name.endswith((".fits", ".fits.gz", ".fit")):
         return False
-    from xgamma.fits.hdus import open_hdus
-
     return "EVENTS" in open_hdus(path)
 
 
 def _convert_runs(origin: Path | str, place: Path | str, overwrite: bool, progress: bool) -> None:
-    from xgamma.dl3.opening import open_store
-
     store = open_store(origin)
     if is_remote(place) or Path(place).suffix == ".zarr":
         write_archive(store, place, overwrite, progress)
     elif not Path(place).suffix:
-        from xgamma.dl3.writer import write_store
-
         write_store(store, place, overwrite)
     else:
         raise XGammaError(

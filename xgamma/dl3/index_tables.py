@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.io import fits
 
 from xgamma.dl3.pointings import pointing_altaz
 from xgamma.errors import MissingDataError, XGammaError
@@ -122,8 +123,6 @@ def hdu_index(rows: list[tuple[Any, ...]]) -> BinTable:
 
 
 def _table(kind: str, columns: list[Column], keywords: dict[str, Any]) -> BinTable:
-    from astropy.io import fits
-
     header = fits.Header(keywords)
     header.update({**GADF_KEYWORDS, "HDUCLAS1": "INDEX", "HDUCLAS2": kind})
     return bin_table(columns, header, f"{kind}_INDEX")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import xarray as xr
+from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 
 from xgamma.dl3.good_time import mission_time, tmid
 from xgamma.dl3.groups import group, obs_id
@@ -13,9 +12,6 @@ from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.keywords import number
 from xgamma.fits.times import MissionTime
 from xgamma.numerics import sphere
-
-if TYPE_CHECKING:
-    from astropy.coordinates import EarthLocation, SkyCoord
 
 __all__ = ["location", "pointing", "pointing_altaz"]
 
@@ -32,8 +28,6 @@ def location(obs: xr.DataTree) -> EarthLocation | None:
     >>> round(float(location(simulate_observation(events=False)).lat.deg), 1)
     -23.3
     """
-    from astropy.coordinates import EarthLocation
-
     lon, lat = (number(obs.attrs.get(key)) for key in ("GEOLON", "GEOLAT"))
     if not np.isfinite([lon, lat]).all():
         return None
@@ -98,8 +92,6 @@ def _scalars(obs: xr.DataTree, *names: str) -> list[float]:
 
 
 def _icrs(obs: xr.DataTree, ra: float, dec: float) -> SkyCoord:
-    from astropy.coordinates import SkyCoord
-
     if not (-360.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0):
         raise XGammaError(
             f"Run {obs_id(obs)}: RA_PNT={ra:g}, DEC_PNT={dec:g} is no position on the sky: "
@@ -110,8 +102,6 @@ def _icrs(obs: xr.DataTree, ra: float, dec: float) -> SkyCoord:
 
 def _fixed_altaz(obs: xr.DataTree) -> SkyCoord | None:
     """Return where a drift scan points above the horizon, None for a run that follows the sky."""
-    from astropy.coordinates import AltAz, SkyCoord
-
     if str(obs.attrs.get("OBS_MODE", "")).strip().upper() != "DRIFT":
         return None
     alt, az = _scalars(obs, "alt", "az")
@@ -178,8 +168,6 @@ def pointing_altaz(obs: xr.DataTree) -> SkyCoord:
     >>> round(float(pointing_altaz(simulate_observation(events=False)).alt.deg))
     38
     """
-    from astropy.coordinates import AltAz
-
     place = location(obs)
     if place is None:
         raise MissingDataError(

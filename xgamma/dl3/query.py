@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import SkyCoord
 
 from xgamma.core.arguments import interval, pair, scalar
 from xgamma.core.defaults import FRAME
@@ -96,8 +97,6 @@ def _targets(table: xr.Dataset, targets: Any) -> np.ndarray:
 
 
 def _pointings(table: xr.Dataset) -> Any:
-    from astropy.coordinates import SkyCoord
-
     return SkyCoord(column(table, "ra_pnt"), column(table, "dec_pnt"), unit="deg", frame="icrs")
 
 

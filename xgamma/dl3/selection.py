@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+from regions import CircleSkyRegion, SkyRegion
 
 from xgamma.core.arguments import generator, interval, pair
 from xgamma.dl3.good_time import gti_bounds, mission_time, timed_events
@@ -14,17 +17,13 @@ from xgamma.dl3.groups import group, obs_id
 from xgamma.dl3.phases import in_phase, phase_intervals
 from xgamma.dl3.pointings import pointing
 from xgamma.errors import MissingDataError, XGammaError
-
-if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
+from xgamma.model.regions import parse_regions, region_center, region_text
 
 __all__ = ["event_offset", "event_positions", "select_events"]
 
 
 def event_positions(obs: xr.DataTree) -> SkyCoord:
     """Return the positions of the events, ICRS, shape (event,)."""
-    from astropy.coordinates import SkyCoord
-
     events = group(obs, "events")
     return SkyCoord(events["ra"].values, events["dec"].values, unit="deg", frame="icrs")
 
@@ -212,8 +211,6 @@ def _cut_gti(obs: xr.DataTree, gti: xr.Dataset | None, start: float, stop: float
 
 def _region_mask(obs: xr.DataTree, region: Any, cuts: list[dict[str, Any]]) -> np.ndarray:
     """Return which events lie in any of some regions."""
-    from xgamma.model.regions import parse_regions, region_text
-
     positions = event_positions(obs)
     inside = np.zeros(positions.shape, dtype=bool)
     for one in parse_regions(region):
@@ -223,16 +220,10 @@ def _region_mask(obs: xr.DataTree, region: Any, cuts: list[dict[str, Any]]) -> n
 
 
 def _inside(region: Any, positions: SkyCoord) -> np.ndarray:
-    from regions import CircleSkyRegion, SkyRegion
-
-    from xgamma.model.regions import region_center
-
     if isinstance(region, CircleSkyRegion):
         return np.asarray(region.center.separation(positions) < region.radius)
     if not isinstance(region, SkyRegion):
         raise XGammaError(f"{type(region).__name__} is in pixels: events need a sky region.")
-    from astropy.wcs import WCS
-
     center = region_center(region).icrs
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from astropy.coordinates import CIRS, SkyCoord
+from astropy.time import Time
 
 from xgamma.errors import XGammaError
 from xgamma.fits.keywords import number
@@ -70,9 +72,6 @@ def _altitude(
     ra: np.ndarray, dec: np.ndarray, mjd: np.ndarray, lon: np.ndarray, lat: np.ndarray
 ) -> np.ndarray:
     """Return altitudes, without refraction; all in deg."""
-    from astropy.coordinates import CIRS, SkyCoord
-    from astropy.time import Time
-
     time = Time(mjd, format="mjd", scale="tt")
     now = SkyCoord(ra, dec, unit="deg", frame="icrs").transform_to(CIRS(obstime=time))
     days = time.utc.mjd - 51544.5

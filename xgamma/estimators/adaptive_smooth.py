@@ -13,6 +13,7 @@ from xgamma.datasets.onoff import background, is_onoff, ratio, safe, variable
 from xgamma.errors import AxisError, XGammaError, shown
 from xgamma.makers.exposure import exposure_image
 from xgamma.model import sky
+from xgamma.model.axes import edges_in
 from xgamma.model.create import require
 from xgamma.model.operation import later, operation
 from xgamma.numerics.convolve import convolve_same, disk_kernel
@@ -158,8 +159,6 @@ def _images(
 
 def _shares(ds: xr.Dataset, index: float) -> np.ndarray:
     """Return the part of the flux of a power law in each energy bin."""
-    from xgamma.model.axes import edges_in
-
     edges, power = edges_in(ds, "energy", "TeV"), 1.0 - index
     flux = np.diff(np.log(edges)) if power == 0 else np.diff(edges**power) / power
     values: np.ndarray = flux / flux.sum()

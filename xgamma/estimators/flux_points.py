@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from tqdm.auto import tqdm
 
 from xgamma.core.arguments import positive
 from xgamma.core.defaults import N_SIGMA_UL, SCHEME
@@ -133,8 +134,6 @@ def flux_points(
     setup = PointSetup(chosen, source, n_sigma, n_sigma_ul, norm_values, refit, scheme)
     shown: Iterable[np.ndarray] = bands
     if progress:
-        from tqdm.auto import tqdm
-
         shown = tqdm(bands, desc="bands")
     rows = [setup.point(datasets, low, high) for low, high in shown]
     setup.check(rows)

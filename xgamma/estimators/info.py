@@ -6,14 +6,21 @@ import html
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
+from xgamma.datasets.collection import datasets
 from xgamma.datasets.masks import mask, safe
 from xgamma.datasets.onoff import background_values, is_onoff
 from xgamma.datasets.rows import good_times
+from xgamma.datasets.stack import stack
+from xgamma.fitting import compare, predict
+from xgamma.fitting.attached import models_of
+from xgamma.fitting.flux_data import point_info
 from xgamma.model.livetime import livetime_of
 from xgamma.model.operation import operation
 from xgamma.model.schema import ONOFF, in_own_units, kind
+from xgamma.numerics import statistics
 
 __all__ = ["Info", "info", "info_dict", "info_table"]
 
@@ -72,8 +79,6 @@ def _predicted(ds: xr.Dataset, under: np.ndarray | None) -> dict[str, float]:
     if not ds.attrs.get("models") and not measured:
         out["npred"] = out["npred_background"] = _background(ds, under)
         return out
-    from xgamma.fitting import compare, predict
-
     if not ds.attrs.get("models"):
         # Off counts say something without a model: the background that fits both best.
         out["npred"] = out["npred_background"] = total(predict.npred_background(ds))
@@ -102,8 +107,6 @@ def _livetime(ds: xr.Dataset, in_safe_range: bool) -> float:
 def _models(ds: xr.Dataset) -> Any:
     if not ds.attrs.get("models"):
         return None
-    from xgamma.fitting.attached import models_of
-
     return models_of(ds)
 
 
@@ -133,8 +136,6 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
     2
     """
     if kind(ds) == "flux_points":
-        from xgamma.fitting.flux_data import point_info
-
         return point_info(ds)
     ds = in_own_units(ds)
     under = safe(ds)
@@ -176,8 +177,6 @@ def info_dict(ds: xr.Dataset, in_safe_range: bool = True) -> dict[str, Any]:
 
 
 def _sqrt_ts(ds: xr.Dataset, counts: float, background: float, used: np.ndarray | None) -> float:
-    from xgamma.numerics import statistics
-
     if is_onoff(ds):
         off = _total(ds, "counts_off", used)
         if off <= 0:
@@ -340,15 +339,9 @@ def info_table(tree: xr.DataTree, cumulative: bool = False) -> Any:
     >>> info_table(xr.DataTree.from_dict({"a": ds})).name.tolist()
     ['a']
     """
-    import pandas as pd
-
-    from xgamma.datasets.collection import datasets
-
     rows, so_far = [], None
     for name, ds in datasets(tree).items():
         if cumulative:
-            from xgamma.datasets.stack import stack
-
             so_far = ds if so_far is None else stack(so_far, ds, name=name)
             ds = so_far
         rows.append(info_dict(ds))

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import xarray as xr
+from astropy.time import Time
 
 from xgamma.core.defaults import N_SIGMA_UL, SCHEME
 from xgamma.datasets.rows import good_times
@@ -141,8 +142,6 @@ def interval_edges(intervals: TimesLike) -> np.ndarray:
     XGammaError
         If they are not pairs of times, one ends before it starts, or two overlap.
     """
-    from astropy.time import Time
-
     try:
         edges: np.ndarray = Time(intervals).tt.datetime64.astype("datetime64[ns]").reshape(-1, 2)
     except ValueError as error:

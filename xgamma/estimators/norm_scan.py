@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from scipy.optimize import brentq, minimize_scalar
 
 from xgamma.fitting.likelihood import CashLikelihood
 from xgamma.fitting.objective import Objective
@@ -82,8 +83,6 @@ class NormScan:
 
     def minimum(self) -> tuple[float, float]:
         """Return the best norm and its statistic."""
-        from scipy.optimize import minimize_scalar
-
         nothing = self(0.0)
         top = self._rise(nothing, self.width)
         bottom = 0.0 if top > self.width else self._rise(nothing, -self.width)
@@ -115,8 +114,6 @@ class NormScan:
 
         The least norm if it does not; NaN if it never does.
         """
-        from scipy.optimize import brentq
-
         inner, outer = start, start + step
         for _ in range(DOUBLINGS):
             outer = max(outer, self.least)

@@ -20,6 +20,7 @@ from xgamma.datasets.onoff import (
 )
 from xgamma.errors import XGammaError
 from xgamma.model import sky
+from xgamma.model.axes import axis_coords, axis_from_edges, edges, units_of
 from xgamma.model.create import require
 from xgamma.model.operation import later, operation
 from xgamma.numerics.convolve import disk_kernel, kernel_sum
@@ -205,8 +206,6 @@ def _labelled(
         coords[keep] if not summed else coords[[c for c in keep if "energy" not in coords[c].dims]]
     )
     if summed:
-        from xgamma.model.axes import axis_coords, axis_from_edges, edges, units_of
-
         ends = edges(ds, "energy")[[0, -1]]
         axis = axis_from_edges(ends, "energy", units_of(ds, "energy"), "log")
         out = out.assign_coords(axis_coords(axis))
@@ -298,8 +297,6 @@ def significance_profile(
 
 
 def _profile(found: dict[str, np.ndarray], edges: np.ndarray) -> xr.Dataset:
-    from xgamma.model.axes import axis_coords, axis_from_edges
-
     variables = {
         name: xr.Variable(
             ("energy", "rad"),

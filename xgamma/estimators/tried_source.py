@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 
 from xgamma.core.arguments import scalar
 from xgamma.errors import XGammaError
@@ -100,8 +101,6 @@ def in_the_middle(data: Compiled, model: SkyModel) -> SkyModel:
     ny, nx = data.shape[1:]
     vector = data.vectors[:, ny // 2 + data.padding, nx // 2 + data.padding]
     lon, lat = np.degrees(np.arctan2(vector[1], vector[0])), np.degrees(np.arcsin(vector[2]))
-    from astropy.coordinates import SkyCoord
-
     middle.spatial.set_position(SkyCoord(lon, lat, unit="deg", frame=data.frame))
     middle.apply_irf = {**middle.apply_irf, "exposure": False}
     return middle

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import gammaincc
 
 from xgamma.core.arguments import choice
 from xgamma.errors import MissingDataError, XGammaError
@@ -129,13 +130,11 @@ def series_of(curve: xr.Dataset, quantity: str) -> tuple[xr.DataArray, xr.DataAr
 
 def _measures(seconds: np.ndarray, values: np.ndarray, errors: np.ndarray) -> tuple[Any, ...]:
     """Return all that `variability` says of one series, positions for times."""
-    from scipy.stats import chi2
-
     good = np.isfinite(values) & (errors > 0)
     values = np.where(good, values, np.nan)
     mean = values[good].mean() if good.any() else np.nan
     stat, dof = kernels.chi2_of_constant(values, errors)
-    chance = chi2.sf(stat, dof) if dof > 0 else np.nan
+    chance = gammaincc(0.5 * dof, 0.5 * stat) if dof > 0 else np.nan
     double, double_err, rise = kernels.doubling_time(seconds, values, errors)
     halve, halve_err, fall = kernels.doubling_time(seconds, values, errors, -1)
     return (

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from astropy import units
+from astropy.io import fits
 
 from xgamma.core.units import parse_unit
 from xgamma.errors import XGammaError
-
-if TYPE_CHECKING:
-    from astropy.io import fits
 
 __all__ = ["BinTable", "Column", "bin_table", "primary_bytes"]
 
@@ -54,8 +53,6 @@ class BinTable(NamedTuple):
 
 def primary_bytes() -> bytes:
     """Return an empty primary HDU."""
-    from astropy.io import fits
-
     return fits.PrimaryHDU().header.tostring().encode("ascii")
 
 
@@ -90,8 +87,6 @@ def bin_table(columns: list[Column], keywords: fits.Header, extname: str) -> Bin
     >>> table.header["TFORM1"], len(table.tobytes())
     ('1D', 5760)
     """
-    from astropy.io import fits
-
     prepared = [(column, *_as_fits(column)) for column in columns]
     dtype = np.dtype([(c.name, v.dtype, v.shape[1:]) for c, v, _ in prepared])
     rows = np.empty(len(prepared[0][1]), dtype)
@@ -126,8 +121,6 @@ def fits_unit(text: str) -> str:
     >>> fits_unit("1/s/MeV/sr"), fits_unit("s-1 MeV-1 sr-1")
     ('MeV-1 s-1 sr-1', 's-1 MeV-1 sr-1')
     """
-    from astropy import units
-
     unit = parse_unit(text)
     try:
         units.Unit(text, format="fits")

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.io import fits
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
@@ -90,8 +91,6 @@ class HDU:
     def raw(self) -> np.ndarray:
         """Return the image as a read-only view of the file, big-endian."""
         if self.header.get("ZIMAGE"):
-            from astropy.io import fits
-
             # The compressed bytes say nothing of how many they become.
             require_room(
                 bytes_of(self.shape, 8), f"The {self.where}", "cut it out with another tool"

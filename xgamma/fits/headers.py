@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from astropy.io import fits
+from astropy.io import fits
 
 __all__ = ["header_attrs", "header_of", "is_structural"]
 
@@ -48,8 +45,6 @@ def header_attrs(header: Mapping[str, object]) -> dict[str, object]:
 
 def header_of(*keywords: Mapping[str, object]) -> fits.Header:
     """Make a header of all keywords that FITS can hold; later mappings win."""
-    from astropy.io import fits
-
     header = fits.Header()
     for mapping in keywords:
         for key, value in mapping.items():

@@ -8,6 +8,7 @@ is rare (variable-length columns) goes through `astropy.io.fits`.
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
 
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.bytes import BLOCK, parse_header, read_bytes
@@ -205,10 +207,6 @@ class Table:
 
     def _read_heap(self, column: Column) -> np.ndarray:
         """Read a variable-length column through astropy; equal rows become one array."""
-        import io
-
-        from astropy.io import fits
-
         with fits.open(io.BytesIO(self.file.data), memmap=False) as hdus:
             rows = [np.array(row) for row in hdus[self.index].data[column.name]]
         native = [row.astype(row.dtype.newbyteorder("=")) for row in rows]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from astropy import units as u
+from astropy.time import Time
 
 from xgamma.core.units import time_value
 from xgamma.errors import XGammaError
 from xgamma.model.sanity import issue_of_keyword
-
-if TYPE_CHECKING:
-    from astropy.time import Time
 
 __all__ = ["MissionTime"]
 
@@ -93,8 +92,6 @@ class MissionTime:
 
     def to_time(self, seconds: Any) -> Time:
         """Return mission seconds as an astropy time, scale TT."""
-        from astropy import units as u
-
         return self.reference + np.asarray(seconds, dtype=float) * u.s
 
     def to_seconds(self, time: Any) -> float:
@@ -135,8 +132,6 @@ def _day(where: str, name: str, value: Any) -> float:
 
 @functools.lru_cache(maxsize=64)
 def _reference(mission: MissionTime) -> Time:
-    from astropy.time import Time
-
     return Time(mission.mjdrefi, mission.mjdreff, format="mjd", scale=mission.timesys).tt
 
 

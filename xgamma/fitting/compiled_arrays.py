@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import xarray as xr
+from astropy.time import Time
 
 from xgamma.core.arguments import choice
 from xgamma.core.defaults import SCHEME, SCHEMES
@@ -163,8 +164,6 @@ class CompiledArrays:
         """Good time intervals as MJD (TT) and the scale, or None."""
         if "gti_start" not in self.ds:
             return None
-        from astropy.time import Time
-
         zero = Time(reference_time_of(self.ds), scale="tt")
         start, stop = (seconds / 86400.0 + zero.mjd for seconds in good_times(self.ds))
         return start, stop, "tt"

@@ -6,6 +6,7 @@ import itertools
 from typing import Any, TypeAlias
 
 import numpy as np
+from astropy.time import Time
 
 from xgamma.errors import FrameError
 from xgamma.fitting.compiled import Compiled
@@ -93,8 +94,6 @@ class SourceTerm:
         temporal = self.model.temporal
         if temporal is None or self.data.gti is None:
             return None
-        from astropy.time import Time
-
         start, stop, scale = self.data.gti
         first, last = (temporal.mjd(Time(t, format="mjd", scale=scale)) for t in (start, stop))
         return temporal, first, last

@@ -11,6 +11,7 @@ from xgamma.errors import XGammaError
 from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.likelihood import Likelihood, WStatLikelihood
 from xgamma.numerics import statistics as stats
+from xgamma.numerics.convolve import convolve_same
 from xgamma.typing import AngleLike
 
 __all__ = ["Excess", "tophat"]
@@ -31,9 +32,7 @@ def tophat(radius: AngleLike, data: Compiled) -> np.ndarray:
 
 def around(values: np.ndarray, disk: np.ndarray) -> np.ndarray:
     """Sum (energy, y, x) over a disk around each pixel, without the rounding of a transform."""
-    from scipy.signal import fftconvolve
-
-    summed = fftconvolve(values, disk[None], mode="same", axes=(1, 2))
+    summed = convolve_same(values, disk)
     # Rounding of the transform is far below a count: what is smaller is nothing.
     return np.where(np.abs(summed) < 1e-9 * max(float(np.abs(values).sum()), 1e-300), 0.0, summed)
 

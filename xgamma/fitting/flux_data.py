@@ -15,8 +15,9 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.units import conversion, parse_unit
-from xgamma.errors import AxisError, MissingDataError
+from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.fitting import point_statistics
+from xgamma.fitting.attached import chosen_models, models_of
 from xgamma.model.schema import is_flux_points
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import FoVBackground, SkyModel, TemplateNPred
@@ -137,8 +138,6 @@ def flux_pred(ds: xr.Dataset, models: ModelsLike | None = None) -> xr.DataArray:
     flux : DataArray
         Dim ``energy``, cm-2 s-1 TeV-1.
     """
-    from xgamma.fitting.attached import chosen_models
-
     likelihood = FluxPointsLikelihood(ds, chosen_models(ds, models))
     attrs = {"units": FLUX, "long_name": "predicted flux"}
     return xr.DataArray(likelihood.npred(), {"energy": ds.energy}, "energy", "flux_pred", attrs)
@@ -158,8 +157,6 @@ def point_info(ds: xr.Dataset) -> dict[str, Any]:
         Name, kind, range of energies (TeV), numbers of points, of values, of upper limits and
         of points that are fitted, the statistic and, with models, its sum.
     """
-    from xgamma.fitting.attached import models_of
-
     low, high = point_edges(ds)
     out: dict[str, Any] = {
         "name": ds.attrs.get("name", ""),
@@ -198,8 +195,6 @@ def point_residuals(
     residuals : DataArray
         Dim ``energy``; NaN for points that are not fitted, as upper limits.
     """
-    from xgamma.fitting.attached import chosen_models
-
     likelihood = FluxPointsLikelihood(ds, chosen_models(ds, models))
     predicted = likelihood.npred()
     values = np.where(likelihood.mask, likelihood.dnde - predicted, np.nan)
@@ -285,8 +280,6 @@ class FluxPointsLikelihood:
 
     def check(self) -> None:
         """Raise if a spectrum is not finite."""
-        from xgamma.errors import XGammaError
-
         if not np.all(np.isfinite(self.npred())):
             raise XGammaError(
                 f"The predicted flux of {[m.name for m in self.sources]} is NaN or infinite at some "

@@ -19,6 +19,7 @@ from xgamma.errors import XGammaError
 from xgamma.fitting.background_terms import BackgroundTerm, TemplateTerm
 from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.evaluator import SourceTerm
+from xgamma.fitting.flux_data import FluxPointsLikelihood, is_flux_points
 from xgamma.fitting.gammapy_scheme import GammapyRegionTerm, GammapyTerm
 from xgamma.fitting.region_term import RegionTerm
 from xgamma.modeling.models import Models
@@ -311,8 +312,6 @@ def likelihood_of(ds: xr.Dataset, models: Iterable[Any], scheme: str = SCHEME) -
         Its ``stat_sum()`` reads the parameters of `models` at each call.
     """
     chosen = models if isinstance(models, Models) else Models(models)
-    from xgamma.fitting.flux_data import FluxPointsLikelihood, is_flux_points
-
     if is_flux_points(ds):
         return FluxPointsLikelihood(ds, chosen)  # type: ignore[return-value]
     data = Compiled(ds, scheme)

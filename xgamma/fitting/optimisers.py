@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.optimize import minimize
+from tqdm.auto import tqdm
 
 from xgamma.core.extras import require_package
 from xgamma.core.units import conversion
@@ -40,8 +42,6 @@ def progress_bar(objective: Objective, show: bool) -> Iterator[None]:
     if not show:
         yield
         return
-    from tqdm.auto import tqdm
-
     with tqdm(desc="fit", unit=" calls") as bar:
         best = np.inf
 
@@ -146,8 +146,6 @@ def limit_problems(objective: Objective, x: np.ndarray) -> list[str]:
 
 def scipy_minimize(objective: Objective, method: str = "L-BFGS-B", **options: Any) -> Minimum:
     """Minimise with scipy, and get the covariance from a numerical Hessian."""
-    from scipy.optimize import minimize
-
     bounds = [
         (None if np.isinf(low) else low / s, None if np.isinf(high) else high / s)
         for (low, high), s in zip(objective.bounds, objective.scale, strict=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
+from scipy.interpolate import CubicSpline
+from scipy.special import log_ndtr
 
 from xgamma.core.arguments import choice
 from xgamma.errors import MissingDataError
@@ -48,8 +50,6 @@ def distrib(
     stat : ndarray
         Of each point; NaN where it is not known.
     """
-    from scipy.special import log_ndtr
-
     with np.errstate(divide="ignore", invalid="ignore"):
         point = stats.chi2(value, flux, np.where(flux >= value, errp, errn))
         # erfc(x) / 2 is the normal distribution at -x sqrt(2).
@@ -98,8 +98,6 @@ def _profile(
     x: np.ndarray, y: np.ndarray, error: float
 ) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return a curve through points in any order, those that are not numbers left out."""
-    from scipy.interpolate import CubicSpline
-
     known = np.isfinite(x) & np.isfinite(y)
     x, first = np.unique(x[known], return_index=True)
     y = y[known][first]

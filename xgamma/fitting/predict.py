@@ -12,6 +12,7 @@ from xgamma.core.defaults import SCHEME
 from xgamma.core.lazy import is_lazy, labels_of
 from xgamma.errors import XGammaError, shown, warn
 from xgamma.fitting.attached import chosen_models
+from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.likelihood import Likelihood, WStatLikelihood, likelihood_of
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.operation import later, operation
@@ -144,8 +145,6 @@ def outside_message(model: str, dataset: str | None) -> str:
 
 def signal_likelihood(ds: xr.Dataset, models: Models, scheme: str) -> Likelihood:
     """Return the terms of the sources, brought up to date and checked."""
-    from xgamma.fitting.compiled import Compiled
-
     likelihood = Likelihood(Compiled(ds, scheme), models)
     likelihood.check()
     return likelihood

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.optimize import brentq, minimize
 
 from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, XGammaError, warn
@@ -197,8 +198,6 @@ class FitResult:
 
     def _crossing(self, index: int, sign: int, n_sigma: float) -> float:
         """Return how far one parameter goes until the profile has risen by ``n_sigma^2``."""
-        from scipy.optimize import brentq
-
         start, error = self._values[index], self.errors[index]
         if not np.isfinite(error) or error <= 0:
             return float("nan")
@@ -303,8 +302,6 @@ class FitResult:
         XGammaError
             If the parameters are the same, or the fit has no covariance.
         """
-        from scipy.optimize import brentq
-
         i, j = self._index(x), self._index(y)
         if i == j:
             raise XGammaError("A contour needs two different parameters.")
@@ -361,7 +358,6 @@ def minimise_part(objective: Objective, x: np.ndarray, free: list[int]) -> float
     try:
         from iminuit import Minuit
     except ImportError:
-        from scipy.optimize import minimize
 
         def partial(part: np.ndarray) -> float:
             full = x.copy()

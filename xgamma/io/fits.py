@@ -12,7 +12,9 @@ from xgamma.fits.hdus import FitsHDUs, FractionsError, open_hdus
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_frame import labels_in
 from xgamma.io.fits_maps import FitsMap, is_map, on_responses, read_map_hdu
+from xgamma.io.fits_regions import read_region
 from xgamma.io.fits_tables import read_gti, read_obs
+from xgamma.io.regrid import regrid
 from xgamma.io.sidecar import Sidecar, sidecar_of
 from xgamma.model.create import VARIABLES, assemble, label_variables
 
@@ -95,8 +97,6 @@ def open_dataset(
     coords |= labels
     region = next((m.region for m in maps.values() if m.region is not None), None)
     if frame is None and region is not None and not side:
-        from xgamma.io.fits_regions import read_region
-
         text, frame = read_region(region)
         coords["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
     data = {n: m.variable for n, m in maps.items()} | read_gti(file)
@@ -160,8 +160,6 @@ def _sky(
                 raise FrameError(
                     f"{name.upper()} and {first.upper()} of {file.path} do not fit: {error}; {mend}."
                 ) from None
-            from xgamma.io.regrid import regrid
-
             one.variable, x, y, step = regrid(one, parent)
         found = label_variables(x, y, suffix, step[0])
         found[f"y{suffix}"].attrs["step"] = step[1]

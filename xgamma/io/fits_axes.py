@@ -16,7 +16,7 @@ import xarray as xr
 from xgamma.core.units import parse_unit
 from xgamma.errors import AxisError
 from xgamma.fits.tables import Table
-from xgamma.model.axes import NODE, axis_coords_from_bounds, bounds_between
+from xgamma.model.axes import NODE, axis_coords_from_bounds, bounds_between, edges
 from xgamma.model.sanity import issue_of_bins
 
 __all__ = ["Axis", "axis_of", "band_columns", "band_keywords", "read_bands"]
@@ -83,8 +83,6 @@ def axis_of(obj: xr.Dataset | xr.DataArray, dim: str) -> Axis:
     AxisError
         If its bins gape: FITS maps are contiguous.
     """
-    from xgamma.model.axes import edges
-
     values = edges(obj, dim)
     attrs = obj[dim].attrs
     lo, hi = (np.atleast_1d(obj[f"{dim}_{s}"].values).astype(float) for s in ("lo", "hi"))

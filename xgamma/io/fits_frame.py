@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.io import fits
+from astropy.wcs import WCS
 
 from xgamma.errors import FrameError
 from xgamma.model import sky
@@ -77,11 +80,6 @@ def frame_attrs(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, 
 
 @functools.lru_cache(maxsize=256)
 def _frame_attrs(key: tuple[tuple[str, Any], ...], shape: tuple[int, int]) -> dict[str, Any]:
-    import warnings
-
-    from astropy.io import fits
-    from astropy.wcs import WCS
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = fits.Header()

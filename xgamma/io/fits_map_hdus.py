@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.io import fits
 
+from xgamma._version import __version__
 from xgamma.fits.bintable import BLOCK, BinTable, Column, bin_table, fits_unit
 from xgamma.io.fits_axes import Axis, axis_of, band_columns, band_keywords
 from xgamma.io.fits_frame import image_keywords
@@ -27,15 +29,11 @@ SUMMED = {"psf_exposure": ("rad",), "edisp_exposure": ("energy", "migra")}
 
 def header_bytes(cards: list[tuple[str, Any]]) -> bytes:
     """Return cards as a header lies in a file."""
-    from astropy.io import fits
-
     return fits.Header(cards).tostring().encode("ascii")
 
 
 def creator() -> list[tuple[str, Any]]:
     """Return the card that says what wrote a file."""
-    from xgamma._version import __version__
-
     return [("CREATOR", f"xgamma {__version__}")]
 
 
@@ -76,8 +74,6 @@ def _meta(ds: xr.Dataset, name: str) -> str:
 
 def map_hdus(ds: xr.Dataset, name: str, hdu: str, primary: bool = False) -> Iterator[bytes]:
     """Yield an image (or a table over a region), its bands and its region."""
-    from astropy.io import fits
-
     order = _order(ds, name)
     irf = "y_irf" in ds[name].dims
     plane = (["y_irf", "x_irf"] if irf else ["y", "x"]) if _on_sky(ds, name) else []
@@ -146,8 +142,6 @@ def _region_map(
     values: np.ndarray, hdu: str, unit: str, keywords: list[tuple[str, Any]]
 ) -> BinTable:
     """Return the table of a map over a region: a row a bin of the slowest axis."""
-    from astropy.io import fits
-
     rows = values.shape[0] if values.ndim else 1
     cells = values.reshape(*(values.shape or (1,)), 1, 1)
     columns = [Column("CHANNEL", np.arange(rows, dtype="i2")), Column("DATA", cells, unit)]

@@ -16,13 +16,14 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import file_path
-from xgamma.core.units import parse_unit
+from xgamma.core.units import parse_unit, to_value
 from xgamma.errors import AxisError, FrameError, MissingDataError, UnitError, XGammaError
 from xgamma.fits.hdus import HDU, FitsHDUs, ImageArray, is_whole, lazy_image, open_hdus
 from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis, read_bands
 from xgamma.io.fits_frame import frame_attrs
-from xgamma.io.sidecar import same_unit
+from xgamma.io.fits_regions import read_region
+from xgamma.io.sidecar import same_unit, sidecar_of
 from xgamma.model.create import VARIABLES, assemble, label_variables, variable_attrs
 
 __all__ = ["FitsMap", "is_map", "read_map", "read_map_hdu"]
@@ -76,8 +77,6 @@ def _meta(hdu: HDU) -> dict[str, Any]:
     attrs: dict[str, Any] = {}
     for key, value in meta.items():
         if key == "livetime":
-            from xgamma.core.units import to_value
-
             attrs[key] = to_value(value, "s", key)
         elif key == "is_pointlike":
             attrs["pointlike"] = int(bool(value))
@@ -224,8 +223,6 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
     ...     dict(read_map(Path(folder) / "map.fits").load().sizes)
     {'y': 10, 'x': 10}
     """
-    from xgamma.io.sidecar import sidecar_of
-
     file = open_hdus(path)
     if hdu is None:
         maps = [h for h in file.hdus if is_map(file, h)]
@@ -257,8 +254,6 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
         if coarse:
             found.variable = on_responses(found.variable)
     elif found.region is not None:
-        from xgamma.io.fits_regions import read_region
-
         text, frame = read_region(found.region)
         coords["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
     array = assemble(coords, {name: found.variable}, frame)[name]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
+from astropy.io import fits
+from astropy.table import QTable
+from regions import Regions
 
 from xgamma.errors import XGammaError
 from xgamma.fits.bintable import BinTable
+from xgamma.io.fits_frame import frame_attrs
 from xgamma.model import sky
 from xgamma.model.axes import coord_variable
 from xgamma.model.frame import SIZE_KEYWORDS, header_key, wcs_from_key
@@ -39,12 +44,6 @@ def read_region(hdu: HDU) -> tuple[str, dict[str, Any]]:
     XGammaError
         If a shape is not known.
     """
-    from astropy.io import fits
-    from astropy.table import QTable
-    from regions import Regions
-
-    from xgamma.io.fits_frame import frame_attrs
-
     with fits.open(hdu.file.path) as hdus:
         table = QTable.read(hdus[hdu.index])
     shape = str(hdu.header.get("WCSSHAPE", "(1,1)")).strip("()").split(",")
@@ -76,11 +75,6 @@ def region_table(ds: xr.Dataset | xr.DataArray, name: str) -> BinTable | None:
     table : BinTable or None
         Pixel regions, and their frame in the header.
     """
-    import io
-
-    from astropy.io import fits
-    from regions import Regions
-
     if "region" not in ds.coords or "wcs" not in ds.coords:
         return None
     text = str(ds.coords["region"].values)

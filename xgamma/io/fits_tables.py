@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.io import fits
+from astropy.time import Time
 
 from xgamma.core.units import conversion
 from xgamma.errors import MissingDataError, UnitError, XGammaError
@@ -42,8 +44,6 @@ def reference_text(mjdrefi: float, mjdreff: float, timesys: str) -> str:
     >>> reference_text(51544, 0.5, "tt")
     '2000-01-01T12:00:00.000'
     """
-    from astropy.time import Time
-
     try:
         time = Time(mjdrefi, mjdreff, format="mjd", scale=timesys.strip().lower() or "tt").tt
     except ValueError:
@@ -56,8 +56,6 @@ def reference_text(mjdrefi: float, mjdreff: float, timesys: str) -> str:
 @functools.lru_cache(maxsize=64)
 def reference_mjd(text: str) -> tuple[int, float]:
     """Return MJDREFI and MJDREFF of an ISO text, scale TT."""
-    from astropy.time import Time
-
     time = Time(text, scale="tt", format="isot" if "T" in text else None)
     day = int(np.floor(time.mjd))
     return day, float((time.jd1 - 2400000.5 - day) + time.jd2)
@@ -101,8 +99,6 @@ def _seconds(table: Table, name: str, where: str) -> np.ndarray:
 
 def gti_table(ds: xr.Dataset) -> BinTable | None:
     """Return the good time intervals as a table HDU."""
-    from astropy.io import fits
-
     if "gti_start" not in ds or "gti_stop" not in ds:
         return None
     text = reference_time_of(ds)
@@ -184,8 +180,6 @@ def _column(name: str, variable: xr.Variable) -> Column:
 
 def obs_tables(ds: xr.Dataset) -> list[BinTable]:
     """Return META_TABLE, as gammapy stacks it, and OBS_ROWS, with all there is."""
-    from astropy.io import fits
-
     names = [n for n in on_obs(ds) if _is_ascii(ds.variables[n])]
     if not names or ds.sizes.get("obs", 0) == 0:
         return []

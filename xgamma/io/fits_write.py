@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 import xarray as xr
+from astropy.io import fits
 
 from xgamma.core.atomic import atomic_path
 from xgamma.errors import XGammaError
@@ -21,6 +22,7 @@ from xgamma.io.sidecar import HDU_NAME, describe
 from xgamma.model.create import VARIABLES
 from xgamma.model.frame import without_frame
 from xgamma.model.operation import operation
+from xgamma.model.validation import validate_dataset
 
 __all__ = ["write_fits", "write_map"]
 
@@ -72,8 +74,6 @@ def write_fits(
     ...     sorted(p.name for p in Path(folder).iterdir())
     ['template.fits']
     """
-    from xgamma.model.validation import validate_dataset
-
     target = map_path(path)
     issues = [
         i for i in validate_dataset(ds, errors="return", values=False) if "data model" not in i
@@ -178,8 +178,6 @@ def _inline(ds: xr.Dataset, written: set[str]) -> set[str]:
 
 
 def _sidecar(text: bytes) -> tuple[list[Column], Any, str]:
-    from astropy.io import fits
-
     return [Column("JSON", np.frombuffer(text, dtype="u1")[np.newaxis])], fits.Header(), HDU_NAME
 
 
@@ -203,8 +201,6 @@ def _deflate(parts: Iterator[bytes], stream: IO[bytes]) -> None:
 
 
 def _add_checksums(path: Path) -> None:
-    from astropy.io import fits
-
     with fits.open(path, mode="update", checksum=True) as hdus:
         for hdu in hdus:
             hdu.add_checksum()

@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.table import Table
+from astropy.units import UnitsWarning
+from scipy.special import erfinv
 
 from xgamma.core.arguments import choice, file_path
 from xgamma.core.atomic import atomic_path
@@ -92,9 +95,6 @@ def read_flux_points(path: str | os.PathLike[str], reference: Any = None) -> xr.
 
 
 def _read_table(path: Path) -> Any:
-    from astropy.table import Table
-    from astropy.units import UnitsWarning
-
     require_regular(path)
     if not path.is_file():
         raise MissingFileError(f"There is no file '{path}': check the path.")
@@ -235,8 +235,6 @@ def _require(ds: xr.Dataset, name: str) -> xr.Dataset:
 
 
 def _sigma_of(confidence: float) -> float:
-    from scipy.special import erfinv
-
     return float(math.sqrt(2) * erfinv(confidence))
 
 
@@ -280,8 +278,6 @@ def write_flux_points(
 
 
 def _to_table(points: xr.Dataset, sed_type: str) -> Any:
-    from astropy.table import Table
-
     choice(sed_type, "sed_type", (*TYPES, "likelihood"))
     require_dataset(points, "points")
     table = Table(meta={"SED_TYPE": sed_type})

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from netCDF4 import Dataset
+from xarray.backends import CachingFileManager, NetCDF4DataStore
 
 from xgamma.core.lazy import await_threads, is_lazy
 from xgamma.core.write_errors import let_go
@@ -42,8 +44,6 @@ def write_groups(
     encoding : mapping of str to mapping
         Encoding of the variables of each group.
     """
-    from xarray.backends import NetCDF4DataStore
-
     begin_file(path)
     # Workers elsewhere take xarray's lock of the file, which holds across processes.
     lock = hdf5_lock() if _in_this_process() else None
@@ -105,9 +105,6 @@ def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:
     tree : DataTree
         A node for each group.
     """
-    from netCDF4 import Dataset
-    from xarray.backends import CachingFileManager, NetCDF4DataStore
-
     start = "/" + str(kwargs.pop("group", None) or "").strip("/")
     lock = kwargs.pop("lock", None) or hdf5_lock()
     with lock:

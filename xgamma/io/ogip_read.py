@@ -18,6 +18,7 @@ from xgamma.fits.hdus import FitsHDUs, open_hdus
 from xgamma.fits.keywords import run_id
 from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis
+from xgamma.io.fits_regions import read_region
 from xgamma.io.fits_tables import read_gti
 from xgamma.io.ogip_response import (
     folded,
@@ -103,8 +104,6 @@ def read_ogip(
     coords: dict[str, Any] = energy.coords() | true.coords()
     frame = None
     if "REGION" in file:
-        from xgamma.io.fits_regions import read_region
-
         text, frame = read_region(file["REGION"])
         coords["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
     ds = assemble(coords, data, frame, name or _name(header, Path(path)))

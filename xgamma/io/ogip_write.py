@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import io
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.io import fits
 
+from xgamma._version import __version__
 from xgamma.core.atomic import atomic_path
 from xgamma.core.units import conversion
 from xgamma.errors import MissingDataError, XGammaError
@@ -90,8 +94,6 @@ def write_ogip(
 def _packed(content: bytes, path: Path) -> bytes:
     if path.suffix != ".gz":
         return content
-    import gzip
-
     return gzip.compress(content, compresslevel=5, mtime=0)
 
 
@@ -115,10 +117,6 @@ def _energies(axis: Axis, unit: str, low: str, high: str) -> list[Column]:
 
 
 def _header(pairs: dict[str, Any]) -> Any:
-    from astropy.io import fits
-
-    from xgamma._version import __version__
-
     return fits.Header([*pairs.items(), ("CREATOR", f"xgamma {__version__}")])
 
 
@@ -221,8 +219,6 @@ def _groups(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rmf(ds: xr.Dataset, unit: str) -> list[Any]:
-    from astropy.io import fits
-
     if set(ds["edisp"].dims) != {"energy_true", "energy"}:
         raise XGammaError(
             f"The dispersion has dims {ds['edisp'].dims}, but an RMF needs a kernel over energy_true and energy."
@@ -267,8 +263,6 @@ def _objects(values: list[np.ndarray], dtype: Any) -> np.ndarray:
 
 
 def _hdu_bytes(hdu: Any) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     hdu.writeto(buffer)
     content = buffer.getvalue()

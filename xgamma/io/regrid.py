@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import SkyCoord
+from scipy.ndimage import map_coordinates
 
 from xgamma.model import sky
 from xgamma.model.frame import header_key, wcs_from_key
@@ -38,9 +40,6 @@ def regrid(
     step : (dx, dy)
         Distance between labels.
     """
-    from astropy.coordinates import SkyCoord
-    from scipy.ndimage import map_coordinates
-
     assert one.frame is not None
     labels, steps = [], []
     for i in (1, 2):

@@ -14,6 +14,8 @@ import xarray as xr
 
 from xgamma.core.units import parse_unit
 from xgamma.errors import FrameError, UnitError, XGammaError
+from xgamma.io.fits_frame import labels_in
+from xgamma.model.create import MODEL_VERSION, assemble
 from xgamma.model.frame import without_frame
 from xgamma.model.stamp import is_stamp
 
@@ -158,8 +160,6 @@ class Sidecar:
             n: v for n, v in variables.items() if n in self.content["coords"] or n in ds.coords
         }
         data = {n: v for n, v in variables.items() if n not in coords}
-        from xgamma.model.create import assemble
-
         frame = self.content["wcs"] if same_sky else dict(ds.variables["wcs"].attrs)
         restored = assemble(coords, data, frame)
         restored.attrs = dict(self.content["attrs"])
@@ -170,8 +170,6 @@ class Sidecar:
 
         Another program may have moved or cut them since: then their headers hold.
         """
-        from xgamma.io.fits_frame import labels_in
-
         if "wcs" not in ds.coords:
             return True
         labels = self.content["labels"]
@@ -206,8 +204,6 @@ def sidecar_of(file: FitsHDUs) -> Sidecar:
     XGammaError
         If the file was written by a later version of the data model.
     """
-    from xgamma.model.create import MODEL_VERSION
-
     if HDU_NAME not in file:
         return Sidecar()
     table = file[HDU_NAME].table

@@ -10,6 +10,7 @@ import xarray as xr
 from xgamma.core.arguments import choice
 from xgamma.errors import ArgumentTypeError, AxisError, XGammaError
 from xgamma.irf.registry import response_groups, rule_of
+from xgamma.model.runs import is_observation
 from xgamma.model.sanity import (
     FREE,
     issue_of_bins,
@@ -17,7 +18,6 @@ from xgamma.model.sanity import (
     issue_of_values,
     issue_of_zeros,
 )
-from xgamma.model.trees import is_observation
 from xgamma.model.validation import validate_dataset
 
 __all__ = ["require_sound_axes", "validate"]

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy import units as u
+from astropy.coordinates import AltAz, SkyCoord
 
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.irf.background_rate import Rate, log_rate
 from xgamma.irf.response import grid_axis
 from xgamma.makers.field import Field, require_time, warn_outside
+from xgamma.model import sky
 from xgamma.model.create import variable_attrs
 from xgamma.model.responses import response
 from xgamma.numerics.intervals import trapezoid_weights
@@ -71,9 +74,6 @@ def rotation_times(field: Field, step: float = 1.0) -> np.ndarray:
     ----------
     The field turns at the rate ``ω cos(latitude) cos(azimuth) / cos(altitude)``.
     """
-    from astropy import units as u
-    from astropy.coordinates import AltAz
-
     place = observation.location(field.obs)
     if place is None:
         raise MissingDataError(
@@ -104,11 +104,6 @@ def _good_time(field: Field) -> tuple[np.ndarray, np.ndarray]:
 
 def _altaz_basis(field: Field, seconds: float) -> np.ndarray:
     """Return rows (towards the pointing, towards larger azimuth, up) in the map's frame."""
-    from astropy import units as u
-    from astropy.coordinates import AltAz, SkyCoord
-
-    from xgamma.model import sky
-
     place = observation.location(field.obs)
     frame = AltAz(obstime=observation.tstart(field.obs) + seconds * u.s, location=place)
     at = field.pointing.transform_to(frame)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from astropy import units as u
 
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, warn
@@ -17,6 +18,7 @@ from xgamma.irf.response import evaluate, grid_axis
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import require
+from xgamma.model.regions import region_center
 from xgamma.model.responses import grid_edges, response
 from xgamma.model.sanity import issue_of_keyword
 from xgamma.typing import EnergyLike
@@ -121,8 +123,6 @@ def _position_of(
     fixed_offset: float | None,
 ) -> Any:
     if fixed_offset is not None:
-        from astropy import units as u
-
         assert obs is not None
         pointing = observation.pointing(obs)
         if "x" not in ds.dims:
@@ -137,8 +137,6 @@ def _position_of(
         return position
     if "x" in ds.dims:
         return sky.center(ds)
-    from xgamma.model.regions import region_center
-
     return region_center(str(ds.coords["region"].values))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.units import Quantity
 
 from xgamma.core.arguments import number, scalar, whole
 from xgamma.core.bounds import require_room
@@ -196,8 +197,6 @@ def energy_axis_from_edges(
     """
     first = edges[0] if isinstance(edges, (list, tuple)) and edges else edges
     if isinstance(first, str):
-        from astropy.units import Quantity
-
         first = Quantity(first)
     units = str(getattr(first, "unit", "TeV"))
     conversion(units, "TeV")
@@ -241,8 +240,6 @@ def energy_axis(
     >>> energy_axis("0.1 TeV", "100 TeV", nbin=11, per_decade=True).size
     33
     """
-    from astropy.units import Quantity
-
     units = str(Quantity(min).unit) if isinstance(min, str) else str(getattr(min, "unit", "TeV"))
     conversion(units, "TeV")
     low, high = scalar(min, units, "min"), scalar(max, units, "max")

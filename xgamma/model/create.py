@@ -11,12 +11,13 @@ import xarray as xr
 from xgamma._version import __version__
 from xgamma.core.bounds import require_room
 from xgamma.core.defaults import FRAME, REFERENCE_TIME
-from xgamma.core.units import parse_unit
+from xgamma.core.units import parse_unit, time_value, to_value
 from xgamma.core.units import position as parse_position
 from xgamma.errors import ArgumentTypeError, AxisError, FrameError, XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import axis_coords, rad_axis, rename_axis
 from xgamma.model.frame import frame_coords
+from xgamma.model.regions import region_center, region_text
 from xgamma.model.schema import (
     AXES,
     IRF_MIN_PIXELS,
@@ -88,8 +89,6 @@ def _axis_variables(
 
 
 def _gti_variables(gti: IntervalsLike | None, reference_time: TimeLike) -> dict[str, xr.Variable]:
-    from xgamma.core.units import time_value, to_value
-
     reference = time_value(reference_time).tt.isot
     attrs = {"reference_time": reference}
     start, stop = np.empty(0), np.empty(0)
@@ -369,8 +368,6 @@ def create_spectrum(
     >>> kind(ds)
     'spectrum'
     """
-    from xgamma.model.regions import region_center, region_text
-
     text = region_text(region)
     at = region_center(text)
     frame = "galactic" if at.frame.name == "galactic" else "icrs"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy import units as u
+from astropy.wcs import WCS
+from regions import PixCoord
 
 from xgamma.errors import XGammaError
 from xgamma.model import sky
@@ -68,8 +71,6 @@ def is_circle(region: SkyRegion) -> bool:
 
 def wcs_of_plane(plane: Plane, frame: str) -> Any:
     """Return a plane as an astropy WCS whose pixel (0, 0) is its centre."""
-    from astropy.wcs import WCS
-
     wcs = WCS(naxis=2)
     names = ("GLON-TAN", "GLAT-TAN") if frame == "galactic" else ("RA---TAN", "DEC--TAN")
     wcs.wcs.ctype = names
@@ -110,8 +111,6 @@ def figure_of(region: SkyRegion, plane: Plane) -> Figure:
 
 
 def _general_figure(region: SkyRegion, plane: Plane, center: complex) -> Figure:
-    from regions import PixCoord
-
     pixels = region.to_pixel(wcs_of_plane(plane, frame_name(region)))
     box = pixels.bounding_box
     corners = [complex(x, y) for x in (box.ixmin, box.ixmax) for y in (box.iymin, box.iymax)]
@@ -157,9 +156,6 @@ def turned_regions(region: SkyRegion, plane: Plane, angles: list[float]) -> list
 
 
 def _turned_general(region: SkyRegion, plane: Plane, angles: list[float], frame: str) -> list[str]:
-    from astropy import units as u
-    from regions import PixCoord
-
     wcs = wcs_of_plane(plane, frame)
     pixels = region.to_pixel(wcs)
     origin = PixCoord(0.0, 0.0)

@@ -12,7 +12,10 @@ import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import xarray as xr
+from astropy.io import fits
+from astropy.wcs import WCS
 from xarray.indexes import Index
 
 from xgamma.errors import ArgumentTypeError, FrameError
@@ -22,7 +25,6 @@ from xgamma.typing import Labelled, LabelledLike
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
-    from astropy.wcs import WCS
 
 __all__ = [
     "FrameIndex",
@@ -52,9 +54,6 @@ AXIS_TYPES = {
 @functools.lru_cache(maxsize=64)
 def wcs_from_key(key: tuple[tuple[str, Any], ...]) -> WCS:
     """Return the WCS of a `header_key`; shared, so not to be changed."""
-    from astropy.io import fits
-    from astropy.wcs import WCS
-
     header = fits.Header()
     for name, value in key:
         header[name] = int(value) if name == "WCSAXES" else value
@@ -129,8 +128,6 @@ def make_wcs_attrs(
     FrameError
         If the projection or the frame is not known.
     """
-    from astropy.wcs import WCS
-
     require_frame(frame)
     at = center.transform_to(frame)
     wcs = WCS(naxis=2)
@@ -230,8 +227,6 @@ class FrameIndex(Index):
 
     def to_pandas_index(self) -> Any:
         """Return a one-element pandas index (xarray asks for it in some paths)."""
-        import pandas as pd
-
         return pd.Index([0], name="wcs")
 
     def rename(

@@ -19,7 +19,8 @@ from xgamma.model.check import (
     require_tree,
     require_usable,
 )
-from xgamma.model.trees import collection_of, datasets_in, is_observation
+from xgamma.model.runs import is_observation
+from xgamma.model.trees import collection_of, datasets_in
 
 __all__ = ["DatasetsLike", "is_operation", "later", "operation"]
 

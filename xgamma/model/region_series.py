@@ -6,6 +6,8 @@ import itertools
 from typing import Any
 
 import numpy as np
+from astropy.units import Quantity
+from regions import CircleAnnulusSkyRegion, CircleSkyRegion, RectangleSkyRegion
 
 from xgamma.core.arguments import scalar, whole
 from xgamma.core.units import position as parse_position
@@ -41,9 +43,6 @@ def ring_regions(center: PositionLike, edges: AnglesLike) -> list[Any]:
     >>> [type(r).__name__ for r in ring_regions("83.63d 22.01d", [0, 0.1, 0.2])]
     ['CircleSkyRegion', 'CircleAnnulusSkyRegion']
     """
-    from astropy.units import Quantity
-    from regions import CircleAnnulusSkyRegion, CircleSkyRegion
-
     radii = np.atleast_1d(to_value(edges, "deg", "edges"))
     if radii.size < 2 or not (np.diff(radii) > 0).all() or radii[0] < 0:
         raise XGammaError(
@@ -85,9 +84,6 @@ def slice_regions(start: PositionLike, stop: PositionLike, width: AngleLike, n: 
     >>> [round(float(r.center.ra.deg), 2) for r in regions]
     [83.25, 83.75, 84.25, 84.75]
     """
-    from astropy.units import Quantity
-    from regions import RectangleSkyRegion
-
     first = parse_position(start)
     last = parse_position(stop).transform_to(first.frame)
     length, across = first.separation(last), Quantity(scalar(width, "deg", "width"), "deg")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import SkyCoord
+from regions import CompoundPixelRegion, CompoundSkyRegion, PixCoord, PixelRegion, Region, Regions
 
 from xgamma.errors import ArgumentTypeError, XGammaError
 from xgamma.model import sky
@@ -17,8 +20,7 @@ from xgamma.numerics import sphere
 from xgamma.typing import LabelledLike, RegionsLike
 
 if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
-    from regions import PixCoord, Region, SkyRegion
+    from regions import SkyRegion
 
 __all__ = ["check_region", "parse_regions", "region_center", "region_mask", "region_text"]
 
@@ -41,8 +43,6 @@ SIZES = (
 
 @functools.lru_cache(maxsize=128)
 def _parse_text(text: str) -> tuple[SkyRegion, ...]:
-    from regions import Regions
-
     try:
         parsed = tuple(Regions.parse(text, format="ds9"))
     except Exception as error:
@@ -147,10 +147,6 @@ def parse_regions(regions: RegionsLike) -> list[SkyRegion]:
     >>> len(parse_regions("galactic;circle(0, 0, 0.5)"))
     1
     """
-    from pathlib import Path
-
-    from regions import CompoundPixelRegion, CompoundSkyRegion, Region, Regions
-
     if isinstance(regions, (CompoundSkyRegion, CompoundPixelRegion)):
         if regions.operator is operator.or_:
             return [*parse_regions(regions.region1), *parse_regions(regions.region2)]
@@ -180,8 +176,6 @@ def region_text(region: Region | Sequence[Region]) -> str:
     >>> region_text("galactic;circle(0, 0, 0.5)")
     'galactic;circle(0.00000000,0.00000000,0.50000000)'
     """
-    from regions import Regions
-
     parsed = parse_regions(region)
     if any(hasattr(one, "region1") for one in parsed):
         raise XGammaError(
@@ -200,8 +194,6 @@ def region_center(region: Region) -> SkyCoord:
     >>> float(region_center("icrs;circle(83.63, 22.01, 0.11)").ra.deg)
     83.63
     """
-    from astropy.coordinates import SkyCoord
-
     centers = [_one_center(r) for r in _parts(parse_regions(region))]
     if len(centers) == 1:
         return centers[0]
@@ -219,8 +211,6 @@ def _parts(parsed: list[Any]) -> list[Any]:
 
 
 def _one_center(region: Region) -> SkyCoord:
-    from regions import PixelRegion
-
     if isinstance(region, PixelRegion):
         raise XGammaError(
             f"The {type(region).__name__} is in pixels: give a region on the sky, for example 'icrs;circle(83.63, 22.01, 0.11)'."
@@ -229,8 +219,6 @@ def _one_center(region: Region) -> SkyCoord:
         return region.center
     vertices = region.vertices
     lon, lat = sphere.vector_to_lonlat(vertices.cartesian.xyz.value.mean(axis=1))
-    from astropy.coordinates import SkyCoord
-
     return SkyCoord(float(lon), float(lat), unit="deg", frame=vertices.frame.name)
 
 
@@ -270,8 +258,6 @@ def region_mask(obj: LabelledLike, regions: RegionsLike, inside: bool = True) ->
     >>> int(region_mask(ds, "icrs;circle(0, 0, 0.3)").sum())
     32
     """
-    from regions import PixCoord
-
     x, y = sky.labels_of(obj)
     grid_x, grid_y = np.meshgrid(x, y)
     mask = np.zeros(grid_x.shape, dtype=bool)
@@ -306,8 +292,6 @@ def contains(obj: LabelledLike, regions: RegionsLike, position: SkyCoord) -> np.
     inside : ndarray of bool
         Shape of the positions.
     """
-    from regions import PixCoord
-
     x, y = sky.world_to_pix(obj, position)
     pix = PixCoord(x, y)
     inside = np.zeros(np.shape(x), dtype=bool)

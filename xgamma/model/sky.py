@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import ICRS, SkyCoord
 
 from xgamma.core.units import position as parse_position
 from xgamma.core.units import to_value
@@ -37,7 +38,6 @@ from xgamma.numerics import sphere
 from xgamma.typing import ArrayLike, LabelledLike, PositionLike, SizeLike
 
 if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
     from astropy.wcs import WCS
 
 __all__ = [
@@ -315,8 +315,6 @@ def center(obj: LabelledLike, irf: bool = False) -> SkyCoord:
 
 def pix_to_world(obj: LabelledLike, x: ArrayLike, y: ArrayLike) -> SkyCoord:
     """Return positions of labels ``x``, ``y`` (parent pixel numbers) as a SkyCoord."""
-    from astropy.coordinates import SkyCoord
-
     lon, lat = _pix_to_world(wcs_of(obj), np.asarray(x, dtype=float), np.asarray(y, dtype=float))
     return SkyCoord(lon, lat, unit="deg", frame=frame_of(obj))
 
@@ -356,8 +354,6 @@ def rotation_from_icrs(frame: str) -> np.ndarray:
     """Return the matrix (3, 3) that turns ICRS vectors into a frame's (bit for bit astropy's)."""
     if frame == "icrs":
         return np.eye(3)
-    from astropy.coordinates import ICRS, SkyCoord
-
     axes = SkyCoord([0, 90, 0], [0, 0, 90], unit="deg", frame=ICRS()).transform_to(frame)
     return np.asarray(axes.cartesian.xyz.value)
 

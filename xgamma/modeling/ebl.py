@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xgamma.core.arguments import expanded_path, fits_tables
+from xgamma.core.arguments import expanded_path
 from xgamma.core.defaults import REDSHIFT
 from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
+from xgamma.fits.opening import fits_tables
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spectral_table import table_quantity
 from xgamma.modeling.spectrum_base import Spectrum

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.units import Quantity
 
 from xgamma.core.units import parse_unit
 
@@ -16,6 +17,4 @@ def labelled(values: np.ndarray, like: object, unit: str) -> Any:
     """Give values the labels of a DataArray and a unit, or make them a Quantity."""
     if isinstance(like, xr.DataArray):
         return like.copy(data=values).rename(None).assign_attrs(units=unit)
-    from astropy.units import Quantity
-
     return Quantity(values, parse_unit(unit))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
+from astropy.constants import c
+from astropy.units import Quantity, dimensionless_unscaled
+from scipy.interpolate import CubicSpline
 
 from xgamma.core.extras import require_package
 from xgamma.core.units import to_value
@@ -72,8 +76,6 @@ class NaimaSpectrum(Spectrum):
         seed: Any = None,
         nested_models: dict[str, Any] | None = None,
     ) -> None:
-        from copy import deepcopy
-
         require_package("naima", "A spectrum by Naima", "naima")
         kind = type(radiative_model).__name__
         particles: Any = getattr(radiative_model, "particle_distribution", None)
@@ -106,8 +108,6 @@ class NaimaSpectrum(Spectrum):
 
     def kernel(self, energy: np.ndarray) -> np.ndarray:
         """See `Spectrum.kernel`."""
-        from astropy.units import Quantity, dimensionless_unscaled
-
         model = self.radiative_model
         for name, parameter in self.named_parameters():
             value = parameter.quantity
@@ -127,9 +127,6 @@ class NaimaSpectrum(Spectrum):
 
     def _scatter_own_photons(self) -> Any:
         """Give the model its own synchrotron photons as a seed field; return what radiates them."""
-        from astropy.constants import c
-        from astropy.units import Quantity
-
         model = self.radiative_model
         naima: Any = require_package("naima.models", "A spectrum by Naima", "naima")
         made = naima.Synchrotron(
@@ -149,8 +146,6 @@ class NaimaSpectrum(Spectrum):
 
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
         """See `Spectrum.kernel_integral`; of a cubic through logarithms at near points."""
-        from scipy.interpolate import CubicSpline
-
         low, high = float(np.min(emin)), float(np.max(emax))
         if not 0 < low < high:
             return super().kernel_integral(emin, emax, power)
@@ -229,8 +224,6 @@ def self_compton(kind: str, nested: dict[str, Any]) -> dict[str, Any]:
         )
     if kind != "InverseCompton":
         raise XGammaError(f"nested_models= needs an InverseCompton, which scatters, not {kind}.")
-    from astropy.units import Quantity
-
     made = {}
     for name, unit in (("B", "G"), ("radius", "pc")):
         value = to_value(entry[name], unit, name)

@@ -13,16 +13,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from astropy.units import Quantity
 
 from xgamma.core.units import conversion, parse_unit, to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.prior import Prior
-
-if TYPE_CHECKING:
-    from astropy.units import Quantity
 
 __all__ = ["Component", "Parameter", "Spec"]
 
@@ -106,8 +104,6 @@ class Parameter:
     @property
     def quantity(self) -> Any:
         """Value with its unit, an astropy ``Quantity``."""
-        from astropy.units import Quantity
-
         return Quantity(self._value, parse_unit(self.unit))
 
     def to_value(self, unit: str) -> float:
@@ -309,8 +305,6 @@ def set_parameter(parameter: Parameter, value: Value, where: str) -> None:
     """Set a parameter from a number, a string with a unit, or a quantity, keeping its unit."""
     given: Any = value
     if isinstance(value, str):
-        from astropy.units import Quantity
-
         try:
             given = Quantity(value)
         except (TypeError, ValueError):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.units import Quantity
+from regions import CircleSkyRegion, EllipseSkyRegion, PointSkyRegion
 
 from xgamma.core.defaults import FRAME
 from xgamma.core.units import position, to_value
@@ -16,9 +19,6 @@ from xgamma.numerics import rings as laws
 from xgamma.numerics import shapes as kernels
 from xgamma.numerics.rings import Law
 from xgamma.typing import AnglesLike, PositionLike
-
-if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
 
 __all__ = [
     "ConstantSpatial",
@@ -45,8 +45,6 @@ def rotation(source: str, target: str) -> np.ndarray:
     """Return the matrix that turns unit vectors of one frame into those of another."""
     if source == target:
         return np.eye(3)
-    from astropy.coordinates import SkyCoord
-
     axes = SkyCoord([0, 90, 0], [0, 0, 90], unit="deg", frame=source).transform_to(target)
     return np.asarray(axes.cartesian.xyz.value)
 
@@ -105,8 +103,6 @@ class Shape(Component):
     @property
     def position(self) -> SkyCoord:
         """Position on the sky."""
-        from astropy.coordinates import SkyCoord
-
         return SkyCoord(
             self.lon_0.to_value("deg"), self.lat_0.to_value("deg"), unit="deg", frame=self.frame
         )
@@ -188,9 +184,6 @@ class Shape(Component):
         region : `~regions.SkyRegion`
             A circle of the shape's radius.
         """
-        from astropy.units import Quantity
-        from regions import CircleSkyRegion
-
         return CircleSkyRegion(self.position, Quantity(self.extent, "deg"))
 
     def extra(self) -> dict[str, Any]:
@@ -226,8 +219,6 @@ class PointSource(Shape):
 
     def to_region(self) -> Any:
         """Return the point as a region."""
-        from regions import PointSkyRegion
-
         return PointSkyRegion(self.position)
 
 
@@ -498,9 +489,6 @@ class ConstantSpatial(Shape):
 
 def ellipse_region(shape: Shape, major: float) -> Any:
     """Return the ellipse of a shape with `e` and `phi`, of a semi-major axis in degrees."""
-    from astropy.units import Quantity
-    from regions import EllipseSkyRegion
-
     minor = major * np.sqrt(1 - shape.e.value**2)
     return EllipseSkyRegion(
         shape.position,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import CloughTocher2DInterpolator
+from scipy.spatial import Delaunay, QhullError
 
 from xgamma.core.arguments import choice
 from xgamma.core.defaults import FRAME
@@ -64,8 +66,6 @@ class PiecewiseNormSpatial(Shape):
         interp: str = "lin",
         frame: str = FRAME,
     ) -> None:
-        from scipy.spatial import Delaunay, QhullError
-
         lons, lats = (
             np.atleast_1d(np.asarray(to_value(v, "deg", n), dtype=float))
             for v, n in ((lon, "lon"), (lat, "lat"))
@@ -101,8 +101,6 @@ class PiecewiseNormSpatial(Shape):
 
     def on_points(self, points: np.ndarray, frame: str) -> np.ndarray:
         """See `Shape.on_points`."""
-        from scipy.interpolate import CloughTocher2DInterpolator
-
         own = np.tensordot(rotation(frame, self.frame), points, 1)
         lon = self._wrapped(np.degrees(np.arctan2(own[1], own[0])))
         lat = np.degrees(np.arcsin(np.clip(own[2], -1, 1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from astropy.units import Quantity
 
 from xgamma.core.units import conversion, parse_unit, to_value
 from xgamma.errors import XGammaError
@@ -101,6 +102,4 @@ class TemplateSpectrum(Spectrum):
 
 def table_quantity(data: dict[str, Any]) -> Any:
     """Read ``{"data": [...], "unit": "..."}``."""
-    from astropy.units import Quantity
-
     return Quantity(data["data"], parse_unit(str(data.get("unit", ""))))

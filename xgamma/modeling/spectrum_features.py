@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from astropy.units import Quantity
 from scipy.optimize import brentq, minimize_scalar
 
 from xgamma.core.arguments import limit
@@ -115,8 +116,6 @@ class SpectrumFeatures:
         >>> xg.PowerLaw(index=2, amplitude="1e-12 cm-2 s-1 TeV-1").inverse(1e-14).round(6)
         <Quantity [10.] TeV>
         """
-        from astropy.units import Quantity
-
         wanted = float(to_value(value, self.unit, "value"))
         low, high = (limit(e, "TeV", "energy") for e in (energy_min, energy_max))
         x = np.linspace(np.log(low), np.log(high), points_between(low, high))
@@ -142,8 +141,6 @@ class SpectrumFeatures:
     @property
     def e_peak(self) -> Any:
         """Energy at which ``E^2 dN/dE`` is largest, a Quantity; NaN where it has no maximum."""
-        from astropy.units import Quantity
-
         return Quantity(self.kernel_peak(), "TeV")
 
     def kernel_peak(self) -> float:
@@ -185,8 +182,6 @@ class SpectrumFeatures:
         XGammaError
             If the spectrum has no errors yet, or no minimum inside the range.
         """
-        from astropy.units import Quantity
-
         low, high = to_value(energy_min, "TeV", "min"), to_value(energy_max, "TeV", "max")
         for _ in range(3):
             grid = np.geomspace(low, high, 201)

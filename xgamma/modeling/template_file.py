@@ -11,6 +11,9 @@ import xarray as xr
 from xgamma.core.arguments import expanded_path
 from xgamma.core.units import parse_unit
 from xgamma.errors import MissingFileError, UnitError, XGammaError
+from xgamma.fits.hdus import open_hdus
+from xgamma.io.fits_maps import read_map
+from xgamma.io.fits_write import write_map
 
 __all__ = ["map_from_text", "map_to_text", "read_brightness", "read_template", "write_template"]
 
@@ -37,8 +40,6 @@ def read_template(path: str | Path) -> xr.DataArray:
     MissingDataError
         If the file is not there, or the variable not set.
     """
-    from xgamma.io.fits_maps import read_map
-
     found = expanded_path(path)
     if not found.exists():
         raise MissingFileError(f"There is no template map {str(path)!r}: give a path to one.")
@@ -61,8 +62,6 @@ def read_brightness(path: str | Path, unit: str = "") -> xr.DataArray:
     map : DataArray
         Dims ``(y, x)`` or ``(energy_true, y, x)``.
     """
-    from xgamma.fits.hdus import open_hdus
-
     array = read_template(path)
     if "energy" in array.dims:
         names = {"energy", "energy_lo", "energy_hi"} & set(array.coords)
@@ -100,8 +99,6 @@ def write_template(array: xr.DataArray, path: str | Path, overwrite: bool = Fals
     path : str
         As it was given.
     """
-    from xgamma.io.fits_write import write_map
-
     write_map(array, expanded_path(path), overwrite=overwrite)
     return str(path)
 
@@ -119,8 +116,6 @@ def map_to_text(array: xr.DataArray) -> str:
     text : str
         ASCII.
     """
-    from xgamma.io.fits_write import write_map
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "map.fits.gz"
         write_map(array, path)
@@ -135,8 +130,6 @@ def map_from_text(text: str) -> xr.DataArray:
     XGammaError
         If the text is not one of a map.
     """
-    from xgamma.io.fits_maps import read_map
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "map.fits.gz"
         try:

@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import map_coordinates
 
 from xgamma.core.arguments import choice
 from xgamma.core.defaults import OUTSIDE
 from xgamma.errors import XGammaError, shown
+from xgamma.model import sky
 from xgamma.model.axes import edges_in
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spatial import FLUX_PER_SR, Shape, rotation
@@ -84,8 +86,6 @@ class TemplateMap(Shape):
         beyond: str = OUTSIDE,
         **values: Value,
     ) -> None:
-        from xgamma.model import sky
-
         if not isinstance(map, xr.DataArray) or not {"y", "x"} <= set(map.dims):
             raise XGammaError(
                 f"map={shown(map)} must be a map with pixels: read one with xg.read_map(path)."
@@ -133,8 +133,6 @@ class TemplateMap(Shape):
 
     def _integral(self, values: np.ndarray) -> np.ndarray:
         """Return integrals over the sky, shape (..., 1, 1)."""
-        from xgamma.model import sky
-
         solid_angle = np.nan_to_num(sky.solid_angle(self.map).values)
         return np.asarray(np.sum(values * solid_angle, (-2, -1), keepdims=True))
 
@@ -188,16 +186,12 @@ class TemplateMap(Shape):
     @property
     def half_width(self) -> float:
         """Half of the longer side, degrees."""
-        from xgamma.model import sky
-
         scale = sky.pixel_scale(self.map)
         return 0.5 * max(self.map.sizes["x"] * scale[0], self.map.sizes["y"] * scale[1])
 
     @property
     def extent(self) -> float:
         """Half of the diagonal, degrees: the corners count in every frame."""
-        from xgamma.model import sky
-
         scale = sky.pixel_scale(self.map)
         sides = self.map.sizes["x"] * scale[0], self.map.sizes["y"] * scale[1]
         return 0.5 * float(np.hypot(*sides))
@@ -205,8 +199,6 @@ class TemplateMap(Shape):
     @property
     def bin_size(self) -> float:
         """The size of a pixel, degrees."""
-        from xgamma.model import sky
-
         return float(min(sky.pixel_scale(self.map)))
 
     @property
@@ -237,8 +229,6 @@ class TemplateMap(Shape):
         brightness : ndarray
             Per sr; with a leading energy axis for a map with energies.
         """
-        from scipy.ndimage import map_coordinates
-
         y, x, inside = self._pixels(points, frame)
         coords = np.where(inside, np.stack([y, x]), 0.0)
 
@@ -254,8 +244,6 @@ class TemplateMap(Shape):
 
     def _pixels(self, points: np.ndarray, frame: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the pixels (y, x) of the map at unit vectors, and which lie on it."""
-        from xgamma.model import sky
-
         own = np.tensordot(rotation(frame, self.frame), points, 1)
         moved_lon, moved_lat = self._moved()
         lon = np.degrees(np.arctan2(own[1], own[0])) - moved_lon

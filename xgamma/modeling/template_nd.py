@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import SkyCoord
 
 from xgamma.core.arguments import choice
 from xgamma.core.defaults import INTERPOLATION, OUTSIDE
@@ -26,9 +27,6 @@ from xgamma.modeling.template_file import (
 from xgamma.modeling.template_map import TemplateMap
 from xgamma.modeling.template_units import nodes_of
 from xgamma.numerics import shapes
-
-if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
 
 __all__ = ["TemplateMapND", "TemplateSpectrumND"]
 
@@ -259,8 +257,6 @@ class TemplateMapND(TemplateMap):
     @property
     def position(self) -> SkyCoord:
         """The middle of the map."""
-        from astropy.coordinates import SkyCoord
-
         return SkyCoord(*self._middle, unit="deg", frame=self.frame)
 
     @position.setter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from astropy import units as u
 
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import UnitError, XGammaError, warn
@@ -42,8 +43,6 @@ def brightness_factor(unit: str) -> tuple[float, str]:
 
 def without_photons(unit: str) -> str:
     """Return a unit without the photons or counts that are counted in it."""
-    from astropy import units as u
-
     parsed = parse_unit(unit)
     for base, power in zip(parsed.bases, parsed.powers, strict=True):
         if base in (u.ph, u.ct):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from xgamma.core.arguments import expanded_path, fits_tables
+from xgamma.core.arguments import expanded_path
 from xgamma.core.defaults import TIME_SCALE
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
+from xgamma.fits.opening import fits_tables
 from xgamma.fits.times import MissionTime
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.time_profile import TimeProfile

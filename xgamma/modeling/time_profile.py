@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
+from astropy.time import Time
 
 from xgamma.core.defaults import TIME_SCALE
 from xgamma.errors import XGammaError
@@ -53,8 +54,6 @@ class TimeProfile(Component):
 
     def mjd(self, time: TimeLike) -> np.ndarray:
         """Return times as MJD in the profile's scale."""
-        from astropy.time import Time
-
         scaled = getattr(Time(time), self.scale)
         return np.asarray(scaled.mjd)
 

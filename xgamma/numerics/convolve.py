@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from scipy import fft
 
 __all__ = ["convolve_same", "convolve_separable", "disk_kernel", "kernel_sum", "ring_kernel"]
 
@@ -94,8 +95,6 @@ def kernel_sum(images: np.ndarray, kernels: list[np.ndarray]) -> list[np.ndarray
         One array shaped like `images` for each kernel; int64 for integers (exact), else
         float64: never negative, and exactly zero where nothing but zeros was summed.
     """
-    from scipy import fft
-
     whole = images.dtype.kind in "iub"
     ny, nx = images.shape[-2:]
     height = max(k.shape[0] for k in kernels)
@@ -164,8 +163,6 @@ def convolve_separable(images: np.ndarray, along_y: np.ndarray, along_x: np.ndar
     convolved : ndarray
         Same shape, float64.
     """
-    from scipy import fft
-
     sides = (along_y.size, along_x.size)
     height, width = _fft_shape(images, sides)
     # The spectrum of a product is the product of the spectra.
@@ -176,16 +173,12 @@ def convolve_separable(images: np.ndarray, along_y: np.ndarray, along_x: np.ndar
 
 def _fft_shape(images: np.ndarray, sides: tuple[int, ...]) -> tuple[int, int]:
     """Return a size where what wraps around misses the image by half a kernel."""
-    from scipy import fft
-
     ny, nx = images.shape[-2:]
     height = max(ny + sides[0] // 2, sides[0])
     return fft.next_fast_len(height), fft.next_fast_len(max(nx + sides[1] // 2, sides[1]), True)
 
 
 def _spectrum(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    from scipy import fft
-
     rows = fft.rfft(image.astype(float, copy=False), width, axis=1)
     values: np.ndarray = fft.fft(rows, height, axis=0, overwrite_x=True)
     return values
@@ -233,8 +226,6 @@ def _filtered(
     One by one they stay in the processor's cache: twice as fast as all at once. Large cubes are
     shared between threads, for transforms let other threads run.
     """
-    from scipy import fft
-
     height, width = _fft_shape(images, sides)
     halves = [n // 2 for n in sides]
     ny, nx = images.shape[-2:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import spline_filter1d
 
 __all__ = ["block_sum", "ramp_deposit", "spline_coefficients", "spline_deposit"]
 
@@ -64,8 +65,6 @@ def spline_deposit(
 
 def spline_coefficients(images: np.ndarray) -> np.ndarray:
     """Undo the blur of `spline_deposit`, which is that of a B-spline, along y and x; sums stay."""
-    from scipy.ndimage import spline_filter1d
-
     rows = spline_filter1d(images, 3, axis=-2, mode="mirror")
     found = np.asarray(spline_filter1d(rows, 3, axis=-1, mode="mirror"))
     total = found.sum(axis=(-2, -1), keepdims=True)

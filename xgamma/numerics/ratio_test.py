@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import gammaincc, gammaln, ndtri_exp
 
 __all__ = ["log_chance", "ts_significance"]
 
@@ -18,8 +19,6 @@ def log_chance(ts: float, dof: float) -> float:
     >>> round(log_chance(9.0, 1), 3), round(log_chance(5000.0, 1), 1)
     (-5.915, -2504.5)
     """
-    from scipy.special import gammaincc, gammaln
-
     ts = max(ts, 0.0)
     a, x = 0.5 * dof, 0.5 * ts
     if ts < LARGE + 10 * dof:
@@ -48,8 +47,6 @@ def ts_significance(ts: float, dof: float = 1) -> float:
     >>> float(ts_significance(25.0)), round(float(ts_significance(25.0, 4)), 3)
     (5.0, 4.054)
     """
-    from scipy.special import ndtri_exp
-
     if not np.isfinite(ts) or dof < 1:
         return float("nan")
     if dof == 1:

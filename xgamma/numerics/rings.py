@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
+from scipy.special import erfc, gammaincinv
 
 from xgamma.numerics.shapes import EDGE_95
 
@@ -61,8 +62,6 @@ def disk_rings(edge_width: float, step: float) -> Law:
     if reach == 0:
         r, w = _panels([0.0, 1.0], step)
         return _normed(r, w * r)
-    from scipy.special import erfc
-
     r, w = _panels([0.0, max(1.0 - reach, 0.0), 1.0 + reach], step)
     return _normed(r, w * r * 0.5 * erfc(EDGE_95 * (r - 1.0) / edge_width))
 
@@ -86,8 +85,6 @@ def ball_shell(inner: float, step: float) -> Law:
 
 def general_rings(eta: float, step: float) -> Law:
     """Return the rings of ``exp(-r**(1 / eta))``."""
-    from scipy.special import gammaincinv
-
     # r**(1 / eta) follows a gamma distribution: panels between its quantiles follow any edge.
     edges = gammaincinv(2 * eta, QUANTILES) ** eta
     r, w = _panels(edges, step)

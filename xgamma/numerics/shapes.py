@@ -7,6 +7,7 @@ costs no trigonometry and loses no digits at small separations.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import erf, erfc, gamma
 
 __all__ = [
     "chord2",
@@ -96,8 +97,6 @@ def general_gaussian(
     phi: float,
 ) -> np.ndarray:
     """Return ``exp(-(r / r_0)^(1 / eta))``: a disk, a Gaussian or a Laplacian as `eta` grows."""
-    from scipy.special import gamma
-
     radius = r_0 if e == 0 or angle is None else effective_radius(angle, r_0, e, phi)
     norm = 1 / (2 * np.pi * r_0**2 * np.sqrt(1 - e**2) * eta * gamma(2 * eta))
     values: np.ndarray = norm * np.exp(-((separation(squared_chord) / radius) ** (1 / eta)))
@@ -122,8 +121,6 @@ def edge_area(edge_width: float) -> float:
     :math:`\int_0^\infty r\,\mathrm{erfc}((r - 1) / w)\,dr` with ``w = edge_width / EDGE_95``,
     which is ``1 + w**2 / 2`` for narrow edges.
     """
-    from scipy.special import erfc
-
     if edge_width == 0:
         return 1.0
     w = edge_width / EDGE_95
@@ -148,8 +145,6 @@ def disk(
     norm = 1 / ellipse_solid_angle(r_0, e)
     if edge_width == 0:
         return norm * (sep <= radius)
-    from scipy.special import erf
-
     norm /= edge_area(edge_width)
     values: np.ndarray = norm * 0.5 * (1 - erf(EDGE_95 * (sep - radius) / (radius * edge_width)))
     return values

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import erf
 
 __all__ = [
     "broken_power_law",
@@ -264,8 +265,6 @@ def line_moment(
     emin: np.ndarray, emax: np.ndarray, power: int, amplitude: float, mean: float, sigma: float
 ) -> np.ndarray:
     """Integrate ``E^power`` (0 or 1) times a gaussian line exactly."""
-    from scipy.special import erf
-
     low, high = (emin - mean) / sigma, (emax - mean) / sigma
     area: np.ndarray = 0.5 * amplitude * (erf(high / np.sqrt(2)) - erf(low / np.sqrt(2)))
     if power == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from scipy.interpolate import make_interp_spline
 
 __all__ = ["between_nodes", "between_planes", "bin_rule", "log_bilinear", "node_weights"]
 
@@ -71,8 +72,6 @@ def node_weights(nodes: np.ndarray, at: float, cubic: bool = False) -> np.ndarra
     weights : ndarray
         Shape (n,), they sum to one.
     """
-    from scipy.interpolate import make_interp_spline
-
     if nodes.size == 1:
         return np.ones(1)
     power = min(3, nodes.size - 1) if cubic else 1

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from astropy.units import Quantity
 
 from xgamma.core.extras import require_package
 from xgamma.errors import AxisError, MissingPackageError, XGammaError
+from xgamma.io.fits_frame import image_keywords
 from xgamma.model.axes import edges, units_of
 from xgamma.model.frame import frame_of, header_key, wcs_from_key
 from xgamma.model.operation import operation
+from xgamma.model.regions import parse_regions
 from xgamma.typing import RegionsLike
 
 if TYPE_CHECKING:
@@ -63,8 +66,6 @@ def image_wcs(array: xr.DataArray) -> Any:
     >>> part.gamma.wcs.wcs.crpix, image_wcs(part).wcs.crpix
     (array([10.5, 10.5]), array([5.5, 5.5]))
     """
-    from xgamma.io.fits_frame import image_keywords
-
     return wcs_from_key(header_key(image_keywords(array, irf="x_irf" in array.dims)))
 
 
@@ -203,8 +204,6 @@ def plot_map(
 
 
 def _draw_regions(ax: WCSAxes, wcs: WCS, regions: RegionsLike) -> None:
-    from xgamma.model.regions import parse_regions
-
     for region in parse_regions(regions):
         pixels = region.to_pixel(wcs) if hasattr(region, "to_pixel") else region
         pixels.plot(ax=ax, edgecolor="white", facecolor="none", linewidth=1.5)
@@ -212,8 +211,6 @@ def _draw_regions(ax: WCSAxes, wcs: WCS, regions: RegionsLike) -> None:
 
 def _energy_text(value: float, unit: str) -> str:
     """Return an energy in the unit of thousands that suits it: 100 GeV, 1.58 TeV."""
-    from astropy.units import Quantity
-
     energy = Quantity(value, unit).to("eV").value
     # The tolerance keeps 0.99999999 TeV from being written as 1000 GeV.
     for name, size in (("PeV", 1e15), ("TeV", 1e12), ("GeV", 1e9), ("MeV", 1e6)):

@@ -12,6 +12,8 @@ from xgamma.core.arguments import interval
 from xgamma.core.defaults import ENERGY_POWER
 from xgamma.core.extras import require_package
 from xgamma.errors import XGammaError
+from xgamma.fitting import flux_data as fp
+from xgamma.fitting.attached import chosen_models
 from xgamma.model.operation import operation
 from xgamma.typing import EnergyLike
 
@@ -117,8 +119,6 @@ def plot_flux_points(
     >>> ax.get_xscale()
     'log'
     """
-    from xgamma.fitting import flux_data as fp
-
     ax = axes_or_new(ax)
     energy = fp.reference_energies(ds)
     low, high = fp.point_edges(ds)
@@ -176,9 +176,6 @@ def plot_spectrum(
     >>> len(axes)
     2
     """
-    from xgamma.fitting import flux_data as fp
-    from xgamma.fitting.attached import chosen_models
-
     chosen = chosen_models(ds, models)
     if axes is None:
         plt = require_package("matplotlib.pyplot", "Drawing", "plot")

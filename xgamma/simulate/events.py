@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
 
 from xgamma.core.arguments import generator
 from xgamma.datasets.rows import good_times
@@ -126,8 +128,6 @@ def draw_times(
         which = draw_intervals(rng, lengths, size)
         values: np.ndarray = gti[which, 0] + rng.random(size) * lengths[which]
         return values
-    from astropy.time import Time
-
     assert data.gti is not None
     profile = model.temporal
     start, stop = (profile.mjd(Time(t, format="mjd", scale=data.gti[2])) for t in data.gti[:2])
@@ -319,8 +319,6 @@ def inside_map(data: Compiled, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     """Return which positions lie on the map."""
     if ra.size == 0:
         return np.zeros(0, dtype=bool)
-    from astropy.coordinates import SkyCoord
-
     x, y = sky.world_to_pix(data.ds, SkyCoord(ra, dec, unit="deg"))
     (y0, x0), (dy, dx) = data.origin, data.label_step
     py, px = (y - y0) / dy, (x - x0) / dx
@@ -338,8 +336,6 @@ def as_observation(
     data: Compiled, table: Columns, sources: list[SkyModel | TemplateNPred], obs_id: int
 ) -> xr.DataTree:
     """Label events as an observation, times counted from the dataset's reference."""
-    from astropy.time import Time
-
     text = reference_time_of(data.ds)
     mjd = Time(text, scale="tt").mjd
     gti = np.stack(good_times(data.ds), axis=1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import ndtr
 
 from xgamma.core.defaults import BACKGROUND_KIND
 from xgamma.core.units import to_value
@@ -211,8 +212,6 @@ def _aeff(threshold: float) -> xr.Dataset:
 
 def _edisp() -> xr.Dataset:
     """Tabulate the mean density of migra in each bin, so that a row integrates to one."""
-    from scipy.special import ndtr
-
     edges = OFFSET_EDGES[::2]
     energy = _centers(ENERGY_TRUE_EDGES, True)[:, np.newaxis, np.newaxis]
     mean, sigma = migration_parameters(energy, _centers(edges))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import SkyCoord
 
 from xgamma.core.units import time_value, to_value
 from xgamma.errors import XGammaError
@@ -158,8 +159,6 @@ def run_keywords(
     keywords : dict
         GADF spelling.
     """
-    from astropy.coordinates import SkyCoord
-
     start, stop = float(gti[0, 0]), float(gti[-1, 1])
     ontime = float(np.sum(gti[:, 1] - gti[:, 0]))
     alt, az = altaz(*pointing, 0.5 * (start + stop))

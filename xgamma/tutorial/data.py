@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import url2pathname
+
+import xarray as xr
 
 from xgamma.core.extras import require_package
+from xgamma.datasets.collection import collect
+from xgamma.dl3.backend import GADFBackend
+from xgamma.dl3.opening import open_store
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.io.fits import read_fits
+from xgamma.io.flux_points import read_flux_points
+from xgamma.io.ogip_read import read_ogip
 
 if TYPE_CHECKING:
     from pooch import Pooch
@@ -111,9 +121,6 @@ def _fetch_one(store: Pooch, file: str, url: str) -> None:
 
 
 def _copy(url: str, target: Path, _: object) -> None:
-    import shutil
-    from urllib.request import url2pathname
-
     shutil.copyfile(url2pathname(url.removeprefix("file://")), target)
 
 
@@ -146,47 +153,30 @@ def open_dataset(name: str, **kwargs: Any) -> Any:
 
 
 def _open_hess(folder: Path) -> Any:
-    from xgamma.dl3.opening import open_store
-
     return open_store(folder)
 
 
 def _open_cta(folder: Path) -> Any:
-    from xgamma.dl3.opening import open_store
-
     return open_store(folder / "index" / "gps", caldb=folder / "caldb")
 
 
 def _open_magic(folder: Path) -> Any:
-    from xgamma.dl3.opening import open_store
-
     return open_store(folder / "rad_max" / "data")
 
 
 def _open_dl4(folder: Path) -> Any:
-    from xgamma.io.fits import read_fits
-
     return read_fits(next(iter(sorted(folder.glob("*.fits.gz")))))
 
 
 def _open_irf(folder: Path) -> Any:
-    import xarray as xr
-
-    from xgamma.dl3.backend import GADFBackend
-
     return xr.open_datatree(next(iter(sorted(folder.glob("*.fits.gz")))), engine=GADFBackend)
 
 
 def _open_crab(folder: Path) -> Any:
-    from xgamma.datasets.collection import collect
-    from xgamma.io.ogip_read import read_ogip
-
     return collect(read_ogip(f) for f in sorted((folder / "spectra" / "hess").glob("pha_*.fits")))
 
 
 def _open_points(folder: Path) -> Any:
-    from xgamma.io.flux_points import read_flux_points
-
     return read_flux_points(folder / "diff_flux_points.fits")
 
 

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from xgamma.core.atomic import atomic_path
 from xgamma.core.extras import require_package
+from xgamma.dl3.opening import open_store
 from xgamma.model import sky
+from xgamma.model.axes import energy_axis
+from xgamma.model.create import create_map
+from xgamma.numerics.convolve import convolve_same
+from xgamma.numerics.statistics import cash_significance
+from xgamma.reduction.front import reduce
+from xgamma.simulate.observations import simulate_store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,9 +62,6 @@ def run_demo(out: str | os.PathLike[str], seed: int = 0, quiet: bool = False) ->
     ...     sorted(p.name for p in Path(folder).iterdir())
     ['demo.nc', 'demo.png', 'store']
     """
-    from xgamma.core.atomic import atomic_path
-    from xgamma.dl3 import open_store, simulate_store
-
     require_package("matplotlib", "The picture of the demo", "plot")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,19 +90,15 @@ def demo_dataset(store: object) -> xr.Dataset:
     ds : Dataset
         Counts, background, exposure, PSF and energy dispersion, stacked under the safe masks.
     """
-    import xgamma as xg
-
-    template = xg.create_map(
+    template = create_map(
         CENTER,
         width="5 deg",
         binsz="0.02 deg",
-        energy=xg.energy_axis("0.3 TeV", "30 TeV", nbin=12),
-        energy_true=xg.energy_axis("0.1 TeV", "100 TeV", nbin=24, name="energy_true"),
+        energy=energy_axis("0.3 TeV", "30 TeV", nbin=12),
+        energy_true=energy_axis("0.1 TeV", "100 TeV", nbin=24, name="energy_true"),
         name="demo",
     )
-    ds: xr.Dataset = xg.reduce(
-        store, into=template, offset_max=OFFSET_MAX, safe_mask=["aeff-default"]
-    )
+    ds: xr.Dataset = reduce(store, into=template, offset_max=OFFSET_MAX, safe_mask=["aeff-default"])
     return ds
 
 
@@ -152,10 +153,6 @@ def significance_image(ds: xr.Dataset, radius: float = RADIUS) -> xr.DataArray:
     significance : DataArray
         Dims ``y, x``, in standard deviations; NaN where no background is expected.
     """
-    from scipy.signal import fftconvolve
-
-    from xgamma.numerics.statistics import cash_significance
-
     step = float(np.mean(np.abs(sky.pixel_scale(ds))))
     reach = int(np.ceil(radius / step))
     axis = np.arange(-reach, reach + 1) * step
@@ -164,7 +161,7 @@ def significance_image(ds: xr.Dataset, radius: float = RADIUS) -> xr.DataArray:
     def around(name: str) -> np.ndarray:
         image = ds[name] if "mask_safe" not in ds else ds[name].where(ds.mask_safe, 0)
         values = image.sum("energy").transpose("y", "x").values.astype(float)
-        found: np.ndarray = np.maximum(fftconvolve(values, disk, mode="same"), 0.0)
+        found: np.ndarray = convolve_same(values, disk)
         return found
 
     counts, background = np.rint(around("counts")), around("background")

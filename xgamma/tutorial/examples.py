@@ -15,6 +15,16 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.dl3.opening import open_store
+from xgamma.io.fits import read_fits
+from xgamma.makers.fill import fill
+from xgamma.model.axes import energy_axis
+from xgamma.model.create import create_map, create_spectrum
+from xgamma.modeling.sky_model import SkyModel
+from xgamma.modeling.spatial import PointSource
+from xgamma.modeling.spectral import PowerLaw
+from xgamma.reduction.front import reduce
+from xgamma.simulate.observations import SimulatedSource, simulate_observation, simulate_store
 from xgamma.tutorial.data import datasets, fetch, open_dataset
 
 __all__ = [
@@ -59,8 +69,6 @@ def real_data(name: str) -> Path | None:
 @cache
 def _simulated(name: str) -> tuple[Path, TemporaryDirectory[str]]:
     """Simulate an archive once in a process; it goes when the process ends."""
-    from xgamma.dl3 import SimulatedSource, simulate_store
-
     folder = TemporaryDirectory(prefix="xgamma-tutorial-")
     options: dict[str, Any] = {"source": CRAB}
     if name == "galactic-centre":
@@ -91,8 +99,6 @@ def crab_runs() -> Any:
     >>> len(crab_runs())
     4
     """
-    from xgamma.dl3 import open_store
-
     real = real_data("hess-dl3-dr1")
     if real is not None:
         return open_store(real).select(target="Crab Nebula")
@@ -113,22 +119,20 @@ def galactic_centre() -> xr.Dataset:
     >>> galactic_centre().gamma.frame
     'galactic'
     """
-    import xgamma as xg
-
     real = real_data("dl4/cta-1dc-gc.fits.gz")
     if real is not None:
-        ds: xr.Dataset = xg.read_fits(real).assign_attrs(name="gc")
+        ds: xr.Dataset = read_fits(real).assign_attrs(name="gc")
         return ds
-    template = xg.create_map(
+    template = create_map(
         (0.0, 0.0),
         width="5 deg",
         binsz="0.05 deg",
         frame="galactic",
-        energy=xg.energy_axis("0.5 TeV", "50 TeV", nbin=10),
-        energy_true=xg.energy_axis("0.3 TeV", "100 TeV", nbin=14, name="energy_true"),
+        energy=energy_axis("0.5 TeV", "50 TeV", nbin=10),
+        energy_true=energy_axis("0.3 TeV", "100 TeV", nbin=14, name="energy_true"),
     )
-    runs = xg.open_store(_simulated("galactic-centre")[0])
-    ds = xg.reduce(runs, into=template, offset_max="2 deg", name="gc", progress=False)
+    runs = open_store(_simulated("galactic-centre")[0])
+    ds = reduce(runs, into=template, offset_max="2 deg", name="gc", progress=False)
     return ds
 
 
@@ -162,10 +166,8 @@ def example_model() -> Any:
     >>> example_model().spectral.index.value
     2.63
     """
-    import xgamma as xg
-
-    spectrum = xg.PowerLaw(index=2.63, amplitude="3.45e-11 cm-2 s-1 TeV-1", reference="1 TeV")
-    return xg.SkyModel(spectrum, xg.PointSource(lon=83.63, lat=22.01), name="crab")
+    spectrum = PowerLaw(index=2.63, amplitude="3.45e-11 cm-2 s-1 TeV-1", reference="1 TeV")
+    return SkyModel(spectrum, PointSource(lon=83.63, lat=22.01), name="crab")
 
 
 def example_spectrum() -> xr.Dataset:
@@ -187,18 +189,13 @@ def example_spectrum() -> xr.Dataset:
 
 @cache
 def _filled(kind: str) -> xr.Dataset:
-    import xgamma as xg
-    from xgamma.dl3 import simulate_observation
-
     obs = simulate_observation("83.63d 22.51d", CRAB, seed=0)
     if kind == "map":
-        empty = xg.create_map(CRAB, "2 deg", "0.1 deg", xg.energy_axis("1 TeV", "10 TeV", 4))
-        found: xr.Dataset = xg.fill(empty, obs, name="example")
+        empty = create_map(CRAB, "2 deg", "0.1 deg", energy_axis("1 TeV", "10 TeV", 4))
+        found: xr.Dataset = fill(empty, obs, name="example")
         return found
-    spectrum = xg.create_spectrum(
-        "icrs;circle(83.63, 22.01, 0.1)", xg.energy_axis("1 TeV", "10 TeV", 6)
-    )
+    spectrum = create_spectrum("icrs;circle(83.63, 22.01, 0.1)", energy_axis("1 TeV", "10 TeV", 6))
     options: dict[str, Any] = {"containment_correction": True, "name": "example"}
-    filled = xg.fill(spectrum, obs, ["counts", "exposure", "edisp"], **options)
+    filled = fill(spectrum, obs, ["counts", "exposure", "edisp"], **options)
     found = filled.gamma.reflected_background(obs)
     return found
