@@ -295,7 +295,7 @@ OTHERS = {
     "temporal.read_light_curve",
     *(
         f"registry.{verb}_{what}{'s' * (verb == 'list')}"
-        for what in ("background", "safe_mask", "format")
+        for what in ("background", "safe_mask", "format", "response")
         for verb in ("register", "find", "list")
     ),
     "region_series.ring_regions",

@@ -15,10 +15,12 @@ from xgamma.model.sanity import FREE, ValueRule
 
 __all__ = [
     "RESPONSES",
+    "find_response",
     "kind_of",
     "kind_of_table",
     "kinds",
     "kinds_of_group",
+    "list_responses",
     "register_response",
     "response_groups",
 ]
@@ -47,11 +49,63 @@ def register_response(kind: KindT) -> KindT:
     ------
     XGammaError
         If it is no such kind, or another has its name.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> kind = xg.find_response("PSF_KING")
+    >>> xg.register_response(kind) is kind
+    True
     """
     RESPONSES.register(kind)
     for cached in (kinds, _by_class, _by_name):
         cached.cache_clear()
     return kind
+
+
+def find_response(name: str) -> ResponseKind:
+    """Return a kind of response.
+
+    Parameters
+    ----------
+    name : str
+        Its HDUCLAS4; packages that name it by an entry point of the group ``xgamma.responses``
+        are asked where xgamma has none.
+
+    Returns
+    -------
+    kind : ResponseKind
+        Its table and what is done with it.
+
+    Raises
+    ------
+    XGammaError
+        If there is none.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.find_response("AEFF_2D").dims
+    ('energy_true', 'offset')
+    """
+    return RESPONSES.find(name)
+
+
+def list_responses() -> dict[str, str]:
+    """Return the kinds of responses, those of other packages included.
+
+    Returns
+    -------
+    kinds : dict
+        Name (HDUCLAS4) to what it holds, in one line.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> xg.list_responses()["BKG_2D"]
+    'Background rate against energy and offset.'
+    """
+    return {name: kind.summary for name, kind in RESPONSES.records().items()}
 
 
 @functools.cache
