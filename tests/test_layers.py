@@ -1,0 +1,152 @@
+"""The shape of the package: layers, no circles, imports at the top of modules.
+
+The order of the layers is the import contract of ``pyproject.toml``, which ``lint-imports`` keeps
+for modules; here it is asked of every import, those inside functions too.
+"""
+
+import ast
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CONTRACT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+# Packages that an installation may lack, or that come with one of those.
+OPTIONAL = {
+    *("dask", "distributed", "zarr", "numcodecs", "google_crc32c", "fsspec", "matplotlib"),
+    *("iminuit", "reproject", "pydantic", "naima", "pooch", "ipywidgets"),
+}
+# Imports of xgamma inside a function: of modules that import an optional package at their top.
+NEEDS_OPTIONAL = {"xgamma.io.remote_new": "zarr", "xgamma.config.schema": "pydantic"}
+# The loop over runs is being made one engine: its circle and its hidden imports go with that.
+PENDING = "xgamma.reduction."
+# Methods of lower layers that hand on to a higher one, by `xgamma.core.late`: doors of users.
+DOORS = {
+    "xgamma.dl3": "xgamma.dl3 has offered the simulation of runs from the start",
+    "xgamma.modeling.spectrum_base": "spectrum.plot() draws",
+}
+
+
+def _modules():
+    found = {}
+    for path in sorted((ROOT / "xgamma").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = ast.parse(path.read_text())
+    return found
+
+
+MODULES = _modules()
+ORDER = {
+    module.strip(): rank
+    for rank, layer in enumerate(reversed(CONTRACT["contracts"][0]["layers"]))
+    for module in layer.split("|")
+}
+
+
+def _targets(node):
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    whole = [f"{node.module}.{alias.name}" for alias in node.names]
+    return [name if name in MODULES else str(node.module) for name in whole]
+
+
+def _imports(tree, inside=False):
+    """Yield (target, line, whether it is inside a function) of each import."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for target in _targets(node):
+                yield target, node.lineno, inside
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from _imports(node, inside or function)
+
+
+EDGES = {
+    name: {t for t, _, _ in _imports(tree) if t in MODULES and t != name}
+    for name, tree in MODULES.items()
+}
+
+
+def _layer(module):
+    return ".".join(module.split(".")[:2])
+
+
+def test_every_package_has_a_layer():
+    assert {_layer(name) for name in MODULES} - {"xgamma"} == set(ORDER)
+
+
+def test_no_layer_imports_a_higher_one():
+    upward = [
+        f"{name} -> {target}"
+        for name, targets in EDGES.items()
+        for target in targets
+        if name != "xgamma" and (target == "xgamma" or ORDER[_layer(target)] > ORDER[_layer(name)])
+    ]
+    assert not upward
+
+
+def _circles():
+    """Return the modules of circles: what remains when those without importers are taken away."""
+    left = {name: set(targets) for name, targets in EDGES.items()}
+    while True:
+        free = [name for name, targets in left.items() if not targets & left.keys()]
+        if not free:
+            break
+        for name in free:
+            del left[name]
+    # Also those that merely lead to a circle go.
+    while True:
+        used = set().union(*left.values()) if left else set()
+        free = [name for name in left if name not in used]
+        if not free:
+            return sorted(left)
+        for name in free:
+            del left[name]
+
+
+def test_no_module_imports_itself_through_others():
+    assert not [m for m in _circles() if not m.startswith(PENDING)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_stand_at_the_top(name):
+    hidden = [
+        f"{name}:{line} imports {target}"
+        for target, line, inside in _imports(MODULES[name])
+        if inside and target.partition(".")[0] not in OPTIONAL and target not in NEEDS_OPTIONAL
+    ]
+    assert name.startswith(PENDING) or not hidden
+
+
+def test_what_needs_an_optional_package_imports_it_at_its_top():
+    for name, package in NEEDS_OPTIONAL.items():
+        assert package in {t.partition(".")[0] for t, _, _ in _imports(MODULES[name])}
+
+
+def test_doors_to_higher_layers_are_known():
+    """A path in a text is an import too: below the accessors only the doors name a higher layer."""
+    found = set()
+    for name, tree in MODULES.items():
+        if name == "xgamma" or ORDER[_layer(name)] >= ORDER["xgamma.accessors"]:
+            continue
+        for node in ast.walk(tree):
+            text = node.value if isinstance(node, ast.Constant) else None
+            target = text.partition(":")[0] if isinstance(text, str) else ""
+            if target in MODULES and "." in target:
+                higher = ORDER[_layer(target)] > ORDER[_layer(name)]
+                found |= {name} if higher else set()
+    assert found == set(DOORS)
+
+
+def test_import_of_the_package_loads_the_accessors_and_nothing_else():
+    code = (
+        "import sys, json, xarray; before = set(sys.modules); import xgamma;"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    assert not [m for m in loaded if not m.startswith("xgamma")]
+    assert len(loaded) < 25, loaded
