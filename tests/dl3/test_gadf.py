@@ -12,7 +12,7 @@ from xgamma.dl3.assemble import read_observation
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.row_tables import group_of
 from xgamma.errors import AxisError, MissingDataError, UnitError, XGammaError, XGammaWarning
-from xgamma.fits.tables import open_fits
+from xgamma.fits.files import open_fits
 from xgamma.irf.checks import check_finite
 
 

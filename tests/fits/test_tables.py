@@ -14,8 +14,8 @@ from xarray.core import indexing
 
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.bytes import parse_header, parse_value
+from xgamma.fits.files import open_fits
 from xgamma.fits.lazy_columns import LazyColumn
-from xgamma.fits.tables import open_fits
 
 N = 5
 RNG = np.random.default_rng(0)

@@ -131,7 +131,7 @@ def test_other_things_are_not_replaced(url, overwrite):
 
 
 def test_workers_can_write():
-    from xgamma.io.remote_new import NewStore
+    from xgamma.io.remote_writing import NewStore
 
     store = NewStore(zarr.storage.MemoryStore())
     zarr.create_array(store, shape=(4,), chunks=(2,), dtype="f4")

@@ -197,7 +197,7 @@ def part_of(place: Any, *names: str) -> Iterator[Any]:
     if not is_remote(place):
         yield joined(place, *names)
         return
-    from xgamma.io.remote_new import NewStore
+    from xgamma.io.remote_writing import NewStore
 
     store = NewStore(store_at(joined(place, *names)))
     yield store

@@ -8,10 +8,10 @@ from typing import Any
 import xarray as xr
 
 from xgamma.dl3.gadf import read_hdu
-from xgamma.dl3.row_tables import all_groups, group_of
+from xgamma.dl3.row_tables import ROW_TABLES, all_groups, group_of
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.fits.files import FitsFile, open_fits
 from xgamma.fits.keywords import number, run_id
-from xgamma.fits.tables import FitsFile, open_fits
 
 __all__ = ["build_observation", "read_observation"]
 
@@ -106,7 +106,7 @@ def check_run(groups: dict[str, xr.Dataset], expected: Any = None) -> None:
         If two numbers differ.
     """
     known = {"the index": expected} if isinstance(expected, int) else {}
-    for name in ("events", "gti", "pointing"):
+    for name in ROW_TABLES:
         found = run_id(groups[name].attrs.get("OBS_ID", "")) if name in groups else ""
         if isinstance(found, int):
             known[f"the header of {name.upper()}"] = found

@@ -9,7 +9,8 @@ from xgamma.dl3.archive import is_archive, write_archive
 from xgamma.dl3.opening import open_store
 from xgamma.dl3.writer import write_store
 from xgamma.errors import XGammaError
-from xgamma.fits.hdus import open_hdus
+from xgamma.fits.bytes import is_fits_name
+from xgamma.fits.files import map_fits
 from xgamma.io.opening import open as open_any
 from xgamma.io.opening import write_dataset
 from xgamma.io.remote import as_place, is_remote
@@ -71,9 +72,9 @@ def _holds_runs(path: Path | str) -> bool:
         return is_archive(path)
     if path.is_dir():
         return is_archive(path) if is_zarr(path) else True
-    if not path.name.endswith((".fits", ".fits.gz", ".fit")):
+    if not is_fits_name(path):
         return False
-    return "EVENTS" in open_hdus(path)
+    return "EVENTS" in map_fits(path)
 
 
 def _convert_runs(origin: Path | str, place: Path | str, overwrite: bool, progress: bool) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import xarray as xr
 
+from xgamma.core.lazy_arrays import lazy_variable
 from xgamma.dl3.row_tables import ROW_TABLES, group_of
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.checks import require_once
 from xgamma.fits.headers import header_attrs
-from xgamma.fits.lazy_columns import LazyColumn, lazy_variable
+from xgamma.fits.lazy_columns import LazyColumn
 from xgamma.fits.tables import Table
 from xgamma.fits.units import unit_and_factor
 from xgamma.irf.reading import read_response

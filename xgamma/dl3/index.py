@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.dl3.row_tables import all_groups, group_of
+from xgamma.dl3.row_tables import ROW_TABLES, all_groups, group_of
 from xgamma.dl3.zenith import zenith_angles
 from xgamma.errors import MissingDataError, XGammaError, warn
+from xgamma.fits.bytes import is_fits_name
+from xgamma.fits.files import open_fits
 from xgamma.fits.headers import header_attrs
 from xgamma.fits.keywords import run_id, run_ids
-from xgamma.fits.tables import Table, open_fits
+from xgamma.fits.tables import Table
 from xgamma.fits.units import column_unit
 
 __all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files", "from_index"]
@@ -25,7 +27,6 @@ __all__ = ["Hdus", "find_hdu_index", "find_obs_index", "fits_files", "from_files
 # Run -> group -> (file, HDU name).
 Hdus = dict[Any, dict[str, tuple[Path, str]]]
 
-FITS_SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 # EVENTS keywords that make a row where there is no observation index.
 _ROW_KEYWORDS = {
     "TELESCOP": ("", ""),
@@ -62,7 +63,7 @@ def fits_files(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    files = sorted(p for p in path.rglob("*") if p.name.lower().endswith(FITS_SUFFIXES))
+    files = sorted(p for p in path.rglob("*") if is_fits_name(p))
     if not files:
         raise MissingDataError(
             f"The folder {path} holds no FITS files (*.fits, *.fits.gz): check the path of the store."
@@ -262,7 +263,7 @@ def _refuse_second(
     file: Path, obs_id: Any, group: str, kinds: list[np.ndarray], first: int, row: int
 ) -> None:
     """Raise where two HDUs of a run are of the same kind; of several kinds of PSF the first is taken."""
-    if group not in ("events", "gti", "pointing") and any(k[first] != k[row] for k in kinds):
+    if group not in ROW_TABLES and any(k[first] != k[row] for k in kinds):
         return
     raise XGammaError(
         f"The HDU index {file} names two HDUs {group!r} for the run {obs_id} (rows {first} and {row}): "

@@ -20,7 +20,7 @@ from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.query import select_rows
 from xgamma.dl3.row_tables import all_groups
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError, shown, warn
-from xgamma.fits.tables import FitsFile, open_fits
+from xgamma.fits.files import FitsFile, open_fits
 
 __all__ = ["Store"]
 

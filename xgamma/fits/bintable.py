@@ -16,14 +16,10 @@ from astropy.io import fits
 
 from xgamma.core.units import parse_unit
 from xgamma.errors import XGammaError
+from xgamma.fits.bytes import BLOCK
+from xgamma.fits.codes import FORMATS, OFFSETS, flipped
 
 __all__ = ["BinTable", "Column", "bin_table", "primary_bytes"]
-
-BLOCK = 2880
-# FITS type of each kind of NumPy array.
-FORMATS = {"b1": "L", "u1": "B", "i2": "I", "i4": "J", "i8": "K", "f4": "E", "f8": "D"}
-# FITS has no unsigned integers: they are kept as signed ones with this zero point.
-UNSIGNED = {"u2": ("i2", 2**15), "u4": ("i4", 2**31), "u8": ("i8", 2**63)}
 
 
 class Column(NamedTuple):
@@ -143,7 +139,7 @@ def _column_cards(
     ]
     if column.unit:
         cards.append((f"TUNIT{number}", fits_unit(column.unit)))
-    zero = UNSIGNED.get(column.values.dtype.str[1:])
+    zero = OFFSETS.get(column.values.dtype.str[1:])
     if zero:
         cards += [(f"TSCAL{number}", 1), (f"TZERO{number}", zero[1])]
     if len(shape) > 1:
@@ -163,10 +159,8 @@ def _as_fits(column: Column) -> tuple[np.ndarray, str]:
             ) from None
     if values.dtype.kind == "S":
         return values, "A"
-    if values.dtype.str[1:] in UNSIGNED:
-        kind, zero = UNSIGNED[values.dtype.str[1:]]
-        # Flipping the highest bit subtracts the zero point without overflow.
-        values = (values ^ values.dtype.type(zero)).view(values.dtype.str[0] + kind)
+    if values.dtype.str[1:] in OFFSETS:
+        values = flipped(values, np.dtype(OFFSETS[values.dtype.str[1:]][0]))
     code = FORMATS.get(values.dtype.str[1:])
     if code is None:
         raise XGammaError(

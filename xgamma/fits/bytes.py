@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import zlib
 from pathlib import Path
@@ -11,12 +12,24 @@ from typing import Any
 from xgamma.core.bounds import allowed_bytes, require_regular
 from xgamma.errors import MissingFileError, XGammaError
 
-__all__ = ["parse_header", "parse_value", "read_bytes"]
+__all__ = ["is_fits_name", "parse_header", "parse_value", "read_bytes"]
 
 BLOCK = 2880
 CARD = 80
 GZIP_MAGIC = b"\x1f\x8b"
 _STRING = re.compile(r"'((?:[^']|'')*)'")
+
+
+def is_fits_name(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a name is that of a FITS file, gzipped or not.
+
+    Examples
+    --------
+    >>> is_fits_name("run.FITS.gz"), is_fits_name("run.nc")
+    (True, False)
+    """
+    name = os.fspath(path).lower().removesuffix(".gz")
+    return name.endswith((".fits", ".fit", ".fts"))
 
 
 def read_bytes(path: Path) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 
 from xgamma.errors import XGammaError
 from xgamma.fits.bytes import BLOCK
+from xgamma.fits.codes import IMAGE_TYPES
 
 __all__ = [
     "check_columns",
@@ -22,8 +23,6 @@ __all__ = [
     "has_hdu",
     "whole_keyword",
 ]
-
-BITPIX = (8, 16, 32, 64, -32, -64)
 
 
 def whole_keyword(header: dict[str, Any], key: str, where: str, default: int | None = None) -> int:
@@ -87,9 +86,9 @@ def data_size(header: dict[str, Any], where: str) -> int:
     size = math.prod(whole_keyword(header, f"NAXIS{i}", where) for i in range(1, naxis + 1))
     size += whole_keyword(header, "PCOUNT", where, 0)
     bits = header.get("BITPIX", 8)
-    if bits not in BITPIX:
+    if bits not in IMAGE_TYPES:
         raise XGammaError(
-            f"The {where} is damaged: BITPIX={bits!r} is not one of {', '.join(map(str, BITPIX))}."
+            f"The {where} is damaged: BITPIX={bits!r} is not one of {', '.join(map(str, IMAGE_TYPES))}."
         )
     return size * whole_keyword(header, "GCOUNT", where, 1) * abs(bits) // 8
 

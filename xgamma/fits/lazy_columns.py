@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import xarray as xr
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
+from xgamma.core.lazy_arrays import LazyArray
 from xgamma.fits.tables import Table
 
-__all__ = ["LazyColumn", "lazy_variable"]
+__all__ = ["LazyColumn"]
 
 
-class LazyColumn(BackendArray):
+class LazyColumn(LazyArray):
     """A column that is read from the shared buffer when its values are asked for.
 
     Parameters
@@ -69,15 +67,11 @@ class LazyColumn(BackendArray):
             values = values.reshape(self.cell)
         return values if self.order is None else values.transpose(self.order)
 
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.BASIC, self._read
-        )
-
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_whole": None}
 
-    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+    def read_part(self, key: tuple[Any, ...]) -> np.ndarray:
+        """Return a part of the column, in its unit; all copies of a frozen one share its values."""
         if not self.frozen:
             return self._convert(key)
         if self._whole is None:
@@ -96,9 +90,3 @@ class LazyColumn(BackendArray):
         if self.factor != 1.0:
             values = (values * self.factor).astype(self.dtype, copy=False)
         return values
-
-
-def lazy_variable(dims: tuple[str, ...], column: LazyColumn, attrs: dict[str, Any]) -> xr.Variable:
-    """Return a variable that reads its column once, on first use."""
-    array: Any = indexing.LazilyIndexedArray(column)
-    return xr.Variable(dims, indexing.MemoryCachedArray(indexing.CopyOnWriteArray(array)), attrs)

@@ -14,6 +14,7 @@ from xgamma._version import __version__
 from xgamma.errors import XGammaError
 from xgamma.io.zarr_seal import SEAL, compressors
 from xgamma.model.frame import FrameIndex, drop_frame, set_frame
+from xgamma.model.schema import SPATIAL
 from xgamma.model.stamp import is_stamp, stamp_of
 
 __all__ = [
@@ -33,7 +34,7 @@ CONVENTIONS = "CF-1.11"
 CHUNK_BYTES = 4 * 2**20
 # Chunks of a dask-backed dataset up to this many bytes are kept.
 KEPT_BYTES = 32 * 2**20
-SKY = {"y", "x", "y_irf", "x_irf"}
+SKY = frozenset(SPATIAL)
 AXES = ("energy", "energy_true", "rad", "migra", "offset")
 BOUNDS = "bounds"
 # Attributes that exist in the file only; opening takes them off again.

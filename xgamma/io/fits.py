@@ -8,7 +8,8 @@ from typing import Any
 import xarray as xr
 
 from xgamma.errors import AxisError, FrameError, MissingDataError
-from xgamma.fits.hdus import FitsHDUs, FractionsError, open_hdus
+from xgamma.fits.files import FitsFile, map_fits
+from xgamma.fits.images import FractionsError
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_frame import labels_in
 from xgamma.io.fits_maps import FitsMap, is_map, on_responses, read_map_hdu
@@ -83,7 +84,7 @@ def open_dataset(
 
     With `own_types` a variable has the type it had before it was written, else that of the file.
     """
-    file = open_hdus(path)
+    file = map_fits(path)
     side = sidecar_of(file)
     maps = _maps(file, side, own_types)
     if not maps and not side:
@@ -111,7 +112,7 @@ def open_dataset(
     return ds if name is None else ds.assign_attrs(name=name)
 
 
-def _maps(file: FitsHDUs, side: Sidecar, own_types: bool) -> dict[str, FitsMap]:
+def _maps(file: FitsFile, side: Sidecar, own_types: bool) -> dict[str, FitsMap]:
     """Return the maps of a file; an unknown one belongs only if we wrote it."""
     maps = {}
     for hdu in file.hdus[1:]:
@@ -122,7 +123,7 @@ def _maps(file: FitsHDUs, side: Sidecar, own_types: bool) -> dict[str, FitsMap]:
     return maps
 
 
-def _axis_coords(maps: dict[str, FitsMap], file: FitsHDUs) -> dict[str, Any]:
+def _axis_coords(maps: dict[str, FitsMap], file: FitsFile) -> dict[str, Any]:
     """Return the coordinates of all axes; those of one name must agree."""
     found: dict[str, Axis] = {}
     for name, one in maps.items():
@@ -139,7 +140,7 @@ def _axis_coords(maps: dict[str, FitsMap], file: FitsHDUs) -> dict[str, Any]:
 
 
 def _sky(
-    maps: dict[str, FitsMap], file: FitsHDUs, resample: bool
+    maps: dict[str, FitsMap], file: FitsFile, resample: bool
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """Return the common frame, and labels of the maps in it; names dims of responses."""
     images = {n: m for n, m in maps.items() if m.frame is not None}

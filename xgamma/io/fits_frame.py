@@ -17,14 +17,12 @@ from xgamma.model import sky
 from xgamma.model.axes import coord_variable
 from xgamma.model.frame import SIZE_KEYWORDS
 from xgamma.model.frame import frame_attrs as parent_attrs
+from xgamma.model.stamp import FRAME_KEYWORDS, KEYWORDS, MATRIX, same_value
 
 __all__ = ["frame_attrs", "image_keywords", "labels_in"]
 
 # How far, in parent pixels, labels may lie from where rounding alone would put them.
 SNAP = 1e-7
-SAME_KEYS = ("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "LONPOLE", "LATPOLE", "RADESYS", "EQUINOX")
-MATRIX = ("PC1_1", "PC1_2", "PC2_1", "PC2_2")
-KEYWORDS = (*SAME_KEYS, *MATRIX, "CRPIX1", "CRPIX2", "CDELT1", "CDELT2", "CUNIT1", "CUNIT2")
 
 
 def _from_cd(header: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +71,7 @@ def frame_attrs(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, 
     key = tuple(
         (k, v)
         for k, v in pairs.items()
-        if v is not None and (k in KEYWORDS or k.startswith(("PV1_", "PV2_")))
+        if v is not None and (k in KEYWORDS - {"WCSAXES"} or k.startswith(("PV1_", "PV2_")))
     )
     return dict(_frame_attrs(key, shape))
 
@@ -105,9 +103,7 @@ def _frame_attrs(key: tuple[tuple[str, Any], ...], shape: tuple[int, int]) -> di
 
 def _same(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:
     first, second = a.get(key), b.get(key)
-    if isinstance(first, (int, float)) and isinstance(second, (int, float)):
-        return abs(first - second) <= 1e-9 * max(1.0, abs(first))
-    return first == second or None in (first, second)
+    return None in (first, second) or same_value(first, second)
 
 
 def labels_in(
@@ -134,7 +130,7 @@ def labels_in(
     FrameError
         If one grid is not an affine image of the other.
     """
-    keys = {*SAME_KEYS, *(k for k in (*parent, *child) if k.startswith("PV"))}
+    keys = {*FRAME_KEYWORDS, *(k for k in (*parent, *child) if k.startswith("PV"))}
     different = sorted(k for k in keys if not _same(parent, child, k))
     identity = {"PC1_1": 1.0, "PC2_2": 1.0}
     turned = [k for k in MATRIX if not _same({**identity, **parent}, {**identity, **child}, k)]

@@ -11,18 +11,20 @@ import xarray as xr
 from astropy.io import fits
 
 from xgamma._version import __version__
-from xgamma.fits.bintable import BLOCK, BinTable, Column, bin_table, fits_unit
+from xgamma.fits.bintable import BinTable, Column, bin_table, fits_unit
+from xgamma.fits.bytes import BLOCK
+from xgamma.fits.codes import BITPIX
 from xgamma.io.fits_axes import Axis, axis_of, band_columns, band_keywords
 from xgamma.io.fits_frame import image_keywords
 from xgamma.io.fits_regions import region_table
 from xgamma.model.create import VARIABLES
+from xgamma.model.schema import SPATIAL
 
 __all__ = ["creator", "header_bytes", "map_hdus"]
 
-BITPIX = {"u1": 8, "i2": 16, "i4": 32, "i8": 64, "f4": -32, "f8": -64}
 # Integers up to this size are exact in four bytes.
 EXACT_FLOAT32 = 2**24
-SKY_DIMS = {"y", "x", "y_irf", "x_irf"}
+SKY_DIMS = frozenset(SPATIAL)
 # The axis that the exposure of a response is summed over, as one bin.
 SUMMED = {"psf_exposure": ("rad",), "edisp_exposure": ("energy", "migra")}
 

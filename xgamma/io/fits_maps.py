@@ -16,9 +16,12 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import file_path
+from xgamma.core.lazy_arrays import lazy_variable
 from xgamma.core.units import parse_unit, to_value
 from xgamma.errors import AxisError, FrameError, MissingDataError, UnitError, XGammaError
-from xgamma.fits.hdus import HDU, FitsHDUs, ImageArray, is_whole, lazy_image, open_hdus
+from xgamma.fits.bytes import is_fits_name
+from xgamma.fits.files import HDU, FitsFile, map_fits
+from xgamma.fits.images import ImageArray, is_whole
 from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis, read_bands
 from xgamma.io.fits_frame import frame_attrs
@@ -44,7 +47,7 @@ class FitsMap:
     shape: tuple[int, int] = (1, 1)
 
 
-def is_map(file: FitsHDUs, hdu: HDU) -> bool:
+def is_map(file: FitsFile, hdu: HDU) -> bool:
     """Tell whether an HDU is a sky map or a map over a region.
 
     An image of two or more axes is one: if it lacks its frame, reading says so.
@@ -54,7 +57,7 @@ def is_map(file: FitsHDUs, hdu: HDU) -> bool:
     return hdu.is_table and f"{hdu.name}_BANDS" in file and "DATA" in hdu.table.columns
 
 
-def _band_table(file: FitsHDUs, hdu: HDU) -> Table | None:
+def _band_table(file: FitsFile, hdu: HDU) -> Table | None:
     named = str(hdu.header.get("BANDSHDU") or f"{hdu.name}_BANDS")
     for name in (named, *BAND_TABLES):
         if name in file:
@@ -117,7 +120,7 @@ def _named_axes(name: str, axes: list[Axis], sizes: tuple[int, ...]) -> list[Axi
 
 
 def read_map_hdu(
-    file: FitsHDUs,
+    file: FitsFile,
     hdu: HDU,
     name: str | None = None,
     saved: dict[str, Any] | None = None,
@@ -127,7 +130,7 @@ def read_map_hdu(
 
     Parameters
     ----------
-    file : FitsHDUs
+    file : FitsFile
         The file.
     hdu : HDU
         Its image, or its table over a region.
@@ -178,7 +181,7 @@ def read_map_hdu(
     if hdu.is_image:
         plane = (shape[-2], shape[-1])
         array = ImageArray(hdu, tuple(a.size for a in reversed(kept)) + plane, dtype, factor)
-        found.variable = lazy_image((*dims, "y", "x"), array, attrs)
+        found.variable = lazy_variable((*dims, "y", "x"), array, attrs)
         found.frame, found.shape = frame_attrs(hdu.header, plane), plane
     else:
         values = hdu.table.read("DATA").reshape(tuple(a.size for a in reversed(kept)))
@@ -223,7 +226,7 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
     ...     dict(read_map(Path(folder) / "map.fits").load().sizes)
     {'y': 10, 'x': 10}
     """
-    file = open_hdus(path)
+    file = map_fits(path)
     if hdu is None:
         maps = [h for h in file.hdus if is_map(file, h)]
         framed = [h for h in maps if not h.is_image or "CTYPE1" in h.header]
@@ -263,8 +266,8 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
 def on_responses(variable: xr.Variable) -> xr.Variable:
     """Return a lazy variable on the dims of responses, ``y_irf`` and ``x_irf``."""
     names = {"y": "y_irf", "x": "x_irf"}
-    dims = [names.get(str(d), str(d)) for d in variable.dims]
-    return xr.Variable(dims, variable._data, variable.attrs, fastpath=True)
+    renamed = {d: names[str(d)] for d in variable.dims if d in names}
+    return xr.Dataset({"": variable}).rename_dims(renamed)[""].variable
 
 
 def map_path(path: str | os.PathLike[str]) -> Path:
@@ -276,7 +279,7 @@ def map_path(path: str | os.PathLike[str]) -> Path:
         If its name does not end as that of a FITS file.
     """
     target = file_path(path)
-    if not target.name.lower().endswith((".fits", ".fit", ".fits.gz", ".fit.gz", ".fts")):
+    if not is_fits_name(target):
         raise XGammaError(
             f"'{target.name}' is not the name of a FITS file: end it in .fits or .fits.gz."
         )

@@ -19,7 +19,7 @@ from xgamma.model.frame import SIZE_KEYWORDS, header_key, wcs_from_key
 from xgamma.model.regions import parse_regions, region_text
 
 if TYPE_CHECKING:
-    from xgamma.fits.hdus import HDU
+    from xgamma.fits.files import HDU
 
 __all__ = ["read_region", "region_table"]
 

@@ -13,7 +13,7 @@ from astropy.time import Time
 from xgamma.core.units import conversion
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.fits.bintable import BinTable, Column, bin_table
-from xgamma.fits.hdus import FitsHDUs
+from xgamma.fits.files import FitsFile
 from xgamma.fits.keywords import run_ids
 from xgamma.fits.tables import Table
 from xgamma.fits.times import MissionTime
@@ -61,7 +61,7 @@ def reference_mjd(text: str) -> tuple[int, float]:
     return day, float((time.jd1 - 2400000.5 - day) + time.jd2)
 
 
-def read_gti(file: FitsHDUs) -> dict[str, xr.Variable]:
+def read_gti(file: FitsFile) -> dict[str, xr.Variable]:
     """Return ``gti_start`` and ``gti_stop``; empty where the file has no GTI."""
     if "GTI" not in file:
         return {}
@@ -120,12 +120,12 @@ def gti_table(ds: xr.Dataset) -> BinTable | None:
     return bin_table(columns, header, "GTI")
 
 
-def read_obs(file: FitsHDUs, known: dict[str, dict[str, Any]]) -> dict[str, xr.Variable]:
+def read_obs(file: FitsFile, known: dict[str, dict[str, Any]]) -> dict[str, xr.Variable]:
     """Return the variables on ``obs``.
 
     Parameters
     ----------
-    file : FitsHDUs
+    file : FitsFile
         The file.
     known : dict
         Names and dimensions from the sidecar, empty for files of other origin.

@@ -24,6 +24,7 @@ from xgamma.core.atomic import atomic_path
 from xgamma.core.bounds import require_regular
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
+from xgamma.fits.bytes import is_fits_name
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import operation
 from xgamma.numerics.spectra import power_law, power_law_moment
@@ -101,7 +102,7 @@ def _read_table(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnitsWarning)
-            if path.name.endswith((".fits", ".fits.gz", ".fit")):
+            if is_fits_name(path):
                 return Table.read(path, format="fits", hdu=1, character_as_bytes=False)
             return Table.read(path, format="ascii.ecsv")
     except Exception as error:
@@ -272,7 +273,7 @@ def write_flux_points(
     """
     table = _to_table(points, sed_type)
     target = Path(path)
-    form = "fits" if target.name.endswith((".fits", ".fits.gz", ".fit")) else "ascii.ecsv"
+    form = "fits" if is_fits_name(target) else "ascii.ecsv"
     with atomic_path(target, overwrite) as temporary:
         table.write(temporary, format=form)
 

@@ -12,7 +12,7 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
+from xgamma.core.private_apis import NETCDF4_PYTHON_LOCK
 
 __all__ = ["HDF5Lock", "hdf5_lock"]
 

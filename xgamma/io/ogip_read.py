@@ -14,7 +14,7 @@ import xarray as xr
 
 from xgamma.core.units import conversion
 from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.fits.hdus import FitsHDUs, open_hdus
+from xgamma.fits.files import FitsFile, map_fits
 from xgamma.fits.keywords import run_id
 from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis
@@ -75,7 +75,7 @@ def read_ogip(
     >>> import xgamma as xg
     >>> ds = xg.read_ogip("pha_obs23523.fits")  # doctest: +SKIP
     """
-    file = open_hdus(path)
+    file = map_fits(path)
     table = _spectrum(file)
     header = table.header
     livetime = _exposure_time(table)
@@ -110,7 +110,7 @@ def read_ogip(
     return group_channels(ds) if grouped else ds
 
 
-def _spectrum(file: FitsHDUs) -> Table:
+def _spectrum(file: FitsFile) -> Table:
     for hdu in file.hdus:
         if hdu.is_table and (hdu.name == "SPECTRUM" or hdu.header.get("HDUCLAS1") == "SPECTRUM"):
             if hdu.header.get("HDUCLAS4") == "TYPE:II" or "SPEC_NUM" in hdu.table.columns:
@@ -124,7 +124,7 @@ def _spectrum(file: FitsHDUs) -> Table:
     )
 
 
-def _linked(file: FitsHDUs, header: dict[str, Any], keyword: str) -> FitsHDUs | None:
+def _linked(file: FitsFile, header: dict[str, Any], keyword: str) -> FitsFile | None:
     """Open the file that a keyword names, or return None."""
     named = str(header.get(keyword) or "").strip()
     if named.lower() in NO_FILE:
@@ -134,7 +134,7 @@ def _linked(file: FitsHDUs, header: dict[str, Any], keyword: str) -> FitsHDUs | 
         raise MissingDataError(
             f"{keyword} of {file.path} names {named!r}, which is not beside it: put the file there."
         )
-    return open_hdus(beside)
+    return map_fits(beside)
 
 
 def _counts(table: Table, livetime: float) -> np.ndarray:
@@ -221,7 +221,7 @@ def _channel_flags(table: Table) -> dict[str, xr.Variable]:
 
 
 def _background(
-    file: FitsHDUs, on: Table, livetime: float, scale: np.ndarray
+    file: FitsFile, on: Table, livetime: float, scale: np.ndarray
 ) -> dict[str, xr.Variable]:
     linked = _linked(file, on.header, "BACKFILE")
     if linked is None:
@@ -255,7 +255,7 @@ def _obs(header: dict[str, Any], livetime: float) -> dict[str, xr.Variable]:
     }
 
 
-def _ebounds(file: FitsHDUs, rmf: dict[str, Any] | None) -> Axis:
+def _ebounds(file: FitsFile, rmf: dict[str, Any] | None) -> Axis:
     if "EBOUNDS" in file:
         return read_bounds(file["EBOUNDS"].table, "E_MIN", "E_MAX", "energy")
     if rmf is not None and rmf["energy"] is not None:

@@ -14,7 +14,7 @@ import xarray as xr
 from xgamma.core.bounds import bytes_of, require_room
 from xgamma.core.units import conversion
 from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.fits.hdus import FitsHDUs
+from xgamma.fits.files import FitsFile
 from xgamma.fits.layout import whole_keyword
 from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis, require_bins
@@ -38,7 +38,7 @@ def read_bounds(table: Table, low: str, high: str, name: str) -> Axis:
 
 
 def read_exposure(
-    arf: FitsHDUs | None, rmf: dict[str, Any] | None, livetime: float
+    arf: FitsFile | None, rmf: dict[str, Any] | None, livetime: float
 ) -> tuple[np.ndarray, Axis]:
     """Return the exposure in m2 s, and the axis of true energy."""
     if arf is None:
@@ -89,7 +89,7 @@ def folded(
     return data
 
 
-def read_response(file: FitsHDUs, rmf: FitsHDUs | None) -> dict[str, Any] | None:
+def read_response(file: FitsFile, rmf: FitsFile | None) -> dict[str, Any] | None:
     """Read a redistribution matrix: ``matrix`` (true, channel), ``true`` and ``energy``."""
     if rmf is None:
         return None

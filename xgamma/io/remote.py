@@ -9,6 +9,7 @@ from typing import Any
 
 from xgamma.core.arguments import file_path
 from xgamma.core.extras import require_package
+from xgamma.core.private_apis import buffer_prototype, sync
 from xgamma.errors import MissingDataError
 
 __all__ = [
@@ -131,8 +132,6 @@ def is_unfinished(path: Any) -> bool:
     """Tell whether the writing of a remote store has begun and not ended."""
     if not is_remote(path):
         return False
-    from zarr.core.sync import sync
-
     return bool(sync(store_at(path).exists(UNFINISHED)))
 
 
@@ -152,13 +151,10 @@ def read_root(path: Any) -> tuple[bytes, set[str]]:
         Names of the objects.
     """
     require_package("zarr", "A Zarr store", "dask")
-    from zarr.core.buffer import default_buffer_prototype
-    from zarr.core.sync import sync
-
     store = store_at(path)
 
     async def look() -> tuple[bytes, set[str]]:
-        found = await store.get("zarr.json", default_buffer_prototype())
+        found = await store.get("zarr.json", buffer_prototype())
         if found is None:
             return b"", set()
         return found.to_bytes(), {key async for key in store.list()}

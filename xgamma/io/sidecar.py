@@ -17,15 +17,15 @@ from xgamma.errors import FrameError, UnitError, XGammaError
 from xgamma.io.fits_frame import labels_in
 from xgamma.model.create import MODEL_VERSION, assemble
 from xgamma.model.frame import without_frame
+from xgamma.model.schema import SPATIAL
 from xgamma.model.stamp import is_stamp
 
 if TYPE_CHECKING:
-    from xgamma.fits.hdus import FitsHDUs
+    from xgamma.fits.files import FitsFile
 
 __all__ = ["HDU_NAME", "Sidecar", "describe", "sidecar_of"]
 
 HDU_NAME = "XGAMMA"
-LABELS = ("y", "x", "y_irf", "x_irf")
 
 
 def _plain(value: Any) -> Any:
@@ -116,7 +116,7 @@ def describe(ds: xr.Dataset, inline: set[str], single: bool = False) -> bytes:
     content = {
         "attrs": _attrs(ds.attrs),
         "wcs": _attrs(ds.variables["wcs"].attrs) if "wcs" in ds.coords else None,
-        "labels": {n: ds.variables[n].values.tolist() for n in LABELS if n in ds.coords},
+        "labels": {n: ds.variables[n].values.tolist() for n in SPATIAL if n in ds.coords},
         "variables": variables,
         "inline": {n: _array(ds.variables[n]) for n in sorted(inline)},
         "coords": sorted(str(n) for n in ds.coords if not is_stamp(n)),
@@ -178,7 +178,7 @@ class Sidecar:
             x, y, _ = labels_in(self.content["wcs"] or {}, frame, (2, 2))
         except (FrameError, KeyError):
             return False
-        for name in (n for n in LABELS if n in ds.dims):
+        for name in (n for n in SPATIAL if n in ds.dims):
             first, second = y if name.startswith("y") else x
             want = first + (second - first) * ds.variables[name].values
             have = np.asarray(labels.get(name, []), dtype=float)
@@ -196,7 +196,7 @@ class Sidecar:
         return restored
 
 
-def sidecar_of(file: FitsHDUs) -> Sidecar:
+def sidecar_of(file: FitsFile) -> Sidecar:
     """Return what goes with a file, empty where there is nothing.
 
     Raises

@@ -145,7 +145,7 @@ def new_store(path: Any, overwrite: bool) -> Iterator[Any]:
         with atomic_folder(path, overwrite) as temporary:
             yield temporary
         return
-    from xgamma.io.remote_new import new_remote
+    from xgamma.io.remote_writing import new_remote
 
     with new_remote(path, overwrite) as store:
         yield store
@@ -199,7 +199,7 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
 def refuse_taken(place: Any, overwrite: bool = False) -> None:
     """Raise an `XGammaError` that names the mend if a path, or what lies at a URL, must stay."""
     if is_remote(place):
-        from xgamma.io.remote_new import refuse
+        from xgamma.io.remote_writing import refuse
 
         refuse(place, store_at(place), overwrite)
     elif not overwrite:

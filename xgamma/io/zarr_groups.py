@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from xarray.backends import BackendArray
-from xarray.core import indexing
 from xarray.indexes import PandasIndex
 
+from xgamma.core.lazy_arrays import LazyArray, lazy_data
 from xgamma.io.cf import assembled, restore, restored_attrs
 from xgamma.io.zarr_documents import (
     TEXTS,
@@ -78,18 +77,15 @@ class _Template(NamedTuple):
     eager: frozenset[str]
 
 
-class _Lazy(BackendArray):
+class _Lazy(LazyArray):
     """An array that is opened when it is first read."""
 
     def __init__(self, place: str, path: str, shape: tuple[int, ...], dtype: Any):
         self.place, self.path, self.shape, self.dtype = place, path, shape, dtype
 
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
-        )
+    outer = True
 
-    def _read(self, key: tuple[Any, ...]) -> Any:
+    def read_part(self, key: tuple[Any, ...]) -> Any:
         import zarr
 
         array = zarr.open_array(self.place, path=self.path, mode="r")
@@ -148,7 +144,7 @@ class _Reader:
                 dtype = values.dtype if array.kind in TEXTS else model.dtype
                 variable = xr.Variable(array.dims, values.astype(dtype), own)
             else:
-                lazy = _lazy(_Lazy(self.place, inner, array.shape, model.dtype))
+                lazy = lazy_data(_Lazy(self.place, inner, array.shape, model.dtype))
                 variable = xr.Variable(array.dims, lazy, own)
             variable.encoding = _encoding(model.encoding, array)
             variables[name] = variable
@@ -211,12 +207,6 @@ def _template(arrays: dict[str, Array], ds: xr.Dataset) -> _Template | None:
 def _is_hidden(attr: str) -> bool:
     """Tell whether xarray keeps an attribute of a group to itself."""
     return attr == "coordinates" or attr.lower().startswith("_nc")
-
-
-def _lazy(array: Any) -> Any:
-    """Return an array as xarray keeps what it has not read yet."""
-    lazy: Any = indexing.LazilyIndexedArray(array)
-    return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))
 
 
 def _patched(

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from xgamma.core.lazy_arrays import lazy_variable
 from xgamma.errors import AxisError, MissingDataError, XGammaError, warn
 from xgamma.fits.checks import require_real
 from xgamma.fits.headers import header_attrs
-from xgamma.fits.lazy_columns import LazyColumn, lazy_variable
+from xgamma.fits.lazy_columns import LazyColumn
 from xgamma.fits.tables import Table
 from xgamma.fits.units import unit_and_factor
 from xgamma.irf.gadf import AXIS_COLUMNS, ENCLOSURES

@@ -21,29 +21,21 @@ __all__ = ["difference", "header_key", "is_stamp", "issue_of_stamps", "same_key"
 PREFIX = "wcs_"
 # The keyword of a stamp that is not of the frame: pixels of the parent image in one of the map.
 STEP = "STEP"
-KEYWORDS = frozenset(
-    {
-        "WCSAXES",
-        "CTYPE1",
-        "CTYPE2",
-        "CRPIX1",
-        "CRPIX2",
-        "CRVAL1",
-        "CRVAL2",
-        "CDELT1",
-        "CDELT2",
-        "CUNIT1",
-        "CUNIT2",
-        "PC1_1",
-        "PC1_2",
-        "PC2_1",
-        "PC2_2",
-        "LONPOLE",
-        "LATPOLE",
-        "RADESYS",
-        "EQUINOX",
-    }
+# What the frame of an image is: the same for all grids of one parent.
+FRAME_KEYWORDS = (
+    "CTYPE1",
+    "CTYPE2",
+    "CRVAL1",
+    "CRVAL2",
+    "LONPOLE",
+    "LATPOLE",
+    "RADESYS",
+    "EQUINOX",
 )
+MATRIX = ("PC1_1", "PC1_2", "PC2_1", "PC2_2")
+# Where its pixels lie in that frame.
+GRID_KEYWORDS = ("CRPIX1", "CRPIX2", "CDELT1", "CDELT2", "CUNIT1", "CUNIT2")
+KEYWORDS = frozenset({"WCSAXES", *FRAME_KEYWORDS, *MATRIX, *GRID_KEYWORDS})
 DEFAULTS = {"PC1_1": 1.0, "PC2_2": 1.0, "PC1_2": 0.0, "PC2_1": 0.0, "EQUINOX": 2000.0}
 Key = tuple[tuple[str, Any], ...]
 
@@ -64,12 +56,16 @@ def same_key(a: Key, b: Key) -> bool:
     first, second = dict(a), dict(b)
     for name in first.keys() | second.keys():
         x, y = (d.get(name, DEFAULTS.get(name)) for d in (first, second))
-        if isinstance(x, float) and isinstance(y, float):
-            if abs(x - y) > 1e-9 * max(1.0, abs(x)):
-                return False
-        elif x != y:
+        if not same_value(x, y):
             return False
     return True
+
+
+def same_value(a: object, b: object) -> bool:
+    """Tell whether two values of a keyword place pixels alike, to a billionth."""
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return abs(a - b) <= 1e-9 * max(1.0, abs(a))
+    return a == b
 
 
 def difference(a: Key, b: Key) -> str:

@@ -11,6 +11,7 @@ from astropy.units import Quantity, dimensionless_unscaled
 from scipy.interpolate import CubicSpline
 
 from xgamma.core.extras import require_package
+from xgamma.core.private_apis import naima_table
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError, shown
 from xgamma.modeling.parameter import Spec, Value
@@ -175,8 +176,8 @@ class NaimaSpectrum(Spectrum):
         if "radius" in self._parameters:
             data["nested_models"] = [SSC]
         if data["particle_distribution"] == "TableModel":
-            table = model.particle_distribution
-            data["table"] = {"energy": plain(table._energy), "values": plain(table._values)}
+            energy, values = naima_table(model.particle_distribution)
+            data["table"] = {"energy": plain(energy), "values": plain(values)}
         return data if self.seed is None else {**data, "seed": self.seed}
 
     @classmethod

@@ -11,7 +11,7 @@ import xarray as xr
 from xgamma.core.arguments import expanded_path
 from xgamma.core.units import parse_unit
 from xgamma.errors import MissingFileError, UnitError, XGammaError
-from xgamma.fits.hdus import open_hdus
+from xgamma.fits.files import map_fits
 from xgamma.io.fits_maps import read_map
 from xgamma.io.fits_write import write_map
 
@@ -67,7 +67,7 @@ def read_brightness(path: str | Path, unit: str = "") -> xr.DataArray:
         names = {"energy", "energy_lo", "energy_hi"} & set(array.coords)
         array = array.rename({n: n.replace("energy", "energy_true") for n in names})
     stated = str(array.attrs.get("units", "")).strip()
-    fermi = "energy_true" in array.dims and FERMI_BANDS in open_hdus(expanded_path(path))
+    fermi = "energy_true" in array.dims and FERMI_BANDS in map_fits(expanded_path(path))
     if fermi and not is_unit(stated):
         return array.assign_attrs(units=FERMI_UNIT)
     return array if stated else array.assign_attrs(units=unit)

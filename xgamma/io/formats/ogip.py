@@ -7,7 +7,7 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.fits.hdus import open_hdus
+from xgamma.fits.files import map_fits
 from xgamma.io.formats.fits import is_fits
 from xgamma.io.ogip_read import read_ogip
 from xgamma.io.ogip_write import write_ogip
@@ -17,7 +17,7 @@ __all__ = ["OGIP"]
 
 
 def _sniff(path: Path, head: bytes) -> bool:
-    return is_fits(path, head) and any(hdu.name == "SPECTRUM" for hdu in open_hdus(path).hdus)
+    return is_fits(path, head) and any(hdu.name == "SPECTRUM" for hdu in map_fits(path).hdus)
 
 
 def _read(path: Path, **kwargs: Any) -> xr.Dataset:

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import zarr
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 from zarr.storage import WrapperStore
 
+from xgamma.core.private_apis import buffer_prototype, ensure_open, sync
 from xgamma.errors import XGammaError
 from xgamma.io.remote import UNFINISHED, store_at
 
@@ -100,7 +99,7 @@ def new_remote(path: Any, overwrite: bool = False) -> Iterator[NewStore]:
     refuse(path, place, overwrite)
     store = NewStore(place)
     zarr.open_group(store, mode="w", zarr_format=3)
-    mark = default_buffer_prototype().buffer.from_bytes(b"")
+    mark = buffer_prototype().buffer.from_bytes(b"")
     sync(place.set(UNFINISHED, mark))
     yield store
     store.finish()
@@ -109,7 +108,7 @@ def new_remote(path: Any, overwrite: bool = False) -> Iterator[NewStore]:
 
 def refuse(path: Any, place: Any, overwrite: bool) -> None:
     """Raise an `XGammaError` that names the mend if a place may not be written."""
-    sync(place._ensure_open())
+    ensure_open(place)
     if sync(place.is_empty("")):
         return
     here = [name for name in (ROOT, ".zgroup", UNFINISHED) if sync(place.exists(name))]

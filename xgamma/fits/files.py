@@ -1,7 +1,7 @@
-"""The HDUs of a FITS file: headers walked once, arrays read when they are asked for.
+"""FITS files: their headers walked once, images and tables read when they are asked for.
 
-A plain file is mapped into memory, so opening it touches its headers only. A compressed
-one is decompressed once and shared by all its arrays.
+A file is read whole and decompressed once, or mapped into memory, so that opening it touches its
+headers only. All its arrays share the one buffer.
 """
 
 from __future__ import annotations
@@ -13,23 +13,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from astropy.io import fits
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
 from xgamma.core.arguments import file_path
 from xgamma.core.bounds import bytes_of, require_regular, require_room
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.bytes import BLOCK, GZIP_MAGIC, parse_header, read_bytes
+from xgamma.fits.codes import IMAGE_TYPES
 from xgamma.fits.layout import check_own_data, check_padding, data_size, has_hdu, whole_keyword
 from xgamma.fits.tables import Table
 
-__all__ = ["HDU", "FitsHDUs", "ImageArray", "open_hdus"]
-
-DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-# Zero points by which FITS keeps unsigned integers.
-UNSIGNED = {(16, 2**15): "u2", (32, 2**31): "u4", (64, 2**63): "u8", (8, -128): "i1"}
+__all__ = ["HDU", "FitsFile", "map_fits", "open_fits"]
 
 
 class HDU:
@@ -43,7 +37,7 @@ class HDU:
         Shape of an image, slowest axis first.
     """
 
-    def __init__(self, file: FitsHDUs, index: int, header: dict[str, Any], start: int) -> None:
+    def __init__(self, file: FitsFile, index: int, header: dict[str, Any], start: int) -> None:
         self.file, self.index, self.header, self.start = file, index, header, start
         self._checked = False
         prefix = "Z" if header.get("ZIMAGE") else ""
@@ -81,7 +75,7 @@ class HDU:
         """The binary table."""
         if not self.is_table:
             raise XGammaError(f"The HDU {self.name!r} of {self.file.path} is not a binary table.")
-        return Table(self.file, self.index, self.header, self.start)  # type: ignore[arg-type]
+        return Table(self.file, self.index, self.header, self.start)
 
     @property
     def nbytes(self) -> int:
@@ -100,12 +94,19 @@ class HDU:
         if not self._checked:
             check_own_data(self.file.data, self.start, self.nbytes, self.where)
             self._checked = True
-        dtype = np.dtype(DTYPES[int(self.header["BITPIX"])])
+        dtype = np.dtype(IMAGE_TYPES[int(self.header["BITPIX"])])
         return np.ndarray(self.shape, dtype, self.file.data, self.start)
 
 
-class FitsHDUs:
-    """The HDUs of one file. A pickled one holds its path and opens the file again.
+class FitsFile:
+    """The HDUs of one file over one buffer. A pickled one holds its path and opens the file again.
+
+    Parameters
+    ----------
+    path : path-like
+        Plain or gzipped file.
+    mapped : bool
+        Whether a plain file is mapped into memory, not read.
 
     Attributes
     ----------
@@ -115,13 +116,19 @@ class FitsHDUs:
         In file order.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = file_path(path).absolute()
+    def __init__(self, path: str | os.PathLike[str], mapped: bool = False) -> None:
+        # Absolute, so that an observation can be unpickled in another working directory.
+        self.path, self.mapped = file_path(path).absolute(), mapped
         self.hdus = self._walk()
+
+    def __repr__(self) -> str:
+        return f"<FitsFile {self.path}: {', '.join(h.name for h in self.hdus)}>"
 
     @cached_property
     def data(self) -> Any:
         """The content: a memory map, or decompressed bytes."""
+        if not self.mapped:
+            return read_bytes(self.path)
         require_regular(self.path)
         try:
             with self.path.open("rb") as stream:
@@ -161,6 +168,26 @@ class FitsHDUs:
         return hdus
 
     @cached_property
+    def tables(self) -> list[Table]:
+        """The binary tables in file order."""
+        return [hdu.table for hdu in self.hdus if hdu.is_table]
+
+    def table(self, name: str) -> Table:
+        """Return the first table with this EXTNAME, in any case.
+
+        Raises
+        ------
+        MissingDataError
+            If there is none.
+        """
+        wanted = name.strip().upper()
+        for table in self.tables:
+            if table.name.upper() == wanted:
+                return table
+        names = ", ".join(repr(t.name) for t in self.tables) or "none"
+        raise MissingDataError(f"The file {self.path} has no HDU {name!r}: it has {names}.")
+
+    @cached_property
     def _by_name(self) -> dict[str, HDU]:
         return {hdu.name: hdu for hdu in reversed(self.hdus)}
 
@@ -179,8 +206,8 @@ class FitsHDUs:
         return hdu
 
 
-def open_hdus(path: str | os.PathLike[str]) -> FitsHDUs:
-    """Open a FITS file and walk its headers.
+def open_fits(path: str | os.PathLike[str]) -> FitsFile:
+    """Read a FITS file and walk its headers.
 
     Parameters
     ----------
@@ -189,8 +216,8 @@ def open_hdus(path: str | os.PathLike[str]) -> FitsHDUs:
 
     Returns
     -------
-    file : FitsHDUs
-        Its HDUs.
+    file : FitsFile
+        Its HDUs, over one buffer.
 
     Raises
     ------
@@ -199,89 +226,27 @@ def open_hdus(path: str | os.PathLike[str]) -> FitsHDUs:
     XGammaError
         If it is truncated, damaged or no FITS file.
     """
-    return FitsHDUs(path)
+    return FitsFile(path)
 
 
-class ImageArray(BackendArray):
-    """An image that is read, converted and reshaped when its values are asked for.
+def map_fits(path: str | os.PathLike[str]) -> FitsFile:
+    """Map a FITS file into memory and walk its headers: large images are read when asked for.
 
     Parameters
     ----------
-    hdu : HDU
-        The image.
-    shape : tuple of int, optional
-        Shape to give it (axes of length one dropped, say).
-    dtype : str, optional
-        Type of the values: ``"bool"`` for masks.
-    factor : float
-        Unit conversion.
+    path : str or Path
+        Plain or gzipped file; a gzipped one is decompressed.
+
+    Returns
+    -------
+    file : FitsFile
+        Its HDUs, over one buffer.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file.
+    XGammaError
+        If it is truncated, damaged or no FITS file.
     """
-
-    def __init__(
-        self,
-        hdu: HDU,
-        shape: tuple[int, ...] | None = None,
-        dtype: Any = None,
-        factor: float = 1.0,
-    ) -> None:
-        self.hdu, self.factor = hdu, factor
-        header = hdu.header
-        # astropy decompresses tiled images and scales them.
-        scaled = not header.get("ZIMAGE")
-        self.scale = float(header.get("BSCALE", 1)) if scaled else 1.0
-        self.zero = float(header.get("BZERO", 0)) if scaled else 0.0
-        self.shape = hdu.shape if shape is None else shape
-        self.dtype = np.dtype(dtype) if dtype is not None else self._native()
-
-    def _native(self) -> np.dtype:
-        bits = int(self.hdu.header.get("ZBITPIX", self.hdu.header["BITPIX"]))
-        stored = np.dtype(DTYPES[bits]).newbyteorder("=")
-        if self.scale == 1 and (bits, self.zero) in UNSIGNED:
-            return np.dtype(UNSIGNED[bits, int(self.zero)])
-        scaled = self.scale != 1 or self.zero != 0 or "BLANK" in self.hdu.header
-        if (scaled or self.factor != 1) and stored.kind != "f":
-            return np.dtype("f8")
-        return stored
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.BASIC, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
-        raw = self.hdu.raw().reshape(self.shape)[key]
-        if self.dtype == bool:
-            return np.asarray(raw != 0)
-        values = np.asarray(raw)
-        if self.dtype.kind in "iu" and self.zero != 0:
-            # Flipping the highest bit adds half the range without overflow.
-            bits = values.astype(values.dtype.newbyteorder("=")).view(f"u{self.dtype.itemsize}")
-            return (bits ^ bits.dtype.type(abs(int(self.zero)))).view(self.dtype)
-        if self.scale != 1 or self.zero != 0:
-            values = values * self.scale + self.zero
-        if "BLANK" in self.hdu.header and self.dtype.kind == "f":
-            values = np.where(raw == self.hdu.header["BLANK"], np.nan, values)
-        if self.factor != 1.0:
-            values = values * self.factor
-        if self.dtype.kind in "iu" and not is_whole(values):
-            raise FractionsError(
-                f"The HDU {self.hdu.name!r} of {self.hdu.file.path} holds fractions, though it was written with whole numbers, so another program changed it: read it with xg.read_fits, or delete the HDU 'XGAMMA'."
-            )
-        return np.array(values, dtype=self.dtype, order="C")
-
-
-class FractionsError(XGammaError):
-    """An image of whole numbers, as its sidecar says, holds others."""
-
-
-def is_whole(values: np.ndarray) -> bool:
-    """Tell whether all values are whole numbers."""
-    return values.dtype.kind in "biu" or bool(
-        np.all(np.isfinite(values) & (values == np.rint(values)))
-    )
-
-
-def lazy_image(dims: tuple[str, ...], array: ImageArray, attrs: dict[str, Any]) -> xr.Variable:
-    """Return a variable that reads its image once, on first use."""
-    lazy: Any = indexing.LazilyIndexedArray(array)
-    return xr.Variable(dims, indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy)), attrs)
+    return FitsFile(path, mapped=True)

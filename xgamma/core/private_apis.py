@@ -1,0 +1,63 @@
+"""What is used of other libraries that they do not promise to keep, all in one place.
+
+Each name says why there is no public way, and has a test (tests/core/test_private_apis.py) that
+fails where a new version moves it. Nothing else in xgamma imports a private module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+# The base of lazy arrays is public; the adapters around it are what xarray's page "How to add a
+# new backend" tells backends to use, though they lie in `xarray.core`.
+from xarray.backends import BackendArray
+
+# xarray holds this lock while it reads values of NetCDF files. The library crashes when another
+# thread enters it, so our own lock must hold it too; xarray offers no other handle.
+from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
+from xarray.core import indexing
+
+__all__ = [
+    "NETCDF4_PYTHON_LOCK",
+    "BackendArray",
+    "buffer_prototype",
+    "ensure_open",
+    "indexing",
+    "naima_table",
+    "sync",
+]
+
+T = TypeVar("T")
+
+
+def sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine of a Zarr store to its end.
+
+    The methods of stores are coroutines, and the loop in which zarr runs them is its own: one of
+    another loop would hold connections that zarr's cannot use.
+    """
+    from zarr.core.sync import sync
+
+    return sync(coroutine)
+
+
+def buffer_prototype() -> Any:
+    """Return what makes the buffers that Zarr stores take and give.
+
+    ``Store.get`` needs one, and ``zarr.buffer`` has only the kinds for CPU and GPU, not the one
+    that is configured.
+    """
+    from zarr.core.buffer import default_buffer_prototype
+
+    return default_buffer_prototype()
+
+
+def ensure_open(store: Any) -> None:
+    """Open a Zarr store that is not: what zarr does before each use, but not before ``is_empty``."""
+    sync(store._ensure_open())
+
+
+def naima_table(table: Any) -> tuple[Any, Any]:
+    """Return energies and values of a ``naima.models.TableModel``, which has no public ones."""
+    return table._energy, table._values
