@@ -113,7 +113,7 @@ def test_options_are_checked_before_anything_is_read():
     for background, words in (
         ({"method": "ring", "r_in": "1 deg"}, "'ring' needs the option 'width'"),
         ({"method": "fov", "exclude": 1}, "'fov' has no option 'exclude': choose from exclusion"),
-        ("flt", "The background method 'flt' is not known: choose from adaptive_ring, fov"),
+        ("flt", "The background method 'flt' is not known: choose from adaptive_ring, .*fov"),
         (3, "background=3 is not understood"),
     ):
         with pytest.raises(XGammaError, match=words):
