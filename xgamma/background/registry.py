@@ -212,7 +212,7 @@ class BackgroundCall:
 def choose_background(
     background: Mapping[str, Any] | str | Callable[..., xr.Dataset] | None,
 ) -> Callable[..., xr.Dataset] | None:
-    """Return the function ``f(ds, obs)`` that `xg.reduce` was asked for.
+    """Return the function ``f(ds, obs)`` that `xgamma.reduce` was asked for.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def choose_background(
 
 
 def looks_at_safe_bins_only(background: Any) -> bool:
-    """Tell whether a background, as `xg.reduce` takes it, looks at safe bins only.
+    """Tell whether a background, as `xgamma.reduce` takes it, looks at safe bins only.
 
     Examples
     --------

@@ -45,7 +45,7 @@ class FormatRecord(Record):
     general : bool
         Whether other formats begin with the same bytes: it is tried last.
     checks : bool
-        Whether the reader checks what it returns against the data model; `xg.open` does otherwise.
+        Whether the reader checks what it returns against the data model; `xgamma.open` does otherwise.
 
     Examples
     --------
@@ -130,7 +130,7 @@ REGISTRY = Registry("file format", FormatRecord, "xgamma.formats", package="xgam
 
 
 def register_format(record: FormatRecord) -> FormatRecord:
-    """Make a file format known: to `xg.open`, the writers, configurations and the command line.
+    """Make a file format known: to `xgamma.open`, the writers, configurations and the command line.
 
     Parameters
     ----------
