@@ -108,7 +108,7 @@ ExclusionLike: TypeAlias = "xr.DataArray | RegionsLike"
 #: Intervals of a pulsar's phase: ``(lo, hi)``, or a list of these.
 PhasesLike: TypeAlias = "tuple[float, float] | Sequence[tuple[float, float]]"
 
-#: The path of a file or folder (`xgamma.core.arguments.file_path`).
+#: The path of a file or folder (`xgamma.core.paths.file_path`).
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
 #: A seed of random numbers, or a generator (`xgamma.core.arguments.generator`).

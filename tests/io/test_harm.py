@@ -10,8 +10,8 @@ import xarray as xr
 
 import xgamma as xg
 from xgamma.core import atomic
-from xgamma.core.arguments import part_name
 from xgamma.core.atomic import replace_folder
+from xgamma.core.paths import part_name
 from xgamma.errors import XGammaError
 from xgamma.tutorial import example_map
 

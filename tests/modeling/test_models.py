@@ -5,7 +5,7 @@ import pytest
 
 import xgamma as xg
 from xgamma.errors import MissingDataError, UnitError, XGammaError
-from xgamma.modeling import spatial, spectral
+from xgamma.modeling import spatial, spatial_base, spectral
 from xgamma.modeling.models import Models
 from xgamma.modeling.prior import gaussian_prior
 from xgamma.modeling.sky_model import FoVBackground, SkyModel
@@ -73,7 +73,7 @@ def test_every_shared_class_goes_both_ways(gammapy, role):
     from gammapy.modeling.models import SPATIAL_MODEL_REGISTRY, SPECTRAL_MODEL_REGISTRY
     from gammapy.modeling.models import Models as PeerModels
 
-    registry = {"spectral": spectral.Spectrum, "spatial": spatial.Shape}[role].registry
+    registry = {"spectral": spectral.Spectrum, "spatial": spatial_base.Shape}[role].registry
     peers = {"spectral": SPECTRAL_MODEL_REGISTRY, "spatial": SPATIAL_MODEL_REGISTRY}[role]
     special = {"TemplateSpectrum", "CompoundSpectrum", "EBLAbsorption", "TemplateMap"}
     special |= {"ScaledSpectrum", "TemplateMapND", "TemplateSpectrumND"}

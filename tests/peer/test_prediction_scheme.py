@@ -13,7 +13,7 @@ import pytest
 import xgamma as xg
 from tests.modeling.bridge import map_from_peer
 from xgamma.modeling.parameter import Component
-from xgamma.modeling.spatial import Shape
+from xgamma.modeling.spatial_base import Shape
 from xgamma.modeling.spatial_norms import PiecewiseNormSpatial
 from xgamma.modeling.template_map import TemplateMap
 

@@ -8,7 +8,7 @@ from astropy import units as u
 from scipy.integrate import quad
 
 import xgamma as xg
-from xgamma.numerics import statistics as stats
+from xgamma.numerics import limits
 
 pytest.importorskip("gammapy")
 
@@ -91,9 +91,9 @@ def test_limits_count_from_zero_here(counts, background):
     from gammapy.stats import CashCountsStatistic, WStatCountsStatistic
 
     theirs = float(CashCountsStatistic(counts, background).compute_upper_limit(2))
-    ours = float(stats.cash_excess_limit(counts, float(background)))
+    ours = float(limits.cash_excess_limit(counts, float(background)))
     onoff = float(WStatCountsStatistic(counts, 5 * background, 0.2).compute_upper_limit(2))
-    mine = float(stats.wstat_excess_limit(counts, 5 * background, 0.2))
+    mine = float(limits.wstat_excess_limit(counts, 5 * background, 0.2))
     if counts > background:
         assert ours == pytest.approx(theirs, rel=1e-5)
         assert mine == pytest.approx(onoff, rel=1e-5)
@@ -110,6 +110,6 @@ def test_limits_over_a_signal_are_those_of_gammapy():
     from gammapy.stats import WStatCountsStatistic
 
     theirs = WStatCountsStatistic(60, 100, 0.2, mu_sig=30.0).compute_upper_limit(2)
-    assert float(stats.wstat_excess_limit(60, 100, 0.2, 2, 30.0)) == pytest.approx(
+    assert float(limits.wstat_excess_limit(60, 100, 0.2, 2, 30.0)) == pytest.approx(
         float(theirs), rel=1e-6
     )

@@ -10,7 +10,8 @@ import numpy as np
 
 from tests.modeling.sample import small_spectrum
 from tests.studies.estimators import ONE_SIDED, spectrum_source, summary
-from xgamma.numerics.statistics import cash, solve_rise, wstat
+from xgamma.numerics.limits import solve_rise
+from xgamma.numerics.statistics import cash, wstat
 
 # Bins of the bands from 1 to 3, 3 to 10 and 10 to 30 TeV.
 BANDS = (slice(0, 3), slice(3, 5), slice(5, 8))

@@ -576,9 +576,9 @@ class GammaDataArray:
     def radial_profile(
         self, center: PositionLike, edges: QuantityLike, how: str = "sum"
     ) -> xr.DataArray:
-        """Sum or average a map over rings around a position. See `xgamma.datasets.smooth.radial_profile`."""
+        """Sum or average a map over rings around a position. See `xgamma.datasets.profiles.radial_profile`."""
     def profile(self, edges: QuantityLike, along: str = "lon", how: str = "sum") -> xr.DataArray:
-        """Sum or average a map over strips of longitude or latitude. See `xgamma.datasets.smooth.profile`."""
+        """Sum or average a map over strips of longitude or latitude. See `xgamma.datasets.profiles.profile`."""
     def find_peaks(
         self, threshold: float | xr.DataArray = 5.0, min_distance: AngleLike | None = None
     ) -> xr.Dataset:

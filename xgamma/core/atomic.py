@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from xgamma.core.arguments import file_path
+from xgamma.core.paths import file_path
 from xgamma.core.write_errors import let_go, write_errors
 from xgamma.errors import MissingDataError, XGammaError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.core.arguments import part_name
+from xgamma.core.paths import part_name
 from xgamma.core.units import conversion
 from xgamma.datasets.energy_range import energy_range_total
 from xgamma.datasets.select import slice_energy

@@ -16,8 +16,8 @@ import numpy as np
 import xarray as xr
 from tqdm.auto import tqdm
 
-from xgamma.core.arguments import part_name
 from xgamma.core.extras import require_package
+from xgamma.core.paths import part_name
 from xgamma.dl3.row_tables import all_groups
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from xgamma.core.arguments import file_path
 from xgamma.core.bounds import require_regular
+from xgamma.core.paths import file_path
 from xgamma.dl3 import index as index_
 from xgamma.dl3.archive import open_archive
 from xgamma.dl3.store import Store

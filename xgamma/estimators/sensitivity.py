@@ -15,6 +15,7 @@ from xgamma.model.operation import operation
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spectral import PowerLaw, Spectrum
+from xgamma.numerics import limits
 from xgamma.numerics import statistics as stats
 
 if TYPE_CHECKING:
@@ -127,6 +128,6 @@ def excess_needed(likelihood: Likelihood, n_sigma: float) -> tuple[np.ndarray, n
         raise MissingDataError(
             f"The dataset {data.name!r} has neither a background nor off counts: fill one first."
         )
-    found = stats.excess_for_significance(significance, n_sigma, background)
+    found = limits.excess_for_significance(significance, n_sigma, background)
     known = np.ones(found.shape, bool) if data.background is not None else alpha > 0
     return np.where(known, found, np.nan), background

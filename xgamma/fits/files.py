@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from xgamma.core.arguments import file_path
 from xgamma.core.bounds import bytes_of, require_regular, require_room
+from xgamma.core.paths import file_path
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.bytes import BLOCK, GZIP_MAGIC, parse_header, read_bytes
 from xgamma.fits.codes import IMAGE_TYPES

@@ -13,7 +13,8 @@ from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.extended import Cloud
 from xgamma.modeling.parameter import Component
 from xgamma.modeling.sky_model import SkyModel, irf_switches
-from xgamma.modeling.spatial import Gaussian, PointSource, Shape
+from xgamma.modeling.spatial import Gaussian, PointSource
+from xgamma.modeling.spatial_base import Shape
 from xgamma.modeling.template_map import TemplateMap
 from xgamma.modeling.temporal import TimeProfile
 from xgamma.numerics.convolution import convolve_full, split_point

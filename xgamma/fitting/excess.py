@@ -10,6 +10,7 @@ from xgamma.core.arguments import scalar
 from xgamma.errors import XGammaError
 from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.likelihood import Likelihood, WStatLikelihood
+from xgamma.numerics import limits
 from xgamma.numerics import statistics as stats
 from xgamma.numerics.convolve import convolve_same
 from xgamma.typing import AngleLike
@@ -184,15 +185,15 @@ class Excess:
     def errors(self, n_sigma: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the lower and upper error of the excess."""
         if not self.onoff:
-            return stats.cash_excess_error(self.counts, self.npred, n_sigma)
+            return limits.cash_excess_error(self.counts, self.npred, n_sigma)
         off, alpha = self.off_and_alpha
-        return stats.wstat_excess_error(self.counts, off, np.where(alpha > 0, alpha, 1.0), n_sigma)
+        return limits.wstat_excess_error(self.counts, off, np.where(alpha > 0, alpha, 1.0), n_sigma)
 
     def limit(self, n_sigma: float) -> np.ndarray:
         """Return the upper limit of the excess over the prediction."""
         if not self.onoff:
-            return stats.cash_excess_limit(self.counts, self.npred, n_sigma)
+            return limits.cash_excess_limit(self.counts, self.npred, n_sigma)
         off, alpha = self.off_and_alpha
         ratio = np.where(alpha > 0, alpha, 1.0)
         signal = np.maximum(self.signal, 0.0)
-        return stats.wstat_excess_limit(self.counts, off, ratio, n_sigma, signal)
+        return limits.wstat_excess_limit(self.counts, off, ratio, n_sigma, signal)

@@ -19,7 +19,7 @@ from xgamma.numerics.rings import ring_points
 
 if TYPE_CHECKING:
     from xgamma.fitting.compiled import Compiled
-    from xgamma.modeling.spatial import Shape
+    from xgamma.modeling.spatial_base import Shape
 
 __all__ = ["Cloud"]
 

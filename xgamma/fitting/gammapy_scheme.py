@@ -16,7 +16,8 @@ from scipy import sparse
 from xgamma.fitting.evaluator import Box, SourceTerm
 from xgamma.fitting.region_term import RegionTerm, circle_radius
 from xgamma.model import sky
-from xgamma.modeling.spatial import Disk, PointSource, Shape
+from xgamma.modeling.spatial import Disk, PointSource
+from xgamma.modeling.spatial_base import Shape
 from xgamma.modeling.spectral import LineSpectrum, PowerLaw, PowerLaw2, PowerLawNorm
 from xgamma.modeling.spectrum_base import Spectrum
 from xgamma.modeling.template_map import TemplateMap

@@ -17,7 +17,7 @@ from xgamma.fitting.predict import outside_message
 from xgamma.modeling.models import Models
 from xgamma.modeling.parameter import Parameter
 from xgamma.modeling.sky_model import SkyModel
-from xgamma.modeling.spatial import rotation
+from xgamma.modeling.spatial_base import rotation
 from xgamma.numerics.shapes import tangent_frame
 
 __all__ = ["Objective"]

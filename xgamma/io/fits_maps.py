@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import file_path
 from xgamma.core.lazy_arrays import lazy_variable
+from xgamma.core.paths import file_path
 from xgamma.core.units import parse_unit, to_value
 from xgamma.errors import AxisError, FrameError, MissingDataError, UnitError, XGammaError
 from xgamma.fits.bytes import is_fits_name

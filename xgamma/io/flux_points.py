@@ -19,9 +19,10 @@ from astropy.table import Table
 from astropy.units import UnitsWarning
 from scipy.special import erfinv
 
-from xgamma.core.arguments import choice, file_path
+from xgamma.core.arguments import choice
 from xgamma.core.atomic import atomic_path
 from xgamma.core.bounds import require_regular
+from xgamma.core.paths import file_path
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.bytes import is_fits_name

@@ -7,9 +7,9 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.core.arguments import file_path
 from xgamma.core.bounds import require_regular
 from xgamma.core.extras import require_package
+from xgamma.core.paths import file_path
 from xgamma.errors import MissingFileError, XGammaError
 from xgamma.io.groups import checked, checked_tree
 from xgamma.io.registry import REGISTRY, FormatRecord, find_format

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from xgamma.core.arguments import file_path
 from xgamma.core.extras import require_package
+from xgamma.core.paths import file_path
 from xgamma.core.private_apis import buffer_prototype, sync
 from xgamma.errors import MissingDataError
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import part_name
 from xgamma.core.atomic import atomic_path, place_of, refuse_existing, replace_folder
 from xgamma.core.extras import require_package
 from xgamma.core.lazy import await_threads, is_lazy
+from xgamma.core.paths import part_name
 from xgamma.core.write_errors import write_errors
 from xgamma.errors import XGammaError
 from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, text_as

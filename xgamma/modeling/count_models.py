@@ -9,7 +9,7 @@ import xarray as xr
 
 from xgamma.errors import UnitError, XGammaError
 from xgamma.modeling.model_base import COUNTER, Model, name_list
-from xgamma.modeling.spatial import Shape
+from xgamma.modeling.spatial_base import Shape
 from xgamma.modeling.spectral_norms import PowerLawNorm
 from xgamma.modeling.spectrum_base import Spectrum
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xgamma.core.arguments import expanded_path
 from xgamma.core.defaults import REDSHIFT
+from xgamma.core.paths import expanded_path
 from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.opening import fits_tables

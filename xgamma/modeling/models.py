@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import expanded_path
 from xgamma.core.atomic import atomic_path
 from xgamma.core.bounds import read_text
+from xgamma.core.paths import expanded_path
 from xgamma.errors import ArgumentTypeError, MissingDataError, MissingFileError, XGammaError
 from xgamma.modeling.model_base import Model, ModelsLike
 from xgamma.modeling.parameter import Parameter

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from xgamma.errors import XGammaError
-from xgamma.modeling.spatial import Shape
+from xgamma.modeling.spatial_base import Shape
 
 __all__ = ["RadialShape"]
 

@@ -19,7 +19,8 @@ from xgamma.core.units import parse_unit
 from xgamma.errors import XGammaError
 from xgamma.modeling.parameter import Component, Parameter, Spec
 from xgamma.modeling.radial_shape import RadialShape
-from xgamma.modeling.spatial import LAT, LON, Shape
+from xgamma.modeling.spatial import LAT, LON
+from xgamma.modeling.spatial_base import Shape
 from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.modeling.time_profile import TimeProfile
 

@@ -13,7 +13,7 @@ from xgamma.core.defaults import FRAME
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
 from xgamma.modeling.parameter import Spec
-from xgamma.modeling.spatial import Shape, rotation
+from xgamma.modeling.spatial_base import Shape, rotation
 from xgamma.modeling.spectral_table import table_quantity
 from xgamma.typing import AnglesLike, ArrayLike
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from xgamma.core.arguments import expanded_path
+from xgamma.core.paths import expanded_path
 from xgamma.core.units import parse_unit
 from xgamma.errors import MissingFileError, UnitError, XGammaError
 from xgamma.fits.files import map_fits

@@ -16,7 +16,8 @@ from xgamma.errors import XGammaError, shown
 from xgamma.model import sky
 from xgamma.model.axes import edges_in
 from xgamma.modeling.parameter import Spec, Value
-from xgamma.modeling.spatial import FLUX_PER_SR, Shape, rotation
+from xgamma.modeling.spatial import FLUX_PER_SR
+from xgamma.modeling.spatial_base import Shape, rotation
 from xgamma.modeling.template_file import (
     map_from_text,
     map_to_text,

@@ -14,7 +14,7 @@ from xgamma.core.defaults import INTERPOLATION, OUTSIDE
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import XGammaError, shown
 from xgamma.modeling.parameter import Spec
-from xgamma.modeling.spatial import rotation
+from xgamma.modeling.spatial_base import rotation
 from xgamma.modeling.spectral_table import TemplateSpectrum
 from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.modeling.template_axes import INTERPOLATIONS, ParameterAxes, with_bounds

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from xgamma.core.arguments import expanded_path
 from xgamma.core.defaults import TIME_SCALE
+from xgamma.core.paths import expanded_path
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.opening import fits_tables

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import file_path
 from xgamma.core.atomic import atomic_path
 from xgamma.core.extras import require_package
+from xgamma.core.paths import file_path
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.zarr_seal import read_sealed, write_sealed

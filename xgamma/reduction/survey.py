@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import file_path
 from xgamma.core.defaults import MEMORY
 from xgamma.core.extras import require_package
+from xgamma.core.paths import file_path
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
 from xgamma.io.cf import encoding_of, export, text_as

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
-from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
 from xgamma.core.arguments import generator
@@ -18,12 +15,12 @@ from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.evaluator import SourceTerm
 from xgamma.fitting.likelihood import background_model
 from xgamma.model import sky
-from xgamma.model.livetime import livetime_of, reference_time_of
 from xgamma.model.operation import operation
 from xgamma.modeling.model_base import ModelsLike
 from xgamma.modeling.sky_model import SkyModel, TemplateNPred
 from xgamma.modeling.spatial import PointSource
 from xgamma.numerics import sampling
+from xgamma.simulate.sampled_run import Columns, as_observation, inside_map
 from xgamma.typing import SeedLike
 
 __all__ = ["sample_events"]
@@ -32,7 +29,6 @@ __all__ = ["sample_events"]
 STEPS = 32
 # Events handled at once: bounds the memory.
 CHUNK = 50_000
-Columns = dict[str, np.ndarray]
 
 
 @operation
@@ -313,78 +309,3 @@ def spread(
         squared = sampling.sample_rows(rng.random(len(rows)), data.rad_edges**2, rows)
         radius[part] = np.degrees(np.sqrt(np.nan_to_num(squared)))
     return sampling.offset_by(ra, dec, 360.0 * rng.random(bins.size), radius)
-
-
-def inside_map(data: Compiled, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
-    """Return which positions lie on the map."""
-    if ra.size == 0:
-        return np.zeros(0, dtype=bool)
-    x, y = sky.world_to_pix(data.ds, SkyCoord(ra, dec, unit="deg"))
-    (y0, x0), (dy, dx) = data.origin, data.label_step
-    py, px = (y - y0) / dy, (x - x0) / dx
-    _, ny, nx = data.shape
-    return (py >= -0.5) & (py < ny - 0.5) & (px >= -0.5) & (px < nx - 0.5)
-
-
-def livetime(data: Compiled, ontime: float) -> float:
-    """Return the live time that the dataset states, in s; all of the time if it does not."""
-    stated = livetime_of(data.ds)
-    return min(stated, ontime) if stated is not None and stated > 0 else ontime
-
-
-def as_observation(
-    data: Compiled, table: Columns, sources: list[SkyModel | TemplateNPred], obs_id: int
-) -> xr.DataTree:
-    """Label events as an observation, times counted from the dataset's reference."""
-    text = reference_time_of(data.ds)
-    mjd = Time(text, scale="tt").mjd
-    gti = np.stack(good_times(data.ds), axis=1)
-    middle = sky.center(data.ds).icrs
-    at = [
-        float(np.atleast_1d(data.ds[n].values)[0]) if n in data.ds else float(value)
-        for n, value in (("pointing_lon", middle.ra.deg), ("pointing_lat", middle.dec.deg))
-    ]
-    ontime = float(np.sum(gti[:, 1] - gti[:, 0]))
-    live = livetime(data, ontime)
-    clock = {
-        "MJDREFI": int(np.floor(mjd)),
-        "MJDREFF": float(mjd - np.floor(mjd)),
-        "TIMEUNIT": "s",
-        "TIMESYS": "TT",
-        "TIMEREF": "LOCAL",
-    }
-    root = {
-        "OBS_ID": obs_id,
-        "CREATOR": "xgamma",
-        "TELESCOP": "SIMULATED",
-        "OBJECT": sources[0].name if sources else "Empty field",
-        **clock,
-        "TSTART": float(gti[0, 0]),
-        "TSTOP": float(gti[-1, 1]),
-        "ONTIME": ontime,
-        "LIVETIME": live,
-        "DEADC": live / ontime if ontime > 0 else 1.0,
-        "RA_PNT": at[0],
-        "DEC_PNT": at[1],
-        "RADECSYS": "ICRS",
-        "EQUINOX": 2000.0,
-    }
-    units = {"time": "s", "energy": "TeV", "energy_true": "TeV"}
-    units |= dict.fromkeys(("ra", "dec", "ra_true", "dec_true"), "deg")
-    size = table["time"].size
-    columns: dict[str, Any] = {"event_id": ("event", np.arange(1, size + 1, dtype=np.int64))}
-    for name, values in table.items():
-        attrs = {"units": units[name]} if name in units else {}
-        columns[name] = ("event", values, attrs)
-    names = {f"MID{i:05d}": i for i in range(1, len(sources) + 1)}
-    kept = {f"MMN{i:05d}": model.name for i, model in enumerate(sources, 1)}
-    events = xr.Dataset(columns, attrs={**names, **kept})
-    spans = {n: ("gti", gti[:, k], {"units": "s"}) for k, n in enumerate(("start", "stop"))}
-    pointing = {"ra": at[0], "dec": at[1], "alt": np.nan, "az": np.nan}
-    groups = {
-        "/": xr.Dataset(attrs=root),
-        "/events": events,
-        "/gti": xr.Dataset(spans, attrs=clock),
-        "/pointing": xr.Dataset({n: ((), v, {"units": "deg"}) for n, v in pointing.items()}),
-    }
-    return xr.DataTree.from_dict(groups, name=str(obs_id))

@@ -1,0 +1,74 @@
+"""Paths of users: one that cannot be is refused in one sentence that names it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from xgamma.errors import ArgumentTypeError, MissingDataError, XGammaError, shown
+
+__all__ = ["expanded_path", "file_path", "part_name"]
+
+
+def file_path(value: object, role: str = "path") -> Path:
+    """Return a path, or raise an `ArgumentTypeError` if something else was given.
+
+    Examples
+    --------
+    >>> file_path(None)
+    Traceback (most recent call last):
+    xgamma.errors.ArgumentTypeError: path=None must be the path of a file or folder: a text or a pathlib.Path.
+    """
+    if isinstance(value, str) and "://" in value:
+        raise XGammaError(
+            f"{role}={shown(value)} is a URL: only ds.gamma.to_zarr, xg.write_archive, xg.open, xg.open_store and xg.convert take one, for Zarr; give a path here."
+        )
+    if isinstance(value, (str, os.PathLike)) and os.fspath(value):
+        return Path(value)
+    raise ArgumentTypeError(
+        f"{role}={shown(value)} must be the path of a file or folder: a text or a pathlib.Path."
+    )
+
+
+def expanded_path(value: object, role: str = "path") -> Path:
+    """Return a path with ``~`` and environment variables expanded, as files of models name them.
+
+    Raises
+    ------
+    MissingDataError
+        If a variable is not set.
+
+    Examples
+    --------
+    >>> expanded_path("$GAMMAPY_DATA_NOT_SET/map.fits")
+    Traceback (most recent call last):
+    xgamma.errors.MissingDataError: '$GAMMAPY_DATA_NOT_SET/map.fits' names an environment variable that is not set: set it, or give the whole path.
+    """
+    text = os.path.expandvars(os.fspath(file_path(value, role).expanduser()))
+    if "$" in text and not Path(text).exists():
+        raise MissingDataError(
+            f"{str(value)!r} names an environment variable that is not set: set it, or give the whole path."
+        )
+    return Path(text)
+
+
+def part_name(value: object, role: str) -> str:
+    r"""Return the name of a file or group inside a store, or raise an `XGammaError`.
+
+    A name that a file system takes for a path (``".."``, one with a slash) would leave the store,
+    and ``"."`` would be the store itself.
+
+    Examples
+    --------
+    >>> part_name(23523, "OBS_ID")
+    '23523'
+    >>> part_name("..", "OBS_ID")
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: OBS_ID='..' cannot name a part of a store: give a name that is no path, without '/', '\' and control characters.
+    """
+    name = str(value)
+    if name.strip() in {"", ".", ".."} or any(c in "/\\" or not c.isprintable() for c in name):
+        raise XGammaError(
+            f"{role}={shown(value)} cannot name a part of a store: give a name that is no path, without '/', '\\' and control characters."
+        )
+    return name
