@@ -34,7 +34,7 @@ def edges_of(obj: xr.Dataset | xr.DataArray, dim: str) -> Quantity:
     Raises
     ------
     AxisError
-        As `xgamma.model.axes.edges`.
+        As ``xgamma.model.axes.edges``.
 
     Examples
     --------
