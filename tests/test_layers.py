@@ -21,7 +21,7 @@ OPTIONAL = {
     *("iminuit", "reproject", "pydantic", "naima", "pooch", "ipywidgets"),
 }
 # Imports of xgamma inside a function: of modules that import an optional package at their top.
-NEEDS_OPTIONAL = {"xgamma.io.remote_new": "zarr", "xgamma.config.schema": "pydantic"}
+NEEDS_OPTIONAL = {"xgamma.io.remote_writing": "zarr", "xgamma.config.schema": "pydantic"}
 # The loop over runs is being made one engine: its circle and its hidden imports go with that.
 PENDING = "xgamma.reduction."
 # Methods of lower layers that hand on to a higher one, by `xgamma.core.late`: doors of users.

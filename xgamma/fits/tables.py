@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from astropy.io import fits
@@ -17,10 +18,17 @@ from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.columns import Column, columns_of
 from xgamma.fits.layout import check_columns, check_own_data, data_size
 
-if TYPE_CHECKING:
-    from xgamma.fits.files import FitsFile
-
 __all__ = ["Table"]
+
+
+class Bytes(Protocol):
+    """What a table needs of its file: the path, and the bytes."""
+
+    path: Path
+
+    @property
+    def data(self) -> Any:
+        """Buffer with the whole file."""
 
 
 class Table:
@@ -38,7 +46,7 @@ class Table:
         Names that several columns have; the last one is in `columns`.
     """
 
-    def __init__(self, file: FitsFile, index: int, header: dict[str, Any], start: int) -> None:
+    def __init__(self, file: Bytes, index: int, header: dict[str, Any], start: int) -> None:
         self.file = file
         self.index = index
         self.header = header
