@@ -184,8 +184,8 @@ CASES: dict[str, Case] = {
     "storage.tree_to_zarr": file("b.zarr")._replace(on="tree"),
     "kernels.psf_kernel": Case("map"),
     "queries.at_position": Case("map", lambda w: {"name": "exposure"}),
-    "queries.edisp_bias_resolution": Case("map"),
-    "queries.edisp_kernel": Case("map"),
+    "dispersion.edisp_bias_resolution": Case("map"),
+    "dispersion.edisp_kernel": Case("map"),
     "queries.psf_containment_radius": Case("map", lambda w: {"energy_true": "2 TeV"}),
     "collection.each_background": Case(
         "spectra", lambda w: {"background": "reflected", "observations": [run()]}

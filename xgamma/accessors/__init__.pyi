@@ -367,9 +367,9 @@ class GammaDataset:
     ) -> xr.DataArray:
         """Return the point spread function at a position as a kernel of pixels. See `xgamma.irf.kernels.psf_kernel`."""
     def edisp_kernel(self, position: Any = None) -> xr.DataArray:
-        """Return the energy-dispersion kernel at a position. See `xgamma.irf.queries.edisp_kernel`."""
+        """Return the energy-dispersion kernel at a position. See `xgamma.irf.dispersion.edisp_kernel`."""
     def edisp_bias_resolution(self, position: Any = None) -> xr.Dataset:
-        """Return bias and resolution of the reconstructed energy. See `xgamma.irf.queries.edisp_bias_resolution`."""
+        """Return bias and resolution of the reconstructed energy. See `xgamma.irf.dispersion.edisp_bias_resolution`."""
     def npred(self, models: ModelsLike | None = None, scheme: str = "exact") -> xr.DataArray:
         """Predict the counts of sources and background together. See `xgamma.fitting.predict.npred`."""
     def npred_signal(

@@ -99,8 +99,8 @@ class GammaDataset(OfDatasets, OnSky):
     at_position = Method("xgamma.irf.queries")
     psf_containment_radius = Method("xgamma.irf.queries")
     psf_kernel = Method("xgamma.irf.kernels")
-    edisp_kernel = Method("xgamma.irf.queries")
-    edisp_bias_resolution = Method("xgamma.irf.queries")
+    edisp_kernel = Method("xgamma.irf.dispersion")
+    edisp_bias_resolution = Method("xgamma.irf.dispersion")
 
     # --- predict, compare, simulate ---
     npred = Method("xgamma.fitting.predict")

@@ -17,7 +17,8 @@ from xgamma.datasets.region_response import (
     warn_of_gaps,
 )
 from xgamma.errors import FrameError, XGammaError
-from xgamma.irf.queries import at_position, edisp_kernel
+from xgamma.irf.dispersion import edisp_kernel
+from xgamma.irf.queries import at_position
 from xgamma.model.operation import operation
 from xgamma.model.regions import parse_regions, region_center, region_mask, region_text
 from xgamma.model.schema import ONOFF, SPATIAL, variable_attrs

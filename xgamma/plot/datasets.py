@@ -11,7 +11,7 @@ from xgamma.core.extras import require_package
 from xgamma.datasets.onoff import background as background_of
 from xgamma.datasets.onoff import is_onoff
 from xgamma.errors import MissingDataError
-from xgamma.irf.queries import edisp_kernel
+from xgamma.irf.dispersion import edisp_kernel
 from xgamma.model.axes import edges, edges_in, units_of
 from xgamma.model.operation import operation
 from xgamma.model.schema import ONOFF, kind, require
