@@ -168,7 +168,7 @@ def test_files_that_hold_no_fields(write, tmp_path):
     ],
 )
 def test_nothing_is_computed_for_outputs_that_cannot_be(write, monkeypatch, changes, fault):
-    monkeypatch.setattr("xgamma.reduction.front.reduce_one", None)
+    monkeypatch.setattr("xgamma.reduction.fold.reduce_one", None)
     with pytest.raises(xg.XGammaError, match=fault):
         reduce_config(write(GOOD, *changes))
 
@@ -176,7 +176,7 @@ def test_nothing_is_computed_for_outputs_that_cannot_be(write, monkeypatch, chan
 def test_existing_outputs_are_refused_first(write, monkeypatch):
     file = write(GOOD)
     (file.parent / "out.nc").touch()
-    monkeypatch.setattr("xgamma.reduction.front.reduce_one", None)
+    monkeypatch.setattr("xgamma.reduction.fold.reduce_one", None)
     with pytest.raises(xg.XGammaError, match="exists already: give it overwrite: true"):
         reduce_config(file)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import closing
 from functools import partial
 
 import numpy as np
@@ -11,17 +12,20 @@ import xgamma as xg
 from tests.reduction.faults import Fail, Interrupted, Leave
 from tests.runs import template
 from xgamma.datasets.mosaic import Mosaic
-from xgamma.reduction import run as run_module
-from xgamma.reduction.checkpoint import MANIFEST, read_mosaic, signature, write_mosaic
+from xgamma.reduction import checkpoint
+from xgamma.reduction.checkpoint import MANIFEST, Checkpoint, signature
 from xgamma.reduction.fold import Job
+from xgamma.reduction.runs import Runs
+from xgamma.reduction.sums import Whole
 
 pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
 
 
 @pytest.fixture(autouse=True)
 def single(monkeypatch):
-    """One run to a task, so that each is kept at once."""
-    monkeypatch.setattr(run_module, "TASK", 1)
+    """Each run is kept at once."""
+    monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0.0)
 
 
 def test_a_mosaic_survives_the_disk(store, job, tmp_path):
@@ -29,22 +33,32 @@ def test_a_mosaic_survives_the_disk(store, job, tmp_path):
     options = {k: v for k, v in job.items() if k != "into"}
     for ds in xg.reduce(store, into=job["into"], stack=False, **options).children.values():
         mosaic.add(ds.to_dataset())
-    write_mosaic(mosaic, tmp_path / "m.zarr", ["1", "2"])
-    back, done = read_mosaic(tmp_path / "m.zarr", job["into"])
-    assert done == ["1", "2"]
+    back = kept_and_read(mosaic, store, job["into"], tmp_path / "kept")
     assert back.to_dataset().identical(mosaic.to_dataset())
     assert all(np.array_equal(back.sums[n], mosaic.sums[n]) for n in mosaic.sums)
 
 
-def test_on_off_sums_survive_the_disk(tmp_path):
+def kept_and_read(mosaic, store, into, folder):
+    """Write a sum as a session does, and read it as the next one does."""
+    runs = Runs(store)
+    first = Whole(into)
+    first.mosaic = mosaic
+    with closing(Checkpoint(folder, "mark", runs)) as kept:
+        kept.save([1, 0], first.write)
+    with closing(Checkpoint(folder, "mark", runs)) as kept:
+        second = Whole(into, kept)
+    assert second.done == [1, 0]
+    return second.mosaic
+
+
+def test_on_off_sums_survive_the_disk(store, tmp_path):
     empty = xg.create_map((0, 0), "1 deg", "0.5 deg", xg.energy_axis(1, 10, 1), energy_true="reco")
     cube = ("energy", "y", "x")
     parts = {"counts": 3, "counts_off": 8, "acceptance": 1.0, "acceptance_off": 4.0}
     ds = empty.assign({n: (cube, np.full((1, 2, 2), v)) for n, v in parts.items()})
     mosaic = Mosaic(empty)
     mosaic.add(ds)
-    write_mosaic(mosaic, tmp_path / "m.zarr", [])
-    back, _ = read_mosaic(tmp_path / "m.zarr", empty)
+    back = kept_and_read(mosaic, store, empty, tmp_path / "kept")
     mosaic.add(ds)
     back.add(ds)
     assert back.to_dataset().identical(mosaic.to_dataset())
@@ -57,7 +71,7 @@ def test_an_interrupted_reduction_goes_on(store, job, serial, same, tmp_path):
         xg.reduce(store, **options)
     states = list((tmp_path / "kept").glob("state-*"))
     assert len(states) == 1
-    _, done = read_mosaic(states[0], job["into"])
+    done = json.loads(states[0].read_text())["done"]
     assert [key.partition(":")[0] for key in done] == [str(i) for i in store.obs_ids[:4]]
     same(xg.reduce(store, **options), serial)
 
@@ -129,10 +143,11 @@ def test_damaged_state_is_named(store, job, tmp_path):
     xg.reduce(one, resume=tmp_path / "kept", **job)
     manifest = tmp_path / "kept" / MANIFEST
     whole = json.loads(manifest.read_text())
-    shutil.rmtree(tmp_path / "kept" / whole["state"] / "sums" / "exposure")
+    (tile,) = (tmp_path / "kept").glob("tile-*")
+    shutil.rmtree(tile / "exposure")
     with pytest.raises(xg.MissingDataError, match="not whole"):
         xg.reduce(one, resume=tmp_path / "kept", **job)
-    manifest.write_text(json.dumps({**whole, "state": "state-lost.zarr"}))
+    manifest.write_text(json.dumps({**whole, "state": "state-lost.json"}))
     with pytest.raises(xg.MissingDataError, match="not whole"):
         xg.reduce(one, resume=tmp_path / "kept", **job)
     manifest.write_text("{")

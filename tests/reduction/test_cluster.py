@@ -16,8 +16,7 @@ import xarray as xr
 
 import xgamma as xg
 from tests.reduction.faults import Fail, Kill, Wait
-from xgamma.reduction import pools
-from xgamma.reduction import run as run_module
+from xgamma.reduction import checkpoint, cluster, sums
 from xgamma.reduction.checkpoint import MANIFEST
 
 distributed = pytest.importorskip(
@@ -58,7 +57,9 @@ def mortal():
 @pytest.fixture(autouse=True)
 def single(monkeypatch):
     """One run to a task, so that there is a tree to merge."""
-    monkeypatch.setattr(run_module, "TASK", 1)
+    monkeypatch.setattr(sums, "TASK", 1)
+    monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0.0)
 
 
 def test_a_cluster_gives_the_serial_result(store, job, serial, same, client):
@@ -102,17 +103,17 @@ def test_a_client_that_goes_away_and_resumes(
     options = {**job, "scheduler": client, "resume": tmp_path / "kept"}
     saved = []
 
-    def leave(self, total, save=run_module._Kept.save):
-        save(self, total)
-        saved.append(len(self.done) + len(total.done))
+    def leave(self, *arguments, save=checkpoint.Checkpoint.save, **options):
+        save(self, *arguments, **options)
+        saved.append(len(self.done))
         if len(saved) == 3:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module._Kept, "save", leave)
+        patch.setattr(checkpoint.Checkpoint, "save", leave)
         with pytest.raises(KeyboardInterrupt):
             xg.reduce(store, **options)
-    assert saved == [1, 2, 3]
+    assert saved == [1, 2, 3, 3]
     same(xg.reduce(store, **options), serial)
 
 
@@ -153,8 +154,8 @@ from distributed import Client
 import xgamma as xg
 from tests.runs import template
 from tests.reduction.faults import Wait
-from xgamma.reduction import run
-run.TASK = 1
+from xgamma.reduction import checkpoint, sums
+sums.TASK, checkpoint.INTERVAL, checkpoint.SHARE = 1, 0.0, 0.0
 address, folder, store, last = sys.argv[1:]
 xg.reduce(
     xg.open_store(store), into=template("4 deg", "0.1 deg"), offset_max="1.5 deg",
@@ -168,8 +169,7 @@ def kept_runs(folder):
     """The runs in the partial results, while another process writes them."""
     try:
         state = json.loads((folder / MANIFEST).read_text())["state"]
-        attrs = json.loads((folder / state / "zarr.json").read_text())["attributes"]
-        return json.loads(attrs["state"])["done"]
+        return json.loads((folder / state).read_text())["done"]
     except (OSError, KeyError, ValueError):
         return []
 
@@ -201,12 +201,12 @@ def test_a_client_that_is_killed_and_another_that_resumes(
 
 def test_a_cluster_without_workers_is_waited_for(store, job, serial, same, monkeypatch):
     """It may be a queue: the user is told, and the work goes on when a worker comes."""
-    monkeypatch.setattr(pools, "PATIENCE", 0.2)
+    monkeypatch.setattr(cluster, "PATIENCE", 0.2)
     with (
-        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
-        distributed.Client(cluster) as client,
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as local,
+        distributed.Client(local) as client,
     ):
-        late = threading.Timer(1.0, cluster.scale, [1])
+        late = threading.Timer(1.0, local.scale, [1])
         late.start()
         with pytest.warns(xg.XGammaWarning, match="has no worker left"):
             ds = xg.reduce(store, scheduler=client, **job)

@@ -10,8 +10,9 @@ import xarray as xr
 import xgamma as xg
 from xgamma.dl3 import simulate_observation
 from xgamma.io.storage import write_tree
-from xgamma.reduction import run as run_module
+from xgamma.reduction import sums
 from xgamma.reduction.fold import Job
+from xgamma.reduction.places import Work
 from xgamma.reduction.runs import Runs
 from xgamma.reduction.survey import reduce_survey
 
@@ -59,12 +60,12 @@ def linear(sizes):
 
 
 def test_a_cluster_gets_three_tasks_a_run(store, job, serial, same, monkeypatch):
-    monkeypatch.setattr(run_module, "TASK", 1)
+    monkeypatch.setattr(sums, "TASK", 1)
     for number in NUMBERS:
         client = Client()
         some = store.select(obs_id=store.obs_ids[:number])
         ds = xg.reduce(some, scheduler=client, **job)
-        counted = [client.names.count(n) for n in ("fold", "summary", "merge")]
+        counted = [client.names.count(n) for n in ("fold_away", "summary", "merge")]
         assert counted == [number, number, number - 1]
     same(ds, serial)
 
@@ -107,7 +108,7 @@ def test_the_graph_of_a_mosaic_has_a_task_for_each_chunk(store, job, tmp_path):
     what = Job(job["into"], {"cutout_width": "2 deg"})
     for side, number in ((40, 1), (20, 4), (10, 16)):
         place = tmp_path / f"{side}.zarr"
-        ds = reduce_survey(store, what, place, memory="95 MB", progress=False, side=side)
+        ds = reduce_survey(store, what, place, "95 MB", Work(progress=False), side=side)
         assert ds.counts.data.npartitions == number
         # A task a chunk, and a few for the file.
         assert tasks(ds.counts) <= number + 6

@@ -1,13 +1,17 @@
 """Processes give what one thread gives, and say which run failed."""
 
 import concurrent.futures
-import multiprocessing
+import threading
 
 import numpy as np
+import psutil
 import pytest
 
 import xgamma as xg
 from tests.reduction.faults import Fail, Kill
+from xgamma.core.options import set_options
+
+pytest.importorskip("loky", reason="loky is not installed: pip install xgamma[dask]")
 
 
 def test_processes_give_the_serial_result(store, job, serial, same):
@@ -91,9 +95,28 @@ def test_a_run_off_the_map_is_left_out(store, job):
         xg.reduce(store, scheduler="processes", workers=1, **far)
 
 
-def test_functions_that_cannot_be_sent(store, job):
+def test_functions_of_a_script_can_be_sent(store, job, serial, same):
+    """They are sent as they are, not by name: those of a notebook too."""
+    same(
+        xg.reduce(store, scheduler="processes", background=lambda ds, obs: ds, **job),
+        serial,
+    )
+
+
+def test_options_that_cannot_be_sent(store, job):
+    lock = threading.Lock()
     with pytest.raises(xg.XGammaError, match="scheduler='threads'"):
-        xg.reduce(store, scheduler="processes", background=lambda ds, obs: ds, **job)
+        xg.reduce(store, scheduler="processes", background=lambda ds, obs: lock and ds, **job)
+
+
+def test_options_of_the_library_hold_in_workers(store, job):
+    """A worker is another interpreter: what `set_options` said here holds there too."""
+    few = store.select(obs_id=store.obs_ids[:1])
+    with (
+        set_options(max_bytes=1e3),
+        pytest.raises(xg.XGammaError, match=r"set_options\(max_bytes"),
+    ):
+        xg.reduce(few, scheduler="processes", workers=1, **job)
 
 
 def test_a_wrong_scheduler(store, job):
@@ -105,4 +128,6 @@ def test_a_wrong_scheduler(store, job):
 
 
 def test_no_process_is_left():
-    assert multiprocessing.active_children() == []
+    """But loky's own watcher, which ends with this process."""
+    mine = psutil.Process().children(recursive=True)
+    assert not [p for p in mine if "popen_loky" in " ".join(p.cmdline())]

@@ -13,7 +13,8 @@ import xgamma as xg
 from tests.runs import template
 from xgamma.dl3 import simulate_store
 from xgamma.reduction.survey import memory_bytes, reduce_survey
-from xgamma.reduction.tiles import TiledSums, TileFiles, Tiles
+from xgamma.reduction.tile_files import TileFiles
+from xgamma.reduction.tiles import TiledSums, Tiles
 
 pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
 pytest.importorskip("dask", reason="dask is not installed: pip install xgamma[dask]")
@@ -148,7 +149,7 @@ def test_a_survey_needs_cutouts_of_a_map(strip, job, tmp_path):
 
 
 def test_the_store_appears_whole_or_not_at_all(strip, job, tmp_path, monkeypatch):
-    monkeypatch.setattr("xgamma.reduction.survey._write", lambda *a: 1 / 0)
+    monkeypatch.setattr("xgamma.reduction.survey.write_mosaic", lambda *a: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         xg.reduce(strip, out=tmp_path / "m.zarr", **job)
     assert not list(tmp_path.iterdir())

@@ -19,7 +19,7 @@ def test_arrays_survive(monkeypatch, memory, tmp_path):
         "c": np.zeros(0),
         "d": "text",
     }
-    file = transport.write(value, exchange.folder)
+    file = transport.leave(value, exchange.folder)
     back = exchange.read(file)
     assert not file.exists()
     back["a"] += 1.0
@@ -33,7 +33,7 @@ def test_arrays_survive(monkeypatch, memory, tmp_path):
 
 def test_without_arrays(tmp_path):
     exchange = transport.Exchange()
-    assert exchange.read(transport.write(3, exchange.folder)) == 3
+    assert exchange.read(transport.leave(3, exchange.folder)) == 3
     exchange.close()
 
 
@@ -44,7 +44,7 @@ def test_small_arrays_do_not_keep_the_file_in_memory():
 
     exchange = transport.Exchange()
     value = {"sum": np.zeros(2**20), "row": np.arange(5)}
-    back = exchange.read(transport.write(value, exchange.folder))
+    back = exchange.read(transport.leave(value, exchange.folder))
     assert mapped()
     row = back.pop("row")
     del back

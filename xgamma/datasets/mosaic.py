@@ -11,6 +11,7 @@ import xarray as xr
 from xgamma.core.units import conversion
 from xgamma.datasets.alike import RESPONSES, require_alike, require_same_grid, require_sound
 from xgamma.datasets.masks import safe, warn_of_lost_weights
+from xgamma.datasets.mosaic_state import MosaicState
 from xgamma.datasets.onoff import is_onoff
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.datasets.placing import (
@@ -23,7 +24,7 @@ from xgamma.datasets.placing import (
     safe_bins,
     spatial_dims,
 )
-from xgamma.datasets.rows import Row, join_gtis, join_rows, row_of, seconds_between
+from xgamma.datasets.rows import join_gtis, join_rows, row_of, seconds_between
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.create import ONOFF, VARIABLES, labels_alone, variable_attrs
@@ -44,7 +45,7 @@ WHOLE = ("counts", "background", "exposure", "counts_off")
 MASKS = ("mask_safe", "mask_fit")
 
 
-class Mosaic:
+class Mosaic(MosaicState):
     """A running sum of datasets on one template; memory does not grow with their number.
 
     Arrays are kept with the spatial dimensions first and in double precision (integers for
@@ -55,17 +56,6 @@ class Mosaic:
     template : Dataset
         Gives axes, frame and labels; its data variables are not looked at.
     """
-
-    def __init__(self, template: xr.Dataset):
-        self.template = template
-        self.sums: dict[str, np.ndarray] = {}
-        self.dims: dict[str, tuple[str, ...]] = {}
-        self.attrs: dict[str, dict[str, Any]] = {}
-        self.rows: list[Row] = []
-        self.gtis: list[tuple[np.ndarray, np.ndarray]] = []
-        self.onoff = OnOffSum()
-        self.livetime = 0.0
-        self.count = 0
 
     # --- adding -----------------------------------------------------------------------
 
@@ -287,10 +277,7 @@ class Mosaic:
                 self.sums[name] = self.sums[name] + values
         if same:
             self.onoff.merge(other.onoff)
-        self.rows += other.rows
-        self.gtis += other.gtis
-        self.livetime += other.livetime
-        self.count += other.count
+        self.add_runs(other)
 
     # --- result -----------------------------------------------------------------------
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 __all__ = ["OnOffSum"]
+
+PARTS = ("acceptance", "acceptance_off", "alpha_off")
 
 
 class OnOffSum:
@@ -74,6 +78,16 @@ class OnOffSum:
         self.acceptance = self.acceptance + other.acceptance
         self.acceptance_off = self.acceptance_off + other.acceptance_off
         self.alpha_off = self.alpha_off + other.alpha_off
+
+    def parts(self) -> dict[str, np.ndarray]:
+        """Return the sums by name; they are not copied."""
+        return {name: getattr(self, name) for name in PARTS}
+
+    def put_parts(self, parts: Mapping[str, np.ndarray]) -> None:
+        """Take sums that `parts` returned in the place of one's own."""
+        self.used = True
+        for name in PARTS:
+            setattr(self, name, parts[name])
 
     def acceptances(self, counts_off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return acceptance and off acceptance of the stack.

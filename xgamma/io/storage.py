@@ -176,11 +176,7 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
     WriteError
         If the disk is full, the folder cannot be written to, or the like.
     """
-    target = place_of(path)
-    if not overwrite:
-        refuse_existing(target)
-    elif target.exists() and not is_zarr(target):
-        raise XGammaError(f"'{target}' is no Zarr store: it is not replaced; give another name.")
+    target = require_replaceable(path, overwrite)
     temporary = target.with_name(f".{secrets.token_hex(4)}-new-{target.name}")
     with write_errors(target):
         try:
@@ -204,6 +200,16 @@ def refuse_taken(place: Any, overwrite: bool = False) -> None:
         refuse(place, store_at(place), overwrite)
     elif not overwrite:
         refuse_existing(place)
+
+
+def require_replaceable(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """Return the place of a folder that `atomic_folder` may make; raise if it may not."""
+    target = place_of(path)
+    if not overwrite:
+        refuse_existing(target)
+    elif target.exists() and not is_zarr(target):
+        raise XGammaError(f"'{target}' is no Zarr store: it is not replaced; give another name.")
+    return target
 
 
 def is_zarr(path: Path) -> bool:

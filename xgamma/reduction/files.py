@@ -15,7 +15,7 @@ from xgamma.io.opening import open as open_any
 from xgamma.io.opening import write_dataset
 from xgamma.io.remote import as_place
 from xgamma.io.storage import refuse_taken
-from xgamma.reduction.run import progress_bar
+from xgamma.reduction.progress import progress_bar
 
 __all__ = ["stack_files"]
 

@@ -1,8 +1,9 @@
-"""The task that a worker does: reduce some runs and add them up."""
+"""What a worker does: reduce some runs, and add them up if that saves sending."""
 
 from __future__ import annotations
 
 import functools
+import pickle
 import threading
 import time
 import traceback
@@ -14,12 +15,15 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.core.options import options as limits
+from xgamma.core.options import set_options
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.stack import covering
 from xgamma.errors import OutsideError, XGammaError
-from xgamma.reduction.runs import Runs
+from xgamma.reduction.one_run import reduce_one
+from xgamma.reduction.runs import RunId, Task
 
-__all__ = ["Failure", "Job", "Partial", "extend", "fold", "merge", "summary", "tried"]
+__all__ = ["Failure", "Job", "Partial", "fold", "fold_away", "merge", "summary"]
 
 RETRIES = 1
 
@@ -37,11 +41,13 @@ class Job:
     errors : {"raise", "warn"}
         With "raise" a task ends at its first failure.
     stack : bool
-        Whether to add runs up, or keep the dataset of each.
+        Whether a worker adds runs up, or gives the dataset of each.
     local : bool
         Whether the sum is on the smallest grid that holds a run, not on the whole template.
     retries : int
         How often a run is tried again after an error that is not a plain fault of the data.
+    limits : dict
+        Options of the library (`set_options`) where the job was made; they hold in workers too.
     """
 
     into: xr.Dataset
@@ -50,16 +56,17 @@ class Job:
     stack: bool = True
     local: bool = False
     retries: int = RETRIES
+    limits: dict[str, Any] = field(default_factory=lambda: dict(limits))
 
 
 @dataclass
 class Failure:
-    """A run that could not be reduced: its position and id, the error and its traceback."""
+    """A run that could not be reduced: its position and id, the error, another process's traceback."""
 
     position: int
-    label: Any
+    label: RunId
     error: Exception
-    trace: str
+    trace: str = ""
 
 
 @dataclass
@@ -77,7 +84,7 @@ class Partial:
     failures : list of Failure
         The others.
     warnings : list of tuple
-        Message and category of the warnings given meanwhile.
+        Message and category of the warnings given meanwhile in another process.
     """
 
     mosaic: Mosaic | None = None
@@ -87,64 +94,57 @@ class Partial:
     warnings: list[tuple[str, type[Warning]]] = field(default_factory=list)
 
 
-def fold(job: Job, runs: Runs, positions: list[int]) -> Partial:
-    """Reduce runs one after the other and add them up.
+def fold(job: Job, task: Task) -> Partial:
+    """Reduce runs one after the other.
 
     Parameters
     ----------
     job : Job
         What to do.
-    runs : Runs
-        These runs only, as many as positions.
-    positions : list of int
-        Where they are in the whole list.
+    task : Task
+        The runs.
 
     Returns
     -------
     partial : Partial
-        Their sum. A run is in it whole or not at all.
+        Their sum, or their datasets. A run is in it whole or not at all.
     """
     out = Partial()
-    with _recorded(out.warnings):
-        for k, position in enumerate(positions):
-            try:
-                ds = tried(functools.partial(_reduced, job, runs, k), job.retries)
-            except Exception as error:
-                trace = "".join(traceback.format_exception(error))
-                out.failures.append(Failure(position, runs.label(k), _sendable(error), trace))
-                if job.errors == "raise" and not isinstance(error, OutsideError):
-                    break
-                continue
-            if job.stack:
-                out.mosaic = out.mosaic or Mosaic(covering([ds]) if job.local else job.into)
-                out.mosaic.add(ds)
-            else:
-                out.datasets.append(ds)
-            out.done.append(position)
+    for k, position in enumerate(task.positions):
+        try:
+            ds = _tried(functools.partial(_reduced, job, task, k), job.retries)
+        except Exception as error:
+            out.failures.append(Failure(position, task.runs.label(k), error))
+            if job.errors == "raise" and not isinstance(error, OutsideError):
+                break
+            continue
+        if job.stack:
+            out.mosaic = out.mosaic or Mosaic(covering([ds]) if job.local else job.into)
+            out.mosaic.add(ds)
+        else:
+            out.datasets.append(ds)
+        out.done.append(position)
     return out
 
 
-def _reduced(job: Job, runs: Runs, k: int) -> xr.Dataset:
-    from xgamma.reduction.one_run import reduce_one
+def fold_away(job: Job, task: Task) -> Partial:
+    """Do `fold` in another process: warnings and errors come back in a form that can be sent."""
+    warned: list[tuple[str, type[Warning]]] = []
+    with set_options(**job.limits), _recorded(warned):
+        out = fold(job, task)
+    out.warnings = warned
+    for failure in out.failures:
+        failure.trace = "".join(traceback.format_exception(failure.error))
+        failure.error = _sendable(failure.error)
+    return out
 
-    return reduce_one(runs.open(k), job.into, **job.options)
+
+def _reduced(job: Job, task: Task, k: int) -> xr.Dataset:
+    return reduce_one(task.runs.open(k), job.into, **job.options)
 
 
-def tried(work: Callable[[], xr.Dataset], retries: int) -> xr.Dataset:
-    """Do what may fail, again after an error that is not a plain fault of the data.
-
-    Parameters
-    ----------
-    work : callable
-        Without arguments.
-    retries : int
-        How often at most.
-
-    Returns
-    -------
-    ds : Dataset
-        What the work returns.
-    """
+def _tried(work: Callable[[], xr.Dataset], retries: int) -> xr.Dataset:
+    """Do what may fail, again after an error that is not a plain fault of the data."""
     for attempt in range(retries):
         try:
             return work()
@@ -158,8 +158,6 @@ def tried(work: Callable[[], xr.Dataset], retries: int) -> xr.Dataset:
 
 def _sendable(error: Exception) -> Exception:
     """Return an exception that survives pickling: some of other libraries do not."""
-    import pickle
-
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
@@ -188,7 +186,7 @@ def summary(partial: Partial) -> Partial:
 
 
 def merge(into: xr.Dataset, *partials: Partial) -> Partial:
-    """Add partial sums in the order given; they stay as they were.
+    """Add sums in the order given; they stay as they were.
 
     Parameters
     ----------
@@ -207,34 +205,5 @@ def merge(into: xr.Dataset, *partials: Partial) -> Partial:
         if partial.mosaic is not None:
             out.mosaic = out.mosaic or Mosaic(into)
             out.mosaic.merge(partial.mosaic)
-        out.datasets += partial.datasets
         out.done += partial.done
-        out.failures += partial.failures
-        out.warnings += partial.warnings
     return out
-
-
-def extend(total: Partial | None, partial: Partial) -> Partial:
-    """Add a partial sum to a running one, which is changed; both belong to the caller.
-
-    Parameters
-    ----------
-    total : Partial or None
-        Running sum.
-    partial : Partial
-        What comes next; not to be used any more.
-
-    Returns
-    -------
-    total : Partial
-        Of all the runs.
-    """
-    if total is None:
-        return partial
-    if total.mosaic is None:
-        total.mosaic = partial.mosaic
-    elif partial.mosaic is not None:
-        total.mosaic.merge(partial.mosaic)
-    total.datasets += partial.datasets
-    total.done += partial.done
-    return total

@@ -1,20 +1,58 @@
-"""A list of runs that can be cut into parts and sent to another process."""
+"""A list of runs that can be cut into tasks and sent to another process."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, Self, TypeAlias, TypeGuard, cast
 
 import xarray as xr
 
 from xgamma.dl3 import observation
 from xgamma.dl3.fingerprint import of_observation
 
-__all__ = ["Runs", "split"]
+__all__ = ["TASK", "Archive", "Runs", "RunsLike", "Task", "split"]
 
-# Runs of one task at most: a partial mosaic is worth sending, and little is lost with a worker.
+# Runs of one task at most that add up elsewhere: a sum is worth sending, little is lost with a worker.
 TASK = 32
+
+RunId: TypeAlias = int | str
+
+
+class Archive(Protocol):
+    """What is asked of a `Store`: runs that are opened when they are reduced."""
+
+    table: xr.Dataset
+
+    @property
+    def obs_ids(self) -> list[RunId]:
+        """The runs."""
+
+    def __getitem__(self, obs_id: RunId) -> xr.DataTree: ...
+
+    def select(self, *, obs_id: Sequence[RunId]) -> Archive:
+        """Return an archive of some runs."""
+
+    def fingerprint(self, obs_id: RunId) -> str:
+        """Return a text that differs when the data of a run do."""
+
+
+RunsLike: TypeAlias = Archive | Iterable[xr.DataTree]
+
+
+def _is_archive(observations: RunsLike) -> TypeGuard[Archive]:
+    return hasattr(observations, "obs_ids")
+
+
+class Task(NamedTuple):
+    """Some runs, and where they are in the whole list."""
+
+    runs: Runs
+    positions: list[int]
+
+    def singly(self) -> list[Task]:
+        """Return a task for each run."""
+        return [Task(self.runs.part([k]), [p]) for k, p in enumerate(self.positions)]
 
 
 class Runs:
@@ -23,12 +61,38 @@ class Runs:
     Parameters
     ----------
     observations : Store or iterable of DataTree
-        The runs. Two observations with one id are two runs (slices in time, say).
+        The runs. Two observations with one id are two runs (slices in time, say). A generator is
+        gone through once, one run at a time, by `stream`; anything else needs the whole list.
     """
 
-    def __init__(self, observations: Any):
-        self.store: Any = observations if hasattr(observations, "obs_ids") else None
-        self.items = list(observations.obs_ids if self.store is not None else observations)
+    def __init__(self, observations: RunsLike) -> None:
+        self.store = observations if _is_archive(observations) else None
+        self._source: Iterable[RunId | xr.DataTree]
+        if self.store is not None:
+            self._source = list(self.store.obs_ids)
+        else:
+            self._source = cast("Iterable[xr.DataTree]", observations)
+
+    @classmethod
+    def _of(cls, items: list[RunId | xr.DataTree], store: Archive | None) -> Self:
+        new = cls.__new__(cls)
+        new._source, new.store = items, store
+        return new
+
+    @property
+    def items(self) -> Sequence[RunId | xr.DataTree]:
+        """Ids or observations."""
+        if not isinstance(self._source, list):
+            self._source = list(self._source)
+        return self._source
+
+    @property
+    def number(self) -> int | None:
+        """Their number; None if it shows at the end only."""
+        try:
+            return len(self._source)  # type: ignore[arg-type]
+        except TypeError:
+            return None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -36,19 +100,23 @@ class Runs:
     def open(self, position: int) -> xr.DataTree:
         """Return the observation at a position."""
         item = self.items[position]
-        return self.store[item] if self.store is not None else item
+        if self.store is not None and not isinstance(item, xr.DataTree):
+            return self.store[item]
+        assert isinstance(item, xr.DataTree)
+        return item
 
-    def label(self, position: int) -> Any:
+    def label(self, position: int) -> RunId:
         """Return the id that names a run in messages."""
         item = self.items[position]
-        return item if self.store is not None else observation.obs_id(item)
+        return observation.obs_id(item) if isinstance(item, xr.DataTree) else item
 
     def part(self, positions: list[int]) -> Runs:
         """Return some of the runs, light enough to send."""
-        new = Runs.__new__(Runs)
-        new.items = [self.items[p] for p in positions]
-        new.store = self.store.select(obs_id=new.items) if self.store is not None else None
-        return new
+        items = [self.items[p] for p in positions]
+        store = self.store
+        if store is not None:
+            store = store.select(obs_id=[i for i in items if not isinstance(i, xr.DataTree)])
+        return self._of(items, store)
 
     def keys(self) -> list[str]:
         """Return a name for each run that is the same in the next session, each another.
@@ -59,20 +127,37 @@ class Runs:
         seen: Counter[str] = Counter()
         names = []
         for position, item in enumerate(self.items):
-            own = self.store is not None
-            data = self.store.fingerprint(item) if own else of_observation(item)
+            if self.store is not None and not isinstance(item, xr.DataTree):
+                data = self.store.fingerprint(item)
+            else:
+                data = of_observation(self.open(position))
             name = f"{self.label(position)}:{data}"
             seen[name] += 1
             names.append(f"{name}#{seen[name]}")
         return names
 
+    def stream(self) -> Iterator[Task]:
+        """Give a task for each run, to be done in this process: a list is not needed."""
+        for position, item in enumerate(self._source):
+            yield Task(self._of([item], self.store), [position])
 
-def split(positions: list[int], workers: int, most: int = TASK) -> Iterator[list[int]]:
+    def singly(self, positions: Iterable[int]) -> Iterator[Task]:
+        """Give a task for each of these runs, to be done in this process."""
+        for position in positions:
+            yield Task(self._of([self.items[position]], self.store), [position])
+
+    def parts(self, positions: Sequence[int], workers: int, most: int) -> Iterator[Task]:
+        """Give tasks of several runs, to be sent."""
+        for part in split(positions, workers, most):
+            yield Task(self.part(list(part)), list(part))
+
+
+def split(positions: Sequence[int], workers: int, most: int = TASK) -> Iterator[Sequence[int]]:
     """Cut positions into contiguous parts of nearly equal size, a multiple of the workers.
 
     Parameters
     ----------
-    positions : list of int
+    positions : sequence of int
         Of the runs.
     workers : int
         So many parts at least, if there are as many runs.
@@ -81,7 +166,7 @@ def split(positions: list[int], workers: int, most: int = TASK) -> Iterator[list
 
     Yields
     ------
-    part : list of int
+    part : sequence of int
         In order.
 
     Examples

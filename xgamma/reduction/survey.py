@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from astropy.coordinates import SkyCoord
 
 from xgamma.core.defaults import MEMORY
+from xgamma.core.ends import own_folder
 from xgamma.core.extras import require_package
 from xgamma.core.paths import file_path
+from xgamma.core.write_errors import write_errors
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
-from xgamma.io.cf import encoding_of, export, text_as
-from xgamma.io.storage import atomic_folder
-from xgamma.io.zarr_seal import all_chunks, compressors, sealed
+from xgamma.io.opening import open as open_any
+from xgamma.io.storage import atomic_folder, require_replaceable
 from xgamma.model import sky
-from xgamma.reduction.drive import drive, settle
-from xgamma.reduction.fold import Job
-from xgamma.reduction.kept_tiles import KeptTiles
-from xgamma.reduction.pools import pool_for
-from xgamma.reduction.run import progress_bar
-from xgamma.reduction.runs import Runs
-from xgamma.reduction.tiles import ONOFF_SUMS, TILE, TiledSums, TileFiles, all_sums
+from xgamma.reduction.checkpoint import Checkpoint, ResumeLike, State, signature
+from xgamma.reduction.fold import Job, Partial
+from xgamma.reduction.places import PLAIN, Work
+from xgamma.reduction.runs import Runs, RunsLike
+from xgamma.reduction.sums import add_all, opened
+from xgamma.reduction.survey_store import write_mosaic
+from xgamma.reduction.tile_files import TileFiles
+from xgamma.reduction.tiles import TILE, Form, TiledSums
+from xgamma.typing import PathLike
 
 __all__ = ["memory_bytes", "reduce_survey"]
 
@@ -76,17 +75,15 @@ def memory_bytes(memory: str | float) -> float:
 
 
 def reduce_survey(
-    observations: Any,
+    observations: RunsLike,
     job: Job,
-    out: str | os.PathLike[str],
+    out: PathLike,
     memory: str | float = MEMORY,
-    scheduler: Any = None,
-    workers: int | None = None,
-    progress: bool | None = None,
+    work: Work = PLAIN,
     name: str | None = None,
     overwrite: bool = False,
     side: int | None = None,
-    resume: str | os.PathLike[str] | bool | None = None,
+    resume: ResumeLike | None = None,
 ) -> xr.Dataset:
     """Reduce runs and add them up in a Zarr store, tile by tile.
 
@@ -104,8 +101,10 @@ def reduce_survey(
         Zarr store to make; it appears when it is complete.
     memory : str or float
         Bound on what is held beyond the libraries: tiles, runs at work and waiting.
-    scheduler, workers, progress, name
-        As in `reduce`.
+    work : Work
+        How it is done.
+    name : str, optional
+        Of the result.
     overwrite : bool
         Whether an existing store may be replaced.
     side : int, optional
@@ -128,46 +127,103 @@ def reduce_survey(
     if job.options.get("cutout_width") is None:
         raise XGammaError("out= adds cutouts of runs: give offset_max or cutout_width.")
     require_package("zarr", "out=", "dask")
-    limit = memory_bytes(memory)
     place = file_path(out, "out")
-    runs = Runs(observations)
-    with atomic_folder(place, overwrite) as temporary:
-        scratch = Path(tempfile.mkdtemp(prefix=".xgamma-sums-", dir=temporary.parent))
-        try:
-            side = side or TILE
-            kept = KeptTiles(runs, job, resume, side) if resume else None
-            files = kept.files if kept else TileFiles(scratch)
-            rows = Mosaic(job.into)
-            with closing(pool_for(scheduler, workers, gather=True)) as pool:
-                tiled = _Bound(limit, side, pool.workers, job.into, files)
-                sums = _added(runs, job, rows, tiled, pool, kept, progress)
-            if sums is None:
-                raise XGammaError(
-                    "No run was reduced: the list is empty, or every run failed or missed the map."
-                )
-            _write(sums, rows, temporary, name)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    from xgamma.io.opening import open as open_any
-
+    tiled = _Tiled(job.into, memory_bytes(memory), side or TILE)
+    target = require_replaceable(place, overwrite).absolute()
+    with write_errors(place), own_folder(target.parent, f".xgamma-{target.name}-") as scratch:
+        _add_runs(Runs(observations), job, tiled, scratch, work, resume)
+        if tiled.sums is None:
+            raise XGammaError(
+                "No run was reduced: the list is empty, or every run failed or missed the map."
+            )
+        tiled.rows.sort_runs(tiled.done)
+        write_mosaic(tiled.sums, tiled.rows, scratch / "new.zarr", name)
+        with atomic_folder(place, overwrite) as temporary:
+            (scratch / "new.zarr").rename(temporary)
     return open_any(place, chunks={})
 
 
-class _Bound(NamedTuple):
-    """How much may be held, and by whom."""
+def _add_runs(
+    runs: Runs,
+    job: Job,
+    tiled: _Tiled,
+    scratch: Path,
+    work: Work,
+    resume: ResumeLike | None,
+) -> None:
+    """Reduce all runs that are not done yet, and add them up."""
+    todo = _along_the_sky(runs, job.into)
+    with ExitStack() as stack:
+        kept = None
+        if resume:
+            mark = signature(job.into, {**job.options, "tiles": tiled.side})
+            kept = stack.enter_context(closing(Checkpoint(resume, mark, runs)))
+            todo = kept.left(todo)
+        place = stack.enter_context(opened(work, gather=True))
+        tiled.use(kept.files if kept else TileFiles(scratch / "sums"), place.workers, kept)
+        # A run more than there are workers would wait in memory.
+        place.ahead = place.workers
+        tasks = place.tasks(runs, todo, 1)
+        add_all(place, replace(job, local=True), tasks, tiled, kept, work.progress, len(runs))
 
-    limit: float
-    side: int
-    workers: int
-    into: xr.Dataset
-    files: TileFiles
 
-    def sums(self, run_bytes: float) -> TiledSums:
+class _Tiled:
+    """A sum in tiles within a bound, and what it says of its runs.
+
+    Parameters
+    ----------
+    into : Dataset
+        Template.
+    limit : float
+        Bytes.
+    side : int
+        About the pixels along the side of a tile.
+    """
+
+    def __init__(self, into: xr.Dataset, limit: float, side: int) -> None:
+        self.into, self.limit, self.side = into, limit, side
+        self.rows = Mosaic(into)
+        self.sums: TiledSums | None = None
+        self.done: list[int] = []
+        self.run_bytes = 0.0
+
+    def use(self, files: TileFiles, workers: int, kept: Checkpoint | None) -> None:
+        """Take files for tiles that are not in use, and go on from what is kept."""
+        self.files, self.workers = files, workers
+        if kept is None or not kept.done:
+            return
+        self.done = kept.positions
+        self.run_bytes = float(kept.state["run_bytes"])
+        self.rows.put_runs(kept.state["runs"])
+        self.sums = self._bounded()
+        self.sums.forms = {
+            name: Form(tuple(dims), tuple(shape), np.dtype(dtype), attrs)
+            for name, (dims, shape, dtype, attrs) in kept.state["forms"].items()
+        }
+
+    def add(self, handle: object, partial: Partial) -> None:
+        """Add a run."""
+        if partial.mosaic is None:
+            return
+        if self.sums is None:
+            self.run_bytes = sum(v.nbytes for v in partial.mosaic.parts().values())
+            self.sums = self._bounded()
+        self.sums.add(partial.mosaic)
+        self.rows.add_runs(partial.mosaic)
+
+    def write(self, files: TileFiles) -> State:
+        """Write the tiles that have changed, and return what the sum says of itself."""
+        assert self.sums is not None
+        self.sums.flush()
+        forms = {n: [f.dims, f.shape, f.dtype.str, f.attrs] for n, f in self.sums.forms.items()}
+        return {"forms": forms, "runs": self.rows.runs(), "run_bytes": self.run_bytes}
+
+    def _bounded(self) -> TiledSums:
         """Return sums within what runs, and the sky's geometry, leave of the limit.
 
         A run takes room where it is at work, where it waits, and where it is added.
         """
-        used = OVERHEAD + run_bytes * ((1.0 + WORK) * self.workers + 1.0)
+        used = OVERHEAD + self.run_bytes * ((1.0 + WORK) * self.workers + 1.0)
         used += sky.geometry_bytes(self.into) * self.workers
         if used >= self.limit:
             raise XGammaError(
@@ -176,64 +232,13 @@ class _Bound(NamedTuple):
         return TiledSums(self.into, self.files, self.limit - used, self.side)
 
 
-def _added(
-    runs: Runs,
-    job: Job,
-    rows: Mosaic,
-    bound: _Bound,
-    pool: Any,
-    kept: KeptTiles | None,
-    progress: bool | None,
-) -> TiledSums | None:
-    """Reduce all runs; put what belongs to runs in `rows`, and return the sums of the sky."""
-    order = kept.positions if kept else []
-    run_bytes = kept.run_bytes if kept else 0.0
-    sums: TiledSums | None = None
-    if kept and order:
-        sums = bound.sums(run_bytes)
-        kept.restore(sums, rows)
-    whole = True
-    try:
-        with progress_bar(len(runs), progress, done=len(order)) as bar:
-            for partial in _parts(pool, replace(job, local=True), runs, set(order)):
-                bar(1)
-                if partial.mosaic is None:
-                    continue
-                if sums is None:
-                    run_bytes = sum(v.nbytes for v in all_sums(partial.mosaic).values())
-                    sums = bound.sums(run_bytes)
-                whole = False
-                sums.add(partial.mosaic)
-                _take_rows(rows, partial.mosaic)
-                order += partial.done
-                whole = True
-                if kept:
-                    kept.save(sums, rows, order, run_bytes)
-    finally:
-        # A run that was being added when the session ended is neither in nor out.
-        if kept and sums is not None and whole:
-            kept.save(sums, rows, order, run_bytes, now=True)
-    rows.rows = [rows.rows[k] for k in np.argsort(order, kind="stable")] if rows.rows else []
-    return sums
-
-
-def _parts(pool: Any, job: Job, runs: Runs, done: set[int]) -> Iterator[Any]:
-    from xgamma.reduction.front import report
-
-    todo = [position for position in _along_the_sky(runs, job.into) if position not in done]
-    for _, partial in drive(pool, job, runs, todo, 1, pool.workers):
-        yield settle(partial, job, report)
-
-
 def _along_the_sky(runs: Runs, into: xr.Dataset) -> list[int]:
     """Return the runs in an order in which neighbours follow each other.
 
     Columns as wide as a tile are gone through one after the other, so that few tiles are in use
     at a time.
     """
-    from astropy.coordinates import SkyCoord
-
-    table = runs.store.table if runs.store is not None else {}
+    table = runs.store.table if runs.store is not None else xr.Dataset()
     if "ra_pnt" not in table or "dec_pnt" not in table:
         return list(range(len(runs)))
     pointings = SkyCoord(table["ra_pnt"].values, table["dec_pnt"].values, unit="deg")
@@ -241,100 +246,3 @@ def _along_the_sky(runs: Runs, into: xr.Dataset) -> list[int]:
     if into.sizes["y"] > into.sizes["x"]:
         x, y = y, x
     return [int(k) for k in np.lexsort((y, np.floor(x / TILE)))]
-
-
-def _take_rows(rows: Mosaic, part: Mosaic) -> None:
-    """Keep what a run says of itself: its row, its good time."""
-    rows.rows += part.rows
-    rows.gtis += part.gtis
-    rows.livetime += part.livetime
-    rows.count += part.count
-
-
-def _write(sums: TiledSums, rows: Mosaic, folder: Path, name: str | None) -> None:
-    """Write the mosaic: labels and rows first, then a region for each tile.
-
-    Tiles that no run reaches are written too: zeros, rather than a gap that nobody could tell
-    from a lost file.
-    """
-    import zarr
-
-    onoff = "onoff_acceptance" in sums.forms
-    ratio = _mean_ratio(sums) if onoff else None
-    header = rows.to_dataset(name)
-    made: dict[str, Any] = {}
-    touched = list(sums.touched())
-    for key in touched:
-        part = _tile_dataset(sums, key, ratio)
-        if not made:
-            _create(header, part, rows, sums, folder)
-            with all_chunks():
-                made = {
-                    str(name): (zarr.open_array(folder, path=str(name), mode="r+"), array.dims)
-                    for name, array in part.data_vars.items()
-                }
-        for name, (target, dims) in made.items():
-            target[_place(sums, key, dims)] = part[name].values.astype(target.dtype)
-    for key in set(sums.tiles) - set(touched) if made else ():
-        for target, dims in made.values():
-            target[_place(sums, key, dims)] = 0
-
-
-def _place(sums: TiledSums, key: tuple[int, int], dims: tuple[Any, ...]) -> tuple[slice, ...]:
-    """Return where a tile lies in an array with these dims."""
-    tile = sums.tiles.at(key)._asdict()
-    return tuple(tile.get(str(d), slice(None)) for d in dims)
-
-
-def _tile_dataset(sums: TiledSums, key: tuple[int, int], ratio: float | None) -> xr.Dataset:
-    """Return the maps of a tile."""
-    tile = sums.tiles.at(key)._asdict()
-    template = sums.template.isel({d: w for d, w in tile.items() if d in sums.template.dims})
-    mosaic = Mosaic(template)
-    arrays = sums.take(key)
-    mosaic.sums = {n: v for n, v in arrays.items() if not n.startswith("onoff_")}
-    mosaic.dims = {n: form.dims for n, form in sums.forms.items()}
-    mosaic.attrs = {n: form.attrs for n, form in sums.forms.items()}
-    if ratio is not None:
-        mosaic.onoff.used, mosaic.onoff.mean_ratio = True, ratio
-        for part in ONOFF_SUMS:
-            setattr(mosaic.onoff, part, arrays[f"onoff_{part}"])
-    ds = mosaic.to_dataset()
-    return ds[[v for v in ds.data_vars if set(ds[v].dims) & {"y", "y_irf"}]]
-
-
-def _mean_ratio(sums: TiledSums) -> float | None:
-    """Return the mean of off to on acceptance over the whole mosaic; see `OnOffSum`."""
-    total = sums.total("onoff_alpha_off")
-    counts = sums.total("counts_off") if "counts_off" in sums.forms else 0.0
-    return counts / total if total > 0 else 0.0
-
-
-def _create(
-    header: xr.Dataset, part: xr.Dataset, rows: Mosaic, sums: TiledSums, folder: Path
-) -> None:
-    """Make the store with all its arrays, the maps still empty."""
-    import dask.array
-
-    maps: dict[Any, Any] = {}
-    encoding: dict[str, dict[str, Any]] = {}
-    for variable, array in part.data_vars.items():
-        shape = tuple(sums.template.sizes.get(str(d), array.sizes[d]) for d in array.dims)
-        tile = {d: sums.tiles.chunks(d) for d in ("y", "x", "y_irf", "x_irf")}
-        chunks = tuple(tile.get(str(d), array.sizes[d]) for d in array.dims)
-        attrs = dict(array.attrs)
-        if variable == "exposure":
-            attrs["livetime"] = rows.livetime
-        data = dask.array.zeros(shape, dtype=array.dtype, chunks=chunks)
-        maps[variable] = (array.dims, data, attrs)
-        encoding[str(variable)] = {
-            "chunks": chunks,
-            "fill_value": array.dtype.type(0),
-            "compressors": compressors(),
-        }
-        if array.dtype.kind == "f":
-            encoding[str(variable)]["_FillValue"] = None
-    ds = sealed(text_as(export(header.assign(maps)), "U", object))
-    encoding = {**encoding_of(ds.drop_vars(list(maps)), True), **encoding}
-    with all_chunks():
-        ds.to_zarr(folder, compute=False, zarr_format=3, consolidated=False, encoding=encoding)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,15 +11,14 @@ import xarray as xr
 
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.placing import COARSE, FINE, place
-from xgamma.errors import MissingDataError, XGammaError
-from xgamma.io.zarr_seal import read_sealed, write_sealed
+from xgamma.errors import XGammaError
 from xgamma.model import sky
+from xgamma.reduction.tile_files import Key, TileFiles
 
-__all__ = ["TILE", "Form", "Tile", "TileFiles", "TiledSums", "Tiles"]
+__all__ = ["TILE", "Form", "Tile", "TiledSums", "Tiles"]
 
 # Pixels along the side of a tile: the bytes of one are about those of a compressed chunk.
 TILE = 128
-ONOFF_SUMS = ("acceptance", "acceptance_off", "alpha_off")
 
 
 class Tile(NamedTuple):
@@ -57,10 +53,10 @@ class Tiles:
         self.cuts = {d: _cuts(template, d, self.side) for d in (*FINE, *COARSE)}
         self.shape = (len(self.cuts["y"]) - 1, len(self.cuts["x"]) - 1)
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[Key]:
         return iter(np.ndindex(*self.shape))
 
-    def at(self, key: tuple[int, int]) -> Tile:
+    def at(self, key: Key) -> Tile:
         """Return where a tile lies."""
         return Tile(
             *(
@@ -94,80 +90,8 @@ class Form(NamedTuple):
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]
-    dtype: Any
+    dtype: np.dtype[Any]
     attrs: dict[str, Any]
-
-
-class TileFiles:
-    """The sums of tiles in a folder, a Zarr group each.
-
-    A tile that is written again gets another file: what was written once is never changed.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if need be.
-    names : dict of (int, int) to str
-        Files of tiles that are there.
-    """
-
-    def __init__(self, folder: Path, names: dict[tuple[int, int], str] | None = None):
-        self.folder, self.names = folder, dict(names or {})
-        self.kept = frozenset(self.names.values())
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def keys(self) -> set[tuple[int, int]]:
-        """Return the tiles that have a file."""
-        return set(self.names)
-
-    def write(self, key: tuple[int, int], arrays: dict[str, np.ndarray]) -> None:
-        """Write the sums of a tile, and remove its older file, if that is not to be kept."""
-        import zarr
-
-        name = f"tile-{key[0]}-{key[1]}-{secrets.token_hex(4)}.zarr"
-        group = zarr.open_group(self.folder / name, mode="w-")
-        for variable, values in arrays.items():
-            write_sealed(group, variable, values, values.shape)
-        group.attrs["variables"] = list(arrays)
-        old = self.names.get(key)
-        self.names[key] = name
-        if old is not None and old not in self.kept:
-            shutil.rmtree(self.folder / old, ignore_errors=True)
-
-    def read(self, key: tuple[int, int], variable: str) -> Any:
-        """Return the sum of a variable in a tile; 0 where it was not written.
-
-        Raises
-        ------
-        MissingDataError
-            If it was written and cannot be read.
-        """
-        if key not in self.names:
-            return 0
-        file = self.folder / self.names[key]
-        if not (file / variable).exists() and variable not in _variables(file):
-            return 0
-        return read_sealed(file, variable)
-
-    def keep(self) -> None:
-        """Keep the files that count now, whatever is written later, and remove the others."""
-        self.kept = frozenset(self.names.values())
-        for file in self.folder.glob("tile-*.zarr"):
-            if file.name not in self.kept:
-                shutil.rmtree(file, ignore_errors=True)
-
-
-def _variables(file: Path) -> list[str]:
-    """Return what was written of a tile."""
-    import zarr
-
-    try:
-        names: Any = zarr.open_group(file, mode="r").attrs["variables"]
-        return list(names)
-    except (OSError, KeyError, ValueError) as error:
-        raise MissingDataError(
-            f"The tile '{file}' cannot be read ({type(error).__name__}): remove its folder and start again."
-        ) from None
 
 
 class TiledSums:
@@ -192,8 +116,8 @@ class TiledSums:
         self.template, self.files, self.limit = template, files, limit
         self.tiles = Tiles(template, side)
         self.forms: dict[str, Form] = {}
-        self.held: OrderedDict[tuple[int, int], dict[str, np.ndarray]] = OrderedDict()
-        self.changed: set[tuple[int, int]] = set()
+        self.held: OrderedDict[Key, dict[str, np.ndarray]] = OrderedDict()
+        self.changed: set[Key] = set()
         self.spare: list[dict[str, np.ndarray]] = []
         self.bytes, self.peak, self.spilled = 0, 0, 0
 
@@ -210,9 +134,9 @@ class TiledSums:
         XGammaError
             If the limit is below a single tile.
         """
-        sums = all_sums(part)
+        sums = part.parts()
         for name, values in sums.items():
-            self._declare(part, name, values)
+            self._declare(name, values)
         origin = {
             dim: where.start
             for dims in (FINE, COARSE)
@@ -232,9 +156,9 @@ class TiledSums:
                     off.append(slice(low - origin[dim], high - origin[dim]))
                 target = arrays[name][tuple(into)]
                 operation = np.logical_or if target.dtype == bool else np.add
-                operation(target, values[tuple(off)], out=target)
+                operation(target, values.data[tuple(off)], out=target)
 
-    def _declare(self, part: Mosaic, name: str, values: np.ndarray) -> None:
+    def _declare(self, name: str, values: xr.Variable) -> None:
         """Say what the sums of a variable look like, at its first use."""
         if name in self.forms:
             if not np.can_cast(values.dtype, self.forms[name].dtype, "same_kind"):
@@ -242,11 +166,12 @@ class TiledSums:
                     f"{name} is of {values.dtype} in one run and of {self.forms[name].dtype} in another: reduce all with the same makers."
                 )
             return
-        dims = part.dims.get(name, (*FINE, "energy"))
-        rest = tuple(self.tiles.chunks(d) for d in dims[:2]) + values.shape[2:]
-        self.forms[name] = Form(dims, rest, values.dtype, part.attrs.get(name, {}))
+        dims = tuple(map(str, values.dims))
+        shape = tuple(self.tiles.chunks(d) for d in dims[:2]) + values.shape[2:]
+        attrs = {str(key): value for key, value in values.attrs.items()}
+        self.forms[name] = Form(dims, shape, values.dtype, attrs)
 
-    def _touched(self, origin: dict[str, int], size: dict[str, int]) -> list[tuple[int, int]]:
+    def _touched(self, origin: dict[str, int], size: dict[str, int]) -> list[Key]:
         """Return the tiles that a cutout reaches on either grid."""
         keys = []
         for key in self.tiles:
@@ -259,7 +184,7 @@ class TiledSums:
                     break
         return keys
 
-    def take(self, key: tuple[int, int]) -> dict[str, np.ndarray]:
+    def take(self, key: Key) -> dict[str, np.ndarray]:
         """Return the sums of a tile, to be changed in place, and hold them in memory.
 
         Parameters
@@ -305,7 +230,7 @@ class TiledSums:
             self.files.write(key, self.held[key])
         self.changed.clear()
 
-    def _shed(self, wanted: tuple[int, int], room: int = 0) -> None:
+    def _shed(self, wanted: Key, room: int = 0) -> None:
         """Write the tiles that were not used for longest, until the rest and `room` fit.
 
         Their memory is used again for the next tiles: given back and asked for again, it
@@ -330,18 +255,20 @@ class TiledSums:
                 f"One tile of the mosaic takes {self.bytes / 1e6:.0f} MB, more than the {self.limit / 1e6:.0f} MB left of memory=: allow more, or use fewer workers."
             )
 
-    def touched(self) -> list[tuple[int, int]]:
+    def touched(self) -> list[Key]:
         """Return the tiles that hold anything, in order."""
         return sorted(self.files.keys() | set(self.held))
+
+    def part(self, key: Key, off_per_alpha_off: float | None = None) -> Mosaic:
+        """Return the sum in a tile; see `Mosaic.put_parts`."""
+        tile = self.tiles.at(key)._asdict()
+        template = self.template.isel({d: w for d, w in tile.items() if d in self.template.dims})
+        parts = {
+            name: xr.Variable(self.forms[name].dims, values, self.forms[name].attrs)
+            for name, values in self.take(key).items()
+        }
+        return Mosaic(template).put_parts(parts, off_per_alpha_off)
 
     def total(self, name: str) -> float:
         """Return the sum of a variable over the whole mosaic."""
         return sum(float(self.take(key)[name].sum()) for key in self.touched())
-
-
-def all_sums(mosaic: Mosaic) -> dict[str, np.ndarray]:
-    """Return the arrays of a mosaic by name, those of its on-off sums included."""
-    sums = dict(mosaic.sums)
-    if mosaic.onoff.used:
-        sums |= {f"onoff_{name}": getattr(mosaic.onoff, name) for name in ONOFF_SUMS}
-    return sums

@@ -1,4 +1,4 @@
-"""Handing out tasks, with pools that fail on purpose."""
+"""Handing out tasks, with places that fail on purpose."""
 
 from concurrent.futures import BrokenExecutor, Future
 
@@ -7,25 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xgamma as xg
-from xgamma.reduction.drive import drive
+from xgamma.reduction.executors import Executed
 from xgamma.reduction.fold import Job, Partial
-from xgamma.reduction.pools import Processes
-from xgamma.reduction.runs import Runs, split
+from xgamma.reduction.loop import loop
+from xgamma.reduction.runs import Runs, Task, split
 
 
-class Pool(Processes):
+class Place(Executed):
     """Breaks when a deadly run is in a task, so often."""
 
     def __init__(self, workers, deadly):
-        self.workers, self.deadly, self.most, self.restarts = workers, dict(deadly), 0, 0
+        super().__init__(None, workers)
+        self.deadly, self.most, self.restarts = dict(deadly), 0, 0
         self.flying = []
 
-    def submit(self, job, runs, positions):
+    def submit(self, job, task):
         future = Future()
         self.flying.append(future)
         self.most = max(self.most, len(self.flying))
-        if any(self.deadly.get(p, 0) > 0 for p in positions):
-            for p in positions:
+        if any(self.deadly.get(p, 0) > 0 for p in task.positions):
+            for p in task.positions:
                 self.deadly[p] = self.deadly.get(p, 0) - 1
             for other in self.flying:
                 if not other.done():
@@ -33,7 +34,7 @@ class Pool(Processes):
         elif self.flying[:-1] and self.flying[0].done() and self.flying[0].exception():
             future.set_exception(BrokenExecutor("gone"))
         else:
-            future.set_result(Partial(done=list(positions)))
+            future.set_result(Partial(done=list(task.positions)))
         return future
 
     def result(self, handle):
@@ -45,21 +46,21 @@ class Pool(Processes):
         self.restarts += 1
         self.flying = []
 
-    def close(self):
-        pass
+
+class Numbers(Runs):
+    """Runs that are numbers."""
+
+    def label(self, position):
+        return self.items[position]
+
+    def part(self, positions):
+        return Numbers([self.items[p] for p in positions])
 
 
-def runs_of(number):
-    runs = Runs([])
-    runs.items = list(range(number))
-    runs.store = {k: k for k in range(number)}
-    runs.part = lambda positions: positions
-    return runs
-
-
-def done(pool, number, most=4):
+def done(place, number, most=4):
     finished, failed = [], []
-    for _, partial in drive(pool, Job(None, {}), runs_of(number), list(range(number)), most):
+    tasks = place.tasks(Numbers(range(number)), None, most)
+    for _, partial in loop(place, Job(None, {}), tasks):
         finished += partial.done
         failed += [f.position for f in partial.failures]
     return finished, failed
@@ -67,7 +68,7 @@ def done(pool, number, most=4):
 
 @given(number=st.integers(0, 40), workers=st.integers(1, 5), most=st.integers(1, 9))
 def test_parts_are_contiguous_and_whole(number, workers, most):
-    parts = list(split(list(range(number)), workers, most))
+    parts = list(split(range(number), workers, most))
     assert [p for part in parts for p in part] == list(range(number))
     sizes = [len(part) for part in parts]
     assert not sizes or (max(sizes) - min(sizes) <= 1 and max(sizes) <= most)
@@ -75,9 +76,9 @@ def test_parts_are_contiguous_and_whole(number, workers, most):
 
 
 def test_tasks_in_flight_are_bounded():
-    pool = Pool(2, {})
-    assert done(pool, 100, most=1) == (list(range(100)), [])
-    assert pool.most == 4
+    place = Place(2, {})
+    assert done(place, 100, most=1) == (list(range(100)), [])
+    assert place.most == 4
 
 
 @given(
@@ -86,22 +87,39 @@ def test_tasks_in_flight_are_bounded():
     deaths=st.dictionaries(st.integers(0, 19), st.integers(1, 9), max_size=3),
 )
 def test_every_run_is_done_once_or_reported(number, workers, deaths):
-    finished, failed = done(Pool(workers, deaths), number)
+    finished, failed = done(Place(workers, deaths), number)
     assert sorted(finished + failed) == list(range(number))
     assert finished == sorted(finished)
     assert set(failed) <= set(deaths)
 
 
 def test_one_death_loses_nothing():
-    pool = Pool(2, {5: 1})
-    assert done(pool, 12) == (list(range(12)), [])
-    assert pool.restarts == 1
+    place = Place(2, {5: 1})
+    assert done(place, 12) == (list(range(12)), [])
+    assert place.restarts == 1
 
 
 def test_the_deadly_run_is_found():
-    assert done(Pool(2, {5: 99}), 12) == ([k for k in range(12) if k != 5], [5])
+    assert done(Place(2, {5: 99}), 12) == ([k for k in range(12) if k != 5], [5])
 
 
 def test_a_foreign_executor_that_broke_is_not_replaced():
     with pytest.raises(xg.XGammaError, match="starts new ones"):
-        Processes(1, executor=object()).recover()
+        Executed(None, 1).recover()
+
+
+def test_a_generator_is_gone_through_one_run_at_a_time():
+    taken = []
+
+    def source():
+        for k in range(5):
+            taken.append(k)
+            yield k
+
+    runs = Numbers(source())
+    assert runs.number is None
+    tasks = runs.stream()
+    first = next(tasks)
+    assert taken == [0]
+    assert isinstance(first, Task)
+    assert [task.positions for task in tasks] == [[1], [2], [3], [4]]
