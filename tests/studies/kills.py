@@ -66,6 +66,9 @@ def session(way: str, store: Path, folder: Path, seconds: float) -> None:
     from tests.runs import template
     from xgamma.reduction import checkpoint, survey, transport
 
+    # A shell may have had them ignored, for a job in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     checkpoint.INTERVAL = checkpoint.SHARE = 0.0
     survey.TILE = 12
     transport.SHARED = folder / "memory"

@@ -12,6 +12,7 @@ import xarray as xr
 from xgamma.core.atomic import atomic_path
 from xgamma.core.extras import require_package
 from xgamma.dl3.opening import open_store
+from xgamma.dl3.store import Store
 from xgamma.model import sky
 from xgamma.model.axes import energy_axis
 from xgamma.model.create import create_map
@@ -77,7 +78,7 @@ def run_demo(out: str | os.PathLike[str], seed: int = 0, quiet: bool = False) ->
     return ds
 
 
-def demo_dataset(store: object) -> xr.Dataset:
+def demo_dataset(store: Store) -> xr.Dataset:
     """Reduce the runs of a store to a map of 5 x 5 degrees around the simulated source.
 
     Parameters
