@@ -82,6 +82,8 @@ def loop(place: Place, job: Job, tasks: Iterable[Task]) -> Iterator[tuple[Handle
                     yield None, Partial(failures=[guilty])
                 continue
             yield flight.landed(), partial
+            # A dataset that was added is not held while the next one is waited for.
+            del partial
     finally:
         place.cancel(flight.handles())
 

@@ -88,6 +88,8 @@ def add_all(
                     kept.save(sink.done, sink.write)
                 advance(len(partial.done) + len(partial.failures))
                 settle(partial, job)
+                # Not held while the next one is waited for.
+                del handle, partial
     finally:
         # A run that was being added when the session ended is neither in nor out.
         if kept and whole:
