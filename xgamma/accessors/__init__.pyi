@@ -349,26 +349,31 @@ class GammaDataset:
         """Collapse a map over a region, keeping its point spread function. See `xgamma.datasets.collapse.to_region`."""
     def to_map(self) -> xr.Dataset:
         """Turn an on-off dataset into a plain one, its background alpha times off counts. See `xgamma.datasets.onoff.from_onoff`."""
-    def at_position(self, name: str, position: Any = None, method: str = "nearest") -> xr.DataArray:
+    def at_position(
+        self, name: str, position: PositionLike | None = None, method: str = "nearest"
+    ) -> xr.DataArray:
         """Return a map at one position. See `xgamma.irf.queries.at_position`."""
     def psf_containment_radius(
-        self, energy_true: Any = None, fraction: float = 0.68, position: Any = None
+        self,
+        energy_true: EnergiesLike | None = None,
+        fraction: float = 0.68,
+        position: PositionLike | None = None,
     ) -> xr.DataArray:
         """Return the radius that contains a fraction of a point source. See `xgamma.irf.queries.psf_containment_radius`."""
     def psf_kernel(
         self,
-        position: Any = None,
-        max_radius: Any = None,
+        position: PositionLike | None = None,
+        max_radius: AngleLike | None = None,
         spectrum: Any = None,
         *,
-        binsz: Any = None,
+        binsz: AngleLike | None = None,
         containment: float = 0.999,
         precision_factor: float = 12.0,
     ) -> xr.DataArray:
         """Return the point spread function at a position as a kernel of pixels. See `xgamma.irf.kernels.psf_kernel`."""
-    def edisp_kernel(self, position: Any = None) -> xr.DataArray:
+    def edisp_kernel(self, position: PositionLike | None = None) -> xr.DataArray:
         """Return the energy-dispersion kernel at a position. See `xgamma.irf.dispersion.edisp_kernel`."""
-    def edisp_bias_resolution(self, position: Any = None) -> xr.Dataset:
+    def edisp_bias_resolution(self, position: PositionLike | None = None) -> xr.Dataset:
         """Return bias and resolution of the reconstructed energy. See `xgamma.irf.dispersion.edisp_bias_resolution`."""
     def npred(self, models: ModelsLike | None = None, scheme: str = "exact") -> xr.DataArray:
         """Predict the counts of sources and background together. See `xgamma.fitting.predict.npred`."""
@@ -669,8 +674,8 @@ class GammaObservation:
         energy: tuple[Any, Any] | None = None,
         time: tuple[Any, Any] | None = None,
         offset: tuple[Any, Any] | None = None,
-        region: Any = None,
-        phase: Any = None,
+        region: RegionsLike | None = None,
+        phase: PhasesLike | None = None,
         fraction: float | None = None,
         seed: int | None = None,
         **columns: Any,
@@ -747,7 +752,9 @@ class GammaCollection:
         """Return the collection with datasets added at its end. See `xgamma.datasets.collection.add`."""
     def remove(self, *names: str) -> xr.DataTree:
         """Return the collection without some datasets. See `xgamma.datasets.collection.remove`."""
-    def map(self, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any) -> xr.DataTree:
+    def map(
+        self, function: Callable[..., xr.Dataset], *args: object, **kwargs: object
+    ) -> xr.DataTree:
         """Apply a function to each dataset of a collection. See `xgamma.datasets.collection.map_datasets`."""
     def slice_energy(
         self, min: EnergyLike | None = None, max: EnergyLike | None = None

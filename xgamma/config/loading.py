@@ -138,7 +138,7 @@ def _reason(error: Any, place: tuple[Any, ...]) -> str:
     return text.removeprefix("Value error, ").removesuffix(".")
 
 
-def _section(section: Any, part: Any) -> Any:
+def _section(section: Any, part: object) -> Any:
     """Return the model of a field, through lists and alternatives."""
     if isinstance(part, int):
         return section

@@ -32,7 +32,7 @@ def late(path: str) -> Callable[..., Any]:
     3.0
     """
 
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: object, **kwargs: object) -> Any:
         return imported(path)(*args, **kwargs)
 
     return function

@@ -100,7 +100,7 @@ def labels_of(
 def postponed(
     like: Obj,
     function: Callable[..., Any],
-    *args: Any,
+    *args: object,
     names: Iterable[str] | None = None,
     **kwargs: Any,
 ) -> Obj:
@@ -148,12 +148,12 @@ def postponed(
     return like.assign(variables)
 
 
-def _as_dataset(function: Callable[..., Any], *args: Any, **kwargs: Any) -> xr.Dataset:
+def _as_dataset(function: Callable[..., Any], *args: object, **kwargs: Any) -> xr.Dataset:
     return xr.Dataset({"array": function(*args, **kwargs).variable})
 
 
 def _values(
-    function: Callable[..., Any], forms: list[Any], *args: Any, **kwargs: Any
+    function: Callable[..., Any], forms: list[Any], *args: object, **kwargs: Any
 ) -> list[np.ndarray]:
     """Do the task: the values of each variable, in the dims and type that were promised."""
     result = function(*args, **kwargs)

@@ -290,7 +290,7 @@ class Registry(Generic[T]):
             else f"choose from {', '.join(own)}."
         )
 
-    def _record_in(self, thing: Any) -> T | None:
+    def _record_in(self, thing: object) -> T | None:
         if isinstance(self._accepts, type):
             return cast(T, thing) if isinstance(thing, self._accepts) else None
         return self._accepts(thing)

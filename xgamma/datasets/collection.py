@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import xarray as xr
 
@@ -230,7 +229,7 @@ def remove(tree: xr.DataTree, *names: str) -> xr.DataTree:
 
 @operation
 def map_datasets(
-    tree: xr.DataTree, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any
+    tree: xr.DataTree, function: Callable[..., xr.Dataset], *args: object, **kwargs: object
 ) -> xr.DataTree:
     """Apply a function to each dataset of a collection.
 

@@ -192,7 +192,7 @@ def write_archive(
 
 
 @contextmanager
-def part_of(place: Any, *names: str) -> Iterator[Any]:
+def part_of(place: object, *names: str) -> Iterator[Any]:
     """Give the place of a group of an archive that is being written."""
     if not is_remote(place):
         yield joined(place, *names)
@@ -204,7 +204,7 @@ def part_of(place: Any, *names: str) -> Iterator[Any]:
     store.finish()
 
 
-def _row(obs: xr.DataTree, obs_id: Any) -> dict[str, Any]:
+def _row(obs: xr.DataTree, obs_id: object) -> dict[str, Any]:
     row = {k.lower(): obs.attrs[k] for k in INDEX_KEYWORDS if k in obs.attrs}
     return {"obs_id": obs_id, "livetime": obs.gamma.livetime, **row}
 

@@ -90,7 +90,7 @@ def build_observation(groups: dict[str, xr.Dataset], name: str | None = None) ->
     return obs
 
 
-def check_run(groups: dict[str, xr.Dataset], expected: Any = None) -> None:
+def check_run(groups: dict[str, xr.Dataset], expected: int | str | None = None) -> None:
     """Raise if events, good time and pointings say that they are of different runs.
 
     Parameters

@@ -260,7 +260,7 @@ def _once(file: Path, table: xr.Dataset) -> xr.Dataset:
 
 
 def _refuse_second(
-    file: Path, obs_id: Any, group: str, kinds: list[np.ndarray], first: int, row: int
+    file: Path, obs_id: object, group: str, kinds: list[np.ndarray], first: int, row: int
 ) -> None:
     """Raise where two HDUs of a run are of the same kind; of several kinds of PSF the first is taken."""
     if group not in ROW_TABLES and any(k[first] != k[row] for k in kinds):
@@ -290,7 +290,7 @@ def _resolve(folder: Path, parts: tuple[str, ...], caldb: str | None) -> Path:
     return Path(os.path.normpath(folder.joinpath(*expanded)))
 
 
-def _header_row(obs_id: Any, events: Table) -> dict[str, Any]:
+def _header_row(obs_id: object, events: Table) -> dict[str, Any]:
     row = {"obs_id": obs_id, "event_count": events.nrows}
     for key, (default, _) in _ROW_KEYWORDS.items():
         value = events.header.get(key, default)
@@ -302,7 +302,7 @@ def _header_row(obs_id: Any, events: Table) -> dict[str, Any]:
     return row | {"header": events.header}
 
 
-def _event_row(obs_id: Any, groups: dict[str, tuple[Path, str]]) -> dict[str, Any]:
+def _event_row(obs_id: object, groups: dict[str, tuple[Path, str]]) -> dict[str, Any]:
     if "events" not in groups:
         return {"obs_id": obs_id, "event_count": 0}
     path, name = groups["events"]

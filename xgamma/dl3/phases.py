@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from xgamma.errors import XGammaError
+from xgamma.typing import PhasesLike
 
 __all__ = ["in_phase", "phase_intervals"]
 
 
-def phase_intervals(phase: Any, name: str = "phase") -> list[tuple[float, float]]:
+def phase_intervals(phase: PhasesLike, name: str = "phase") -> list[tuple[float, float]]:
     """Return disjoint intervals of phase within 0 to 1.
 
     Parameters

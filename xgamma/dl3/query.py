@@ -81,7 +81,7 @@ def column(table: xr.Dataset, name: str) -> np.ndarray:
     return np.asarray(table[lower].values)
 
 
-def _plain(text: Any) -> str:
+def _plain(text: object) -> str:
     """Return a name without case, spaces, dashes and underscores at odds."""
     return "".join(str(text).lower().split()).replace("_", "")
 

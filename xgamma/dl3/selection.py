@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,10 @@ from xgamma.dl3.phases import in_phase, phase_intervals
 from xgamma.dl3.pointings import pointing
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.regions import parse_regions, region_center, region_text
+from xgamma.typing import PhasesLike, RegionsLike
+
+if TYPE_CHECKING:
+    from regions import Region
 
 __all__ = ["event_offset", "event_positions", "select_events"]
 
@@ -52,8 +56,8 @@ def select_events(
     energy: tuple[Any, Any] | None = None,
     time: tuple[Any, Any] | None = None,
     offset: tuple[Any, Any] | None = None,
-    region: Any = None,
-    phase: Any = None,
+    region: RegionsLike | None = None,
+    phase: PhasesLike | None = None,
     fraction: float | None = None,
     seed: int | None = None,
     **columns: Any,
@@ -149,7 +153,9 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _limits(name: str, limits: Any, unit: str, cuts: list[dict[str, Any]]) -> tuple[float, float]:
+def _limits(
+    name: str, limits: object, unit: str, cuts: list[dict[str, Any]]
+) -> tuple[float, float]:
     """Return lower and upper limit in a unit, and note the cut."""
     lo, hi = interval(limits, unit, name)
     cuts.append({name: [_finite(lo), _finite(hi)], "units": unit})
@@ -170,7 +176,7 @@ def _column(obs: xr.DataTree, events: xr.Dataset, name: str) -> xr.DataArray:
 
 
 def _column_mask(
-    obs: xr.DataTree, events: xr.Dataset, name: str, limits: Any, cuts: list[dict[str, Any]]
+    obs: xr.DataTree, events: xr.Dataset, name: str, limits: object, cuts: list[dict[str, Any]]
 ) -> np.ndarray:
     column = _column(obs, events, name)
     if callable(limits):
@@ -209,7 +215,7 @@ def _cut_gti(obs: xr.DataTree, gti: xr.Dataset | None, start: float, stop: float
     )
 
 
-def _region_mask(obs: xr.DataTree, region: Any, cuts: list[dict[str, Any]]) -> np.ndarray:
+def _region_mask(obs: xr.DataTree, region: RegionsLike, cuts: list[dict[str, Any]]) -> np.ndarray:
     """Return which events lie in any of some regions."""
     positions = event_positions(obs)
     inside = np.zeros(positions.shape, dtype=bool)
@@ -219,7 +225,7 @@ def _region_mask(obs: xr.DataTree, region: Any, cuts: list[dict[str, Any]]) -> n
     return inside
 
 
-def _inside(region: Any, positions: SkyCoord) -> np.ndarray:
+def _inside(region: Region, positions: SkyCoord) -> np.ndarray:
     if isinstance(region, CircleSkyRegion):
         return np.asarray(region.center.separation(positions) < region.radius)
     if not isinstance(region, SkyRegion):
@@ -238,7 +244,7 @@ def _inside(region: Any, positions: SkyCoord) -> np.ndarray:
 def _phase_mask(
     obs: xr.DataTree,
     events: xr.Dataset,
-    phase: Any,
+    phase: PhasesLike,
     attrs: dict[str, Any],
     cuts: list[dict[str, Any]],
 ) -> np.ndarray:

@@ -21,6 +21,7 @@ from xgamma.dl3.query import select_rows
 from xgamma.dl3.row_tables import all_groups
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError, shown, warn
 from xgamma.fits.files import FitsFile, open_fits
+from xgamma.typing import ArrayLike
 
 __all__ = ["Store"]
 
@@ -206,7 +207,7 @@ class Store:
 
     def select(
         self,
-        obs_id: Any = None,
+        obs_id: ArrayLike | None = None,
         *,
         target: str | Sequence[str] | None = None,
         cone: tuple[Any, Any] | None = None,
@@ -293,7 +294,7 @@ class Store:
         return chosen
 
 
-def _nearest(obs_id: Any, known: list[Any]) -> str:
+def _nearest(obs_id: object, known: list[Any]) -> str:
     """Return a sentence with the runs that are nearest to a wrong number."""
     if not known:
         return "it is empty."

@@ -10,6 +10,7 @@ from xgamma.core.lazy_arrays import LazyArray
 from xgamma.errors import XGammaError
 from xgamma.fits.codes import IMAGE_TYPES, flipped, is_offset, offset_type
 from xgamma.fits.files import HDU
+from xgamma.typing import DTypeLike
 
 __all__ = ["FractionsError", "ImageArray", "is_whole"]
 
@@ -33,7 +34,7 @@ class ImageArray(LazyArray):
         self,
         hdu: HDU,
         shape: tuple[int, ...] | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         factor: float = 1.0,
     ) -> None:
         self.hdu, self.factor = hdu, factor

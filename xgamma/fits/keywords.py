@@ -19,7 +19,7 @@ def number(value: Any) -> float:
         return float("nan")
 
 
-def run_id(value: Any) -> int | str:
+def run_id(value: object) -> int | str:
     """Return an OBS_ID as a whole number where it is one, else as text without outer spaces.
 
     Files write one and the same run as 110380, 110380.0 or '110380'.

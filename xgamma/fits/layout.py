@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xgamma.errors import XGammaError
 from xgamma.fits.bytes import BLOCK
 from xgamma.fits.codes import IMAGE_TYPES
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 __all__ = [
     "check_columns",
@@ -93,7 +96,7 @@ def data_size(header: dict[str, Any], where: str) -> int:
     return size * whole_keyword(header, "GCOUNT", where, 1) * abs(bits) // 8
 
 
-def has_hdu(data: Any, position: int, before: str) -> bool:
+def has_hdu(data: bytes | mmap, position: int, before: str) -> bool:
     """Return whether another HDU begins at a position, False at the end of the file.
 
     Parameters
@@ -127,7 +130,7 @@ def has_hdu(data: Any, position: int, before: str) -> bool:
     )
 
 
-def check_padding(data: Any, start: int, size: int, where: str) -> None:
+def check_padding(data: bytes | mmap, start: int, size: int, where: str) -> None:
     """Raise if the data of an HDU go on behind their end.
 
     Parameters
@@ -153,7 +156,7 @@ def check_padding(data: Any, start: int, size: int, where: str) -> None:
         )
 
 
-def check_own_data(data: Any, start: int, size: int, where: str) -> None:
+def check_own_data(data: bytes | mmap, start: int, size: int, where: str) -> None:
     """Raise if the header of another HDU begins within the data of one.
 
     Parameters
@@ -228,7 +231,7 @@ def check_columns(header: dict[str, Any], width: int, heap: bool, where: str) ->
 _FORM = re.compile(r"TFORM([1-9][0-9]*)")
 
 
-def check_tdim(text: Any, repeat: int, where: str) -> tuple[int, ...]:
+def check_tdim(text: object, repeat: int, where: str) -> tuple[int, ...]:
     """Return the C-order shape that TDIM gives a cell.
 
     Parameters

@@ -14,6 +14,7 @@ from astropy.time import Time
 from xgamma.core.units import time_value
 from xgamma.errors import XGammaError
 from xgamma.model.sanity import issue_of_keyword
+from xgamma.typing import ArrayLike, TimeLike
 
 __all__ = ["MissionTime"]
 
@@ -90,15 +91,15 @@ class MissionTime:
         """The reference as an astropy time."""
         return _reference(self)
 
-    def to_time(self, seconds: Any) -> Time:
+    def to_time(self, seconds: ArrayLike) -> Time:
         """Return mission seconds as an astropy time, scale TT."""
         return self.reference + np.asarray(seconds, dtype=float) * u.s
 
-    def to_seconds(self, time: Any) -> float:
+    def to_seconds(self, time: Time) -> float:
         """Return a time (astropy, or ISO text in TT) as mission seconds."""
         return float((time_value(time).tt - self.reference).sec)
 
-    def offset(self, reference_time: Any) -> float:
+    def offset(self, reference_time: TimeLike) -> float:
         """Return what to add to mission seconds to have seconds since another reference (TT).
 
         Parameters

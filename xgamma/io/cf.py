@@ -16,6 +16,7 @@ from xgamma.io.zarr_seal import SEAL, compressors
 from xgamma.model.frame import FrameIndex, drop_frame, set_frame
 from xgamma.model.schema import SPATIAL
 from xgamma.model.stamp import is_stamp, stamp_of
+from xgamma.typing import DTypeLike
 
 __all__ = [
     "assembled",
@@ -291,7 +292,7 @@ def rechunked(ds: xr.Dataset, encoding: dict[str, dict[str, Any]]) -> xr.Dataset
     return ds.assign(changed) if changed else ds
 
 
-def text_as(ds: xr.Dataset, kinds: str, dtype: Any) -> xr.Dataset:
+def text_as(ds: xr.Dataset, kinds: str, dtype: DTypeLike) -> xr.Dataset:
     """Return a dataset whose text has another type: few rows, so it may be read."""
     changed = {
         n: _text(v, dtype)
@@ -310,6 +311,6 @@ def _is(variable: xr.Variable, kinds: str) -> bool:
     )
 
 
-def _text(variable: xr.Variable, dtype: Any) -> xr.Variable:
+def _text(variable: xr.Variable, dtype: DTypeLike) -> xr.Variable:
     values = np.asarray(variable.values).astype(object).astype(dtype)
     return xr.Variable(variable.dims, values, variable.attrs)

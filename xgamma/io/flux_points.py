@@ -11,7 +11,7 @@ import math
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -29,6 +29,10 @@ from xgamma.fits.bytes import is_fits_name
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import operation
 from xgamma.numerics.spectra import power_law, power_law_moment
+from xgamma.typing import PathLike
+
+if TYPE_CHECKING:
+    from xgamma.modeling.spectrum_base import Spectrum
 
 __all__ = ["read_flux_points", "write_flux_points"]
 
@@ -56,7 +60,7 @@ OTHERS = (
 )
 
 
-def read_flux_points(path: str | os.PathLike[str], reference: Any = None) -> xr.Dataset:
+def read_flux_points(path: str | os.PathLike[str], reference: Spectrum | None = None) -> xr.Dataset:
     """Read flux points from a FITS or ECSV table.
 
     Parameters
@@ -113,7 +117,7 @@ def _read_table(path: Path) -> Any:
         ) from None
 
 
-def _sed_type(table: Any, path: Any) -> str:
+def _sed_type(table: Table, path: PathLike) -> str:
     named = table.meta.get("SED_TYPE")
     if named in (*TYPES, "likelihood"):
         return str(named)
@@ -127,7 +131,7 @@ def _sed_type(table: Any, path: Any) -> str:
     )
 
 
-def _unit_text(unit: Any) -> str:
+def _unit_text(unit: object) -> str:
     """Return a unit without photons: they are counted, not measured."""
     if unit is None:
         return ""
@@ -137,7 +141,7 @@ def _unit_text(unit: Any) -> str:
     return parse_unit(text).to_string()
 
 
-def _from_table(table: Any, path: Any) -> xr.Dataset:
+def _from_table(table: Table, path: PathLike) -> xr.Dataset:
     data: dict[str, Any] = {}
     if "time_min" in table.colnames:
         raise XGammaError(
@@ -182,7 +186,7 @@ def _values(ds: xr.Dataset, name: str, unit: str) -> np.ndarray:
     return np.asarray(array.values, dtype=float) * conversion(str(array.attrs["units"]), unit)
 
 
-def _with_dnde(ds: xr.Dataset, sed_type: str, reference: Any) -> xr.Dataset:
+def _with_dnde(ds: xr.Dataset, sed_type: str, reference: Spectrum | None) -> xr.Dataset:
     """Add differential fluxes, whatever the table has."""
     out = ds.copy()
     energy = ds["energy"].values * conversion(str(ds["energy"].attrs["units"]), "TeV")
@@ -216,7 +220,9 @@ def _scaled(ds: xr.Dataset, source: str, target: str, factor: np.ndarray, unit: 
     return ds.assign(new)
 
 
-def _ratio(ds: xr.Dataset, sed_type: str, energy: np.ndarray, reference: Any) -> np.ndarray:
+def _ratio(
+    ds: xr.Dataset, sed_type: str, energy: np.ndarray, reference: Spectrum | None
+) -> np.ndarray:
     """Return differential over integral flux of the reference form in each bin."""
     if "energy_lo" not in ds.coords or "energy_hi" not in ds.coords:
         raise MissingDataError(

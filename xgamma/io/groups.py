@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
@@ -59,7 +60,7 @@ def checked_tree(tree: xr.DataTree, place: Any) -> xr.DataTree:
     return tree
 
 
-def check_version(attrs: Any, place: Any) -> None:
+def check_version(attrs: Mapping[Any, Any], place: object) -> None:
     """Raise if a file follows a later data model than this one."""
     version = attrs.get("model_version", MODEL_VERSION)
     if int(version) > MODEL_VERSION:

@@ -25,6 +25,7 @@ from xgamma.io.fits_tables import gti_table
 from xgamma.model.livetime import livetime_of
 from xgamma.model.operation import operation
 from xgamma.model.schema import in_own_units
+from xgamma.typing import DTypeLike
 
 __all__ = ["write_ogip"]
 
@@ -256,7 +257,7 @@ def _rmf(ds: xr.Dataset, unit: str) -> list[Any]:
     return [_hdu_bytes(hdu), _ebounds(ds, unit)]
 
 
-def _objects(values: list[np.ndarray], dtype: Any) -> np.ndarray:
+def _objects(values: list[np.ndarray], dtype: DTypeLike) -> np.ndarray:
     out = np.empty(len(values), dtype=object)
     out[:] = [np.asarray(v, dtype=dtype) for v in values]
     return out

@@ -133,7 +133,9 @@ def format_of_name(place: Path | str) -> FormatRecord:
     return found
 
 
-def write_dataset(data: Any, place: Path | str, overwrite: bool = False) -> None:
+def write_dataset(
+    data: xr.Dataset | xr.DataTree, place: Path | str, overwrite: bool = False
+) -> None:
     """Write a dataset or collection in the format that the ending of a path names.
 
     Parameters

@@ -30,7 +30,7 @@ LOCAL = ("file://", "local://")
 UNFINISHED = ".xgamma-unfinished"
 
 
-def is_remote(path: Any) -> bool:
+def is_remote(path: object) -> bool:
     """Tell whether this is a URL or a store of zarr, rather than a path.
 
     Examples
@@ -43,7 +43,7 @@ def is_remote(path: Any) -> bool:
     return hasattr(path, "supports_writes")
 
 
-def as_place(value: Any, role: str = "path") -> Any:
+def as_place(value: object, role: str = "path") -> Any:
     """Return a URL as it is, anything else as a path.
 
     Examples

@@ -7,6 +7,7 @@ go there, so that nothing is lost between writing and reading. Other tools skip 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ __all__ = ["HDU_NAME", "Sidecar", "describe", "sidecar_of"]
 HDU_NAME = "XGAMMA"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Return an attribute as JSON can hold it."""
     if isinstance(value, np.generic):
         return value.item()
@@ -45,7 +46,7 @@ def _plain(value: Any) -> Any:
     )
 
 
-def _attrs(attrs: Any) -> dict[str, Any]:
+def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(k): _plain(v) for k, v in attrs.items()}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -13,12 +11,13 @@ from xgamma.model.axes import axis_coords, centers, centers_in, edges, edges_in
 from xgamma.model.operation import operation
 from xgamma.model.schema import variable_attrs
 from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
+from xgamma.typing import PositionLike
 
 __all__ = ["edisp_bias_resolution", "edisp_kernel"]
 
 
 @operation
-def edisp_kernel(ds: xr.Dataset, position: Any = None) -> xr.DataArray:
+def edisp_kernel(ds: xr.Dataset, position: PositionLike | None = None) -> xr.DataArray:
     """Return the energy-dispersion kernel at a position.
 
     Parameters
@@ -63,7 +62,7 @@ def _matrix(ds: xr.Dataset, values: np.ndarray) -> xr.DataArray:
 
 
 @operation
-def edisp_bias_resolution(ds: xr.Dataset, position: Any = None) -> xr.Dataset:
+def edisp_bias_resolution(ds: xr.Dataset, position: PositionLike | None = None) -> xr.Dataset:
     """Return bias and resolution of the reconstructed energy.
 
     Parameters

@@ -17,6 +17,7 @@ from xgamma.model.schema import require
 from xgamma.numerics.psf_kernels import CONTAINMENT, KernelPlan, kernel_half
 from xgamma.numerics.radial import containment_radius
 from xgamma.numerics.spectra import power_law_moment
+from xgamma.typing import AngleLike, PositionLike
 
 __all__ = ["psf_kernel"]
 
@@ -24,11 +25,11 @@ __all__ = ["psf_kernel"]
 @operation
 def psf_kernel(
     ds: xr.Dataset,
-    position: Any = None,
-    max_radius: Any = None,
+    position: PositionLike | None = None,
+    max_radius: AngleLike | None = None,
     spectrum: Any = None,
     *,
-    binsz: Any = None,
+    binsz: AngleLike | None = None,
     containment: float = CONTAINMENT,
     precision_factor: float = 12.0,
 ) -> xr.DataArray:
@@ -117,7 +118,7 @@ def psf_kernel(
     return kernel if spectrum is None else _averaged(ds, kernel, spectrum, position)
 
 
-def _scale(ds: xr.Dataset, binsz: Any) -> tuple[float, float]:
+def _scale(ds: xr.Dataset, binsz: AngleLike) -> tuple[float, float]:
     """Return the size (y, x) of the kernel's pixels in degrees."""
     if binsz is not None:
         size = sky.parse_width(binsz, "binsz")
@@ -130,13 +131,15 @@ def _scale(ds: xr.Dataset, binsz: Any) -> tuple[float, float]:
     return sy, sx
 
 
-def _profile(ds: xr.Dataset, position: Any) -> np.ndarray:
+def _profile(ds: xr.Dataset, position: PositionLike) -> np.ndarray:
     """Return the PSF at a position, shape (energy_true, rad), never negative."""
     psf = at_position(ds, "psf", position, method="linear").transpose("energy_true", "rad")
     return np.maximum(np.nan_to_num(np.asarray(psf.values, dtype=float)), 0.0)
 
 
-def _averaged(ds: xr.Dataset, kernel: xr.DataArray, spectrum: Any, position: Any) -> xr.DataArray:
+def _averaged(
+    ds: xr.Dataset, kernel: xr.DataArray, spectrum: Any, position: PositionLike
+) -> xr.DataArray:
     """Return the mean of kernels over a spectrum times exposure."""
     edges = edges_in(ds, "energy_true", "TeV")
     if hasattr(spectrum, "kernel_integral"):

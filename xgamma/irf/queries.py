@@ -18,6 +18,7 @@ from xgamma.model.operation import operation
 from xgamma.model.schema import require
 from xgamma.numerics.convolution import bilinear
 from xgamma.numerics.radial import containment, containment_radius
+from xgamma.typing import AngleLike, EnergiesLike, PositionLike
 
 __all__ = [
     "at_position",
@@ -29,7 +30,7 @@ __all__ = [
 
 @operation
 def at_position(
-    ds: xr.Dataset, name: str, position: Any = None, method: str = "nearest"
+    ds: xr.Dataset, name: str, position: PositionLike | None = None, method: str = "nearest"
 ) -> xr.DataArray:
     """Return a map at one position.
 
@@ -123,7 +124,7 @@ def _without_pixels(
     )
 
 
-def psf_profile(ds: xr.Dataset, position: Any = None) -> xr.DataArray:
+def psf_profile(ds: xr.Dataset, position: PositionLike | None = None) -> xr.DataArray:
     """Return the point spread function at a position.
 
     Parameters
@@ -141,7 +142,9 @@ def psf_profile(ds: xr.Dataset, position: Any = None) -> xr.DataArray:
     return at_position(ds, "psf", position).transpose("energy_true", "rad")
 
 
-def _at_energy(array: xr.DataArray, energy_true: Any) -> tuple[np.ndarray, np.ndarray | None]:
+def _at_energy(
+    array: xr.DataArray, energy_true: EnergiesLike
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Return rows at true energies (TeV), linear in their logarithm, and those energies."""
     values = np.asarray(array.values, dtype=float)
     if energy_true is None:
@@ -176,7 +179,7 @@ def _over_energy(
     return xr.DataArray(values, dims="energy_true", coords=coords, attrs=attrs)
 
 
-def _hollow(array: xr.DataArray, energy_true: Any, **attrs: Any) -> xr.DataArray:
+def _hollow(array: xr.DataArray, energy_true: EnergiesLike, **attrs: Any) -> xr.DataArray:
     """Return what a curve over true energies will look like."""
     if energy_true is None:
         return _over_energy(array, hollow([array.sizes["energy_true"]]), None, **attrs)
@@ -192,7 +195,10 @@ def _on_profile(
 
 @operation
 def psf_containment_radius(
-    ds: xr.Dataset, energy_true: Any = None, fraction: float = 0.68, position: Any = None
+    ds: xr.Dataset,
+    energy_true: EnergiesLike | None = None,
+    fraction: float = 0.68,
+    position: PositionLike | None = None,
 ) -> xr.DataArray:
     """Return the radius that contains a fraction of a point source.
 
@@ -239,7 +245,10 @@ def psf_containment_radius(
 
 
 def psf_containment(
-    ds: xr.Dataset, radius: Any, energy_true: Any = None, position: Any = None
+    ds: xr.Dataset,
+    radius: AngleLike,
+    energy_true: EnergiesLike | None = None,
+    position: PositionLike | None = None,
 ) -> xr.DataArray:
     """Return the fraction of a point source inside a radius.
 

@@ -14,6 +14,7 @@ from xgamma.model.dimensions import unit_of
 from xgamma.model.responses import sound_coords
 from xgamma.model.sanity import issue_of_values, issue_of_zeros
 from xgamma.numerics.interpolation import Axis, apply_weights
+from xgamma.typing import QuantityLike
 
 __all__ = ["evaluate", "grid_axis", "values_of"]
 
@@ -98,7 +99,7 @@ def values_of(
     return values
 
 
-def evaluate(ds: xr.Dataset, name: str | None = None, **coords: Any) -> xr.DataArray:
+def evaluate(ds: xr.Dataset, name: str | None = None, **coords: QuantityLike) -> xr.DataArray:
     """Interpolate a response along its axes, each in its own scale.
 
     Parameters
