@@ -166,7 +166,7 @@ def pair(value: Any, name: str, example: str) -> tuple[Any, Any]:
     return first, second
 
 
-def interval(value: Any, unit: str, name: str) -> tuple[float, float]:
+def interval(value: object, unit: str, name: str) -> tuple[float, float]:
     """Return both ends of a range in a unit; None leaves an end open.
 
     Raises

@@ -21,7 +21,7 @@ class _Loader(yaml.SafeLoader):
 
     depth = 0
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> Any:
         """Compose a node with all that is in it."""
         self.depth += 1
         if self.depth > DEPTH:

@@ -256,7 +256,7 @@ def energy_axis(
     return axis_from_edges(np.geomspace(low, high, _edge_count(nbin, name)), name, units, "log")
 
 
-def _edge_count(nbin: Any, name: str) -> int:
+def _edge_count(nbin: object, name: str) -> int:
     """Return the number of edges of so many bins, or raise if they would fill the memory."""
     count = number(nbin, "nbin")
     # Centres and both edges, and the edges that they are made of.

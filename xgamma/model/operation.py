@@ -193,7 +193,7 @@ def outside(function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         _at_work.reset(token)
 
 
-def _given(value: Any, name: str, kind: str) -> Any:
+def _given(value: object, name: str, kind: str) -> Any:
     """Return an argument, checked; iterators of datasets become lists, others a safe stream."""
     if kind in _ONE:
         _ONE[kind](value, name)
@@ -226,7 +226,7 @@ def _tree(tree: xr.DataTree) -> xr.DataTree:
     return tree if same else collection_of(usable, tree)
 
 
-def _each(item: Any, key: object) -> Any:
+def _each(item: object, key: object) -> Any:
     """Return one of several, checked; the error says which."""
     try:
         return _given(item, "", "")

@@ -94,7 +94,7 @@ def check_region(region: Region) -> None:
         )
 
 
-def _plane(value: Any) -> np.ndarray | None:
+def _plane(value: object) -> np.ndarray | None:
     """Return positions on the sky or in pixels as two rows of numbers, None for other values."""
     if hasattr(value, "spherical"):
         return np.array([value.spherical.lon.deg, value.spherical.lat.deg], dtype=float)

@@ -160,7 +160,7 @@ class Spec:
 class Sealed:
     """Base of objects that take no new attributes once they are made: a misspelt one is refused."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
             cls.__init__ = _sealing(cls.__init__)  # type: ignore[method-assign]
@@ -207,7 +207,7 @@ class Component(Sealed):
     registry: ClassVar[dict[str, type[Component]]]
     _parameters: dict[str, Parameter]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__dict__.get("tag"):
             for name in (cls.tag, cls.short):

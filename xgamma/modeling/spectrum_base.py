@@ -192,10 +192,10 @@ class Spectrum(SpectrumFeatures, Component):
             return self.covariance
         return np.diag([p.error**2 for p in self.parameters])
 
-    def __mul__(self, other: Any) -> CompoundSpectrum:
+    def __mul__(self, other: Spectrum) -> CompoundSpectrum:
         return CompoundSpectrum(self, other, "mul")
 
-    def __add__(self, other: Any) -> CompoundSpectrum:
+    def __add__(self, other: Spectrum) -> CompoundSpectrum:
         return CompoundSpectrum(self, other, "add")
 
     def plot(
