@@ -34,7 +34,7 @@ class set_options:  # noqa: N801 - reads as the function that xarray has
     10000000000.0
     """
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, **values: object) -> None:
         unknown = set(values) - set(options)
         if unknown:
             raise XGammaError(

@@ -166,7 +166,7 @@ def _at_energy(
 
 
 def _over_energy(
-    array: xr.DataArray, values: np.ndarray, energy: np.ndarray | None, **attrs: Any
+    array: xr.DataArray, values: np.ndarray, energy: np.ndarray | None, **attrs: object
 ) -> xr.DataArray:
     if energy is None:
         return xr.DataArray(
@@ -179,7 +179,7 @@ def _over_energy(
     return xr.DataArray(values, dims="energy_true", coords=coords, attrs=attrs)
 
 
-def _hollow(array: xr.DataArray, energy_true: EnergiesLike, **attrs: Any) -> xr.DataArray:
+def _hollow(array: xr.DataArray, energy_true: EnergiesLike, **attrs: object) -> xr.DataArray:
     """Return what a curve over true energies will look like."""
     if energy_true is None:
         return _over_energy(array, hollow([array.sizes["energy_true"]]), None, **attrs)

@@ -101,7 +101,7 @@ AXES = ("energy", "energy_true", "rad", "migra")
 ONOFF = ("counts_off", "acceptance", "acceptance_off")
 
 
-def variable_attrs(name: str, **extra: Any) -> dict[str, Any]:
+def variable_attrs(name: str, **extra: object) -> dict[str, Any]:
     """Return the attributes that a canonical variable carries."""
     spec = VARIABLES[name]
     attrs: dict[str, Any] = {"long_name": spec.long_name}
