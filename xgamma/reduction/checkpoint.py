@@ -88,7 +88,7 @@ class Checkpoint:
     """
 
     def __init__(self, resume: ResumeLike, mark: str, runs: Runs) -> None:
-        self.mark, self.keys = mark, runs.keys()
+        self.mark, self.keys, self.name = mark, runs.keys(), ""
         self.path = Path(f"xgamma-resume-{mark[:12]}")
         if not isinstance(resume, bool):
             self.path = file_path(resume, "resume")
@@ -143,7 +143,8 @@ class Checkpoint:
         self.files = TileFiles(self.path, names)
         if manifest is None:
             self._point("")
-        self._sweep(manifest["state"] if manifest else "")
+        self.name = manifest["state"] if manifest else ""
+        self._sweep()
 
     def _require_wanted(self) -> None:
         """Raise an `XGammaError` that names a run which is done but not asked for, or was changed."""
@@ -165,11 +166,15 @@ class Checkpoint:
         with atomic_path(self.path / MANIFEST) as temporary:
             temporary.write_text(json.dumps(manifest))
 
-    def _sweep(self, state: str) -> None:
+    def _sweep(self) -> None:
         """Remove what does not count."""
         self.files.keep()
+        self._sweep_states()
+
+    def _sweep_states(self) -> None:
+        """Remove states that do not count."""
         for other in self.path.iterdir():
-            if _left(other) or (other.name.startswith("state-") and other.name != state):
+            if _left(other) or (other.name.startswith("state-") and other.name != self.name):
                 shutil.rmtree(other) if other.is_dir() else other.unlink()
 
     @property
@@ -206,13 +211,19 @@ class Checkpoint:
         with atomic_path(self.path / name) as temporary:
             temporary.write_text(json.dumps({**said, "done": keys, "tiles": tiles}, default=_plain))
         self._point(name)
-        self.done = keys
-        self._sweep(name)
+        self.done, self.name = keys, name
+        self._sweep()
         self.saved = time.monotonic()
         self.took = self.saved - start
 
     def close(self) -> None:
-        """Let another session use the folder."""
+        """Remove what an interrupted `save` left, and let another session use the folder."""
+        if self.lock is not None and hasattr(self, "files"):
+            # What counts is what the manifest says, wherever the session was interrupted; tiles
+            # stay, since those written meanwhile are not told from those that count.
+            manifest = self._manifest()
+            if manifest is not None and manifest["state"] == self.name:
+                self._sweep_states()
         release(self.lock)
         self.lock = None
 
