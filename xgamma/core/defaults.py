@@ -23,6 +23,7 @@ __all__ = [
     "N_SIGMA_UL",
     "OFFSET",
     "OUTSIDE",
+    "QUANTITY",
     "REDSHIFT",
     "REFERENCE",
     "REFERENCE_TIME",
@@ -62,6 +63,7 @@ N_SIGMA_UL = 2.0
 CORRELATION_RADIUS = "0.1 deg"
 RESIDUAL = "significance"
 ENERGY_POWER = 2
+QUANTITY = "flux"
 
 # Models: tables of several axes, and the absorption on the way.
 INTERPOLATION = "cubic"

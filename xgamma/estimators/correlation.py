@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice, positive
+from xgamma.core.defaults import QUANTITY
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError
 from xgamma.estimators.variability import QUANTITIES, series_of
@@ -21,7 +22,7 @@ __all__ = ["discrete_correlation"]
 def discrete_correlation(
     curve: xr.Dataset,
     other: xr.Dataset | None = None,
-    quantity: str = "flux",
+    quantity: str = QUANTITY,
     width: Any = None,
 ) -> xr.Dataset:
     """Correlate a light curve with another, or with itself, in bins of the lag between points.

@@ -9,6 +9,7 @@ import xarray as xr
 from scipy.special import gammaincc
 
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import QUANTITY
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.operation import operation
 from xgamma.numerics import variability as kernels
@@ -35,7 +36,7 @@ LONG_NAMES = {
 
 
 @operation
-def variability(curve: xr.Dataset, quantity: str = "flux") -> xr.Dataset:
+def variability(curve: xr.Dataset, quantity: str = QUANTITY) -> xr.Dataset:
     """Measure how much a light curve varies beyond its errors, and how fast.
 
     Parameters
