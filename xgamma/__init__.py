@@ -73,6 +73,7 @@ _LAZY: dict[str, str] = {
     "register_format": "xgamma.io.registry",
     "read_flux_points": "xgamma.io.flux_points",
     "write_flux_points": "xgamma.io.flux_points",
+    "verify": "xgamma.io.verify",
     "write_archive": "xgamma.dl3.archive",
     "convert": "xgamma.dl3.convert",
     "read_map": "xgamma.io.fits_maps",

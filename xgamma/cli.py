@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"xgamma {__version__}")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_demo, _config, _reduce, _info, _validate, _plot, _convert, _stack):
+    for add in (_demo, _config, _reduce, _info, _validate, _verify, _plot, _convert, _stack):
         add(commands)
     return top
 
@@ -180,6 +180,20 @@ def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     more = "Datasets against the data model; of runs all responses are read. Exits with 1 if anything is wrong."
     command = _command(commands, "validate", text, run, more)
     command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP; folder of runs")
+
+
+def _verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    def run(arguments: argparse.Namespace) -> int:
+        from xgamma.io.verify import verify
+
+        faults = verify(arguments.file, "return")
+        print("\n".join(faults) or f"{arguments.file}: all is as it was written")
+        return 1 if faults else 0
+
+    text = "check that files are as they were written"
+    more = "Reads everything: sums of FITS, checksums and presence of all chunks. Exits with 1 if anything is lost or changed."
+    command = _command(commands, "verify", text, run, more)
+    command.add_argument("file", type=_place, help="FITS, NetCDF, Zarr; folder or archive of runs")
 
 
 def _issues(data: Any) -> Iterator[str]:

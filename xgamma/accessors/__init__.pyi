@@ -5,7 +5,7 @@ Generated from the tables and the functions behind them by ``python -m tests.stu
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import xarray as xr
 from astropy import units as u
@@ -512,7 +512,7 @@ class GammaDataset:
     def plot_regions(self, ax: WCSAxes | None = None) -> Any:
         """Draw the on region, the off regions and the pointings. See `xgamma.plot.regions.plot_regions`."""
     def to_fits(
-        self, path: str | os.PathLike[str], overwrite: bool = False, checksum: bool = False
+        self, path: str | os.PathLike[str], overwrite: bool = False, checksum: bool = True
     ) -> None:
         """Write a dataset to a FITS file that gammapy and FITS viewers read. See `xgamma.io.fits_write.write_fits`."""
     def to_ogip(
@@ -525,6 +525,8 @@ class GammaDataset:
         """Write a dataset to NetCDF, compressed, with CF attributes. See `xgamma.io.storage.to_netcdf`."""
     def to_zarr(self, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any) -> None:
         """Write a dataset to Zarr (version 3), compressed, with CF attributes. See `xgamma.io.storage.to_zarr`."""
+    def verify(self, errors: Literal["raise", "return"] = "raise") -> list[str]:
+        """Read a file, store or archive whole, and say what of it is lost or was changed. See `xgamma.io.verify.verify`."""
 
 class GammaDataArray:
     """``da.gamma``: what a labelled array can do."""
@@ -632,6 +634,8 @@ class GammaObservation:
         """Write a collection, or an observation, to one NetCDF file with groups. See `xgamma.io.storage.tree_to_netcdf`."""
     def to_zarr(self, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any) -> None:
         """Write a collection, or an observation, to one Zarr store with groups. See `xgamma.io.storage.tree_to_zarr`."""
+    def verify(self, errors: Literal["raise", "return"] = "raise") -> list[str]:
+        """Read a file, store or archive whole, and say what of it is lost or was changed. See `xgamma.io.verify.verify`."""
     @property
     def obs_id(self) -> int | str:
         """Return OBS_ID, or the name of the tree where there is none: a number where it is one. See `xgamma.dl3.observation.obs_id`."""
@@ -692,6 +696,8 @@ class GammaCollection:
         """Write a collection, or an observation, to one NetCDF file with groups. See `xgamma.io.storage.tree_to_netcdf`."""
     def to_zarr(self, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any) -> None:
         """Write a collection, or an observation, to one Zarr store with groups. See `xgamma.io.storage.tree_to_zarr`."""
+    def verify(self, errors: Literal["raise", "return"] = "raise") -> list[str]:
+        """Read a file, store or archive whole, and say what of it is lost or was changed. See `xgamma.io.verify.verify`."""
     @property
     def models(self) -> Models:
         """Return the models on a dataset, or on all datasets of a tree. See `xgamma.fitting.attached.models_of`."""

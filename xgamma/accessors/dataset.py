@@ -136,3 +136,4 @@ class GammaDataset(OfDatasets, OnSky):
     to_ogip = Method("xgamma.io.ogip_write:write_ogip")
     to_netcdf = Method("xgamma.io.storage")
     to_zarr = Method("xgamma.io.storage")
+    verify = Method("xgamma.io.verify")

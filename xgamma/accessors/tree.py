@@ -21,6 +21,7 @@ class _Tree(Accessor):
 
     to_netcdf = Method("xgamma.io.storage:tree_to_netcdf")
     to_zarr = Method("xgamma.io.storage:tree_to_zarr")
+    verify = Method("xgamma.io.verify")
 
     def _missing(self, name: str) -> AccessorError:
         if name not in members(GammaDataTree):

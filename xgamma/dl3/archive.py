@@ -32,6 +32,7 @@ from xgamma.io.remote import (
     zarr_attrs,
 )
 from xgamma.io.storage import new_store, restore_tree, write_tree
+from xgamma.io.zarr_engine import GuardedZarr
 from xgamma.io.zarr_seal import require_store_whole
 from xgamma.model.create import MODEL_VERSION
 
@@ -60,7 +61,7 @@ class ZarrStore(Store):
         require_store_whole(run)
         folder = store_at(run)
         once = is_consolidated(folder)
-        tree = restore_tree(xr.open_datatree(folder, engine="zarr", consolidated=once))
+        tree = restore_tree(xr.open_datatree(folder, engine=GuardedZarr, consolidated=once))
         if groups is None:
             return tree
         kept = {"/": tree.to_dataset(inherit=False)} | {
@@ -114,7 +115,7 @@ def open_archive(path: Any) -> ZarrStore:
     require_store_whole(joined(place, "index"))
     index = store_at(joined(place, "index"))
     once = is_consolidated(index)
-    with xr.open_dataset(index, engine="zarr", consolidated=once) as stored:
+    with xr.open_dataset(index, engine=GuardedZarr, consolidated=once) as stored:
         table = restore(stored.load())
     table = table.set_coords("obs_id")
     groups = [str(g) for g in attrs.get("groups", [])]

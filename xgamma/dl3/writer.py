@@ -20,6 +20,7 @@ from xgamma.dl3.index_tables import hdu_index, hdu_row, index_keywords, obs_inde
 from xgamma.dl3.row_tables import ROW_TABLES
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.bintable import BinTable, primary_bytes
+from xgamma.fits.checksum import with_sums
 from xgamma.irf.registry import response_groups
 from xgamma.irf.writing import response_hdu
 
@@ -217,7 +218,8 @@ def _commit(stage: Path, folder: Path) -> None:
 
 def _write_hdus(hdus: list[BinTable], path: Path) -> None:
     """Write and flush; equal contents give equal bytes (no time stamp in the gzip header)."""
-    content = b"".join([primary_bytes(), *(hdu.tobytes() for hdu in hdus)])
+    parts = [primary_bytes(), *(hdu.tobytes() for hdu in hdus)]
+    content = b"".join(part for hdu in parts for part in with_sums(hdu))
     if path.name.endswith(".gz"):
         content = gzip.compress(content, compresslevel=GZIP_LEVEL, mtime=0)
     with open(path, "wb") as file:

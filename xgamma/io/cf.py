@@ -81,6 +81,8 @@ def encoding_of(ds: xr.Dataset, zarr: bool) -> dict[str, dict[str, Any]]:
                 "zlib": variable.size > 64,
                 "complevel": 3,
                 "shuffle": True,
+                # Compressed chunks have a checksum already, that of zlib.
+                "fletcher32": variable.size <= 64,
                 "chunksizes": chunks,
             }
         if variable.dtype.kind == "f":

@@ -15,6 +15,7 @@ from astropy.io import fits
 from xgamma.core.atomic import atomic_path
 from xgamma.errors import XGammaError
 from xgamma.fits.bintable import Column, bin_table
+from xgamma.fits.checksum import with_sums
 from xgamma.io.fits_map_hdus import SKY_DIMS, creator, header_bytes, map_hdus
 from xgamma.io.fits_maps import map_path
 from xgamma.io.fits_tables import gti_table, obs_tables, table_names
@@ -32,7 +33,7 @@ GZIP_LEVEL = 4
 
 @operation
 def write_fits(
-    ds: xr.Dataset, path: str | os.PathLike[str], overwrite: bool = False, checksum: bool = False
+    ds: xr.Dataset, path: str | os.PathLike[str], overwrite: bool = False, checksum: bool = True
 ) -> None:
     """Write a dataset to a FITS file that gammapy and FITS viewers read.
 
@@ -46,7 +47,7 @@ def write_fits(
     overwrite : bool
         Whether an existing file may be replaced.
     checksum : bool
-        Whether to add CHECKSUM and DATASUM.
+        Whether to add CHECKSUM and DATASUM, by which reading and `xgamma.verify` notice damage.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def write_map(
     name = hdu.upper()
     ds = array.rename("map").to_dataset()
     ds.attrs = {"map_name": array.name}
-    _write(_map_file(ds, name), target, overwrite, False)
+    _write(_map_file(ds, name), target, overwrite, True)
 
 
 def _map_file(ds: xr.Dataset, name: str) -> Iterator[bytes]:
@@ -182,25 +183,17 @@ def _sidecar(text: bytes) -> tuple[list[Column], Any, str]:
 
 
 def _write(parts: Iterator[bytes], target: Path, overwrite: bool, checksum: bool) -> None:
-    with atomic_path(target, overwrite) as temporary:
-        with temporary.open("wb") as stream:
-            if target.name.endswith(".gz"):
-                _deflate(parts, stream)
-            else:
-                for part in parts:
-                    stream.write(part)
-        if checksum:
-            _add_checksums(temporary)
+    sealed = (part for hdu in parts for part in (with_sums(hdu) if checksum else (hdu,)))
+    with atomic_path(target, overwrite) as temporary, temporary.open("wb") as stream:
+        if target.name.endswith(".gz"):
+            _deflate(sealed, stream)
+        else:
+            for part in sealed:
+                stream.write(part)
 
 
-def _deflate(parts: Iterator[bytes], stream: IO[bytes]) -> None:
+def _deflate(parts: Iterator[bytes | memoryview], stream: IO[bytes]) -> None:
     packer = zlib.compressobj(GZIP_LEVEL, wbits=zlib.MAX_WBITS | 16)
     for part in parts:
         stream.write(packer.compress(part))
     stream.write(packer.flush())
-
-
-def _add_checksums(path: Path) -> None:
-    with fits.open(path, mode="update", checksum=True) as hdus:
-        for hdu in hdus:
-            hdu.add_checksum()

@@ -12,6 +12,7 @@ from xgamma.io.cf import restore, with_edges
 from xgamma.io.netcdf import open_netcdf
 from xgamma.io.remote import is_consolidated, is_unfinished, store_at
 from xgamma.io.storage import restore_tree
+from xgamma.io.zarr_engine import GuardedZarr
 from xgamma.irf.validation import require_sound_axes
 from xgamma.model.create import MODEL_VERSION
 from xgamma.model.validation import validate_dataset
@@ -21,10 +22,11 @@ __all__ = ["check_version", "checked", "checked_tree", "open_engine"]
 
 def open_engine(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
     """Open a file or store with an engine of xarray, "zarr" or "netcdf4"."""
+    given = bool(kwargs)
     try:
         if engine == "zarr":
             kwargs = {"consolidated": is_consolidated(place), **kwargs}
-            tree = xr.open_datatree(store_at(place), engine=engine, **kwargs)
+            tree = xr.open_datatree(store_at(place), engine=GuardedZarr, **kwargs)
         else:
             tree = open_netcdf(place, **kwargs)
     except XGammaError:
@@ -33,10 +35,15 @@ def open_engine(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
         if is_unfinished(place):
             raise XGammaError(f"'{place}' was not written to its end: write it again.") from None
         raise MissingFileError(f"There is no store '{place}': check the path.") from None
-    except (OSError, RuntimeError, KeyError, EOFError) as error:
+    except ImportError:
+        raise
+    except Exception as error:  # Whatever xarray and the libraries make of damaged bytes.
+        if given and isinstance(error, (TypeError, ValueError)):
+            raise  # More likely of what was asked for.
+        said = " ".join(f"{type(error).__name__}: {error}".split())
         raise XGammaError(
-            f"'{place}' cannot be read ({type(error).__name__}: {error}): it is truncated or damaged."
-        ) from None
+            f"'{place}' cannot be read ({said}): it is truncated or damaged."
+        ) from error
     for node in tree.subtree:
         check_version(node.attrs, place)
     if not tree.children:

@@ -18,6 +18,7 @@ from xgamma.core.atomic import atomic_path
 from xgamma.core.units import conversion
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.bintable import BinTable, Column, bin_table, primary_bytes
+from xgamma.fits.checksum import with_sums
 from xgamma.io.fits_axes import Axis, axis_of
 from xgamma.io.fits_maps import map_path
 from xgamma.io.fits_regions import region_table
@@ -88,8 +89,9 @@ def write_ogip(
         for kind, tables in files.items():
             place = target.parent / names[kind]
             temporary = stack.enter_context(atomic_path(place, overwrite))
-            content = b"".join(t if isinstance(t, bytes) else t.tobytes() for t in tables)
-            temporary.write_bytes(_packed(primary_bytes() + content, place))
+            hdus = [primary_bytes(), *(t if isinstance(t, bytes) else t.tobytes() for t in tables)]
+            content = b"".join(part for hdu in hdus for part in with_sums(hdu))
+            temporary.write_bytes(_packed(content, place))
 
 
 def _packed(content: bytes, path: Path) -> bytes:

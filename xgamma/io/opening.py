@@ -67,6 +67,7 @@ def open(path: Any, **kwargs: Any) -> Any:
     require_regular(place)
     record = _format_of(place)
     data = record.open(place, kwargs)
+    data.encoding.setdefault("source", str(place.absolute()))
     if record.checks:
         return data
     return checked_tree(data, place) if isinstance(data, xr.DataTree) else checked(data)

@@ -18,6 +18,7 @@ from xarray.indexes import PandasIndex
 
 from xgamma.core.lazy_arrays import LazyArray, lazy_data
 from xgamma.io.cf import assembled, restore, restored_attrs
+from xgamma.io.zarr_broken import read_errors
 from xgamma.io.zarr_documents import (
     TEXTS,
     Array,
@@ -29,6 +30,7 @@ from xgamma.io.zarr_documents import (
     values_of,
     walk,
 )
+from xgamma.io.zarr_engine import GuardedZarr
 from xgamma.io.zarr_seal import require_folder_whole
 from xgamma.model.frame import FrameIndex
 from xgamma.model.stamp import is_stamp, stamp_of
@@ -90,7 +92,8 @@ class _Lazy(LazyArray):
 
         array = zarr.open_array(self.place, path=self.path, mode="r")
         basic = all(isinstance(k, (int, np.integer, slice)) for k in key)
-        return np.asarray(array[key] if basic else array.oindex[key], dtype=self.dtype)
+        with read_errors(array):
+            return np.asarray(array[key] if basic else array.oindex[key], dtype=self.dtype)
 
 
 class _Reader:
@@ -112,7 +115,7 @@ class _Reader:
         ds = None if template is None else self._like(template, path, arrays, attrs)
         if ds is not None:
             return ds
-        stored = xr.open_dataset(self.place, group=path, engine="zarr", consolidated=False)
+        stored = xr.open_dataset(self.place, group=path, engine=GuardedZarr, consolidated=False)
         ds = restore(stored)
         if path != "/":
             ds.encoding.pop("source", None)

@@ -14,7 +14,6 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import xarray as xr
 from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.remote import is_remote, read_root
+from xgamma.io.zarr_broken import require_possible
 
 __all__ = [
     "SEAL",
@@ -131,7 +131,11 @@ def _chunks(document: Mapping[str, Any]) -> Iterable[str]:
     """Return the keys of the chunks of an array, below that of the array."""
     grid = document["chunk_grid"]["configuration"]["chunk_shape"]
     counts = [math.ceil(n / size) for n, size in zip(document["shape"], grid, strict=True)]
-    return ("/".join(["c", *map(str, key)]) for key in product(*map(range, counts)))
+    strides = [math.prod(counts[k + 1 :]) for k in range(len(counts))]
+    # One after the other: a shape that is wrong may have more chunks than memory holds.
+    for number in range(math.prod(counts)):
+        keys = (number // step % n for step, n in zip(strides, counts, strict=True))
+        yield "/".join(["c", *map(str, keys)])
 
 
 class _Files:
@@ -218,6 +222,8 @@ def require_store_whole(place: Any) -> None:
 def _require(documents: Mapping[str, Any], names: Any, place: Any) -> None:
     refuse_code(documents.values(), place)
     arrays = {p: d for p, d in documents.items() if d.get("node_type") == "array"}
+    for path, document in arrays.items():
+        require_possible(document, path, place)
     # A description of another form is for zarr to refuse.
     with contextlib.suppress(KeyError, TypeError):
         require_whole(documents.get("", {}), arrays, names, place)

@@ -1,0 +1,160 @@
+"""Whether files are as they were written: sums of FITS, checksums of chunks, lost parts."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import xarray as xr
+
+from xgamma.core.arguments import choice
+from xgamma.errors import MissingFileError, XGammaError
+from xgamma.fits.bytes import BLOCK
+from xgamma.fits.checksum import check_sums
+from xgamma.fits.files import open_fits
+from xgamma.io.netcdf import open_netcdf
+from xgamma.io.remote import as_place, is_remote, joined
+from xgamma.io.storage import is_zarr
+from xgamma.io.zarr_broken import broken_chunk, zarr_arrays
+from xgamma.io.zarr_seal import require_folder_whole
+
+__all__ = ["verify"]
+
+FITS_ENDINGS = (".fits", ".fits.gz", ".fit", ".fit.gz")
+
+
+def verify(
+    source: str | os.PathLike[str] | xr.Dataset | xr.DataTree,
+    errors: Literal["raise", "return"] = "raise",
+) -> list[str]:
+    """Read a file, store or archive whole, and say what of it is lost or was changed.
+
+    Parameters
+    ----------
+    source : path-like, Dataset or DataTree
+        File or folder: FITS, NetCDF, Zarr, an archive of runs; or what was opened from one.
+    errors : {"raise", "return"}
+        Whether the first fault raises.
+
+    Returns
+    -------
+    faults : list of str
+        A sentence each; empty when all is as it was written.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such file, or the data were not opened from one.
+    XGammaError
+        The first fault, if `errors` is ``"raise"``.
+
+    Notes
+    -----
+    FITS: DATASUM and CHECKSUM of each HDU that has them. Zarr: each chunk is there and has its
+    CRC32C. NetCDF: each chunk has the checksum of its compression, or Fletcher's. Files written by
+    others may have none of these: then what can be told is whether all of it can be read.
+
+    Examples
+    --------
+    >>> import tempfile, xgamma as xg
+    >>> ds = xg.create_map((0, 0), "2 deg", "0.1 deg", xg.energy_axis(1, 10, 3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ds.gamma.to_netcdf(folder + "/a.nc")
+    ...     verify(folder + "/a.nc")
+    []
+    """
+    choice(errors, "errors", ("raise", "return"))
+    place = _place_of(source)
+    faults = []
+    for fault in _faults(place):
+        if errors == "raise":
+            raise XGammaError(fault)
+        faults.append(fault)
+    return faults
+
+
+def _place_of(source: Any) -> Path:
+    if isinstance(source, (xr.Dataset, xr.DataTree)):
+        found = source.encoding.get("source")
+        if not found:
+            raise MissingFileError(
+                "These data were not opened from a file, or were changed since: give xg.verify the path."
+            )
+        source = str(found)
+    place = as_place(source, "source")
+    if is_remote(place):
+        raise XGammaError(f"'{place}' is a URL: copy it to a folder, which can be verified.")
+    if not Path(place).exists():
+        raise MissingFileError(f"There is no file or folder '{place}': check the path.")
+    return Path(place)
+
+
+def _faults(place: Path) -> Iterator[str]:
+    if place.is_dir() and is_zarr(place):
+        yield from _of_zarr(place)
+    elif place.is_dir():
+        files = sorted(p for p in place.rglob("*") if p.name.lower().endswith(FITS_ENDINGS))
+        if not files:
+            yield f"The folder '{place}' holds neither Zarr nor FITS files: check the path."
+        for file in files:
+            yield from _of_fits(file)
+    elif place.name.lower().endswith(FITS_ENDINGS):
+        yield from _of_fits(place)
+    else:
+        yield from _of_netcdf(place)
+
+
+def _of_fits(path: Path) -> Iterator[str]:
+    try:
+        file = open_fits(path)
+    except XGammaError as error:
+        yield str(error)
+        return
+    begin = 0
+    for hdu in file.hdus:
+        try:
+            check_sums(hdu.header, file.data, begin, hdu.start, hdu.nbytes, hdu.where)
+        except XGammaError as error:
+            yield str(error)
+        begin = hdu.start + math.ceil(hdu.nbytes / BLOCK) * BLOCK
+
+
+def _of_netcdf(path: Path) -> Iterator[str]:
+    try:
+        tree = open_netcdf(path)
+    except XGammaError as error:
+        yield str(error)
+        return
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError) as error:
+        yield f"'{path}' cannot be read ({type(error).__name__}: {error}): it is truncated or damaged."
+        return
+    with tree:
+        for node in tree.subtree:
+            for name, variable in node.to_dataset(inherit=False).variables.items():
+                try:
+                    variable.load()
+                except Exception as error:  # Whatever the library says of it.
+                    said = " ".join(str(error).split())
+                    yield f"'{path}' is damaged: {joined(Path(node.path), str(name))} cannot be read ({said}); restore it from a copy, or write it again."
+
+
+def _of_zarr(folder: Path) -> Iterator[str]:
+    stores = sorted(p.parent for p in folder.glob("**/zarr.json") if _is_root(p.parent))
+    for store in stores or [folder]:
+        try:
+            require_folder_whole(store)
+        except XGammaError as error:
+            yield str(error)
+            continue
+        for path, document in zarr_arrays(store).items():
+            chunk = broken_chunk(store, path, document)
+            if chunk is not None:
+                yield f"'{store}' is damaged: a part of {path} was changed ('{chunk}'); restore it from a copy, or write it again."
+
+
+def _is_root(folder: Path) -> bool:
+    """Tell whether a folder is a sealed store, perhaps of a run inside of an archive."""
+    return '"xgamma_sealed"' in (folder / "zarr.json").read_text(errors="replace")

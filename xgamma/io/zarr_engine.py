@@ -1,0 +1,67 @@
+"""The Zarr engine of xarray, with sentences instead of what zarr says of damaged chunks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+from xarray.backends.common import _normalize_path
+from xarray.backends.store import StoreBackendEntrypoint
+from xarray.backends.zarr import ZarrArrayWrapper, ZarrBackendEntrypoint, ZarrStore
+
+from xgamma.io.zarr_broken import read_errors
+
+__all__ = ["GuardedZarr"]
+
+# Arguments of `xarray.open_dataset` that are about the store; the others are about decoding.
+OF_STORE = ("mode", "consolidated", "storage_options", "zarr_format")
+
+
+class _Array(ZarrArrayWrapper):
+    """An array that says in a sentence why it cannot be read."""
+
+    def __getitem__(self, key: Any) -> Any:
+        with read_errors(self._array):
+            return super().__getitem__(key)  # type: ignore[no-untyped-call]
+
+
+class _Store(ZarrStore):
+    """A group whose arrays are guarded."""
+
+    def open_store_variable(self, name: Any) -> Any:
+        """Return a variable that is read later."""
+        variable = super().open_store_variable(name)  # type: ignore[no-untyped-call]
+        inner = getattr(variable._data, "array", None)
+        if type(inner) is ZarrArrayWrapper:
+            variable._data.array = _Array(inner._array)  # type: ignore[no-untyped-call]
+        return variable
+
+
+class GuardedZarr(ZarrBackendEntrypoint):
+    """For ``engine=`` of `xarray.open_dataset` and `xarray.open_datatree`."""
+
+    def open_dataset(self, filename_or_obj: Any, **kwargs: Any) -> xr.Dataset:
+        """Open one group."""
+        if kwargs.get("store") is None:
+            own = {key: kwargs.pop(key) for key in OF_STORE if key in kwargs}
+            kwargs["store"] = _Store.open_group(
+                _normalize_path(filename_or_obj),
+                group=kwargs.pop("group", None),
+                consolidate_on_close=False,
+                **{"mode": "r", **own},
+            )
+        return super().open_dataset(filename_or_obj, **kwargs)
+
+    def open_groups_as_dict(self, filename_or_obj: Any, **kwargs: Any) -> dict[str, xr.Dataset]:
+        """Open a group and all below it."""
+        own = {key: kwargs.pop(key) for key in OF_STORE if key in kwargs}
+        start = "/" + str(kwargs.pop("group", None) or "").strip("/")
+        stores = _Store.open_store(
+            _normalize_path(filename_or_obj),
+            group=start,
+            consolidate_on_close=False,
+            **{"mode": "r", **own},
+        )
+        reader = StoreBackendEntrypoint()
+        opened = {path: reader.open_dataset(store, **kwargs) for path, store in stores.items()}
+        return {path.removeprefix(start.rstrip("/")) or "/": ds for path, ds in opened.items()}
