@@ -72,6 +72,8 @@ def test_info(folder, capsys):
     assert "2 observations" in capsys.readouterr().out
     assert main(["info", str(folder / "tree.nc")]) == 0
     assert capsys.readouterr().out.startswith("1: ")
+    assert main(["info", str(folder / "store/data/obs_000001.fits.gz")]) == 0
+    assert "1 observation" in capsys.readouterr().out
 
 
 def test_validate(folder, tmp_path, capsys):

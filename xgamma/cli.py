@@ -9,14 +9,11 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xgamma._version import __version__
 from xgamma.core.late import late
 from xgamma.errors import XGammaError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["main", "parser"]
 
@@ -25,19 +22,17 @@ atomic_path = late("xgamma.core.atomic:atomic_path")
 convert = late("xgamma.dl3.convert:convert")
 datasets_in = late("xgamma.model.trees:datasets_in")
 example = late("xgamma.config.loading:example")
-group_of = late("xgamma.dl3.row_tables:group_of")
-is_archive = late("xgamma.dl3.archive:is_archive")
+holds_runs = late("xgamma.dl3.opening:holds_runs")
 is_observation = late("xgamma.model.runs:is_observation")
 is_remote = late("xgamma.io.remote:is_remote")
-is_zarr = late("xgamma.io.storage:is_zarr")
 load_config = late("xgamma.config.loading:load_config")
 open_any = late("xgamma.io.opening:open")
-open_fits = late("xgamma.fits.tables:open_fits")
 open_store = late("xgamma.dl3.opening:open_store")
 reduce_config = late("xgamma.config.running:reduce_config")
 run_demo = late("xgamma.tutorial.demo:run_demo")
 stack_files = late("xgamma.reduction.files:stack_files")
 validate = late("xgamma.irf.validation:validate")
+verify = late("xgamma.io.verify:verify")
 
 # What a shell says of a program that SIGPIPE ended.
 CLOSED_PIPE = 141
@@ -184,8 +179,6 @@ def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> int:
-        from xgamma.io.verify import verify
-
         faults = verify(arguments.file, "return")
         print("\n".join(faults) or f"{arguments.file}: all is as it was written")
         return 1 if faults else 0
@@ -263,21 +256,10 @@ def _stack(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument("--quiet", action="store_true", help="print nothing, show no bar")
 
 
-def _is_run(path: Path | str) -> bool:
-    """Tell whether a path is a FITS file with events."""
-    if not isinstance(path, Path) or not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        if not stream.read(6).startswith((b"SIMPLE", b"\x1f\x8b")):
-            return False
-    return any(group_of(table) == "events" for table in open_fits(path).tables)
-
-
 @contextmanager
 def _opened(path: Path | str) -> Iterator[Any]:
     """Give the dataset, collection or store at a path, and close its file; a FITS run is a store of one."""
-    folder = isinstance(path, Path) and path.is_dir() and not is_zarr(path)
-    if folder or is_archive(path) or _is_run(path):
+    if holds_runs(path):
         yield open_store(path)
         return
     with open_any(path) as data:

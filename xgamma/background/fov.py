@@ -14,6 +14,7 @@ from xgamma.core.units import to_value
 from xgamma.datasets import masks
 from xgamma.datasets.onoff import is_onoff, reco_dims, safe
 from xgamma.errors import XGammaError, warn
+from xgamma.fitting.predict import npred_background, npred_signal
 from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import later, operation
@@ -77,8 +78,8 @@ class _Data:
         self.signal: np.ndarray | None = None
         if ds.attrs.get("models"):
             # A norm that a background model has already stays in force beside ours.
-            self.background = ds.gamma.npred_background().transpose(*dims).values
-            self.signal = np.nan_to_num(ds.gamma.npred_signal().transpose(*dims).values)
+            self.background = npred_background(ds).transpose(*dims).values
+            self.signal = np.nan_to_num(npred_signal(ds).transpose(*dims).values)
         self.use = use & np.isfinite(self.background)
         self.log_energy = np.log(centers_in(ds, "energy", "TeV") / REFERENCE_TEV)
 

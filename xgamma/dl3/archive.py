@@ -18,6 +18,8 @@ from tqdm.auto import tqdm
 
 from xgamma.core.extras import require_package
 from xgamma.core.paths import part_name
+from xgamma.dl3.groups import obs_id
+from xgamma.dl3.observation import livetime
 from xgamma.dl3.row_tables import all_groups
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
@@ -175,15 +177,15 @@ def write_archive(
         groups: dict[str, None] = {}
         known: set[Any] = set()
         for obs in runs:
-            obs_id = obs.gamma.obs_id
-            place_name = part_name(obs_id, "OBS_ID")
-            if obs_id in known:
-                raise XGammaError(f"Two runs have the OBS_ID {obs_id}: an archive holds one each.")
-            known.add(obs_id)
+            number = obs_id(obs)
+            place_name = part_name(number, "OBS_ID")
+            if number in known:
+                raise XGammaError(f"Two runs have the OBS_ID {number}: an archive holds one each.")
+            known.add(number)
             with part_of(place, "runs", place_name) as part:
                 write_tree(obs, part)
             groups |= dict.fromkeys(map(str, obs.children))
-            rows.append(_row(obs, obs_id))
+            rows.append(_row(obs, number))
         table = observations.table if isinstance(observations, Store) else _index(rows)
         with part_of(place, "index") as part:
             write_tree(xr.DataTree(table.reset_coords("obs_id")), part)
@@ -205,9 +207,9 @@ def part_of(place: object, *names: str) -> Iterator[Any]:
     store.finish()
 
 
-def _row(obs: xr.DataTree, obs_id: object) -> dict[str, Any]:
+def _row(obs: xr.DataTree, number: object) -> dict[str, Any]:
     row = {k.lower(): obs.attrs[k] for k in INDEX_KEYWORDS if k in obs.attrs}
-    return {"obs_id": obs_id, "livetime": obs.gamma.livetime, **row}
+    return {"obs_id": number, "livetime": livetime(obs), **row}
 
 
 def _index(rows: list[dict[str, Any]]) -> xr.Dataset:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from xgamma.dl3.archive import is_archive, write_archive
-from xgamma.dl3.opening import open_store
+from xgamma.dl3.archive import write_archive
+from xgamma.dl3.opening import holds_runs, open_store
 from xgamma.dl3.writer import write_store
 from xgamma.errors import XGammaError
-from xgamma.fits.bytes import is_fits_name
-from xgamma.fits.files import map_fits
 from xgamma.io.opening import open as open_any
 from xgamma.io.opening import write_dataset
 from xgamma.io.remote import as_place, is_remote
-from xgamma.io.storage import is_zarr
 
 __all__ = ["convert"]
 
@@ -59,22 +56,12 @@ def convert(
     'a.nc'
     """
     origin, place = as_place(source, "source"), as_place(target, "target")
-    if _holds_runs(origin):
+    if holds_runs(origin):
         _convert_runs(origin, place, overwrite, progress)
     else:
         with open_any(origin) as data:
             write_dataset(data, place, overwrite)
     return place
-
-
-def _holds_runs(path: Path | str) -> bool:
-    if isinstance(path, str):
-        return is_archive(path)
-    if path.is_dir():
-        return is_archive(path) if is_zarr(path) else True
-    if not is_fits_name(path):
-        return False
-    return "EVENTS" in map_fits(path)
 
 
 def _convert_runs(origin: Path | str, place: Path | str, overwrite: bool, progress: bool) -> None:

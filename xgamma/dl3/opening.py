@@ -9,11 +9,43 @@ from pathlib import Path
 from xgamma.core.bounds import require_regular
 from xgamma.core.paths import file_path
 from xgamma.dl3 import index as index_
-from xgamma.dl3.archive import open_archive
+from xgamma.dl3.archive import is_archive, open_archive
+from xgamma.dl3.row_tables import group_of
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingFileError
+from xgamma.fits.bytes import GZIP_MAGIC
+from xgamma.fits.files import map_fits
+from xgamma.io.storage import is_zarr
 
-__all__ = ["open_store"]
+__all__ = ["holds_runs", "open_store"]
+
+# What a FITS file begins with.
+SIMPLE = b"SIMPLE"
+
+
+def holds_runs(path: Path | str) -> bool:
+    """Tell whether a path is one of runs: an archive, a folder of files, or a FITS file with events.
+
+    Parameters
+    ----------
+    path : Path or str
+        A string is a URL.
+
+    Returns
+    -------
+    holds : bool
+        False where there is nothing.
+    """
+    if isinstance(path, str):
+        return is_archive(path)
+    if path.is_dir():
+        return is_archive(path) if is_zarr(path) else True
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        if not stream.read(len(SIMPLE)).startswith((SIMPLE, GZIP_MAGIC)):
+            return False
+    return any(group_of(table) == "events" for table in map_fits(path).tables)
 
 
 def open_store(

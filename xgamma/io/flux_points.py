@@ -11,7 +11,7 @@ import math
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -30,9 +30,6 @@ from xgamma.model.check import require_dataset
 from xgamma.model.operation import operation
 from xgamma.numerics.spectra import power_law, power_law_moment
 from xgamma.typing import PathLike
-
-if TYPE_CHECKING:
-    from xgamma.modeling.spectrum_base import Spectrum
 
 __all__ = ["read_flux_points", "write_flux_points"]
 
@@ -60,7 +57,17 @@ OTHERS = (
 )
 
 
-def read_flux_points(path: str | os.PathLike[str], reference: Spectrum | None = None) -> xr.Dataset:
+class Kernels(Protocol):
+    """What is asked of a spectrum here: a layer above has the models."""
+
+    def kernel(self, energy: np.ndarray) -> np.ndarray:
+        """Differential flux at energies in TeV."""
+
+    def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
+        """Integral of ``E^power dN/dE`` between limits in TeV."""
+
+
+def read_flux_points(path: str | os.PathLike[str], reference: Kernels | None = None) -> xr.Dataset:
     """Read flux points from a FITS or ECSV table.
 
     Parameters
@@ -186,7 +193,7 @@ def _values(ds: xr.Dataset, name: str, unit: str) -> np.ndarray:
     return np.asarray(array.values, dtype=float) * conversion(str(array.attrs["units"]), unit)
 
 
-def _with_dnde(ds: xr.Dataset, sed_type: str, reference: Spectrum | None) -> xr.Dataset:
+def _with_dnde(ds: xr.Dataset, sed_type: str, reference: Kernels | None) -> xr.Dataset:
     """Add differential fluxes, whatever the table has."""
     out = ds.copy()
     energy = ds["energy"].values * conversion(str(ds["energy"].attrs["units"]), "TeV")
@@ -221,7 +228,7 @@ def _scaled(ds: xr.Dataset, source: str, target: str, factor: np.ndarray, unit: 
 
 
 def _ratio(
-    ds: xr.Dataset, sed_type: str, energy: np.ndarray, reference: Spectrum | None
+    ds: xr.Dataset, sed_type: str, energy: np.ndarray, reference: Kernels | None
 ) -> np.ndarray:
     """Return differential over integral flux of the reference form in each bin."""
     if "energy_lo" not in ds.coords or "energy_hi" not in ds.coords:

@@ -6,6 +6,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from tqdm.auto import tqdm
+
 __all__ = ["progress_bar"]
 
 
@@ -40,7 +42,5 @@ def progress_bar(
     if not wanted:
         yield lambda number: None
         return
-    from tqdm.auto import tqdm
-
     with tqdm(total=total, initial=done, desc=desc, unit=unit) as bar:
         yield bar.update
