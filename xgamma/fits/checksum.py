@@ -12,7 +12,7 @@ from xgamma.fits.bytes import BLOCK, CARD, parse_header
 __all__ = ["check_datasum", "check_sums", "summed", "with_sums"]
 
 _FULL = 0xFFFFFFFF
-PART = 2**15
+PART = 32_768
 # Characters between the digits and letters, which the encoding leaves out.
 _PUNCTUATION = (*range(0x3A, 0x41), *range(0x5B, 0x61))
 
