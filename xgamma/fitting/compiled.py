@@ -10,7 +10,7 @@ import xarray as xr
 from xgamma.errors import XGammaError
 from xgamma.fitting.compiled_arrays import CompiledArrays
 from xgamma.model import sky
-from xgamma.model.axes import edges_in
+from xgamma.model.axes import NODE, centers_in, edges_in
 from xgamma.model.sanity import issue_of_values
 from xgamma.numerics import convolution, radial
 from xgamma.numerics.deposit import spline_coefficients
@@ -116,6 +116,30 @@ class Compiled(CompiledArrays):
         return values
 
     @cached_property
+    def rad_centers(self) -> np.ndarray:
+        """Radii of the PSF's values, radians."""
+        values: np.ndarray = np.radians(centers_in(self.ds, "rad", "deg"))
+        return values
+
+    @property
+    def rad_is_nodes(self) -> bool:
+        """Whether the PSF is given at radii, not in rings."""
+        return bool(self.ds["rad"].attrs.get("node_type") == NODE)
+
+    @property
+    def gammapy_radii(self) -> np.ndarray | None:
+        """Radii (radians) at which gammapy cuts a PSF that was read on energies of its own.
+
+        gammapy 2.1 cuts the kernel of the i-th energy of the exposure where the PSF of the i-th
+        energy of its own ends.
+        """
+        attrs = self.ds["psf"].attrs
+        if attrs.get("interpolated_to") != self.true_energy.size:
+            return None
+        values: np.ndarray = np.radians(np.atleast_1d(attrs["gammapy_radii"]))
+        return values
+
+    @cached_property
     def irf_labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Labels (y, x) of the coarse grid; one node at zero if there is none."""
         if "y_irf" not in self.ds.coords:
@@ -123,12 +147,15 @@ class Compiled(CompiledArrays):
         return self.ds.y_irf.values.astype(float), self.ds.x_irf.values.astype(float)
 
     def irf_valid(self, name: str) -> np.ndarray | None:
-        """Return which nodes of the coarse grid have exposure."""
+        """Return which nodes of the coarse grid have exposure; None where all count.
+
+        Files of Fermi-LAT hold exposures of zero throughout, which say nothing.
+        """
         if name not in self.ds or "y_irf" not in self.ds[name].dims:
             return None
         values = self.ds[name].transpose(..., "y_irf", "x_irf").values
         found: np.ndarray = np.any(np.nan_to_num(values) > 0, axis=0)
-        return found
+        return found if found.any() else None
 
     @cached_property
     def valid(self) -> dict[str, np.ndarray | None]:

@@ -25,6 +25,7 @@ from xgamma.modeling.temporal import LightCurve
 from xgamma.modeling.temporal_laws import GeneralizedGaussianTemporal, SineTemporal
 from xgamma.modeling.time_profile import TimeProfile
 from xgamma.numerics import convolution, psf_kernels
+from xgamma.numerics.psf_kernels import CONTAINMENT
 from xgamma.numerics.shapes import edge_area
 from xgamma.numerics.spectra import loglog_segments
 
@@ -33,10 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GammapyRegionTerm", "GammapyTerm"]
 
-# What gammapy 2.1 calls PSF_CONTAINMENT, PSF_MAX_OVERSAMPLING, MAX_OVERSAMPLING, CUTOUT_MARGIN.
-CONTAINMENT, PSF_OVERSAMPLING, SHAPE_OVERSAMPLING, MARGIN = 0.999, 4, 200, 0.1
-# Points of the radii among which a containment radius is chosen, per ring of the PSF.
-RADII = 20
+# What gammapy 2.1 calls PSF_MAX_OVERSAMPLING, MAX_OVERSAMPLING, CUTOUT_MARGIN.
+PSF_OVERSAMPLING, SHAPE_OVERSAMPLING, MARGIN = 4, 200, 0.1
 POINTS_PER_DECADE = 100
 TIMES = 100
 SUMMED = (LightCurve, GeneralizedGaussianTemporal)
@@ -190,13 +189,16 @@ class GammapyTerm(SourceTerm):
             return np.ones((n, 1, 1))
         profile = psf_profile(data, y, x)
         scale = np.radians(self._scale())
-        wide, core = contained_in(profile, data.rad_edges, (CONTAINMENT, 0.68))
-        halves = np.array([odd(2 * r / scale) // 2 for r in wide])
+        rings = data.rad_centers, data.rad_edges, data.rad_is_nodes
+        wide, core = psf_kernels.listed_radii(profile, *rings, (CONTAINMENT, 0.68))
+        own = data.gammapy_radii
+        halves = np.array([odd(2 * r / scale) // 2 for r in (wide if own is None else own)])
         factors = [min(int(np.ceil(6 * scale / r)), PSF_OVERSAMPLING) for r in core]
         half = int(halves.max())
         kernels = np.zeros((n, 2 * half + 1, 2 * half + 1))
-        centers = tuple(0.5 * (data.rad_edges[1:] + data.rad_edges[:-1]))
-        for i in range(n):
+        centers = tuple(data.rad_centers)
+        # gammapy makes a kernel for as many energies as the PSF has: those beyond have none.
+        for i in range(min(n, halves.size)):
             weights = kernel_weights(int(halves[i]), factors[i], data.scale, centers)
             side = 2 * halves[i] + 1
             image = np.maximum(weights @ np.maximum(profile[i], 0.0), 0.0).reshape(side, side)
@@ -268,21 +270,6 @@ def psf_profile(data: Compiled, y: float, x: float) -> np.ndarray:
     rows, columns = (np.minimum([low, low + 1], n - 1) for low, n in zip(lows, size, strict=True))
     near_psf = psf[..., rows[:, None], columns]
     return np.asarray(near_psf @ np.array([1 - tx, tx]) @ np.array([1 - ty, ty]))
-
-
-def contained_in(
-    profile: np.ndarray, rad_edges: np.ndarray, fractions: tuple[float, ...]
-) -> list[np.ndarray]:
-    """Return the radius of a list whose content is nearest to each fraction, per profile."""
-    centers = 0.5 * (rad_edges[1:] + rad_edges[:-1])
-    inside = np.cumsum(2 * np.pi * centers * np.diff(rad_edges) * profile, axis=1)
-    nodes = rad_edges[1:]
-    parts = (np.arange(RADII) + 0.5) / RADII
-    radii = (rad_edges[:-1, None] + np.diff(rad_edges)[:, None] * parts).ravel()
-    i = np.clip(np.searchsorted(nodes, radii) - 1, 0, nodes.size - 2)
-    t = (radii - nodes[i]) / (nodes[i + 1] - nodes[i])
-    content = (1 - t) * inside[:, i] + t * inside[:, i + 1]
-    return [radii[np.argmin(np.abs(content - f), axis=1)] for f in fractions]
 
 
 def integral(spectrum: Spectrum, emin: np.ndarray, emax: np.ndarray) -> np.ndarray:

@@ -12,10 +12,10 @@ from xgamma.fits.files import FitsFile, map_fits
 from xgamma.fits.images import FractionsError
 from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_frame import labels_in
-from xgamma.io.fits_maps import FitsMap, is_map, on_responses, read_map_hdu
+from xgamma.io.fits_maps import FitsMap, is_map, read_map_hdu
 from xgamma.io.fits_regions import read_region
+from xgamma.io.fits_responses import RESPONSE_MAPS, match_energies, place_responses
 from xgamma.io.fits_tables import read_gti, read_obs
-from xgamma.io.regrid import regrid
 from xgamma.io.sidecar import Sidecar, sidecar_of
 from xgamma.model.create import VARIABLES, assemble, label_variables
 
@@ -23,7 +23,6 @@ __all__ = ["open_dataset", "read_fits"]
 
 # Which map defines the frame: the first of these that a file has.
 FRAME_ORDER = ("counts", "exposure", "background", "mask_safe", "mask_fit")
-IRF_MAPS = {name for name, spec in VARIABLES.items() if "y_irf" in spec.dims}
 
 
 def read_fits(
@@ -93,6 +92,7 @@ def open_dataset(
             f"The file {file.path} holds no dataset in a layout known here (its HDUs are {names}): "
             "read single maps with xg.read_map, spectra with xg.read_ogip."
         )
+    match_energies(maps, file, resample)
     coords: dict[str, Any] = _axis_coords(maps, file)
     frame, labels = _sky(maps, file, resample)
     coords |= labels
@@ -151,21 +151,17 @@ def _sky(
     assert parent is not None
     labels: dict[str, Any] = {}
     for name, one in images.items():
+        if name in RESPONSE_MAPS:
+            continue
         assert one.frame is not None
-        suffix = "_irf" if name in IRF_MAPS else ""
         try:
             x, y, step = labels_in(parent, one.frame, one.shape)
         except FrameError as error:
-            if not (suffix and resample):
-                mend = "pass resample=True to interpolate it" if suffix else "reproject it first"
-                raise FrameError(
-                    f"{name.upper()} and {first.upper()} of {file.path} do not fit: {error}; {mend}."
-                ) from None
-            one.variable, x, y, step = regrid(one, parent)
-        found = label_variables(x, y, suffix, step[0])
-        found[f"y{suffix}"].attrs["step"] = step[1]
-        if suffix:
-            one.variable = on_responses(one.variable)
+            raise FrameError(
+                f"{name.upper()} and {first.upper()} of {file.path} do not fit: {error}; reproject it first."
+            ) from None
+        found = label_variables(x, y, "", step[0])
+        found["y"].attrs["step"] = step[1]
         for key, variable in found.items():
             if key in labels and not labels[key].equals(variable):
                 raise FrameError(
@@ -173,4 +169,5 @@ def _sky(
                     "the maps of one dataset share one grid; read them singly with xg.read_map."
                 )
             labels.setdefault(key, variable)
-    return parent, labels
+    responses = {n: m for n, m in maps.items() if n in RESPONSE_MAPS}
+    return parent, labels | place_responses(responses, parent, file, resample)

@@ -19,10 +19,11 @@ from xgamma.fits.tables import Table
 from xgamma.model.axes import NODE, axis_coords_from_bounds, bounds_between, edges
 from xgamma.model.sanity import issue_of_bins
 
-__all__ = ["Axis", "axis_of", "band_columns", "band_keywords", "read_bands"]
+__all__ = ["Axis", "axis_of", "band_columns", "band_keywords", "band_sizes", "read_bands"]
 
 MAX_AXES = 5
 TOLERANCE = 1e-6
+NOT_NEGATIVE = ("rad", "offset")
 OLD_NAMES = {"theta": "rad", "e": "energy", "energ": "energy"}
 
 
@@ -63,12 +64,16 @@ class Axis:
         """Tell whether two axes have the same bins, units considered."""
         if self.size != other.size:
             return False
-        factor = parse_unit(other.units).to(parse_unit(self.units))
+        factor = other.factor_to(self.units)
         width = self.hi - self.lo
         return bool(
             np.all(np.abs(self.lo - other.lo * factor) <= TOLERANCE * width)
             and np.all(np.abs(self.hi - other.hi * factor) <= TOLERANCE * width)
         )
+
+    def factor_to(self, units: str) -> float:
+        """Return the factor that brings the values of the axis to a unit."""
+        return float(parse_unit(self.units).to(parse_unit(units)))
 
     def squashed(self) -> Axis:
         """Return one bin from the first lower to the last upper bound."""
@@ -160,6 +165,19 @@ def read_bands(table: Table, sizes: tuple[int, ...]) -> list[Axis]:
     ]
 
 
+def band_sizes(table: Table) -> tuple[int, ...]:
+    """Return the sizes of the axes of a band table, fastest first, from their values.
+
+    Old region maps hold one number a row, so their shape stands in the band table alone.
+    """
+    sizes = []
+    for i in range(1, MAX_AXES + 1):
+        columns = str(table.header.get(f"AXCOLS{i}") or "")
+        if columns:
+            sizes.append(np.unique(table.read(columns.split(",")[0].strip())).size)
+    return tuple(sizes)
+
+
 def _band_axis(
     table: Table, columns: list[str], interp: str, sizes: tuple[int, ...], number: int
 ) -> Axis:
@@ -174,6 +192,8 @@ def _band_axis(
     nodes = values if len(columns) == 1 else None
     if nodes is not None:
         lo, hi = bounds_between(nodes, interp)
+        if name in NOT_NEGATIVE and nodes[0] >= 0:
+            lo[0] = max(lo[0], 0.0)
     else:
         lo, hi = values, _along(table.read(columns[1]), sizes, number, where)
     return Axis(name, lo, hi, units, interp, nodes)

@@ -23,7 +23,7 @@ from xgamma.fits.bytes import is_fits_name
 from xgamma.fits.files import HDU, FitsFile, map_fits
 from xgamma.fits.images import ImageArray, is_whole
 from xgamma.fits.tables import Table
-from xgamma.io.fits_axes import Axis, read_bands
+from xgamma.io.fits_axes import Axis, band_sizes, read_bands
 from xgamma.io.fits_frame import frame_attrs
 from xgamma.io.fits_regions import read_region
 from xgamma.io.sidecar import same_unit, sidecar_of
@@ -119,6 +119,16 @@ def _named_axes(name: str, axes: list[Axis], sizes: tuple[int, ...]) -> list[Axi
     return axes
 
 
+def _region_sizes(hdu: HDU, bands: Table | None) -> tuple[int, ...]:
+    """Return the sizes of the axes of a map over a region, fastest first."""
+    cell, rows = hdu.table["DATA"].shape, hdu.table.nrows
+    if bands is not None and not cell and int(bands.header.get("NAXIS2", 0)) == rows:
+        sizes = band_sizes(bands)
+        if len(sizes) > 1 and int(np.prod(sizes)) == rows:
+            return sizes
+    return (rows, *(cell[:-2] if len(cell) > 2 else ()))[::-1]
+
+
 def read_map_hdu(
     file: FitsFile,
     hdu: HDU,
@@ -157,12 +167,11 @@ def read_map_hdu(
     bands = _band_table(file, hdu)
     if hdu.is_image:
         sizes = hdu.shape[:-2][::-1]
-        unit, shape = hdu.header.get("BUNIT"), hdu.shape
+        unit = hdu.header.get("BUNIT")
     else:
         column = hdu.table["DATA"]
         unit = column.unit
-        shape = (hdu.table.nrows, *(column.shape[:-2] if len(column.shape) > 2 else ()))
-        sizes = shape[::-1]
+        sizes = _region_sizes(hdu, bands)
     axes = read_bands(bands, sizes) if bands is not None and sizes else []
     axes = _named_axes(name, axes, sizes)
     spec = VARIABLES.get(name)
@@ -179,7 +188,7 @@ def read_map_hdu(
     dtype = saved["dtype"] if saved and own_types else bool if name in MASKS else None
     found = FitsMap(name, xr.Variable((), 0), {a.name: a for a in kept})
     if hdu.is_image:
-        plane = (shape[-2], shape[-1])
+        plane = (hdu.shape[-2], hdu.shape[-1])
         array = ImageArray(hdu, tuple(a.size for a in reversed(kept)) + plane, dtype, factor)
         found.variable = lazy_variable((*dims, "y", "x"), array, attrs)
         found.frame, found.shape = frame_attrs(hdu.header, plane), plane

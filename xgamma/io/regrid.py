@@ -15,40 +15,54 @@ from xgamma.model.frame import header_key, wcs_from_key
 if TYPE_CHECKING:
     from xgamma.io.fits_maps import FitsMap
 
-__all__ = ["regrid"]
+__all__ = ["coarse_grid", "interpolated"]
 
 
-def regrid(
-    one: FitsMap, parent: dict[str, Any]
-) -> tuple[xr.Variable, np.ndarray, np.ndarray, tuple[float, float]]:
-    """Interpolate a map bilinearly onto a coarse grid in the frame of the counts.
+def coarse_grid(
+    frame: dict[str, Any], parent: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Return a grid over the image of a dataset, with pixels as large as those of another image.
+
+    Parameters
+    ----------
+    frame, parent : dict
+        Frame attributes of the other image, and of the dataset.
+
+    Returns
+    -------
+    x, y : ndarray
+        Labels in parent pixel numbers.
+    step : (dx, dy)
+        Distance between labels.
+    """
+    labels, steps = [], []
+    for i in (1, 2):
+        step = abs(float(frame[f"CDELT{i}"]) / float(parent[f"CDELT{i}"]))
+        n = int(parent[f"NAXIS{i}"])
+        count = max(int(np.ceil(n / step)), 1)
+        labels.append((n - 1) / 2.0 + (np.arange(count) - (count - 1) / 2.0) * step)
+        steps.append(step)
+    return labels[0], labels[1], (steps[0], steps[1])
+
+
+def interpolated(one: FitsMap, parent: dict[str, Any], x: np.ndarray, y: np.ndarray) -> xr.Variable:
+    """Interpolate a map bilinearly at labels in the frame of a dataset.
 
     Parameters
     ----------
     one : FitsMap
         Map with its own frame.
     parent : dict
-        Frame attributes of the counts; the coarse grid covers that image with the pixel
-        size of the map.
+        Frame attributes of the dataset.
+    x, y : ndarray
+        Labels in parent pixel numbers.
 
     Returns
     -------
     variable : Variable
         Same dims. Beyond the map its nearest pixel counts.
-    x, y : ndarray
-        Labels in parent pixel numbers.
-    step : (dx, dy)
-        Distance between labels.
     """
     assert one.frame is not None
-    labels, steps = [], []
-    for i in (1, 2):
-        step = abs(float(one.frame[f"CDELT{i}"]) / float(parent[f"CDELT{i}"]))
-        n = int(parent[f"NAXIS{i}"])
-        count = max(int(np.ceil(n / step)), 1)
-        labels.append((n - 1) / 2.0 + (np.arange(count) - (count - 1) / 2.0) * step)
-        steps.append(step)
-    x, y = labels
     wcs, source = (wcs_from_key(header_key(a)) for a in (parent, one.frame))
     grid_x, grid_y = np.meshgrid(x, y)
     lon, lat = sky._pix_to_world(wcs, grid_x, grid_y)
@@ -62,8 +76,7 @@ def regrid(
     moved = [map_coordinates(p, where, order=1, mode="nearest") for p in planes]
     shape = (*values.shape[:-2], y.size, x.size)
     data = np.asarray(moved, dtype=values.dtype).reshape(shape)
-    variable = xr.Variable(one.variable.dims, data, one.variable.attrs)
-    return variable, x, y, (steps[0], steps[1])
+    return xr.Variable(one.variable.dims, data, {**one.variable.attrs, "resampled": 1})
 
 
 def _frame_name(attrs: dict[str, Any]) -> str:

@@ -14,11 +14,14 @@ __all__ = [
     "KernelPlan",
     "kernel_half",
     "kernel_weights",
+    "listed_radii",
     "sampled_point",
 ]
 
 # A kernel ends where it holds this fraction of the PSF, and is scaled to one.
 CONTAINMENT = 0.999
+# gammapy chooses radii among so many points a ring.
+RADII = 20
 # The points of an oversampled kernel lie at most this fraction of the 68 % radius apart.
 POINTS_PER_RADIUS = 6.0
 MAX_OVERSAMPLING = 10
@@ -194,7 +197,8 @@ def kernel_weights(
     rad_centers : ndarray
         Centres of the rings.
     rad_max : float
-        Outer edge of the last ring; the profile is zero beyond.
+        Outer edge of the last ring, beyond which the profile is zero; if infinite, the profile
+        goes on straight from its last two rings, also below zero.
     smooth : bool
         Whether to interpolate by cubic convolution and to average over Gauss-Legendre points, or
         linearly and over points at equal distances, whose images are narrower by up to a percent.
@@ -213,8 +217,11 @@ def kernel_weights(
     pixel = np.arange(side * factor) // factor
     row = (pixel[:, None] * side + pixel[None, :])[inside]
     area = (shares[:, None] * shares[None, :])[inside]
-    around = smooth_rings if smooth else straight_rings
-    rings, weights = zip(*around(radius[inside], rad_centers), strict=True)
+    if smooth:
+        around = smooth_rings(radius[inside], rad_centers)
+    else:
+        around = straight_rings(radius[inside], rad_centers, level=bool(np.isfinite(rad_max)))
+    rings, weights = zip(*around, strict=True)
     values = np.concatenate([w * area for w in weights])
     shape = (side * side, rad_centers.size)
     return sparse.coo_array(
@@ -274,3 +281,42 @@ def sampled_point(
     )
     image = profile @ weights.reshape(side * side, size).T
     return np.maximum(image.reshape(-1, side, side), 0.0)
+
+
+def listed_radii(
+    profile: np.ndarray,
+    centers: np.ndarray,
+    edges: np.ndarray,
+    nodes: bool,
+    fractions: tuple[float, ...],
+) -> list[np.ndarray]:
+    """Return the radius of a list whose content is nearest to each fraction, as gammapy 2.1 does.
+
+    Parameters
+    ----------
+    profile : ndarray
+        PSF per steradian, shape (n, rad).
+    centers, edges : ndarray
+        Radii of the values and edges of their rings, radians.
+    nodes : bool
+        Whether the radii are nodes: the list then lies between them, else across the rings.
+    fractions : tuple of float
+        Contents.
+
+    Returns
+    -------
+    radii : list of ndarray
+        Radians, shape (n,), for each fraction.
+    """
+    inside = np.cumsum(2 * np.pi * centers * np.diff(edges) * profile, axis=1)
+    ends = edges[1:]
+    if nodes:
+        at = np.linspace(0, centers.size - 1, (centers.size - 1) * RADII + 1)
+        radii = np.interp(at, np.arange(centers.size), centers)
+    else:
+        parts = (np.arange(RADII) + 0.5) / RADII
+        radii = (edges[:-1, None] + np.diff(edges)[:, None] * parts).ravel()
+    i = np.clip(np.searchsorted(ends, radii) - 1, 0, ends.size - 2)
+    t = (radii - ends[i]) / (ends[i + 1] - ends[i])
+    content = (1 - t) * inside[:, i] + t * inside[:, i + 1]
+    return [radii[np.argmin(np.abs(content - f), axis=1)] for f in fractions]

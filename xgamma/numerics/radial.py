@@ -120,10 +120,15 @@ def smooth_rings(
 
 
 def straight_rings(
-    radius: np.ndarray, centers: np.ndarray
+    radius: np.ndarray, centers: np.ndarray, level: bool = True
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the two rings around each radius and their shares, linearly."""
+    """Yield the two rings around each radius and their shares, linearly.
+
+    Beyond the last centre the profile is level, or goes on straight.
+    """
     low, t = ring_of(radius, centers)
+    if not level:
+        t = np.where(t < 1.0, t, (radius - centers[low]) / (centers[low + 1] - centers[low]))
     yield low, 1.0 - t
     yield low + 1, t
 

@@ -19,9 +19,9 @@ def is_fits(path: Path, head: bytes) -> bool:
     return head.startswith((b"SIMPLE", b"\x1f\x8b"))
 
 
-def _read(path: Path, **kwargs: Any) -> xr.Dataset:
-    ds = open_dataset(path)
-    return ds.chunk(kwargs["chunks"]) if kwargs.get("chunks") is not None else ds
+def _read(path: Path, resample: bool = False, chunks: Any = None) -> xr.Dataset:
+    ds = open_dataset(path, resample=resample)
+    return ds.chunk(chunks) if chunks is not None else ds
 
 
 FITS = FormatRecord(
