@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.doors import ACCESSORS
+from tests.helpers.doors import ACCESSORS
 from xgamma import accessors
 from xgamma.accessors.members import Method, members
 from xgamma.datasets import stack as stack_module

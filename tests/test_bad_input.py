@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.runs import simulated, template, with_group
+from tests.helpers.runs import simulated, template, with_group
 from xgamma.tutorial import example_map, example_model, example_spectrum
 
 RUN = simulated(events=True, seed=2, obs_id=77)

@@ -1,5 +1,5 @@
 """What these tests share."""
 
-from tests.small_maps import flat_map, wobble_run
+from tests.helpers.small_maps import flat_map, wobble_run
 
 __all__ = ["flat_map", "wobble_run"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
+from tests.helpers.registries import restore_after
 from xgamma.background.collection import each_background
 from xgamma.background.registry import REGISTRY, BackgroundCall, choose_background
 from xgamma.dl3 import simulate_observation
@@ -17,10 +18,7 @@ REGION = "icrs;circle(83.63, 22.01, 0.2)"
 
 @pytest.fixture(autouse=True)
 def _registry_as_before(monkeypatch):
-    """Forget what a test registers."""
-    REGISTRY.records()
-    monkeypatch.setattr(REGISTRY, "_records", dict(REGISTRY._records))
-    monkeypatch.setattr(REGISTRY, "_sources", dict(REGISTRY._sources))
+    restore_after(REGISTRY, monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from regions import CirclePixelRegion, CircleSkyRegion, PixCoord, PolygonSkyRegion
 
 import xgamma as xg
-from tests.runs import simulated, template
+from tests.helpers.runs import simulated, template
 from xgamma.background.exclusion import keep_at, keep_on
 from xgamma.errors import XGammaError
 from xgamma.model import sky

@@ -15,7 +15,7 @@ import numpy as np
 
 import xgamma as xg
 from tests.conftest import find_data
-from tests.modeling.bridge import map_from_peer, spectrum_from_peer
+from tests.helpers.from_gammapy import map_from_gammapy, spectrum_from_gammapy
 from xgamma.estimators.maps import ts_map
 from xgamma.fitting.likelihood import likelihood_of
 
@@ -52,7 +52,7 @@ def galactic_centre(folder: Any) -> tuple[Any, Any, xg.Models]:
         xg.PointSource(lon=0.02, lat=0.01, frame="galactic"),
         name="source",
     )
-    return peer, map_from_peer(peer), xg.Models([source, xg.FoVBackground("gc")])
+    return peer, map_from_gammapy(peer), xg.Models([source, xg.FoVBackground("gc")])
 
 
 def one_evaluation(peer: Any, ours: Any, models: xg.Models, key: str, repetitions: int) -> None:
@@ -119,7 +119,7 @@ def joint_fit(folder: Any, repetitions: int) -> None:
 
     files = sorted((folder / "joint-crab/spectra/hess").glob("pha_*.fits"))[:4]
     peer = Datasets([SpectrumDatasetOnOff.read(f) for f in files])
-    ours = [spectrum_from_peer(d) for d in peer]
+    ours = [spectrum_from_gammapy(d) for d in peer]
     model = xg.SkyModel(xg.PowerLaw(index=2.4, amplitude="3e-11 cm-2 s-1 TeV-1"), name="crab")
 
     def run_peer() -> str:
@@ -138,7 +138,7 @@ def maps(peer: Any, repetitions: int) -> None:
 
     part = peer.cutout(peer.counts.geom.center_skydir, 2.5 * u.deg)
     part.models = []
-    ours = map_from_peer(part)
+    ours = map_from_gammapy(part)
     test = xg.SkyModel(xg.PowerLaw(index=2.2), xg.PointSource(frame="galactic"), name="test")
     other = Models.from_yaml(xg.Models(test).to_yaml())[0]
     estimator = TSMapEstimator(other, kernel_width="0.5 deg", sum_over_energy_groups=False)

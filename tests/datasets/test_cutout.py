@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from numpy.testing import assert_array_equal
 
 import xgamma as xg
-from tests.runs import simulated, template
+from tests.helpers.runs import simulated, template
 from xgamma.model import sky
 
 

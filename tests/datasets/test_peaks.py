@@ -6,7 +6,7 @@ import xarray as xr
 from astropy.coordinates import SkyCoord
 
 import xgamma as xg
-from tests.datasets.test_operations import filled
+from tests.helpers.random_maps import filled
 
 
 def image(values, **kwargs):

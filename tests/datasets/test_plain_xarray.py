@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import xgamma as xg
-from tests.datasets.test_stack import made
+from tests.helpers.random_cutouts import made
 from xgamma.errors import XGammaWarning
 from xgamma.model.frame import set_frame
 

@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
-from tests.datasets.test_operations import DIMS, TRUE, filled, on_off
+from tests.helpers.random_maps import DIMS, TRUE, filled, on_off
 
 CENTER = SkyCoord(10, 20, unit="deg")
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.io.samples import filled
+from tests.helpers.filled_datasets import filled
 from xgamma.cli import main
 from xgamma.simulate.observations import simulate_observation
 

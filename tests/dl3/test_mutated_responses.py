@@ -12,7 +12,7 @@ import xarray as xr
 from astropy.io import fits
 
 import xgamma as xg
-from tests.runs import responses, simulated
+from tests.helpers.runs import responses, simulated
 from xgamma.dl3 import write_observation
 from xgamma.fits.headers import is_structural
 from xgamma.makers.rad_max import rad_max_at

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.dl3.test_index import index, rows
-from tests.runs import simulated, template
+from tests.helpers.index_files import index, rows
+from tests.helpers.runs import simulated, template
 from xgamma.dl3.opening import open_store
 from xgamma.errors import XGammaError, XGammaWarning
 

@@ -9,7 +9,7 @@ from astropy.time import Time
 from numpy.testing import assert_allclose
 
 import xgamma as xg
-from tests.runs import simulated, template
+from tests.helpers.runs import simulated, template
 from xgamma.dl3 import (
     gti_bounds,
     ontime,

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import xgamma as xg
-from tests.doors import methods
+from tests.helpers.doors import methods
 
 METHODS = dict(methods())
 # What an array or a dataset argument or result must say: its dims, units or kind.

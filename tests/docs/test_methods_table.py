@@ -10,7 +10,7 @@ import xarray as xr
 
 import xgamma
 import xgamma as xg
-from tests.datasets.test_operations import filled, on_off
+from tests.helpers.random_maps import filled, on_off
 from tests.sweeps.cases import KINDS, made
 from xgamma.tutorial import example_map, example_model
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import xgamma as xg
-from tests.docs import test_snippets as pages
+from tests.helpers.page_code import at_real, at_simulated
 
-at_real, at_simulated = pages.at_real, pages.at_simulated
+__all__ = ["at_real", "at_simulated"]
 ROOT = Path(__file__).parents[2]
 README, FIRST = ROOT / "README.md", ROOT / "docs" / "index.md"
 

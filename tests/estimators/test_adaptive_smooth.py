@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.modeling.bridge import map_from_peer
-from tests.modeling.sample import crab, small_map
+from tests.helpers.from_gammapy import map_from_gammapy
+from tests.helpers.small_datasets import crab, small_map
 
 SCALES = [0.1, 0.2, 0.4]
 
@@ -54,7 +54,7 @@ def test_gammapy_smooths_alike(data):
         threshold=4,
         energy_edges=peer.counts.geom.axes["energy"].edges[[0, -1]],
     ).run(peer)
-    maps = map_from_peer(peer).gamma.adaptive_smooth(scales, 4)
+    maps = map_from_gammapy(peer).gamma.adaptive_smooth(scales, 4)
     inner = (slice(18, -18),) * 2
     theirs = {n: expected[n].data[0][inner] for n in ("scale", "counts", "background", "flux")}
     same = np.nan_to_num(theirs["scale"]) == np.nan_to_num(maps.scale.values[inner])

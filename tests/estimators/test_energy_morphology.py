@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.modeling.bridge import map_from_peer
-from tests.modeling.sample import small_map
+from tests.helpers.from_gammapy import map_from_gammapy
+from tests.helpers.small_datasets import small_map
 
 
 def nebula(sigma=0.2, amplitude="2e-11 cm-2 s-1 TeV-1"):
@@ -86,7 +86,7 @@ def test_gammapy_finds_the_same(data):
         name="s",
     )
     ours.spectral.index.frozen = ours.spatial.lon_0.frozen = ours.spatial.lat_0.frozen = True
-    ds = map_from_peer(peer)
+    ds = map_from_gammapy(peer)
     models = [ours, xg.FoVBackground(ds.attrs["name"])]
     found = xg.energy_morphology(ds, "s", edges, models, scheme="gammapy")
     assert float(found.ts) == pytest.approx(expected["delta_ts"], abs=0.02)

@@ -5,17 +5,13 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.modeling.sample import crab, small_map, small_spectrum
+from tests.helpers.small_datasets import crab, small_map, small_spectrum, spectrum_source
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.estimators.flux_points import flux_points
 from xgamma.estimators.light_curve import light_curve
 from xgamma.estimators.maps import excess_map, ts_map
 from xgamma.estimators.sensitivity import sensitivity
 from xgamma.numerics import statistics as stats
-
-
-def spectrum_source(amplitude="3e-11 cm-2 s-1 TeV-1"):
-    return xg.SkyModel(xg.PowerLaw(index=2.4, amplitude=amplitude), name="s")
 
 
 def test_flux_points_of_an_asimov_set_are_the_model():

@@ -6,8 +6,8 @@ from astropy.coordinates import SkyCoord
 from scipy.special import erf
 
 import xgamma as xg
-from tests.modeling.bridge import map_from_peer
-from tests.modeling.sample import crab, small_map
+from tests.helpers.from_gammapy import map_from_gammapy
+from tests.helpers.small_datasets import crab, small_map
 
 CENTER = "83.6d 22d"
 
@@ -67,7 +67,7 @@ def test_gammapy_has_the_same_profile(data):
         regions=regions, energy_edges=[1, 10] * u.TeV, selection_optional=["ul"]
     )
     expected = estimator.run([peer])
-    ours = map_from_peer(peer)
+    ours = map_from_gammapy(peer)
     edges = expected.geom.axes["energy"].edges
     profile = ours.gamma.flux_profile(regions, edges, models=[], scheme="gammapy")
     for name, rtol in {"norm": 1e-3, "norm_err": 1e-3, "ts": 2e-3, "norm_ul": 1e-3}.items():

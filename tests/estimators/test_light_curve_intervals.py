@@ -6,8 +6,7 @@ from astropy.io import fits
 from astropy.time import Time
 
 import xgamma as xg
-from tests.estimators.test_estimators import spectrum_source
-from tests.modeling.sample import small_spectrum
+from tests.helpers.small_datasets import small_spectrum, spectrum_source
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.estimators.light_curve import light_curve
 

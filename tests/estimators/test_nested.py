@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chi2, norm
 
 import xgamma as xg
-from tests.modeling.sample import crab, small_map, small_spectrum
+from tests.helpers.small_datasets import crab, small_map, small_spectrum
 from xgamma.numerics.ratio_test import log_chance, ts_significance
 
 

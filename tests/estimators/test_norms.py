@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.modeling.bridge import spectrum_from_peer
-from tests.modeling.sample import crab, small_map, small_spectrum
+from tests.helpers.from_gammapy import spectrum_from_gammapy
+from tests.helpers.small_datasets import crab, small_map, small_spectrum
 from xgamma.errors import AxisError, FrameError, XGammaError, XGammaWarning
 from xgamma.estimators.flux_points import flux_points
 from xgamma.estimators.light_curve import light_curve
@@ -137,7 +137,7 @@ def test_negative_points_of_gammapy(gammapy):
         ),
         name="d",
     )
-    ds = spectrum_from_peer(theirs)
+    ds = spectrum_from_gammapy(theirs)
     _, source = one_bin(5, off=100)
     theirs.models = Models.from_yaml(xg.Models([source]).to_yaml())
     estimator = FluxPointsEstimator(

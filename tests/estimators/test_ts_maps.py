@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.modeling.sample import crab, gaussian_rings, small_map
+from tests.helpers.small_datasets import crab, gaussian_rings, small_map
 from xgamma.estimators.maps import ts_map
 from xgamma.numerics.ts_map import ts_map as solve
 from xgamma.numerics.ts_source import Source

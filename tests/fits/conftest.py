@@ -1,5 +1,5 @@
 """What these tests share."""
 
-from tests.small_run import hdus, make, write
+from tests.helpers.small_run import hdus, make, write
 
 __all__ = ["hdus", "make", "write"]

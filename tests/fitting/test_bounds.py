@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.modeling.sample import small_map, small_spectrum
+from tests.helpers.small_datasets import small_map, small_spectrum
 
 TRUTH = 2.6
 

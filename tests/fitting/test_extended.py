@@ -5,7 +5,7 @@ import pytest
 from scipy.special import erf
 
 import xgamma as xg
-from tests.modeling.sample import small_map
+from tests.helpers.small_datasets import small_map
 from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.gammapy_scheme import GammapyTerm
 

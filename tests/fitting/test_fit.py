@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.modeling.sample import crab, small_map, small_spectrum
+from tests.helpers.small_datasets import crab, small_map, small_spectrum
 from xgamma.errors import FrameError, MissingDataError, XGammaError, XGammaWarning
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.modeling.sample import small_spectrum
+from tests.helpers.small_datasets import small_spectrum
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fitting.flux_data import safe_points
 

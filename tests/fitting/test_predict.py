@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xgamma as xg
-from tests.modeling.sample import crab, gaussian_rings, small_map, small_spectrum
+from tests.helpers.small_datasets import crab, gaussian_rings, small_map, small_spectrum
 from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 from xgamma.fitting.likelihood import likelihood_of
 from xgamma.modeling.parameter import Parameter

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ncx2, norm
 
 import xgamma as xg
-from tests.modeling.sample import crab, gaussian_rings, small_map, small_spectrum
+from tests.helpers.small_datasets import crab, gaussian_rings, small_map, small_spectrum
 from xgamma.errors import XGammaWarning
 
 CENTER = (83.6, 22.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.modeling.sample import crab, small_map
+from tests.helpers.small_datasets import crab, small_map
 from xgamma.fitting.likelihood import likelihood_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.runs import simulated
+from tests.helpers.runs import simulated
 from xgamma.dl3 import simulate_observation
 from xgamma.fitting.predict import npred
 from xgamma.model.true_energy import MARGIN, PER_DECADE

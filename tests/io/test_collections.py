@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xgamma as xg
-from tests.io.samples import filled, templates
+from tests.helpers.filled_datasets import filled, templates
 from xgamma.io.groups import open_engine
 
 

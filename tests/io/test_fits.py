@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xgamma as xg
-from tests.io.samples import KINDS, filled, templates
+from tests.helpers.filled_datasets import KINDS, filled, templates
 from xgamma.io.backend import FITSBackend
 from xgamma.io.fits import open_dataset
 from xgamma.model.frame import drop_frame

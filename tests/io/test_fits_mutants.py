@@ -14,7 +14,7 @@ from astropy import units as u
 from astropy.io import fits
 
 import xgamma as xg
-from tests.runs import simulated, template
+from tests.helpers.runs import simulated, template
 from xgamma.dl3 import read_observation, write_observation
 from xgamma.errors import XGammaError
 

@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 
 import xgamma as xg
-from tests.runs import simulated, template
+from tests.helpers.runs import simulated, template
 
 
 @pytest.fixture(scope="module")

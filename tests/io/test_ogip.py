@@ -8,7 +8,7 @@ import xarray as xr
 from astropy.io import fits
 
 import xgamma as xg
-from tests.io.samples import filled
+from tests.helpers.filled_datasets import filled
 
 
 @pytest.fixture

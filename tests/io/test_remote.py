@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.io.samples import filled
-from tests.runs import template
+from tests.helpers.filled_datasets import filled
+from tests.helpers.runs import template
 from xgamma.reduction.files import stack_files
 from xgamma.simulate.observations import simulate_observation
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xgamma as xg
-from tests.io.samples import KINDS, filled, templates
+from tests.helpers.filled_datasets import KINDS, filled, templates
 from xgamma.model.frame import drop_frame, set_frame
 
 FORMS = ("netcdf", "zarr")

@@ -3,7 +3,7 @@
 import pytest
 
 import xgamma as xg
-from tests.runs import responses, simulated, template, with_group
+from tests.helpers.runs import responses, simulated, template, with_group
 from xgamma.irf.registry import rule_of
 
 USES = {

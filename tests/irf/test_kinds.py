@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.runs import responses, simulated
+from tests.helpers.runs import responses, simulated
 from xgamma.dl3 import read_observation, write_observation
 from xgamma.dl3.row_tables import all_groups
 from xgamma.irf import registry

@@ -1,47 +1,13 @@
 """Backgrounds in ALTAZ alignment of runs with gaps, against a direct average over their good time."""
 
-import astropy.units as u
 import numpy as np
 import pytest
-import xarray as xr
-from astropy.coordinates import AltAz, SkyCoord
 from numpy.testing import assert_allclose
 
-from tests.makers.test_background import gradient, three_d
-from tests.runs import POINTING, simulated, template
+from tests.helpers.backgrounds import direct_mean, gradient, three_d, with_intervals
+from tests.helpers.runs import POINTING, template
 from xgamma.makers.background import rotation_times
 from xgamma.makers.field import Field
-
-
-def with_intervals(irfs, intervals):
-    """A run whose good time is these seconds after its start."""
-    run = simulated(irfs, livetime="10 min", dead_time=0.0)
-    zero = float(run["gti"]["start"].values[0])
-    spans = zero + np.array(intervals, dtype=float).T
-    gti = xr.Dataset(
-        {n: ("gti", v, {"units": "s"}) for n, v in zip(("start", "stop"), spans, strict=True)},
-        attrs=run["gti"].attrs,
-    )
-    groups = {"/": run.to_dataset()} | {n: t.to_dataset() for n, t in run.children.items()}
-    return xr.DataTree.from_dict({**groups, "gti": gti}, name=run.name)
-
-
-def direct_mean(ds, obs, intervals, step=30.0):
-    """The gradient at the pixels, averaged over good time with a midpoint every half minute."""
-    lon, lat = ds.gamma.lonlat
-    sky = SkyCoord(lon, lat, unit="deg")
-    total, weight = 0.0, 0.0
-    for start, stop in intervals:
-        n = int(np.ceil((stop - start) / step))
-        for k in range(n):
-            seconds = start + (k + 0.5) * (stop - start) / n
-            time = obs.gamma.tstart + seconds * u.s
-            frame = AltAz(obstime=time, location=obs.gamma.location)
-            pointing = obs.gamma.pointing.transform_to(frame)
-            at = sky.transform_to(frame).transform_to(pointing.skyoffset_frame())
-            part = gradient(-at.lon.wrap_at("180d").deg, at.lat.deg)
-            total, weight = total + part * (stop - start) / n, weight + (stop - start) / n
-    return total / weight
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from astropy.coordinates import SkyCoord
 from numpy.testing import assert_array_equal
 
 import xgamma as xg
-from tests.runs import simulated, template, with_events
+from tests.helpers.runs import simulated, template, with_events
 from xgamma.model import sky
 
 INSIDE = SkyCoord(83.5, 22.2, unit="deg")

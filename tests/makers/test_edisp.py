@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import ndtr
 
 import xgamma as xg
-from tests.runs import POINTING, responses, simulated, template
+from tests.helpers.runs import POINTING, responses, simulated, template
 from xgamma.irf.kinds.edisp_2d import kernel
 from xgamma.model import sky
 from xgamma.model.axes import edges

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
-from tests.runs import POINTING, responses, simulated, template, with_group
+from tests.helpers.runs import POINTING, responses, simulated, template, with_group
 from xgamma.makers.exposure import exposure_image
 
 FLAT = responses(aeff=lambda energy, offset: 1e5)

@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
-from tests.runs import POINTING, simulated, template
+from tests.helpers.runs import POINTING, simulated, template
 
 NAMES = ("counts", "exposure", "background", "psf", "edisp")
 RESPONSES = ("psf", "psf_exposure", "edisp", "edisp_exposure")

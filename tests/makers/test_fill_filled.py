@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.runs import simulated, template
+from tests.helpers.runs import simulated, template
 
 CIRCLE = "icrs;circle(83.63, 22.01, 0.11)"
 NAMES = ("counts", "exposure", "background", "edisp", "psf")

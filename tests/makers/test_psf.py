@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
-from tests.runs import POINTING, responses, simulated, template
+from tests.helpers.runs import POINTING, responses, simulated, template
 from xgamma.model import sky
 from xgamma.model.axes import coords_from_edges
 from xgamma.model.axes import edges as axis_edges

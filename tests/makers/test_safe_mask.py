@@ -6,7 +6,7 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
-from tests.runs import CRAB, POINTING, responses, simulated, template
+from tests.helpers.runs import CRAB, POINTING, responses, simulated, template
 from xgamma.makers.energy_threshold import bias_energy, first_crossing
 from xgamma.model.axes import edges
 

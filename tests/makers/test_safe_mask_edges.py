@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import xgamma as xg
-from tests.runs import CRAB, responses, simulated, template
+from tests.helpers.runs import CRAB, responses, simulated, template
 from xgamma.makers.energy_threshold import bias_energy
 
 ENERGY = xg.energy_axis("0.1 TeV", "10 TeV", 20)

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
+from tests.helpers.registries import restore_after
 from xgamma.dl3 import simulate_observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.makers.safe_mask import choose_safe_masks
@@ -18,10 +19,7 @@ OWN = {"aeff-default", "aeff-max", "bkg-peak", "edisp-bias", "offset-max"}
 
 @pytest.fixture(autouse=True)
 def _registry_as_before(monkeypatch):
-    """Forget what a test registers."""
-    REGISTRY.records()
-    monkeypatch.setattr(REGISTRY, "_records", dict(REGISTRY._records))
-    monkeypatch.setattr(REGISTRY, "_sources", dict(REGISTRY._sources))
+    restore_after(REGISTRY, monkeypatch)
 
 
 @pytest.fixture(scope="module")

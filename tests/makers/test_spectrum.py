@@ -1,3 +1,5 @@
+"""Spectra of runs: counts, exposure, dispersion and background of a region."""
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -5,10 +7,7 @@ from astropy.coordinates import SkyCoord
 
 import xgamma as xg
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.irf.kind import PSFKind
-from xgamma.irf.registry import kind_of
 from xgamma.irf.response import evaluate
-from xgamma.model import figure
 from xgamma.model.regions import parse_regions
 
 AXES = xg.energy_axis(0.5, 20, 6), xg.energy_axis(0.3, 40, 10)
@@ -111,10 +110,6 @@ def test_dispersion_is_averaged_too(wobble_run):
     assert float(np.abs(center.edisp - mean.edisp).max()) > 1e-3
 
 
-def containment(psf, energy, radius, offset):
-    return kind_of(psf, PSFKind).containment(psf, energy, radius, np.array([offset]))
-
-
 def test_containment_of_the_exposure(wobble_run):
     empty = xg.create_spectrum(CIRCLE, *AXES)
     plain = empty.gamma.fill(wobble_run, select=["exposure", "edisp"])
@@ -126,50 +121,6 @@ def test_containment_of_the_exposure(wobble_run):
     xr.testing.assert_identical(plain.edisp, corrected.edisp)
     # The weight in a stack is the exposure that the prediction uses, after the containment.
     np.testing.assert_allclose(corrected.edisp_exposure, plain.edisp_exposure * part)
-
-
-def response_of(columns, values):
-    coords = {
-        "energy_true": ("energy_true", [1.0, 10.0], {"units": "TeV", "interp": "log"}),
-        "energy_true_lo": ("energy_true", [0.3, 3.0], {"units": "TeV"}),
-        "energy_true_hi": ("energy_true", [3.0, 30.0], {"units": "TeV"}),
-        "offset": ("offset", [0.0, 2.0], {"units": "deg", "interp": "lin"}),
-        "offset_lo": ("offset", [0.0, 1.0], {"units": "deg"}),
-        "offset_hi": ("offset", [1.0, 3.0], {"units": "deg"}),
-    }
-    dims = ("energy_true", "offset")
-    data = {
-        n: (dims, np.full((2, 2), v), {"units": "deg" if "sigma" in n else ""})
-        for n, v in zip(columns, values, strict=True)
-    }
-    return xr.Dataset(data, coords=coords)
-
-
-def test_containment_of_formulas():
-    energy = np.array([1.0, 5.0])
-    columns = ("scale", "sigma_1", "ampl_2", "sigma_2", "ampl_3", "sigma_3")
-    gauss = response_of(columns, (1.0, 0.1, 0.5, 0.2, 0.0, 1.0))
-    r = 0.15
-    inside = 0.01 * (1 - np.exp(-0.5 * (r / 0.1) ** 2)) + 0.02 * (1 - np.exp(-0.5 * (r / 0.2) ** 2))
-    np.testing.assert_allclose(containment(gauss, energy, r, 0.5), inside / 0.03)
-    king = response_of(("gamma", "sigma"), (2.5, 0.1))
-    from scipy.integrate import quad
-
-    from xgamma.numerics.responses import king_profile
-
-    def density(x):
-        value = king_profile(np.array([x]), np.array([2.5]), np.array([0.1]))
-        return 2 * np.pi * x * float(value.ravel()[0])
-
-    np.testing.assert_allclose(containment(king, energy, r, 0.5), quad(density, 0, r)[0])
-
-
-def test_containment_grows_to_one(wobble_run):
-    psf = wobble_run["psf"].dataset
-    parts = [containment(psf, np.array([1.0]), r, 0.5)[0] for r in (0.0, 0.05, 0.1, 0.3, 5.0)]
-    assert parts[0] == 0.0
-    assert (np.diff(parts) >= 0).all()
-    assert parts[-1] == pytest.approx(1.0, abs=0.02)
 
 
 def test_what_does_not_fit_is_named(wobble_run):
@@ -201,19 +152,6 @@ def test_the_template_and_the_run_stay_as_they_were(wobble_run):
     empty.gamma.fill(wobble_run, containment_correction=True, use_region_center=False)
     xr.testing.assert_identical(empty, before)
     xr.testing.assert_identical(wobble_run["events"].to_dataset(), events)
-
-
-def test_solid_angles():
-    for text, area in (
-        ("icrs;circle(10, 40, 0.3)", np.pi * 0.09),
-        ("icrs;box(10, 40, 0.4, 0.2, 20)", 0.08),
-        ("icrs;point(10, 40)", 0.0),
-    ):
-        omega = figure.region_solid_angle(parse_regions(text)[0])
-        np.testing.assert_allclose(omega, area * np.deg2rad(1) ** 2, rtol=1e-4)
-        if area:
-            _, weights = figure.region_points(parse_regions(text)[0])
-            np.testing.assert_allclose(weights.sum() * 1e-4, area, rtol=5e-3)
 
 
 def test_regions_are_drawn(wobble_run):

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.doors import functions, methods
+from tests.helpers.doors import functions, methods
 from xgamma.dl3 import simulate_observation
 from xgamma.model import check as gate
 from xgamma.model import operation

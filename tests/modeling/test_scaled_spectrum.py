@@ -5,7 +5,7 @@ import pytest
 from astropy import units as u
 
 import xgamma as xg
-from tests.modeling.sample import small_spectrum
+from tests.helpers.small_datasets import small_spectrum
 from xgamma.errors import XGammaError
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import SkyModel

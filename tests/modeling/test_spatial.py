@@ -110,7 +110,7 @@ def test_template_map():
 
 
 def test_diffuse_template_holds_the_flux_itself():
-    from tests.modeling.sample import small_map
+    from tests.helpers.small_datasets import small_map
 
     ds = small_map(psf=0)
     flux = ds.exposure * 0 + 1e-10

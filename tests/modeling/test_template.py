@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.modeling.sample import crab, small_map
+from tests.helpers.small_datasets import crab, small_map
 from xgamma.errors import MissingDataError, UnitError, XGammaError, XGammaWarning
 from xgamma.model.axes import axis_from_edges, energy_axis
 from xgamma.modeling.ebl import read_ebl
@@ -294,7 +294,7 @@ def test_the_template_of_a_fermi_analysis_predicts_as_gammapy(data, gammapy):
     from gammapy.datasets import MapDataset
     from gammapy.modeling.models import PowerLawNormSpectralModel, SkyModel, TemplateSpatialModel
 
-    from tests.modeling.bridge import map_from_peer
+    from tests.helpers.from_gammapy import map_from_gammapy
 
     peer = MapDataset.read(data / "dl4/cta-1dc-gc.fits.gz", name="gc").cutout(
         MapDataset.read(data / "dl4/cta-1dc-gc.fits.gz").counts.geom.center_skydir, "2 deg"
@@ -306,7 +306,7 @@ def test_the_template_of_a_fermi_analysis_predicts_as_gammapy(data, gammapy):
         )
     ]
     theirs = peer.npred_signal().data
-    ours = map_from_peer(peer)
+    ours = map_from_gammapy(peer)
     model = xg.SkyModel(xg.PowerLawNorm(), TemplateMap.read(path, normalize=False), name="m")
     mine = ours.gamma.npred_signal(model, scheme="gammapy").values
     np.testing.assert_allclose(mine.sum((1, 2)), theirs.sum((1, 2)), rtol=1e-5)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
+from tests.helpers.from_gammapy import parse_region
 
 CRAB = (83.63, 22.01)
 RUNS = [23523, 23526, 23559, 23592]
@@ -195,12 +196,6 @@ def test_magic_rad_max(data):
 # --- live, map by map -------------------------------------------------------------------
 
 
-def peer_region(text):
-    from regions import Regions
-
-    return Regions.parse(text, format="ds9")[0]
-
-
 REGIONS = {
     "circle": "icrs;circle(83.63, 22.01, 0.11)",
     "ellipse": "icrs;ellipse(83.63, 22.01, 0.2, 0.1, 30)",
@@ -216,10 +211,10 @@ def test_reflected_regions_as_the_peer(gammapy, shape, pointing):
     from gammapy.makers import ReflectedRegionsFinder
     from gammapy.maps import WcsGeom
 
-    region, center = peer_region(REGIONS[shape]), SkyCoord(*pointing, unit="deg")
+    region, center = parse_region(REGIONS[shape]), SkyCoord(*pointing, unit="deg")
     geom = WcsGeom.create(skydir=center, binsz=0.02, width=6, frame="galactic", proj="TAN")
     excluded = "icrs;circle(83.9, 22.9, 0.3)"
-    mask = geom.region_mask([peer_region(excluded)], inside=False)
+    mask = geom.region_mask([parse_region(excluded)], inside=False)
     theirs, _ = ReflectedRegionsFinder(min_distance="0.05 rad").run(region, center, mask)
     frame = xg.create_map(center, "6 deg", "0.02 deg", proj="TAN", frame="galactic")
     keep = frame.gamma.region_mask(excluded, inside=False)
@@ -241,7 +236,7 @@ def test_wobble_regions_as_the_peer(gammapy, number):
 
     from xgamma.background.region_finder import reflected_regions
 
-    region, center = peer_region(REGIONS["circle"]), SkyCoord(83.63, 22.51, unit="deg")
+    region, center = parse_region(REGIONS["circle"]), SkyCoord(83.63, 22.51, unit="deg")
     theirs, _ = WobbleRegionsFinder(n_off_regions=number).run(region, center)
     ours = reflected_regions(region, center, n_off_regions=number)
     assert len(ours) == len(theirs)
@@ -290,7 +285,7 @@ def test_ring_maps(peer_image):
     from gammapy.makers import RingBackgroundMaker
 
     theirs, ours = peer_image
-    mask = theirs.counts.geom.region_mask([peer_region(REGIONS["circle"])], inside=False)
+    mask = theirs.counts.geom.region_mask([parse_region(REGIONS["circle"])], inside=False)
     ring = RingBackgroundMaker(r_in="0.5 deg", width="0.3 deg", exclusion_mask=mask).run(theirs)
     keep = ours.gamma.region_mask(REGIONS["circle"], inside=False)
     ours = ours.gamma.ring_background("0.5 deg", "0.3 deg", exclusion=keep)
@@ -333,7 +328,7 @@ def test_use_region_center_false_exposure_as_the_peer(data, gammapy, runs):
     text = "icrs;circle(83.63, 22.01, 0.4)"
     energy = MapAxis.from_energy_bounds("0.5 TeV", "40 TeV", nbin=8)
     true = MapAxis.from_energy_bounds("0.3 TeV", "100 TeV", nbin=12, name="energy_true")
-    geom = RegionGeom.create(peer_region(text), axes=[energy])
+    geom = RegionGeom.create(parse_region(text), axes=[energy])
     empty = SpectrumDataset.create(geom, energy_axis_true=true)
     maker = SpectrumDatasetMaker(
         selection=["counts", "exposure", "background"], use_region_center=False
@@ -385,7 +380,7 @@ def test_fov_fit(peer_cube, tilt):
 
     theirs, ours = peer_cube
     circle = "icrs;circle(83.63, 22.01, 0.4)"
-    mask = theirs.counts.geom.region_mask([peer_region(circle)], inside=False)
+    mask = theirs.counts.geom.region_mask([parse_region(circle)], inside=False)
     model = PowerLawNormSpectralModel()
     model.tilt.frozen = not tilt
     maker = FoVBackgroundMaker(method="fit", exclusion_mask=mask, spectral_model=model)
@@ -440,7 +435,7 @@ def test_on_off_stack_of_spectra(gammapy):
     from gammapy.maps import MapAxis, RegionGeom, RegionNDMap
 
     edges = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=6)
-    geom = RegionGeom.create(peer_region("icrs;circle(83.63, 22.01, 0.11)"), axes=[edges])
+    geom = RegionGeom.create(parse_region("icrs;circle(83.63, 22.01, 0.11)"), axes=[edges])
     rng = np.random.default_rng(3)
     theirs, ours = Datasets(), []
     empty = xg.create_spectrum(
@@ -515,7 +510,7 @@ def test_phases(data, gammapy, runs):
     events.table["PHASE"] = phase
     obs._events = events
     axis = MapAxis.from_energy_bounds("0.5 TeV", "20 TeV", nbin=4)
-    geom = RegionGeom.create(peer_region(text), axes=[axis])
+    geom = RegionGeom.create(parse_region(text), axes=[axis])
     maker = PhaseBackgroundMaker(on_phase=(0.1, 0.3), off_phase=[(0.5, 0.9)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -596,7 +591,7 @@ def test_spectra_bin_by_bin(data, gammapy, monkeypatch, folder, run, text, conta
     monkeypatch.setenv("CALDB", str(data / "cta-1dc" / "caldb"))
     energy = MapAxis.from_energy_bounds("0.3 TeV", "30 TeV", nbin=6)
     true = MapAxis.from_energy_bounds("0.2 TeV", "50 TeV", nbin=10, name="energy_true")
-    geom = RegionGeom.create(peer_region(text), axes=[energy])
+    geom = RegionGeom.create(parse_region(text), axes=[energy])
     maker = SpectrumDatasetMaker(
         selection=["counts", "exposure", "background", "edisp"], containment_correction=contained
     )

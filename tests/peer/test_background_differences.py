@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.peer.test_background import peer_region
+from tests.helpers.from_gammapy import parse_region
 from xgamma.background.region_finder import reflected_regions
 from xgamma.datasets.stack import stack_all
 from xgamma.model.regions import region_mask
@@ -24,7 +24,7 @@ def test_overlapping_off_regions(gammapy, radius, size):
     text = f"icrs;circle(83.63, 22.01, {radius})"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs, _ = ReflectedRegionsFinder().run(peer_region(text), pointing)
+        theirs, _ = ReflectedRegionsFinder().run(parse_region(text), pointing)
     # The part of the area that is counted, on pixels of 0.003 deg.
     frame = xg.create_map((83.63, 22.51), "1.3 deg", "0.003 deg", proj="TAN")
     union = float((region_mask(frame, list(theirs)) * frame.gamma.solid_angle).sum())
@@ -67,7 +67,7 @@ def test_stacked_spectra_predict_the_sum(data, gammapy):
 
     energy = MapAxis.from_energy_bounds("0.1 TeV", "40 TeV", nbin=20)
     true = MapAxis.from_energy_bounds("0.05 TeV", "100 TeV", nbin=60, name="energy_true")
-    geom = RegionGeom.create(peer_region(text), axes=[energy])
+    geom = RegionGeom.create(parse_region(text), axes=[energy])
     maker = SpectrumDatasetMaker(
         selection=["counts", "exposure", "edisp"], containment_correction=True
     )

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.io.samples import filled
+from tests.helpers.filled_datasets import filled
 
 # dims of gammapy's arrays are those of ours, with the sky last.
 MAPS = ("counts", "background", "exposure", "mask_safe", "mask_fit")

@@ -9,15 +9,6 @@ import xgamma as xg
 pytest.importorskip("gammapy", reason="gammapy is not installed: pip install -e .[peer]")
 
 
-@pytest.fixture(scope="module")
-def both(data):
-    """The dataset here and there."""
-    from gammapy.datasets import MapDataset
-
-    path = data / "dl4/cta-1dc-gc.fits.gz"
-    return xg.read_fits(path).load(), MapDataset.read(path)
-
-
 @pytest.mark.parametrize("position", [None, (1.3, 0.7)])
 @pytest.mark.parametrize("max_radius", [None, "0.3 deg"])
 def test_kernel_map_by_map(both, position, max_radius):

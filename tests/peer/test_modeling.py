@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from regions import CircleSkyRegion
 
 import xgamma as xg
-from tests.modeling.bridge import map_from_peer, spectrum_from_peer
+from tests.helpers.from_gammapy import map_from_gammapy, spectrum_from_gammapy
 
 # Recorded by peer/reference.py, workflow cta_gc_npred.
 PER_ENERGY = [
@@ -23,18 +23,6 @@ PER_ENERGY = [
     11.793876686108879,
 ]
 CENTER = SkyCoord(0, 0, unit="deg", frame="galactic")
-
-
-@pytest.fixture(scope="module")
-def peer(data, gammapy):
-    from gammapy.datasets import MapDataset
-
-    return MapDataset.read(data / "dl4/cta-1dc-gc.fits.gz", name="gc")
-
-
-@pytest.fixture(scope="module")
-def ours(peer):
-    return map_from_peer(peer)
 
 
 def source(spatial=None):
@@ -183,7 +171,7 @@ def crab_spectra(data, gammapy):
 
 
 def test_reflected_crab_fit(crab_spectra):
-    stacked = spectrum_from_peer(crab_spectra.stack_reduce(name="stacked"))
+    stacked = spectrum_from_gammapy(crab_spectra.stack_reduce(name="stacked"))
     assert stacked.gamma.stat_sum([]) == pytest.approx(1596.2784005533097, rel=1e-6)
     model = xg.SkyModel(xg.PowerLaw(index=2.6, amplitude="3.5e-11 cm-2 s-1 TeV-1"), name="crab")
     result = xg.fit(stacked, model)
@@ -200,7 +188,7 @@ def test_joint_fit_of_four_runs(crab_spectra):
     from gammapy.modeling.models import Models
 
     model = xg.SkyModel(xg.PowerLaw(index=2.6, amplitude="3.5e-11 cm-2 s-1 TeV-1"), name="crab")
-    result = xg.fit([spectrum_from_peer(d) for d in crab_spectra], model)
+    result = xg.fit([spectrum_from_gammapy(d) for d in crab_spectra], model)
     copies = crab_spectra.copy()
     copies.models = Models.from_yaml(xg.Models(model).to_yaml())
     theirs = Fit().run(copies)
@@ -217,10 +205,10 @@ def test_wstat_of_joint_crab_hess(data, gammapy):
 
     files = sorted((data / "joint-crab/spectra/hess").glob("pha_*.fits"))
     datasets = Datasets([SpectrumDatasetOnOff.read(f) for f in files])
-    stacked = spectrum_from_peer(datasets.stack_reduce(name="stacked"))
+    stacked = spectrum_from_gammapy(datasets.stack_reduce(name="stacked"))
     assert stacked.gamma.stat_sum([]) == pytest.approx(1530.3618437919727, rel=1e-6)
     for one in datasets:
-        assert spectrum_from_peer(one).gamma.stat_sum([]) == pytest.approx(
+        assert spectrum_from_gammapy(one).gamma.stat_sum([]) == pytest.approx(
             float(one.stat_sum()), rel=1e-9
         )
 
@@ -239,7 +227,7 @@ def test_flux_points_of_the_crab(crab_spectra):
     edges = axis[np.argmin(np.abs(np.log(axis / ([[0.6], [2], [30]] * u.TeV))), axis=1)]
     estimator = FluxPointsEstimator(energy_edges=edges, source="crab", selection_optional="all")
     theirs = estimator.run([peer]).to_table(sed_type="likelihood")
-    ours = flux_points(spectrum_from_peer(peer), "crab", edges, models=model)
+    ours = flux_points(spectrum_from_gammapy(peer), "crab", edges, models=model)
     for name in ("norm", "norm_errn", "norm_errp", "norm_ul", "ts", "ref_dnde", "ref_flux"):
         np.testing.assert_allclose(ours[name], np.asarray(theirs[name]), rtol=1e-3)
     np.testing.assert_allclose(ours.norm_err, np.asarray(theirs["norm_err"]), rtol=1e-2)
@@ -254,7 +242,7 @@ def test_sensitivity_of_the_crab_region(crab_spectra):
 
     peer = crab_spectra.stack_reduce(name="stacked")
     theirs = SensitivityEstimator().run(peer)
-    ours = sensitivity(spectrum_from_peer(peer))
+    ours = sensitivity(spectrum_from_gammapy(peer))
     good = np.isfinite(np.asarray(theirs["e2dnde"]))
     assert good.sum() == 14
     for name in ("e2dnde", "excess", "background"):
@@ -274,7 +262,7 @@ def test_ts_map_of_the_galactic_centre(peer, ours):
     test = xg.SkyModel(xg.PowerLaw(index=2.2), xg.PointSource(frame="galactic"), name="test")
     other = Models.from_yaml(xg.Models(test).to_yaml())[0]
     theirs = TSMapEstimator(other, kernel_width="0.5 deg", sum_over_energy_groups=False).run(part)
-    mine = ts_map(map_from_peer(part), test, kernel_width="0.5 deg", scheme="gammapy")
+    mine = ts_map(map_from_gammapy(part), test, kernel_width="0.5 deg", scheme="gammapy")
     assert mine.ts.shape == theirs["ts"].data[0].shape
     inner = slice(10, -10)
     reference = theirs["ts"].data[0]
@@ -297,7 +285,7 @@ def test_excess_map_of_the_galactic_centre(peer, ours):
     part = peer.cutout(CENTER, 1.5 * u.deg)
     part.models = []
     theirs = ExcessMapEstimator("0.1 deg", selection_optional=["errn-errp", "ul"]).run(part)
-    mine = excess_map(map_from_peer(part), "0.1 deg", errors=True)
+    mine = excess_map(map_from_gammapy(part), "0.1 deg", errors=True)
     for ours_name, name in (
         ("counts", "counts"),
         ("excess", "npred_excess"),
@@ -356,7 +344,7 @@ def test_onoff_maps(peer, ours):
     onoff = MapDatasetOnOff.from_map_dataset(
         part, acceptance=1.0, acceptance_off=4.0, counts_off=part.background * 4.0, name="gc"
     )
-    mine = map_from_peer(part).drop_vars("background")
+    mine = map_from_gammapy(part).drop_vars("background")
     like = mine.counts * 0.0
     mine = mine.assign(
         acceptance=like + 1, acceptance_off=like + 4, counts_off=like + onoff.counts_off.data

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
-from tests.irf.test_kernels import gaussian_map
+from tests.helpers.gaussian_psf import SIGMA, gaussian_map
 
 pytest.importorskip("gammapy", reason="gammapy is not installed: pip install -e .[peer]")
 
@@ -49,7 +49,6 @@ def test_containment_radius_between_the_rings(data):
 
 def test_containment_radius_of_a_gaussian():
     """P(<r) = 1 - exp(-r²/2σ²): rings of 0.002 deg give the radius to 1e-4."""
-    from tests.irf.test_kernels import SIGMA
 
     ds = gaussian_map()
     for fraction in (0.39, 0.68, 0.95):

@@ -78,17 +78,8 @@ def test_upsampling(maps):
     assert_allclose(ours.gamma.upsample(3).values, expected.data, rtol=3e-5)
 
 
-@pytest.fixture(scope="module")
-def centre(data):
-    """The Galactic Centre dataset of both, its PSF kept."""
-    from gammapy.datasets import MapDataset
-
-    path = data / "dl4/cta-1dc-gc.fits.gz"
-    return xg.read_fits(path).load(), MapDataset.read(path)
-
-
-def test_upsampling_along_energy(centre):
-    ours, theirs = centre
+def test_upsampling_along_energy(both):
+    ours, theirs = both
     expected = theirs.background.upsample(2, order=0, preserve_counts=True, axis_name="energy")
     found = ours.gamma.upsample(energy=2)
     # gammapy shares by the widths of the parts (46 to 54 % here), as of a flat dN/dE; here
@@ -101,17 +92,17 @@ def test_upsampling_along_energy(centre):
     assert_allclose(found.gamma.edges("energy").value, edges, rtol=1e-9)
 
 
-def test_padding(centre):
-    ours, theirs = centre
+def test_padding(both):
+    ours, theirs = both
     expected, found = theirs.pad(3), ours.gamma.pad(3)
     for name in ("counts", "background", "exposure", "mask_safe"):
         assert_allclose(found[name], getattr(expected, name).data)
 
 
-def test_dataset_onto_other_pixels(centre):
+def test_dataset_onto_other_pixels(both):
     from gammapy.maps import WcsGeom
 
-    ours, theirs = centre
+    ours, theirs = both
     template = xg.create_map((0.3, 0.2), "2 deg", "0.05 deg", frame="galactic", proj="TAN")
     geom = WcsGeom.create(skydir=(0.3, 0.2), width=2, binsz=0.05, frame="galactic", proj="TAN")
     found = ours.gamma.interp_to(template)
@@ -125,8 +116,8 @@ def test_dataset_onto_other_pixels(centre):
         assert good.mean() > 0.5
 
 
-def test_total_energy_range(centre):
-    ours, theirs = centre
+def test_total_energy_range(both):
+    ours, theirs = both
     low, high = theirs.energy_range_total
     found = ours.gamma.energy_range_total
     assert_allclose([float(e) for e in found], [low.to_value("TeV"), high.to_value("TeV")])

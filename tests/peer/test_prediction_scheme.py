@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.modeling.bridge import map_from_peer
 from xgamma.modeling.parameter import Component
 from xgamma.modeling.spatial_base import Shape
 from xgamma.modeling.spatial_norms import PiecewiseNormSpatial
@@ -49,19 +48,7 @@ SPECTRA = {
 }
 
 
-@pytest.fixture(scope="module")
-def peer(data, gammapy):
-    from gammapy.datasets import MapDataset
-
-    return MapDataset.read(data / "dl4/cta-1dc-gc.fits.gz", name="gc")
-
-
-@pytest.fixture(scope="module")
-def ours(peer):
-    return map_from_peer(peer)
-
-
-def both(peer, ours, model):
+def predictions(peer, ours, model):
     """The same model by gammapy and by us in gammapy's way."""
     from gammapy.modeling.models import Models
 
@@ -82,19 +69,19 @@ def check(theirs, mine):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_also_at_the_border(peer, ours, shape):
-    check(*both(peer, ours, xg.SkyModel(xg.PowerLaw(), SHAPES[shape], name="m")))
+    check(*predictions(peer, ours, xg.SkyModel(xg.PowerLaw(), SHAPES[shape], name="m")))
 
 
 @pytest.mark.parametrize("spectrum", SPECTRA)
 def test_every_kind_of_spectrum(peer, ours, spectrum):
-    check(*both(peer, ours, xg.SkyModel(SPECTRA[spectrum], SHAPES["point"], name="m")))
+    check(*predictions(peer, ours, xg.SkyModel(SPECTRA[spectrum], SHAPES["point"], name="m")))
 
 
 @pytest.mark.parametrize("off", ["psf", "edisp"])
 def test_without_one_of_the_responses(peer, ours, off):
     for shape in ("point", "disk"):
         model = xg.SkyModel(xg.PowerLaw(), SHAPES[shape], name="m", apply_irf={off: False})
-        check(*both(peer, ours, model))
+        check(*predictions(peer, ours, model))
 
 
 def test_every_shape_is_listed():

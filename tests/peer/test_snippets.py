@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 import pytest
 
-from tests.docs import test_snippets as pages
+from tests.helpers.page_code import at_real, run_page
 
-at_real = pages.at_real
+__all__ = ["at_real"]
 pytestmark = pytest.mark.usefixtures("gammapy", "at_real", "offline")
 
 
@@ -21,7 +21,7 @@ def offline(monkeypatch):
 def both(page):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pages.run_page(page, "gammapy"), pages.run_page(page)
+        return run_page(page, "gammapy"), run_page(page)
 
 
 def test_makers():

@@ -7,9 +7,14 @@ from astropy.time import Time
 from numpy.testing import assert_allclose
 
 import xgamma as xg
-from tests.makers.test_background import gradient, three_d
-from tests.makers.test_background_gaps import direct_mean, with_intervals
-from tests.runs import POINTING, template
+from tests.helpers.backgrounds import (
+    direct_mean,
+    gammapy_background,
+    gradient,
+    three_d,
+    with_intervals,
+)
+from tests.helpers.runs import POINTING, template
 from xgamma.dl3 import ontime
 
 pytestmark = pytest.mark.usefixtures("gammapy")
@@ -28,7 +33,6 @@ def test_overlapping_good_time_counts_twice_in_gammapy():
 def test_altaz_background_of_a_run_with_a_gap():
     """gammapy averages over the first `ontime` seconds after the start, gap or not."""
     from gammapy.data import FixedPointingInfo
-    from gammapy.irf import Background3D, FoVAlignment
     from gammapy.makers.utils import make_map_background_irf
     from gammapy.maps import MapAxis, WcsGeom
 
@@ -37,27 +41,11 @@ def test_altaz_background_of_a_run_with_a_gap():
     energy = xg.energy_axis("1 TeV", "10 TeV", 3)
     ds = template("2 deg", "0.5 deg", center=POINTING, energy=energy)
     ours = ds.gamma.fill_background(run).background.values
-    bkg = run["bkg"].to_dataset()
-    axes = [
-        MapAxis.from_energy_edges(np.append(bkg.energy_lo, bkg.energy_hi[-1]) * u.TeV),
-        *(
-            MapAxis.from_edges(
-                np.append(bkg[f"{d}_lo"], bkg[f"{d}_hi"][-1]), unit="deg", name=f"fov_{n}"
-            )
-            for d, n in (("detx", "lon"), ("dety", "lat"))
-        ),
-    ]
-    response = Background3D(
-        axes=axes,
-        data=bkg.bkg.transpose("energy", "detx", "dety").values,
-        unit="MeV-1 s-1 sr-1",
-        fov_alignment=FoVAlignment.ALTAZ,
-    )
     axis = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=3)
     theirs = make_map_background_irf(
         pointing=FixedPointingInfo(fixed_icrs=run.gamma.pointing),
         ontime=run.gamma.ontime * u.s,
-        bkg=response,
+        bkg=gammapy_background(run),
         geom=WcsGeom.create(skydir=POINTING, width=2, binsz=0.5, frame="icrs", axes=[axis]),
         time_start=run.gamma.tstart,
         location=run.gamma.location,

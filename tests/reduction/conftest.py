@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.runs import template
-from tests.small_maps import flat_map, wobble_run
+from tests.helpers.runs import template
+from tests.helpers.small_maps import flat_map, wobble_run
 from xgamma.dl3 import simulate_store
 
 __all__ = ["flat_map", "wobble_run"]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import xgamma as xg
+from tests.helpers.runs import template
 from tests.reduction.faults import Fail, Interrupted, Leave
-from tests.runs import template
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.reduction import checkpoint
 from xgamma.reduction.checkpoint import MANIFEST, Checkpoint, signature

@@ -152,7 +152,7 @@ import sys
 from pathlib import Path
 from distributed import Client
 import xgamma as xg
-from tests.runs import template
+from tests.helpers.runs import template
 from tests.reduction.faults import Wait
 from xgamma.reduction import checkpoint, sums
 sums.TASK, checkpoint.INTERVAL, checkpoint.SHARE = 1, 0.0, 0.0

@@ -47,7 +47,7 @@ import sys
 print("begin")
 import zarr
 import xgamma as xg
-from tests.runs import template
+from tests.helpers.runs import template
 zarr.open_group(sys.argv[2], mode="w")  # starts threads
 def same(ds, obs):
     return ds

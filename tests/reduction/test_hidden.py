@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.runs import simulated, template
+from tests.helpers.runs import simulated, template
 from xgamma.dl3 import observation
 
 NAMES = ("counts", "exposure", "background", "psf", "psf_exposure", "edisp", "edisp_exposure")

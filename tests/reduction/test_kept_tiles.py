@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import xgamma as xg
+from tests.helpers.runs import template
 from tests.reduction.faults import Fail, Interrupted, Leave
-from tests.runs import template
 from xgamma.reduction import checkpoint, survey
 from xgamma.reduction.checkpoint import MANIFEST
 from xgamma.reduction.fold import Job

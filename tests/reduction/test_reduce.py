@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 import xgamma as xg
-from tests.runs import POINTING, simulated, template, with_group
+from tests.helpers.runs import POINTING, simulated, template, with_group
 from xgamma.datasets.collection import collect
 from xgamma.dl3 import open_store, simulate_store
 

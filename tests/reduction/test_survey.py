@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.runs import template
+from tests.helpers.runs import template
 from xgamma.dl3 import simulate_store
 from xgamma.reduction.survey import memory_bytes, reduce_survey
 from xgamma.reduction.tile_files import TileFiles

@@ -5,7 +5,7 @@ import pytest
 from astropy.time import Time
 
 import xgamma as xg
-from tests.modeling.sample import crab, small_map, small_spectrum
+from tests.helpers.small_datasets import crab, small_map, small_spectrum
 from xgamma.dl3.writer import write_observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.simulate.events import sample_events

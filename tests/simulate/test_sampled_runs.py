@@ -5,7 +5,7 @@ import pytest
 from astropy.time import Time
 
 import xgamma as xg
-from tests.modeling.sample import crab, small_map
+from tests.helpers.small_datasets import crab, small_map
 from xgamma.errors import XGammaError
 from xgamma.fitting.likelihood import likelihood_of
 from xgamma.simulate.events import sample_events

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 import xgamma as xg
-from tests.modeling.sample import crab, small_map, small_spectrum
+from tests.helpers.small_datasets import crab, small_map, small_spectrum
 
 TRUTH = 1.0
 ONE_SIDED = 1.645

@@ -63,7 +63,7 @@ def make_store(folder: Path) -> Path:
 def session(way: str, store: Path, folder: Path, seconds: float) -> None:
     """Reduce in this process, and print the digest and the runs of the result."""
     import xgamma as xg
-    from tests.runs import template
+    from tests.helpers.runs import template
     from xgamma.reduction import checkpoint, survey, transport
 
     # A shell may have had them ignored, for a job in the background.

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from tests.modeling.sample import small_spectrum
+from tests.helpers.small_datasets import small_spectrum
 from tests.studies.estimators import ONE_SIDED, spectrum_source, summary
 from xgamma.numerics.limits import solve_rise
 from xgamma.numerics.statistics import cash, wstat

@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 import xgamma as xg
-from tests.modeling.sample import small_map
+from tests.helpers.small_datasets import small_map
 
 AT = {"lon": 83.613, "lat": 21.979}
 SHAPES = {

@@ -11,7 +11,7 @@ import xarray as xr
 from astropy.coordinates import SkyCoord
 
 import xgamma as xg
-from tests.doors import functions, methods
+from tests.helpers.doors import functions, methods
 from xgamma.dl3 import simulate_observation
 from xgamma.tutorial import example_model
 

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from tests.doors import ACCESSORS
+from tests.helpers.doors import ACCESSORS
 from tests.sweeps.cases import CASES, KINDS, OTHERS, doors, made, phased, physical, same, targets
 from xgamma.accessors.members import members
 

@@ -196,6 +196,8 @@ def _safe_options(safe_mask: SafeMaskLike, offset_max: AngleLike | None) -> dict
     if isinstance(safe_mask, str):
         safe_mask = [safe_mask]
     if safe_mask is not None and not isinstance(safe_mask, Mapping):
+        if not isinstance(safe_mask, Iterable):
+            choose_safe_masks(safe_mask)  # refuses it
         safe_mask = {"methods": list(safe_mask)}
     if offset_max is None:
         return None if safe_mask is None else dict(safe_mask)

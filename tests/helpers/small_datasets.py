@@ -90,3 +90,8 @@ def crab(**kwargs) -> xg.SkyModel:
     return xg.SkyModel(
         xg.PowerLaw(**settings), xg.PointSource(lon="83.6 deg", lat="22 deg"), name="crab"
     )
+
+
+def spectrum_source(amplitude="3e-11 cm-2 s-1 TeV-1"):
+    """A power law for `small_spectrum`."""
+    return xg.SkyModel(xg.PowerLaw(index=2.4, amplitude=amplitude), name="s")

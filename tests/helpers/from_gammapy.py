@@ -2,13 +2,14 @@
 
 import numpy as np
 import xarray as xr
+from regions import Regions
 
 from xgamma.model import sky
 from xgamma.model.axes import axis_coords, axis_from_edges
 from xgamma.model.create import variable_attrs
 
 
-def axis_from_peer(axis):
+def axis_from_gammapy(axis):
     """Make our axis from gammapy's."""
     made = axis_from_edges(axis.edges.value, axis.name, str(axis.unit), axis.interp)
     return made
@@ -22,13 +23,13 @@ def variable(name, dims, data, **attrs):
     )
 
 
-def map_from_peer(peer) -> xr.Dataset:
+def map_from_gammapy(peer) -> xr.Dataset:
     """Make a map dataset from gammapy's ``MapDataset`` (kernel or migra dispersion)."""
     geom = peer.counts.geom
     axes = {"energy": geom.axes["energy"], "energy_true": peer.exposure.geom.axes["energy_true"]}
     coords = {}
     for axis in axes.values():
-        coords |= axis_coords(axis_from_peer(axis))
+        coords |= axis_coords(axis_from_gammapy(axis))
     nx, ny = int(np.ravel(geom.npix[0])[0]), int(np.ravel(geom.npix[1])[0])
     coords["x"], coords["y"] = ("x", np.arange(nx) * 1.0), ("y", np.arange(ny) * 1.0)
     header = sky.wcs_attrs(geom.wcs, (ny, nx))
@@ -48,7 +49,7 @@ def map_from_peer(peer) -> xr.Dataset:
         labels = (np.arange(n) + 1 - coarse[f"CRPIX{i}"]) * ratio + header[f"CRPIX{i}"] - 1
         coords[dim] = (dim, labels, {"step": ratio})
     irf = ("y_irf", "x_irf")
-    coords |= axis_coords(axis_from_peer(irf_geom.axes["rad"]))
+    coords |= axis_coords(axis_from_gammapy(irf_geom.axes["rad"]))
     data["psf"] = variable("psf", ("energy_true", "rad", *irf), peer.psf.psf_map.data)
     data["psf_exposure"] = variable(
         "psf_exposure", ("energy_true", *irf), peer.psf.exposure_map.data[:, 0]
@@ -56,7 +57,7 @@ def map_from_peer(peer) -> xr.Dataset:
     edisp = peer.edisp.edisp_map
     other = "energy" if "energy" in edisp.geom.axes.names else "migra"
     if other == "migra":
-        coords |= axis_coords(axis_from_peer(edisp.geom.axes["migra"]))
+        coords |= axis_coords(axis_from_gammapy(edisp.geom.axes["migra"]))
     data["edisp"] = variable("edisp", ("energy_true", other, *irf), edisp.data)
     data["edisp_exposure"] = variable(
         "edisp_exposure", ("energy_true", *irf), peer.edisp.exposure_map.data[:, 0]
@@ -66,10 +67,10 @@ def map_from_peer(peer) -> xr.Dataset:
     return sky.set_frame(ds)
 
 
-def spectrum_from_peer(peer) -> xr.Dataset:
+def spectrum_from_gammapy(peer) -> xr.Dataset:
     """Make a spectrum dataset, on-off if it is, from gammapy's."""
-    energy = axis_from_peer(peer.counts.geom.axes["energy"])
-    true = axis_from_peer(peer.exposure.geom.axes["energy_true"])
+    energy = axis_from_gammapy(peer.counts.geom.axes["energy"])
+    true = axis_from_gammapy(peer.exposure.geom.axes["energy_true"])
     coords = axis_coords(energy) | axis_coords(true)
     data = {
         "counts": variable("counts", "energy", peer.counts.data[:, 0, 0]),
@@ -89,4 +90,9 @@ def spectrum_from_peer(peer) -> xr.Dataset:
     return xr.Dataset(data, coords, {"name": peer.name})
 
 
-__all__ = ["map_from_peer", "spectrum_from_peer"]
+def parse_region(text):
+    """The region of a DS9 text, as gammapy takes it."""
+    return Regions.parse(text, format="ds9")[0]
+
+
+__all__ = ["map_from_gammapy", "parse_region", "spectrum_from_gammapy"]
