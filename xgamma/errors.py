@@ -14,11 +14,11 @@ _INNER = (str(Path(__file__).parent) + os.sep, functools.__file__)
 
 
 class XGammaError(ValueError):
-    """Base class: something in the input cannot be used as it is.
+    """Base class of the errors raised by xgamma.
 
-    Every error of xgamma is one of these, and one of Python's own kind too: a bad value is a
-    `ValueError`, something absent a `KeyError`, an absent file a `FileNotFoundError`, an absent
-    package an `ImportError`, an argument of the wrong type a `TypeError`.
+    Each error also inherits from the matching built-in exception: `ValueError` for a bad value,
+    `KeyError` for something missing, `FileNotFoundError` for a missing file, `ImportError` for a
+    missing package and `TypeError` for an argument of the wrong type.
 
     Examples
     --------
@@ -33,7 +33,7 @@ class XGammaError(ValueError):
 
 
 class ArgumentTypeError(XGammaError, TypeError):
-    """An argument is of another type than the function takes.
+    """An argument has the wrong type.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class ArgumentTypeError(XGammaError, TypeError):
 
 
 class MissingDataError(XGammaError, KeyError):
-    """An HDU, column, run, model or variable that is needed is not there.
+    """A required HDU, column, run, model or variable is missing.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class MissingDataError(XGammaError, KeyError):
 
 
 class MissingFileError(MissingDataError, FileNotFoundError):
-    """There is no file or folder of that name.
+    """The file or folder does not exist.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class MissingFileError(MissingDataError, FileNotFoundError):
 
 
 class MissingPackageError(MissingDataError, ImportError):
-    """A package is not installed that some jobs need.
+    """An optional package is not installed.
 
     Examples
     --------
@@ -143,9 +143,9 @@ class OutsideError(FrameError):
 
 
 class WriteError(XGammaError, OSError):
-    """A file or folder cannot be written: the disk is full, the folder may not be changed.
+    """A file or folder cannot be written, because the disk is full or permission is denied.
 
-    Nothing is left of it, and what was there before is as it was.
+    No partial file is left behind, and a file that existed before is unchanged.
 
     Examples
     --------
@@ -159,7 +159,7 @@ class WriteError(XGammaError, OSError):
 
 
 class XGammaWarning(UserWarning):
-    """Something a user should know that does not stop the work.
+    """Warning about a problem that does not stop the computation.
 
     Examples
     --------

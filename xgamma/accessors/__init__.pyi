@@ -115,7 +115,7 @@ class GammaDataset:
         scheme: str = "exact",
         **options: Any,
     ) -> xr.Dataset:
-        """Fit the shape of a source in bands of energy, and test it against one shape for all. See `xgamma.estimators.energy_morphology.energy_morphology`."""
+        """Fit the shape of a source in energy bands, and test it against a common shape. See `xgamma.estimators.energy_morphology.energy_morphology`."""
     def flux_profile(
         self,
         regions: RegionsLike,
@@ -127,7 +127,7 @@ class GammaDataset:
         norm_values: ArrayLike | None = None,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Find the flux in each of several regions, over the prediction of models. See `xgamma.estimators.flux_profile.flux_profile`."""
+        """Compute the flux in each of several regions, in excess of known sources. See `xgamma.estimators.flux_profile.flux_profile`."""
     def nested_test(
         self,
         null: Mapping[str, Any],
@@ -447,7 +447,7 @@ class GammaDataset:
         method: str = "lima",
         index: float = 2.0,
     ) -> xr.Dataset:
-        """Smooth a map so that what is seen is about equally significant everywhere. See `xgamma.estimators.adaptive_smooth.adaptive_smooth`."""
+        """Smooth a map with a kernel that widens until the excess is significant. See `xgamma.estimators.adaptive_smooth.adaptive_smooth`."""
     def excess_map(
         self,
         correlation_radius: AngleLike = "0.1 deg",
@@ -457,7 +457,7 @@ class GammaDataset:
         errors: bool = False,
         sum_energy: bool = True,
     ) -> xr.Dataset:
-        """Sum counts and prediction over a disk around each pixel, and compare them. See `xgamma.estimators.maps.excess_map`."""
+        """Compute the excess and its significance in a disk around each pixel. See `xgamma.estimators.maps.excess_map`."""
     def ts_map(
         self,
         model: SkyModel,
@@ -589,7 +589,7 @@ class GammaDataArray:
     def find_peaks(
         self, threshold: float | xr.DataArray = 5.0, min_distance: AngleLike | None = None
     ) -> xr.Dataset:
-        """Find the pixels that are higher than all others around them. See `xgamma.datasets.peaks.find_peaks`."""
+        """Find the local maxima of an image. See `xgamma.datasets.peaks.find_peaks`."""
     def upsample(self, factor: int, preserve_counts: bool = True) -> xr.DataArray:
         """Split each pixel of a map into smaller ones. See `xgamma.datasets.interp.upsample`."""
     def interp_to(self, template: LabelledLike, preserve_counts: bool = False) -> xr.DataArray:
@@ -727,7 +727,7 @@ class GammaCollection:
         scheme: str = "exact",
         **options: Any,
     ) -> xr.Dataset:
-        """Fit the shape of a source in bands of energy, and test it against one shape for all. See `xgamma.estimators.energy_morphology.energy_morphology`."""
+        """Fit the shape of a source in energy bands, and test it against a common shape. See `xgamma.estimators.energy_morphology.energy_morphology`."""
     def flux_profile(
         self,
         regions: RegionsLike,
@@ -739,7 +739,7 @@ class GammaCollection:
         norm_values: ArrayLike | None = None,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Find the flux in each of several regions, over the prediction of models. See `xgamma.estimators.flux_profile.flux_profile`."""
+        """Compute the flux in each of several regions, in excess of known sources. See `xgamma.estimators.flux_profile.flux_profile`."""
     def nested_test(
         self,
         null: Mapping[str, Any],
@@ -787,7 +787,7 @@ class GammaCollection:
         refit: bool = False,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Fit the norm of a source in intervals of time. See `xgamma.estimators.light_curve.light_curve`."""
+        """Fit the norm of a source in time intervals. See `xgamma.estimators.light_curve.light_curve`."""
     def each_background(
         self, background: str, observations: RunsLike | None = None, **options: Any
     ) -> xr.DataTree:

@@ -67,7 +67,7 @@ def each_background(
     Returns
     -------
     tree : DataTree
-        New collection; `tree` stays as it was.
+        New collection; `tree` is not modified.
 
     Raises
     ------

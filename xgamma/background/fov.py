@@ -188,12 +188,12 @@ def fov_background(
     Returns
     -------
     ds : Dataset
-        With ``background`` multiplied, and what was done along ``energy`` (and ``obs``, if
-        the dataset is of one run): ``background_norm``, ``background_norm_error``,
+        With ``background`` multiplied, and what was done along ``energy`` (and ``obs``, if the
+        dataset is of one run): ``background_norm``, ``background_norm_error``,
         ``background_norm_group`` (number of the group), ``background_norm_counts`` and
-        ``background_norm_npred`` (sums of the group that were used); a fit adds
-        ``background_tilt`` and its error (zero and NaN if all background lies in one energy bin).
-        A group that cannot be normalised becomes unsafe, with a warning. `ds` stays as it was.
+        ``background_norm_npred`` (sums of the group that were used); a fit adds ``background_tilt``
+        and its error (zero and NaN if all background lies in one energy bin). A group that cannot
+        be normalised becomes unsafe, with a warning. `ds` is not modified.
 
     Raises
     ------

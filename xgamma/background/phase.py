@@ -68,9 +68,9 @@ def phase_background(
     Returns
     -------
     ds : Dataset
-        On-off dataset: ``counts`` of the on phase, ``counts_off`` of the off phase at the
-        same place, acceptances the widths of the intervals. The exposure stays that of the
-        whole period, so fluxes are averages over it. `ds` stays as it was.
+        On-off dataset: ``counts`` of the on phase, ``counts_off`` of the off phase at the same
+        place, acceptances the widths of the intervals. The exposure stays that of the whole period,
+        so fluxes are averages over it. `ds` is not modified.
 
     Raises
     ------

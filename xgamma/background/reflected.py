@@ -128,10 +128,11 @@ def reflected_background(
     Returns
     -------
     ds : Dataset
-        On-off spectrum: ``counts_off``, ``acceptance`` 1, ``acceptance_off`` the area that the
-        off regions cover together, in units of the on region, and the regions themselves as DS9
-        text in ``off_regions`` along ``obs``. Regions side by side may overlap by a pixel or two
-        of 0.01 deg: what is in two of them counts once, events and area alike. If there is none, every bin becomes unsafe, with a warning. `ds` stays as it was.
+        On-off spectrum: ``counts_off``, ``acceptance`` 1, ``acceptance_off`` the area that the off
+        regions cover together, in units of the on region, and the regions themselves as DS9 text in
+        ``off_regions`` along ``obs``. Regions side by side may overlap by a pixel or two of 0.01
+        deg: what is in two of them counts once, events and area alike. If there is none, every bin
+        becomes unsafe, with a warning. `ds` is not modified.
 
     Raises
     ------

@@ -30,25 +30,25 @@ KINDS = ("map", "spectrum")
 
 @dataclass(frozen=True)
 class BackgroundRecord(FunctionRecord):
-    """A background method: a function of a dataset and a run, and what it needs.
+    """A background method: a function of a dataset and an observation, and its requirements.
 
     Parameters
     ----------
     name : str
-        What ``xg.reduce(background=...)``, collections and configurations call it.
+        Name by which ``xg.reduce(background=...)``, collections and configurations select it.
     summary : str
-        What it does, in one line.
+        One-line description.
     function : callable
         ``function(ds, obs, **options)`` of a filled dataset and its run (None where there is
         none); returns a new dataset with ``background``, or with ``counts_off``, ``acceptance``
         and ``acceptance_off``. Its options are those of its signature.
     kinds : tuple of {"map", "spectrum"}
-        What it works on.
+        Kinds of dataset that it accepts.
     needs_run : bool
-        Whether it needs the run, for instance its events.
+        Whether it requires the observation, for example for its events.
     safe_only : bool
-        Whether it looks at safe bins only (``mask_safe``). ``xg.reduce`` then leaves out what
-        `offset_max` hides; otherwise it fills all of the cutout.
+        Whether it uses only safe bins (``mask_safe``). If True, ``xg.reduce`` does not fill pixels
+        beyond `offset_max`; otherwise it fills the whole cutout.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def register_background(record: BackgroundRecord) -> BackgroundRecord:
     Parameters
     ----------
     record : BackgroundRecord
-        Name, function, and what it needs.
+        Name, function and requirements.
 
     Returns
     -------
@@ -114,13 +114,13 @@ def find_background(name: str) -> BackgroundRecord:
     Parameters
     ----------
     name : str
-        Its name; packages that name it by an entry point of the group ``xgamma.backgrounds``
-        are asked where xgamma has none.
+        Name of the method; those of other packages are found by their entry points in the group
+        ``xgamma.backgrounds``.
 
     Returns
     -------
     record : BackgroundRecord
-        Function, options, and what it needs.
+        Function, options and requirements.
 
     Raises
     ------
@@ -137,12 +137,12 @@ def find_background(name: str) -> BackgroundRecord:
 
 
 def list_backgrounds() -> dict[str, str]:
-    """Return the background methods, those of other packages included.
+    """Return the background methods, including those of other packages.
 
     Returns
     -------
     methods : dict
-        Name to what it does, in one line.
+        One-line description by name.
 
     Examples
     --------

@@ -152,7 +152,7 @@ def ring_background(
     ds : Dataset
         On-off map with ``counts_off`` (counts in the ring), ``acceptance`` (background of the
         pixel) and ``acceptance_off`` (background in the ring), bin by bin in energy. Only safe
-        pixels count. Pixels without off acceptance become unsafe. `ds` stays as it was.
+        pixels count. Pixels without off acceptance become unsafe. `ds` is not modified.
 
     Raises
     ------

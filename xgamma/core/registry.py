@@ -40,7 +40,7 @@ class Record:
     name : str
         What it is asked for by: letters, digits, ``-`` and ``_``.
     summary : str
-        What it does, in one line.
+        One-line description.
 
     Examples
     --------

@@ -33,24 +33,24 @@ __all__ = [
 
 @operation
 def collect(parts: Iterable[xr.Dataset], name: str | None = None) -> xr.DataTree:
-    """Return datasets as the children of a `DataTree`; equal names get a number.
+    """Collect datasets as the children of a `DataTree`, numbering duplicate names.
 
     Parameters
     ----------
     parts : iterable of Dataset
-        Named by ``attrs["name"]``; of any kind, mixed as you like.
+        Datasets of any kind, named by ``attrs["name"]``.
     name : str, optional
         Name of the tree.
 
     Returns
     -------
     tree : DataTree
-        One child each, in order.
+        One child per dataset, in order.
 
     Raises
     ------
     XGammaError
-        If a part is no dataset, or its name stands for a path (``"."``).
+        If a part is not a dataset, or its name would be a path (``"."``).
 
     Examples
     --------
@@ -171,7 +171,7 @@ def add(tree: xr.DataTree, *parts: xr.Dataset) -> xr.DataTree:
     Returns
     -------
     tree : DataTree
-        New collection; `tree` stays as it was.
+        New collection; `tree` is not modified.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def remove(tree: xr.DataTree, *names: str) -> xr.DataTree:
     Returns
     -------
     tree : DataTree
-        New collection; `tree` stays as it was.
+        New collection; `tree` is not modified.
 
     Raises
     ------
@@ -275,7 +275,7 @@ def slice_energies(
     Returns
     -------
     tree : DataTree
-        New collection; `tree` stays as it was.
+        New collection; `tree` is not modified.
 
     Raises
     ------

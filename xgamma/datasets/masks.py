@@ -241,8 +241,8 @@ def coarse_mask(ds: xr.Dataset) -> xr.Variable | None:
     Returns
     -------
     mask : Variable or None
-        Dims ``(energy, y_irf, x_irf)``: safe where any fine pixel around the centre is. None
-        where everything is safe.
+        Dims ``(energy, y_irf, x_irf)``: True where any fine pixel around the centre is safe. None
+        if everything is safe.
 
     Examples
     --------

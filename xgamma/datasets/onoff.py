@@ -178,7 +178,7 @@ def to_onoff(
     -------
     ds : Dataset
         With the three variables, without ``background``, which they replace: it is
-        ``acceptance / acceptance_off * counts_off``. `ds` stays as it was.
+        ``acceptance / acceptance_off * counts_off``. `ds` is not modified.
 
     Raises
     ------

@@ -22,18 +22,18 @@ def find_peaks(
     threshold: float | xr.DataArray = 5.0,
     min_distance: AngleLike | None = None,
 ) -> xr.Dataset:
-    """Find the pixels that are higher than all others around them.
+    """Find the local maxima of an image.
 
     Parameters
     ----------
     image : DataArray
-        Map of dims ``(y, x)``, such as a significance; NaN is lower than any number.
+        Map of dims ``(y, x)``, such as a significance map; NaN counts as lower than any number.
     threshold : float or DataArray
-        Peaks are higher than this; a map of dims ``(y, x)`` gives each pixel its own. In the
-        unit of the image.
+        Value that a peak must exceed, in the unit of the image; a map of dims ``(y, x)`` sets one
+        for each pixel.
     min_distance : Quantity, str or float, optional
-        Of two peaks closer than this angle the higher one is kept; plain numbers are degrees.
-        A peak is compared with its eight neighbours in any case.
+        Minimum separation: of two closer peaks, only the higher is kept; plain numbers are in
+        degrees. A peak is always compared with its eight neighbours.
 
     Returns
     -------
@@ -49,8 +49,9 @@ def find_peaks(
 
     Notes
     -----
-    Neighbours of equal height are one peak, at the pixel nearest to their middle. A map that is
-    the same everywhere has none. ``maps.sel(x=peaks.x, y=peaks.y)`` gives all other maps there.
+    Adjacent pixels of equal height count as one peak, at the pixel nearest to their centre. A
+    constant map has no peaks. ``maps.sel(x=peaks.x, y=peaks.y)`` selects the values of other maps
+    at the peaks.
 
     Examples
     --------

@@ -29,7 +29,7 @@ def convert(
     source : path-like or URL
         NetCDF, Zarr or FITS dataset; OGIP spectrum; archive of runs in GADF or Zarr; DL3 file.
     target : path-like or URL
-        Its ending says the format: ``.nc``, ``.zarr``, ``.fits``, ``.fits.gz``; for runs
+        Its suffix selects the format: ``.nc``, ``.zarr``, ``.fits``, ``.fits.gz``; for runs
         ``.zarr``, or a folder, which becomes a GADF store. URLs hold Zarr.
     overwrite : bool
         Whether an existing file may be replaced.
@@ -44,7 +44,7 @@ def convert(
     Raises
     ------
     XGammaError
-        If the target's ending names no format, or it exists and `overwrite` is False.
+        If the suffix of the target is unknown, or the target exists and `overwrite` is False.
 
     Examples
     --------

@@ -37,25 +37,25 @@ def adaptive_smooth(
     method: str = "lima",
     index: float = 2.0,
 ) -> xr.Dataset:
-    """Smooth a map so that what is seen is about equally significant everywhere.
+    """Smooth a map with a kernel that widens until the excess is significant.
 
     Parameters
     ----------
     ds : Dataset
         Map with counts and a background, on-off or not; all energies are added up first.
     scales : Quantity, list of str or array_like, optional
-        Standard deviations of the Gaussian (radii of the disc), increasing; plain numbers are
-        degrees. When absent 0.5 to 16 pixels in factors of the square root of two.
+        Increasing standard deviations of the Gaussian (radii of the disc); plain numbers are in
+        degrees. By default, 0.5 to 16 pixels in steps of a factor of sqrt(2).
     threshold : float
-        A pixel takes the first scale at which its excess is more significant than this.
+        Each pixel uses the first scale at which the significance of its excess exceeds this value.
     kernel : {"gauss", "disk"}
-        Shape, one in its middle.
+        Shape of the kernel, with a value of one at its centre.
     method : {"lima", "asmooth"}
         Significance of the weighted counts ``S`` over the weighted background ``B``: that of
         `xgamma.estimators.significance.significance` (Li & Ma for on-off maps, Cash for others), or
         ``(S - B) / sqrt(S + B)``.
     index : float
-        Of the power law for which exposure is turned into flux.
+        Index of the power law used to convert counts and exposure to a flux.
 
     Returns
     -------
@@ -74,7 +74,8 @@ def adaptive_smooth(
 
     Notes
     -----
-    Averages are over the safe pixels under the kernel, so that nothing fades at borders.
+    Averages are taken over the safe pixels under the kernel, so that maps do not fade at their
+    borders.
 
     References
     ----------

@@ -30,20 +30,21 @@ def discrete_correlation(
     Parameters
     ----------
     curve, other : Dataset
-        Light curves with the dim ``time``, as `xgamma.light_curve` makes, and else the same dims;
-        the first with itself when the second is absent.
+        Light curves with the dim ``time``, as returned by `xgamma.light_curve`, and otherwise the
+        same dims. Without `other`, `curve` is correlated with itself.
     quantity : {"flux", "eflux", "dnde", "e2dnde", "norm"}
-        What varies; with its ``..._err``.
+        Quantity to analyse; its error ``..._err`` is required.
     width : Quantity, str or float, optional
-        Width of the bins of the lag; plain numbers are seconds. Twice the mean spacing of `curve`
-        when absent.
+        Width of the lag bins; plain numbers are in seconds. By default, twice the mean spacing of
+        `curve`.
 
     Returns
     -------
     found : Dataset
-        Dims those of the curves without ``time``, and ``lag`` (s, with ``lag_lo`` and ``lag_hi``), positive
-        where `curve` is behind `other`: ``correlation`` and its error ``correlation_err`` (NaN for one
-        pair), ``n_pairs``. NaN where a curve scatters less than its errors.
+        Dims those of the curves without ``time``, and ``lag`` (s, with ``lag_lo`` and ``lag_hi``),
+        positive where `curve` lags behind `other`: ``correlation`` and its error
+        ``correlation_err`` (NaN for one pair), ``n_pairs``. NaN where a curve scatters less than
+        its errors.
 
     Raises
     ------

@@ -33,10 +33,10 @@ def energy_morphology(
     scheme: str = SCHEME,
     **options: Any,
 ) -> xr.Dataset:
-    """Fit the shape of a source in bands of energy, and test it against one shape for all.
+    """Fit the shape of a source in energy bands, and test it against a common shape.
 
-    In each band all free parameters of all models are fitted by themselves; under the null
-    hypothesis the free parameters of the source's shape are the same in all bands.
+    All free parameters of all models are fitted independently in each band. Under the null
+    hypothesis, the free parameters of the source's shape are common to all bands.
 
     Parameters
     ----------
@@ -47,23 +47,23 @@ def energy_morphology(
     energy_edges : Quantity, list of str or array_like
         Edges of two bands or more, as for `xgamma.flux_points`; plain numbers are TeV.
     models : Model or iterable of Model, optional
-        Where to start; those on the datasets when absent. Freeze what narrow bands do not say, as
-        spectral indices.
+        Starting values; by default, the models attached to the datasets. Freeze parameters that
+        narrow bands do not constrain, such as spectral indices.
     backend, scheme, **options
         See `xgamma.fit`.
 
     Returns
     -------
     found : Dataset
-        Dim ``energy``: of each free parameter of the shape (as ``sigma``) its value and ``..._err`` in
-        the band, and ``source_ts``, ``source_dof``, ``source_significance`` of the source there.
-        Scalars: ``..._joint`` and ``..._joint_err`` for one shape; ``ts``, ``dof``, ``p_value`` and
-        ``significance`` of a change of the shape; ``success``.
+        Dim ``energy``: the value and ``..._err`` of each free parameter of the shape (for example
+        ``sigma``) in the band, and ``source_ts``, ``source_dof`` and ``source_significance`` of the
+        source in it. Scalars: ``..._joint`` and ``..._joint_err`` for one shape; ``ts``, ``dof``,
+        ``p_value`` and ``significance`` of a change of the shape; ``success``.
 
     Raises
     ------
     AxisError
-        If there are less than two bands, or a band has no bins to fit.
+        If there are fewer than two bands, or a band has no bins to fit.
     MissingDataError
         If there is no such model.
     XGammaError
@@ -71,8 +71,8 @@ def energy_morphology(
 
     Notes
     -----
-    ``ts`` is the statistic of one shape minus the sum of those of the bands, and follows chi2
-    with ``dof`` = (bands - 1) x free parameters, where the source is seen in every band: look at
+    ``ts`` is the statistic of one shape minus the sum of those of the bands, and follows chi2 with
+    ``dof`` = (bands - 1) x free parameters, if the source is detected in every band; check
     ``source_significance``.
 
     References

@@ -53,28 +53,27 @@ def flux_points(
 ) -> xr.Dataset:
     """Fit the norm of a source in bands of reconstructed energy.
 
-    The source keeps the form of its spectrum: a factor on it is fitted in each band, and
-    turned into fluxes with the form's flux there.
+    The spectral shape of the source is held fixed: in each band a factor on it is fitted, and
+    converted to fluxes with the flux of that spectrum in the band.
 
     Parameters
     ----------
     data : Dataset, DataTree, or iterable or mapping of Dataset
-        Map or spectrum datasets, on-off or not; more than one are fitted together.
+        Map or spectrum datasets, on-off or not; several are fitted jointly.
     source : str
         Name of the model.
     energy_edges : Quantity, list of str or array_like, optional
-        Edges of the bands; plain numbers are TeV. A bin belongs to the band that holds its
-        centre, and the band then ends where bins of all datasets do, with a warning if that is
-        elsewhere. All bins by themselves when absent.
+        Edges of the bands; plain numbers are TeV. A bin belongs to the band that contains its
+        centre. The edges of a band are moved to bin edges common to all datasets, with a warning if
+        they change. By default, each bin is a band.
     models : Model or iterable of Model, optional
-        Those on the datasets when absent.
+        By default, the models attached to the datasets.
     n_sigma, n_sigma_ul : float
-        Levels of the asymmetric errors and of the upper limits.
+        Confidence levels of the asymmetric errors and upper limits, in standard deviations.
     norm_values : array_like, optional
-        Norms (dimensionless) at which the likelihood profile is kept; 0.2 to 5 when absent.
+        Norms (dimensionless) at which the likelihood profile is evaluated; by default, 0.2 to 5.
     refit : bool
-        Whether free norms of other models (backgrounds, other sources) are fitted again in
-        each band.
+        Whether free norms of other models (backgrounds, other sources) are refitted in each band.
     scheme : {"exact", "gammapy"}
         See `xgamma.fitting.predict.npred_signal`.
     progress : bool
@@ -87,7 +86,7 @@ def flux_points(
         ``norm_err``, ``norm_errn``, ``norm_errp``, ``norm_ul``; the same of ``dnde``, ``e2dnde``,
         ``flux`` and ``eflux``; ``ref_...`` of each; ``ts``, ``sqrt_ts``, ``stat``, ``stat_null``,
         ``is_ul``, ``success``; ``stat_scan`` (energy, norm_scan); ``counts``, ``npred`` and
-        ``npred_excess`` (energy, dataset). A flux-points dataset: `xgamma.fit` takes it.
+        ``npred_excess`` (energy, dataset). A flux-points dataset, which `xgamma.fit` accepts.
 
     Raises
     ------
@@ -101,16 +100,17 @@ def flux_points(
     Warns
     -----
     XGammaWarning
-        If a band holds no bin: it is left out. If a band does not end where bins do, by more than
-        a hundredth of a bin: names the one used, which ``energy_lo`` and ``energy_hi`` are too. If the true energies do not reach beyond the
-        reconstructed ones.
+        If a band contains no bin and is left out. If an edge of a band is moved to a bin edge by
+        more than a hundredth of a bin; the warning names the band used, whose edges are also
+        ``energy_lo`` and ``energy_hi``. If the true energies do not extend beyond the reconstructed
+        ones.
 
     Notes
     -----
-    All is NaN in a band without bins to fit, or where nothing of the source is expected.
-    ``norm_err`` is NaN where the statistic has no second derivative at its minimum, as without
-    counts; ``norm_errn`` ends where some bin would be predicted negative, and below that
-    norm ``stat_scan`` is NaN.
+    All values are NaN in a band without bins to fit, or without any expected signal. ``norm_err``
+    is NaN where the statistic has no second derivative at its minimum, for example without counts.
+    ``norm_errn`` extends at most to the norm at which the prediction in a bin becomes negative;
+    below that norm ``stat_scan`` is NaN.
 
     Examples
     --------

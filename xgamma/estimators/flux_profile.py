@@ -42,21 +42,22 @@ def flux_profile(
     norm_values: ArrayLike | None = None,
     scheme: str = SCHEME,
 ) -> xr.Dataset:
-    """Find the flux in each of several regions, over the prediction of models.
+    """Compute the flux in each of several regions, in excess of known sources.
 
     Parameters
     ----------
     data : Dataset, DataTree, or iterable or mapping of Dataset
-        Maps, on-off or not; more than one are fitted together.
+        Maps, on-off or not; several are fitted jointly.
     regions : list of SkyRegion or str
         Regions, as `xgamma.ring_regions` and `xgamma.slice_regions` make, or DS9 text.
     energy_edges : Quantity, list of str or array_like, optional
-        As for `xgamma.flux_points`, plain numbers in TeV; one band of all energies when absent.
+        As for `xgamma.flux_points`, plain numbers are in TeV; by default, a single band of all
+        energies.
     spectrum : Spectrum, optional
-        Form of the spectrum; a power law of index 2 when absent.
+        Spectral shape; by default, a power law of index 2.
     models : Model or iterable of Model, optional
-        What is known to be there, beside the background: the flux is over it. Those on the
-        datasets when absent.
+        Known sources, which the flux excludes, in addition to the background; by default, the
+        models attached to the datasets.
     n_sigma, n_sigma_ul, norm_values, scheme
         See `xgamma.flux_points`.
 
@@ -77,8 +78,8 @@ def flux_profile(
 
     Notes
     -----
-    The flux is that reconstructed in the region, with the mean exposure there: what the PSF
-    carries over its edge is not put back.
+    The flux is the one reconstructed in the region, with the mean exposure there: leakage over its
+    edge by the PSF is not corrected.
 
     Examples
     --------

@@ -36,22 +36,22 @@ def light_curve(
     refit: bool = False,
     scheme: str = SCHEME,
 ) -> xr.Dataset:
-    """Fit the norm of a source in intervals of time.
+    """Fit the norm of a source in time intervals.
 
     Parameters
     ----------
     data : DataTree, or iterable or mapping of Dataset
-        Datasets of one observation, or a few, each with ``gti_start`` and ``gti_stop``.
+        Datasets of one or a few observations each, with ``gti_start`` and ``gti_stop``.
     source : str
         Name of the model.
     energy_edges : Quantity, list of str or array_like, optional
-        As for `flux_points`, plain numbers in TeV; one band of all energies when absent.
+        As for `flux_points`, plain numbers are in TeV; by default, a single band of all energies.
     time_intervals : Time of shape (n, 2), optional
-        A dataset belongs to the interval that holds the middle of its good time; a warning names
-        those that reach out of it. Intervals may touch, but not overlap. One interval for each
-        dataset when absent.
+        A dataset belongs to the interval that contains the middle of its good time; a warning names
+        datasets that extend beyond their interval. Intervals may touch but not overlap. By default,
+        one interval per dataset.
     models : Model or iterable of Model, optional
-        Those on the datasets when absent.
+        By default, the models attached to the datasets.
     n_sigma, n_sigma_ul, norm_values, refit, scheme
         See `flux_points`.
 

@@ -42,7 +42,7 @@ def excess_map(
     errors: bool = False,
     sum_energy: bool = True,
 ) -> xr.Dataset:
-    """Sum counts and prediction over a disk around each pixel, and compare them.
+    """Compute the excess and its significance in a disk around each pixel.
 
     Parameters
     ----------
@@ -51,21 +51,22 @@ def excess_map(
     correlation_radius : Quantity, str or float
         Radius of the disk; plain numbers are degrees.
     models : Model or iterable of Model, optional
-        What the excess is over, beside the background; those on the dataset when absent.
+        Known sources, whose prediction is added to the background; by default, the models attached
+        to the dataset.
     n_sigma, n_sigma_ul : float
-        Levels of errors and upper limits.
+        Confidence levels of errors and upper limits, in standard deviations.
     errors : bool
-        Whether to find asymmetric errors and upper limits, which takes longer.
+        Whether to compute asymmetric errors and upper limits, which takes longer.
     sum_energy : bool
-        Whether to add the energies up first.
+        Whether to sum over energy first.
 
     Returns
     -------
     maps : Dataset
-        Dims those of the counts (without ``energy`` if summed): ``counts``, ``npred`` (the
-        expected counts), ``excess``, ``ts``, ``sqrt_ts`` (Li & Ma or Cash, with the sign of the
-        excess), and with `errors` ``excess_errn``, ``excess_errp``, ``excess_ul``. NaN where no
-        bin of the masks is in reach, or a bin of the masks holds NaN.
+        Dims those of the counts (without ``energy`` if summed): ``counts``, ``npred`` (the expected
+        counts), ``excess``, ``ts``, ``sqrt_ts`` (Li & Ma or Cash, with the sign of the excess), and
+        with `errors` ``excess_errn``, ``excess_errp``, ``excess_ul``. NaN where the disk contains
+        no bin inside the masks, or one that is NaN.
 
     Raises
     ------
@@ -74,8 +75,8 @@ def excess_map(
 
     Notes
     -----
-    Off counts of a ring belong to the middle of the disk; those of other methods are summed
-    over it, as in `xgamma.estimators.significance.significance`.
+    For ring backgrounds the off counts are those of the central pixel; for other methods they are
+    summed over the disk, as in `xgamma.estimators.significance.significance`.
 
     Examples
     --------
@@ -157,7 +158,7 @@ def ts_map(
     model : SkyModel
         Test source; its position does not matter, its norm is one.
     models : Model or iterable of Model, optional
-        What is known to be there; those on the dataset when absent.
+        Known sources; by default, the models attached to the dataset.
     kernel_width : Quantity, str or float, optional
         Side of the square around the pixel that is looked at; plain numbers are degrees.
         All of the PSF kernel when absent. Norms are of the whole source in any case.
@@ -169,7 +170,7 @@ def ts_map(
         Whether to find asymmetric errors and upper limits from where the statistic rises, which
         takes about three times as long.
     n_sigma, n_sigma_ul : float
-        Levels of these errors and upper limits.
+        Confidence levels of these errors and upper limits, in standard deviations.
 
     Returns
     -------

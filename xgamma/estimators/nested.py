@@ -56,7 +56,7 @@ def nested_test(
         value (quantity, text or a number in the unit of the parameter), or the name of another
         parameter, which both share then. All of them are free otherwise.
     models : Model or iterable of Model, optional
-        Where to start; those on the datasets when absent. Not changed.
+        Starting values; by default, the models attached to the datasets. They are not modified.
     backend, scheme, **options
         See `xgamma.fit`.
 

@@ -138,8 +138,8 @@ def significance(
 
     Notes
     -----
-    Off counts of a ring belong to the middle of the disc; those of other methods are summed
-    over it. Alpha is the ratio of the background in the disc to the off counts.
+    For ring backgrounds the off counts are those of the central pixel; for other methods they are
+    summed over the disc. Alpha is the ratio of the background in the disc to the off counts.
 
     References
     ----------

@@ -42,9 +42,9 @@ def variability(curve: xr.Dataset, quantity: str = QUANTITY) -> xr.Dataset:
     Parameters
     ----------
     curve : Dataset
-        Light curve with the dim ``time``, as `xgamma.light_curve` makes.
+        Light curve with the dim ``time``, as returned by `xgamma.light_curve`.
     quantity : {"flux", "eflux", "dnde", "e2dnde", "norm"}
-        What varies; with its ``..._err``, taken for Gaussian.
+        Quantity to analyse; its error ``..._err``, assumed Gaussian, is required.
 
     Returns
     -------

@@ -38,7 +38,7 @@ def stat_sum(obj: DatasetsLike, models: ModelsLike | None = None, scheme: str = 
         Map and spectrum datasets (Cash), on-off datasets (W statistic), flux points (chi2);
         many are added up.
     models : Model or iterable of Model, optional
-        Those on the datasets when absent.
+        By default, the models attached to the datasets.
     scheme : {"exact", "gammapy"}
         See `npred_signal`.
 
@@ -75,7 +75,7 @@ def stat_array(
     ds : Dataset
         See `stat_sum`.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     scheme : {"exact", "gammapy"}
         See `npred_signal`.
 
@@ -116,7 +116,7 @@ def residuals(
     ds : Dataset
         With ``counts``; or flux points, whose residuals are those of their fluxes.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     method : {"diff", "diff/model", "diff/sqrt(model)", "significance"}
         What the difference is divided by, or its significance in standard deviations (Cash, or
         Li & Ma with a signal). Of flux points "diff/sqrt(model)" is divided by the errors.
@@ -219,7 +219,8 @@ def model_significance(
     ds : Dataset
         Map or spectrum with counts, on-off or not.
     models : Model or iterable of Model, optional
-        What is known to be there, beside the background; those on the dataset when absent.
+        Known sources, in addition to the background; by default, the models attached to the
+        dataset.
     correlation_radius : Quantity, str or float, optional
         Radius (plain numbers are degrees) of the disc in which counts and prediction of a map
         are summed first.

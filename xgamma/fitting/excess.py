@@ -57,7 +57,7 @@ class Excess:
         Radius of the disk around each pixel; plain numbers are degrees. Each pixel by itself
         when absent.
     sum_energy : bool
-        Whether to add the energies up first.
+        Whether to sum over energy first.
     pixels : ndarray of bool, optional
         Pixels (y, x) to use; all when absent.
     sum_pixels : bool

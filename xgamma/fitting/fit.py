@@ -26,21 +26,21 @@ def fit(
     scheme: str = SCHEME,
     **options: Any,
 ) -> Any:
-    """Fit models to one dataset or to many at once.
+    """Fit models to one or more datasets jointly.
 
     Parameters
     ----------
     data : Dataset, DataTree, or iterable or mapping of Dataset
-        Datasets of any kind; their statistics add up.
+        Datasets of any kind; their fit statistics are summed.
     models : Model or iterable of Model, optional
-        Where to start; those on the datasets when absent. Not changed. The shape of a source
-        that acts on no map stays as it is.
+        Starting values; by default, the models attached to the datasets. They are not modified. The
+        spatial parameters of a source that affects no map are held fixed.
     backend : {"minuit", "scipy"}
         MIGRAD and HESSE of iminuit, or `scipy.optimisers.minimize` with a numerical Hessian.
     progress : bool
-        Whether to show the statistic as it falls.
+        Whether to show the statistic during the fit.
     scheme : {"exact", "gammapy"}
-        "gammapy" predicts as gammapy 2.1 does, to compare with it; see `Compiled`.
+        "gammapy" reproduces the prediction of gammapy 2.1, for comparisons; see `Compiled`.
     **options : dict
         For minuit ``strategy`` (1), ``tol`` (0.1) and ``max_calls``; for scipy ``method``
         ("L-BFGS-B") and other arguments of `scipy.optimisers.minimize`.
@@ -48,8 +48,8 @@ def fit(
     Returns
     -------
     result : FitResult
-        Prints; ``.models`` are fitted copies with errors, ``.to_dataset()`` is a Dataset,
-        ``.minos()``, ``.profile()``, ``.contour()`` explore further.
+        A printable result: ``.models`` are fitted copies with errors, ``.to_dataset()`` returns a
+        Dataset, and ``.minos()``, ``.profile()``, ``.contour()`` explore further.
 
     Raises
     ------
@@ -62,9 +62,9 @@ def fit(
     Warns
     -----
     XGammaWarning
-        If the fit did not converge, or its errors are not to be trusted; it says why. If a
-        source goes through an energy dispersion whose true energies do not reach beyond the
-        reconstructed ones.
+        If the fit did not converge or its errors are not reliable, with the reason. If the true
+        energies of an energy dispersion that a source uses do not extend beyond the reconstructed
+        ones.
 
     Examples
     --------

@@ -185,7 +185,7 @@ def point_residuals(
     ds : Dataset
         Flux points.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     method : {"diff", "diff/model", "diff/sqrt(model)", "significance"}
         "diff" is in cm-2 s-1 TeV-1, "diff/model" relative to the prediction, the others relative to the
         error of each point.

@@ -71,13 +71,13 @@ def npred_signal(
     ds : Dataset
         With ``exposure``, and ``psf`` and ``edisp`` where known.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     model_names : str or iterable of str, optional
         Only these.
     stack : bool
         Whether to add the sources up; else they lie along a dimension ``model``.
     scheme : {"exact", "gammapy"}
-        "gammapy" predicts as gammapy 2.1 does, to compare with it; see
+        "gammapy" reproduces the prediction of gammapy 2.1, for comparisons; see
         ``xgamma.fitting.compiled.Compiled``.
 
     Returns
@@ -162,7 +162,7 @@ def npred_background(
         With ``background``; or on-off, where the background is the most likely one given
         the off counts and the predicted signal.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     scheme : {"exact", "gammapy"}
         See `npred_signal`.
 
@@ -205,7 +205,7 @@ def npred(ds: xr.Dataset, models: ModelsLike | None = None, scheme: str = SCHEME
     ds : Dataset
         See `npred_signal` and `npred_background`.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     scheme : {"exact", "gammapy"}
         See `npred_signal`.
 

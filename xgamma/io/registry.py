@@ -21,31 +21,33 @@ KINDS = ("map", "spectrum")
 
 @dataclass(frozen=True, kw_only=True)
 class FormatRecord(Record):
-    """A file format: how it is told, read and written.
+    """A file format: how it is recognised, read and written.
 
     Parameters
     ----------
     name : str
-        What configurations call it.
+        Name by which configurations select it.
     summary : str
-        What it holds, in one line.
+        One-line description.
     sniff : callable
-        ``sniff(path, head)`` of a path and the first 512 bytes (none of a folder): whether it is of
-        this format.
+        ``sniff(path, head)``: whether a path has this format, given its first 512 bytes (none for a
+        folder).
     read : callable, optional
-        ``read(path, **kwargs)``: a dataset or a collection; None if it can only be written.
+        ``read(path, **kwargs)``: returns a dataset or a collection; None for a format that can only
+        be written.
     write : callable, optional
-        ``write(data, path, overwrite=False)``; None if it can only be read.
+        ``write(data, path, overwrite=False)``; None for a format that can only be read.
     suffixes : tuple of str
-        Endings of paths that name it for writing, in small letters.
+        File suffixes that select it for writing, in lower case.
     kinds : tuple of {"map", "spectrum"}
         What it holds.
     collections : bool
-        Whether it holds several datasets too.
+        Whether it can also hold a collection of datasets.
     general : bool
-        Whether other formats begin with the same bytes: it is tried last.
+        Whether other formats start with the same bytes; such a format is tried last.
     checks : bool
-        Whether the reader checks what it returns against the data model; `xgamma.open` does otherwise.
+        Whether the reader validates its result against the data model; if False, `xgamma.open`
+        does.
 
     Examples
     --------
@@ -135,7 +137,7 @@ def register_format(record: FormatRecord) -> FormatRecord:
     Parameters
     ----------
     record : FormatRecord
-        How it is told, read and written.
+        How it is recognised, read and written.
 
     Returns
     -------
@@ -176,13 +178,13 @@ def find_format(name: str) -> FormatRecord:
     Parameters
     ----------
     name : str
-        Its name; packages that name it by an entry point of the group ``xgamma.formats`` are
-        asked where xgamma has none.
+        Name of the format; those of other packages are found by their entry points in the group
+        ``xgamma.formats``.
 
     Returns
     -------
     record : FormatRecord
-        How it is told, read and written.
+        How it is recognised, read and written.
 
     Raises
     ------
@@ -199,12 +201,12 @@ def find_format(name: str) -> FormatRecord:
 
 
 def list_formats() -> dict[str, str]:
-    """Return the file formats, those of other packages included.
+    """Return the file formats, including those of other packages.
 
     Returns
     -------
     formats : dict
-        Name to what it holds, in one line.
+        One-line description by name.
 
     Examples
     --------

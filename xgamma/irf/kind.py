@@ -56,7 +56,7 @@ class ResponseKind(Record):
     name : str
         HDUCLAS4, by which the kind is known.
     summary : str
-        What it holds, in one line.
+        One-line description.
     group : str
         Group of the observation.
     rank : int

@@ -69,13 +69,13 @@ def find_response(name: str) -> ResponseKind:
     Parameters
     ----------
     name : str
-        Its HDUCLAS4; packages that name it by an entry point of the group ``xgamma.responses``
-        are asked where xgamma has none.
+        Its HDUCLAS4; kinds of other packages are found by their entry points in the group
+        ``xgamma.responses``.
 
     Returns
     -------
     kind : ResponseKind
-        Its table and what is done with it.
+        Its table, and how it is read, written and evaluated.
 
     Raises
     ------
@@ -92,12 +92,12 @@ def find_response(name: str) -> ResponseKind:
 
 
 def list_responses() -> dict[str, str]:
-    """Return the kinds of responses, those of other packages included.
+    """Return the kinds of responses, including those of other packages.
 
     Returns
     -------
     kinds : dict
-        Name (HDUCLAS4) to what it holds, in one line.
+        One-line description by name (HDUCLAS4).
 
     Examples
     --------

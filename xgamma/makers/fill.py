@@ -91,19 +91,19 @@ def fill(
     Parameters
     ----------
     ds : Dataset
-        Template or cutout (a map), or a spectrum dataset. Of a dataset that is filled already
-        only its labels, its ``mask_fit`` and variables of your own are used.
+        Template or cutout (a map), or a spectrum dataset. If it is already filled, only its
+        coordinates, its ``mask_fit`` and any variables of your own are used.
     obs : DataTree
         Observation, from `open_store`.
     select : str or iterable of str
-        What to fill. Without ``counts`` no counts are there afterwards.
+        Variables to fill. Without ``counts``, the result has no counts.
     background_oversampling : int, optional
-        Split each energy bin into so many when integrating the background.
+        Number of parts into which each energy bin is split when integrating the background.
     name : str, optional
-        Name of the result; that of the template when absent.
+        Name of the result; by default, that of the template.
     offset_limit : Quantity, str or float, optional
-        Offset from the pointing beyond which exposure, background and responses are left at
-        zero, to save the time of computing them. Nothing there is safe. For maps.
+        Offset from the pointing beyond which the exposure, background and responses of a map are
+        not computed but left at zero, to save time. Pixels beyond it are not safe.
     **options
         ``fill_missing`` and ``rotation_step`` (degrees) for the background; for a spectrum
         ``containment_correction`` and ``use_region_center``.
@@ -111,9 +111,9 @@ def fill(
     Returns
     -------
     ds : Dataset
-        New dataset with the variables, one row along ``obs`` and the good time intervals of
-        the run. Everything within `offset_limit` is safe until `safe_mask` says otherwise. `ds`
-        stays as it was.
+        New dataset with the variables, one row along ``obs`` and the good time intervals of the
+        run. Everything within `offset_limit` is safe until `safe_mask` is applied. `ds` is not
+        modified.
 
     Raises
     ------

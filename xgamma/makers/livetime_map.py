@@ -70,7 +70,7 @@ def observation_time_map(
     into : Dataset
         Map template.
     offset_max : Quantity or str, optional
-        Radius of the field of view; the last offset of each run's effective area when absent.
+        Radius of the field of view; by default, the last offset of each run's effective area.
 
     Returns
     -------
@@ -109,14 +109,15 @@ def effective_livetime_map(
     into : Dataset
         Map template with an axis of true energy.
     offset_max : Quantity or str, optional
-        Radius of the field of view; the last offset of each run's effective area when absent.
+        Radius of the field of view; by default, the last offset of each run's effective area.
 
     Returns
     -------
     time : DataArray
-        Dims ``(energy_true, y, x)``, hours; zero where the area on axis is zero. Of responses
-        that do not reach to the axis (one bin of offset, point-like), the area nearest to it
-        stands for that on axis, and like the exposure the time is zero outside that bin.
+        Dims ``(energy_true, y, x)``, hours; zero where the area on axis is zero. If the responses
+        do not extend to the axis (point-like ones with a single offset bin), the area at the
+        nearest offset replaces that on axis, and the time, like the exposure, is zero outside that
+        bin.
 
     Raises
     ------

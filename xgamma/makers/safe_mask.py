@@ -103,8 +103,8 @@ def safe_mask(
     -------
     ds : Dataset
         New dataset with ``mask_safe``; a mask that was there is kept (AND). Bins where the
-        background is not finite, or not positive (unless on-off), are never safe. An energy
-        bin is safe when it lies wholly inside the range. `ds` stays as it was.
+        background is not finite, or not positive (unless on-off), are never safe. An energy bin is
+        safe when it lies wholly inside the range. `ds` is not modified.
 
     Raises
     ------

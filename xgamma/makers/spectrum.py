@@ -141,7 +141,7 @@ def fill_spectrum(
     select : iterable of str
         What to fill; ``"psf"`` is left out unless the spectrum has a ``rad`` axis.
     background_oversampling : int, optional
-        Split each energy bin into so many when integrating the background.
+        Number of parts into which each energy bin is split when integrating the background.
     name : str, optional
         Name of the result.
     containment_correction : bool
@@ -155,7 +155,7 @@ def fill_spectrum(
     Returns
     -------
     ds : Dataset
-        New dataset; `ds` stays as it was. ``edisp_exposure`` is the exposure too, after the
+        New dataset; `ds` is not modified. ``edisp_exposure`` is the exposure too, after the
         containment if that is asked for.
 
     Raises

@@ -128,9 +128,9 @@ def axis_from_edges(
     name : str
         Name of the dimension.
     units : str, optional
-        Unit of the axis; taken from the quantity when absent.
+        Unit of the axis; by default, that of the quantity.
     interp : {"lin", "log"}
-        Scale in which centres lie halfway.
+        Scale in which the centres lie halfway between the edges.
 
     Returns
     -------

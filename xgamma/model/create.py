@@ -150,37 +150,37 @@ def create_map(
     npix: int | Sequence[int] | None = None,
     attrs: dict[str, Any] | None = None,
 ) -> xr.Dataset:
-    """Describe a map dataset: axes and sky, nothing allocated yet.
+    """Create an empty map dataset from its axes and sky geometry.
 
-    An absent variable costs no memory: counts, exposure and the rest appear when a maker
-    fills them, and an absent safe mask means that everything is safe.
+    No variable is allocated: counts, exposure and the rest are added when they are filled. Without
+    a safe mask, everything is safe.
 
     Parameters
     ----------
     center : SkyCoord, str or (lon, lat)
         Centre of the map and reference point of the projection.
     width : Quantity, str, float or pair, optional
-        Angular size (longitude, latitude); plain numbers are degrees. Whole sky when both
-        `width` and `npix` are absent.
+        Angular size (longitude, latitude); plain numbers are degrees. By default, the whole sky,
+        unless `npix` is given.
     binsz : Quantity, str, float or pair
         Pixel size; plain numbers are degrees.
     energy : DataArray, optional
-        Axis of reconstructed energy, dim ``energy``, from `energy_axis`. Without it the dataset is a frame
-        for images and cannot be filled.
+        Axis of reconstructed energy, dim ``energy``, from `energy_axis`. Without it, the dataset is
+        a grid for images and cannot be filled.
     energy_true : DataArray, "reco", DataTree or Store, optional
-        Axis of true energy, dim ``energy_true``. When absent from a third of the lowest to three
-        times the highest edge of `energy`, 16 bins a decade at least, so that what is
-        reconstructed in its bins is predicted wherever it came from (``docs/science/prediction.md``).
-        ``"reco"`` takes the edges of `energy`, as gammapy does; a run, a store or a list of runs
-        takes the axis of the effective areas, its bins cut where they are wider than that.
+        Axis of true energy, dim ``energy_true``. By default, from a third of the lowest to three
+        times the highest edge of `energy` with at least 16 bins per decade, so that events from all
+        relevant true energies are predicted (``docs/science/prediction.md``). ``"reco"`` uses the
+        edges of `energy`, as gammapy does. An observation, a store or a list of observations
+        selects the axis of their effective areas, with bins split where they are wider than that.
     rad : DataArray, optional
-        Axis of the PSF; 0 to 0.66 deg in 66 bins when absent.
+        Axis of the PSF; by default, 66 bins from 0 to 0.66 deg.
     migra : DataArray, optional
-        With this axis (dim ``migra``) the energy dispersion is kept over migration, without it
-        as a kernel over reconstructed energy.
+        Axis of energy migration, dim ``migra``. If given, the energy dispersion is stored as a
+        function of migration, otherwise as a kernel over reconstructed energy.
     binsz_irf : Quantity, str or float, optional
-        Pixel size of the coarse grid of PSF and energy dispersion; 0.2 deg when absent, or `binsz`
-        where that is larger.
+        Pixel size of the coarse grid of PSF and energy dispersion; by default, 0.2 deg, or `binsz`
+        if that is larger.
     proj : str
         FITS projection code.
     frame : {"icrs", "galactic", "fk5"}
@@ -205,9 +205,9 @@ def create_map(
     Raises
     ------
     ArgumentTypeError
-        If something that is not an axis is passed for one.
+        If an argument for an axis is not an axis.
     FrameError
-        If the frame, projection, or pixel size cannot be used.
+        If the frame, projection or pixel size is invalid.
     UnitError
         If an angle has a wrong unit.
 
@@ -336,7 +336,7 @@ def create_spectrum(
     name: str | None = None,
     attrs: dict[str, Any] | None = None,
 ) -> xr.Dataset:
-    """Describe a spectrum dataset over a region of the sky.
+    """Create an empty spectrum dataset for a region of the sky.
 
     Parameters
     ----------

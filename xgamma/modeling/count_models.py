@@ -28,7 +28,7 @@ class FoVBackground(Model):
     spatial : Shape, optional
         Factor over the sky, evaluated as it is (not normalised).
     name : str, optional
-        Unique name; the dataset's with ``-bkg`` by default.
+        Unique name; by default, the name of the dataset with ``-bkg`` appended.
 
     Examples
     --------
@@ -68,9 +68,9 @@ class TemplateNPred(Model):
     name : str, optional
         Unique name.
     datasets : str or list of str, optional
-        Names of the datasets it belongs to; all when absent.
+        Names of the datasets that it applies to; by default, all.
     filename : str, optional
-        Where the map is kept, for YAML.
+        File that holds the map, for YAML.
 
     Examples
     --------

@@ -38,9 +38,9 @@ class EBLAbsorption(Spectrum):
     redshift : float
         Of the source.
     alpha_norm : float
-        Factor on the optical depth.
+        Factor that multiplies the optical depth.
     filename : str, optional
-        Where the table came from; written to YAML instead of the table.
+        File that the table was read from; YAML then stores this name instead of the table.
 
     Examples
     --------

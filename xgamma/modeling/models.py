@@ -22,12 +22,12 @@ __all__ = ["Models"]
 
 
 class Models(list[Model]):
-    """Models, found by name.
+    """A collection of models, accessible by name.
 
     Parameters
     ----------
     models : Model or iterable of Model
-        Entries; their names must differ.
+        Models with unique names.
 
     Examples
     --------

@@ -51,11 +51,11 @@ class NaimaSpectrum(Spectrum):
     Parameters
     ----------
     radiative_model : naima.models.InverseCompton, Synchrotron, Bremsstrahlung or PionDecay
-        With a particle distribution of ``naima.models``; it is copied.
+        Radiative model with a particle distribution from ``naima.models``; it is copied.
     distance : Quantity, str or float
-        Of the source; plain numbers are kpc.
+        Distance of the source; plain numbers are in kpc.
     seed : str or list of str, optional
-        Which of the seed photon fields of an `InverseCompton` are scattered; all when absent.
+        Seed photon fields of an `InverseCompton` to include; by default, all.
     nested_models : dict, optional
         ``{"SSC": {"B": field, "radius": radius}}``: the electrons of an `InverseCompton` radiate in a
         magnetic field too, and scatter those photons in a sphere of this radius, uniformly bright.

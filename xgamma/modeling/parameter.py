@@ -26,26 +26,26 @@ __all__ = ["Component", "Parameter", "Spec"]
 
 
 class Parameter:
-    """A number of a model.
+    """A parameter of a model.
 
     Parameters
     ----------
     name : str
-        Its name in the component.
+        Name within the component.
     value : float
         Value in `unit`.
     unit : str
         Unit, as astropy parses it.
     min, max : float
-        Bounds, NaN where there is none.
+        Bounds, NaN if unbounded.
     frozen : bool
-        Whether a fit leaves it alone.
+        Whether a fit holds it fixed.
     error : float
         Standard deviation, in `unit`; 0 before a fit.
     prior : Prior, optional
-        Prior knowledge, which a fit adds to its statistic.
+        Prior, added to the fit statistic.
     log : bool
-        Whether it is a positive scale factor, best scanned in logarithm.
+        Whether it is a positive scale factor that is best scanned logarithmically.
 
     Examples
     --------

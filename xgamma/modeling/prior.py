@@ -205,7 +205,7 @@ def generalized_gaussian_prior(
 
 
 def uniform_prior(min: float, max: float, weight: float = 1.0) -> Prior:
-    """Return a prior that is flat from `min` to `max` and nothing outside.
+    """Return a prior that is flat from `min` to `max` and zero outside.
 
     Parameters
     ----------
@@ -229,10 +229,10 @@ def uniform_prior(min: float, max: float, weight: float = 1.0) -> Prior:
 
 
 def log_uniform_prior(min: float, max: float, weight: float = 1.0) -> Prior:
-    """Return a prior that is flat in the logarithm from `min` to `max` and nothing outside.
+    """Return a prior that is flat in the logarithm from `min` to `max` and zero outside.
 
-    Its density is ``1 / (x ln(max / min))``: for a scale such as an amplitude, of which not even
-    the order is known.
+    Its density is ``1 / (x ln(max / min))``: for a scale, such as an amplitude, whose order of
+    magnitude is unknown.
 
     Parameters
     ----------

@@ -41,33 +41,35 @@ TRIED = {"spectral": [0.1, 1.0, 10.0], "spatial": [0.0, 0.01, 0.1], "temporal": 
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A kind of model: a function of plain numbers, and the parameters it takes.
+    """A kind of model: a function of plain arrays, and the definitions of its parameters.
 
     Parameters
     ----------
     role : {"spectral", "spatial", "temporal"}
-        What it is a model of.
+        Kind of model.
     name : str
         Name of the class, and of the model in YAML.
     function : callable
-        Of an array and of the parameters in their order; returns an array of the same shape.
-        spectral: the differential flux in cm-2 s-1 TeV-1 (or a factor, see `unit`) at energies in
-        TeV; spatial: the brightness, on any scale, at separations in degrees from the position,
-        which need not be among the parameters; temporal: the factor at MJDs. Energies reach it
-        in TeV, fluxes in cm-2 s-1 TeV-1, angles in degrees and times in days, others in the unit
-        in which they are declared.
+        Called with an array and the parameters in their declared order; returns an array of the
+        same shape. spectral: the differential flux in cm-2 s-1 TeV-1 (or a factor, see `unit`) at
+        energies in TeV; spatial: the brightness, on any scale, at separations in degrees from the
+        position, which need not be among the parameters; temporal: the factor at MJDs. Parameters
+        are passed in TeV (energies), cm-2 s-1 TeV-1 (fluxes), degrees (angles) or days (times), and
+        otherwise in the unit in which they are declared.
     parameters : tuple of Parameter
         Names, defaults, units, bounds and whether they are frozen.
     short : str
-        Another name, for YAML; `name` when absent.
+        Short name for YAML; by default, `name`.
     unit : str, optional
-        Of a spectrum: that of a flux by default; "" for a factor on another spectrum.
+        Unit of a spectrum: by default that of a differential flux, "" for a factor that multiplies
+        another spectrum.
     integral : callable, optional
         Exact integral: of a spectrum ``integral(emin, emax, power, *parameters)`` of ``E^power``
-        times the flux, of a profile ``integral(start, stop, *parameters)``. Numerical when absent.
+        times the flux, of a profile ``integral(start, stop, *parameters)``. Computed numerically by
+        default.
     extent : callable, optional
-        Of a shape, needed there: the radius in degrees beyond which it is zero, from the
-        parameters. The shape is normalised to one within it.
+        Required for a spatial model: the radius in degrees beyond which it is zero, as a function
+        of the parameters. The shape is normalised to one within it.
 
     Examples
     --------
@@ -153,14 +155,14 @@ def find_model(role: str, name: str) -> Any:
     Parameters
     ----------
     role : {"spectral", "spatial", "temporal"}
-        What it is a model of.
+        Kind of model.
     name : str
         Its name in YAML, or its short name.
 
     Returns
     -------
     cls : type
-        The class; packages that name one by an entry point are asked where xgamma has none.
+        The class; those of other packages are found by their entry points.
 
     Raises
     ------
@@ -179,12 +181,12 @@ def find_model(role: str, name: str) -> Any:
 
 
 def list_models() -> dict[str, list[str]]:
-    """Return the names of all kinds of models, those of other packages included.
+    """Return the names of all kinds of models, including those of other packages.
 
     Returns
     -------
     names : dict
-        Role to the names in YAML, sorted.
+        Sorted names in YAML, by role.
 
     Examples
     --------

@@ -14,14 +14,14 @@ __all__ = ["ScaledSpectrum"]
 
 
 class ScaledSpectrum(Spectrum):
-    """Another spectrum times a factor `norm`: the form is held, its height is fitted.
+    """Another spectrum of fixed shape, multiplied by a free factor `norm`.
 
-    The parameters of the other spectrum are not those of this one: no fit changes them.
+    The parameters of the other spectrum are not parameters of this one, so no fit changes them.
 
     Parameters
     ----------
     model : Spectrum
-        What is scaled.
+        Spectrum to scale.
     norm : float
         Factor.
 

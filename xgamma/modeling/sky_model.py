@@ -20,27 +20,28 @@ RESPONSES = ("exposure", "psf", "edisp")
 
 
 class SkyModel(Model):
-    """A source: a spectrum, and if wanted a shape and a time profile.
+    """A source: a spectrum, with an optional shape and an optional time profile.
 
     Parameters
     ----------
     spectral : Spectrum
         Differential flux.
     spatial : Shape, optional
-        Surface brightness; none for a dataset without a sky (a spectrum of a region).
+        Surface brightness; not needed for a dataset without sky coordinates (a spectrum of a
+        region).
     temporal : TimeProfile, optional
         Factor in time, averaged over the good time intervals of a dataset.
     name : str, optional
         Unique name.
     datasets : str or list of str, optional
-        Names of the datasets it belongs to; all when absent.
+        Names of the datasets that it applies to; by default, all.
     apply_irf : dict, optional
         Which of ``exposure``, ``psf`` and ``edisp`` to apply (all by default).
 
     Raises
     ------
     XGammaError
-        If `apply_irf` names anything else, or holds anything but True and False.
+        If `apply_irf` has another key, or a value that is not a bool.
     UnitError
         If the spectrum is a factor, not a flux.
 

@@ -31,7 +31,7 @@ PHI = Spec(0.0, "deg", -180.0, 180.0, frozen=True, kernel_unit="rad")
 
 
 class PointSource(Shape):
-    """A point; on a map its flux is shared by the four nearest pixels so that the centroid stays.
+    """A point source; on a map, the four nearest pixels share its flux so as to keep its centroid.
 
     Examples
     --------
@@ -256,7 +256,7 @@ class Shell(Shape):
 
 
 class Shell2(Shape):
-    """The same shell by its outer radius `r_0` and its relative width `eta`.
+    """Projection of a shell, given by its outer radius `r_0` and its relative width `eta`.
 
     Examples
     --------
@@ -297,7 +297,7 @@ class Shell2(Shape):
 
 
 class ConstantSpatial(Shape):
-    """The same brightness everywhere, `value` per sr: it does not integrate to one.
+    """Constant surface brightness `value` per sr, which does not integrate to one.
 
     Examples
     --------

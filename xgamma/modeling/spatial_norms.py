@@ -26,20 +26,21 @@ SMALLEST = float(np.finfo(float).tiny)
 
 
 class PiecewiseNormSpatial(Shape):
-    """A factor on a background that is free at some positions, and smooth between them.
+    """A factor on a background with free values at several positions, interpolated smoothly.
 
     Its parameters are ``norm_0``, ``norm_1``, ... in the order of the positions. Between them it is
-    a piecewise cubic of longitude and latitude (Clough & Tocher 1965); beyond the polygon that they
-    span it is not known, so they must surround the map.
+    a piecewise cubic of longitude and latitude (Clough & Tocher 1965); outside the polygon that
+    they span it is undefined, so they must surround the map.
 
     Parameters
     ----------
     lon, lat : Quantity or array_like
-        Positions in `frame`, at least four, not on one line; plain numbers are degrees.
+        At least four positions in `frame`, not all on one line; plain numbers are in degrees.
     norms : array_like, optional
-        Factors there; one when absent.
+        Factors at these positions; by default, one.
     interp : {"lin", "log"}
-        Whether the factor is interpolated or its logarithm, in which one below zero counts as zero.
+        Whether to interpolate the factor or its logarithm; with ``"log"``, a negative factor counts
+        as zero.
     frame : {"icrs", "galactic", "fk5"}
         Frame of the positions.
 

@@ -88,20 +88,20 @@ class LogParabolaNorm(Spectrum):
 
 
 class PiecewiseNorm(Spectrum):
-    """A factor that is free at each of some energies, and straight between them.
+    """A factor with a free value at each of several energies, interpolated between them.
 
-    Its parameters are ``norm_0``, ``norm_1``, ... in the order of `energy`. Beyond the first and
-    the last energy it is level.
+    Its parameters are ``norm_0``, ``norm_1``, ... in the order of `energy`. It is constant below
+    the first and above the last energy.
 
     Parameters
     ----------
     energy : Quantity or array_like
-        Nodes, increasing, at least two; plain numbers are TeV.
+        At least two increasing energies; plain numbers are in TeV.
     norms : array_like, optional
-        Factors at the nodes; one when absent.
+        Factors at these energies; by default, one.
     interp : {"log", "lin"}
-        Whether it is straight in the logarithms of energy and factor, or in both themselves. In
-        logarithms a factor below zero counts as zero.
+        Whether to interpolate linearly in the logarithms of energy and factor, or in energy and
+        factor themselves. With ``"log"``, a negative factor counts as zero.
 
     Examples
     --------

@@ -29,7 +29,7 @@ class TemplateSpectrum(Spectrum):
     values : Quantity or array_like
         Flux at the nodes; plain numbers are factors without a unit.
     extrapolate : bool
-        Whether to carry the slope of the ends on.
+        Whether to extrapolate with the slope at the ends.
 
     Examples
     --------

@@ -263,7 +263,7 @@ class CompoundSpectrum(Spectrum):
     model1, model2 : Spectrum
         Operands.
     operator : {"add", "mul", "sub", "truediv"}
-        What is done to them.
+        Operation that combines them.
 
     Examples
     --------

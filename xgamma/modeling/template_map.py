@@ -33,11 +33,11 @@ BEYOND = ("zero", "hold", "extrapolate")
 
 
 class TemplateMap(Shape):
-    """Surface brightness given by a map, straight between pixel centres, zero outside.
+    """Surface brightness given by a map, interpolated linearly and zero outside it.
 
-    A diffuse flux is a power law between the energies of its planes, and is averaged over each
-    bin of true energy; a brightness without a flux is straight in the logarithm of the energy,
-    which keeps its integral.
+    A diffuse flux is interpolated as a power law between the energies of its planes, and averaged
+    over each bin of true energy. A brightness without a flux is interpolated linearly in the
+    logarithm of energy, which preserves its integral.
 
     Parameters
     ----------
@@ -45,15 +45,15 @@ class TemplateMap(Shape):
         Dims ``(y, x)`` or ``(energy_true, y, x)`` with the coordinate ``wcs``, per sr; not
         negative. The energies are the centres of bins, or nodes.
     normalize : bool
-        Whether to scale it so that it integrates to one (in each energy). If not, it may
-        hold a flux per sr, and the spectrum of its model is then a factor without a unit.
+        Whether to normalise the map to an integral of one (at each energy). If False, it may hold a
+        flux per sr, and the spectrum of the model is then a dimensionless factor.
     filename : str, optional
-        Where the map is kept: YAML then holds this name, else the map itself.
+        File that holds the map; YAML then stores this name instead of the map itself.
     beyond : {"zero", "hold", "extrapolate"}
-        What it is below the first and above the last bin of energy: nothing, what it is in the
-        nearest plane, or, for a flux, the power law of the two nearest.
+        Brightness below the first and above the last energy bin: zero, that of the nearest plane,
+        or, for a flux, the power law through the two nearest planes.
     lon, lat : Quantity, str or float, optional
-        Position; the map is moved there. Its own centre when absent.
+        Position to which the map is moved; by default, its own centre.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class TemplateMap(Shape):
     Warns
     -----
     XGammaWarning
-        If a map that is not normalised has no unit: it is taken as per sr.
+        If a map that is not normalised has no unit; it is then taken as per sr.
 
     Examples
     --------

@@ -34,7 +34,7 @@ __all__ = ["TemplateMapND", "TemplateSpectrumND"]
 class TemplateSpectrumND(TemplateSpectrum):
     """A spectrum given by a table over energy and further axes, which are its parameters.
 
-    The logarithm of the flux is interpolated, along energy straight in the logarithm of energy.
+    The logarithm of the flux is interpolated, along energy linearly in the logarithm of energy.
 
     Parameters
     ----------
@@ -43,14 +43,16 @@ class TemplateSpectrumND(TemplateSpectrum):
         attributes ``units`` and ``interp`` (``"lin"`` or ``"log"``); not negative. A flux in any
         unit, or a factor without one. Parameters are bounded by their axes.
     interp : {"cubic", "linear"}
-        How the logarithm runs between the nodes of a parameter: cubic, so that a fit sees no corners,
-        or straight, as in gammapy. Where a node is zero the flux itself is straight.
+        Interpolation of the logarithm between the nodes of a parameter: cubic, so that the fit
+        statistic is smooth, or linear, as in gammapy. Where a node is zero, the flux itself is
+        interpolated linearly.
     extrapolate : bool
-        Whether to carry the slope of the ends on beyond the energies, or to be zero there.
+        Whether to extrapolate beyond the energies with the slope at the ends; otherwise the flux is
+        zero there.
     filename : str, optional
-        Where the map is kept: YAML then holds this name, else the map itself.
+        File that holds the map; YAML then stores this name instead of the map itself.
     **values : Quantity, str or float
-        Parameters; the middles of their bounds when absent.
+        Values of the parameters; by default, the middle of their bounds.
 
     Raises
     ------
@@ -169,8 +171,9 @@ class TemplateSpectrumND(TemplateSpectrum):
 class TemplateMapND(TemplateMap):
     """Surface brightness given by a map with further axes, which are its parameters.
 
-    It stays where the map is. Over the sky and in energy it is as `TemplateMap`; between the nodes of
-    a parameter the logarithm of the brightness is interpolated, where a node is zero the brightness.
+    Its position is that of the map. Over the sky and in energy it behaves as `TemplateMap`. Between
+    the nodes of a parameter the logarithm of the brightness is interpolated, or the brightness
+    itself where a node is zero.
 
     Parameters
     ----------
@@ -179,17 +182,17 @@ class TemplateMapND(TemplateMap):
         parameters, whose coordinates have the attributes ``units`` and ``interp`` (``"lin"`` or
         ``"log"``); not negative. Parameters are bounded by their axes.
     normalize : bool
-        Whether to scale it so that it integrates to one, whatever the parameters. If not, it is taken
-        per sr, or as a flux per sr beside a spectrum without a unit.
+        Whether to normalise the map to an integral of one for all parameters. If False, it is taken
+        as per sr, or as a flux per sr if the spectrum is dimensionless.
     interp : {"cubic", "linear"}
-        How the logarithm runs between the nodes of a parameter: cubic, so that a fit sees no corners,
-        or straight, as in gammapy.
+        Interpolation of the logarithm between the nodes of a parameter: cubic, so that the fit
+        statistic is smooth, or linear, as in gammapy.
     filename : str, optional
-        Where the map is kept: YAML then holds this name, else the map itself.
+        File that holds the map; YAML then stores this name instead of the map itself.
     beyond : {"zero", "hold", "extrapolate"}
-        What it is beyond its energies, see `TemplateMap`.
+        Brightness beyond the energies of the map, see `TemplateMap`.
     **values : Quantity, str or float
-        Parameters; the middles of their bounds when absent.
+        Values of the parameters; by default, the middle of their bounds.
 
     Raises
     ------

@@ -45,20 +45,20 @@ class ConstantTemporal(TimeProfile):
 
 
 class LightCurve(TimeProfile):
-    """A light curve given by a table, straight between its nodes and level beyond them.
+    """A light curve given by a table, interpolated linearly and constant beyond its ends.
 
     Parameters
     ----------
     time : Quantity or array_like
-        Nodes since `t_ref`, increasing; plain numbers are days.
+        Increasing times relative to `t_ref`; plain numbers are in days.
     norm : array_like
-        Factor at each node, not negative.
+        Non-negative factor at each time.
     t_ref : float
-        Reference, MJD in `scale`.
+        Reference time, as MJD in `scale`.
     scale : str
         Time scale.
     filename : str, optional
-        FITS table with the columns TIME and NORM; written to YAML instead of the table.
+        FITS table with the columns TIME and NORM; YAML then stores this name instead of the table.
 
     Examples
     --------

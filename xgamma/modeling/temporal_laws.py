@@ -130,7 +130,7 @@ class GeneralizedGaussianTemporal(TimeProfile):
 class PowerLawTemporal(TimeProfile):
     r"""A power law of the time since `t_ref`, :math:`((t - t_\mathrm{ref})/t_0)^\alpha`.
 
-    A decay has a negative `alpha`. It begins at `t_ref`: times before it are refused.
+    A decay has a negative `alpha`. Times before `t_ref` raise an error.
 
     Examples
     --------

@@ -57,7 +57,7 @@ def plot_fit(
         Map (its pixels inside the masks are summed first), spectrum, or flux points, which
         `plot_spectrum` draws.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     method : {"significance", "diff", "diff/model", "diff/sqrt(model)"}
         See `xgamma.fitting.compare.residuals`.
     axes : pair of `~matplotlib.axes.Axes`, optional
@@ -133,7 +133,7 @@ def plot_residuals(
     ds : Dataset
         Map, spectrum or flux points; the last two have no picture of the sky.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     method : {"significance", "diff", "diff/model", "diff/sqrt(model)"}
         See `xgamma.fitting.compare.residuals`.
     correlation_radius : Quantity, str or float, optional

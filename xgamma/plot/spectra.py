@@ -154,7 +154,7 @@ def plot_spectrum(
     ds : Dataset
         Flux points.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     axes : pair of `~matplotlib.axes.Axes`, optional
         For the spectrum and for the residuals.
     power : int

@@ -44,7 +44,7 @@ def fake(
     seed : int or `numpy.random.Generator`
         Where the random numbers come from; the same seed gives the same counts.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     background : DataArray, optional
         Background in the on region of an on-off dataset; when absent, its variable
         ``background``, else the most likely one given its off counts.

@@ -53,7 +53,7 @@ def sample_events(
     seed : int or `numpy.random.Generator`
         Where the random numbers come from.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent.
+        By default, the models attached to the dataset.
     obs_id : int
         Number of the run.
 

@@ -25,28 +25,28 @@ PLACES = ("run", "position", "maps")
 
 @dataclass(frozen=True)
 class SafeMaskRecord(FunctionRecord):
-    """A safe-mask method: a function of a dataset and a run, and what it looks at.
+    """A safe-mask method: a function of a dataset and an observation, and its requirements.
 
     Parameters
     ----------
     name : str
-        What `safe_mask`, ``xg.reduce`` and configurations call it in their ``methods``.
+        Name by which `safe_mask`, ``xg.reduce`` and configurations select it in their ``methods``.
     summary : str
-        What is safe, in one line.
+        One-line description.
     function : callable
-        ``function(ds, obs, **options)`` of a filled dataset and its run (None where there is
-        none); returns an array of bool over some of the dims ``energy``, ``y``, ``x``, True
-        where data can be trusted. Options that `safe_mask` has (``position``, ``irfs``, …) reach it
-        if its signature names them: positions as `SkyCoord`, ``fixed_offset`` in degrees. Others
-        are given to `safe_mask` by name.
+        ``function(ds, obs, **options)`` of a filled dataset and its run (None where there is none);
+        returns an array of bool over some of the dims ``energy``, ``y``, ``x``, True where data can
+        be trusted. Options of `safe_mask` (``position``, ``irfs``, …) are passed if its signature
+        names them: positions as `SkyCoord`, ``fixed_offset`` in degrees. Users pass further options
+        to `safe_mask` by name.
     needs_run : bool
-        Whether it needs the run.
+        Whether it requires the observation.
     needs : tuple of str
-        Variables of the dataset that it needs.
+        Variables of the dataset that it requires.
     looks_at : {"maps", "position", "run"}
-        Where: anywhere in the filled maps; at one position (``position``, ``fixed_offset``); at the
-        pointing and the responses of the run only. ``xg.reduce`` fills no more than is looked at,
-        and lazy maps are computed unless it is the run.
+        Data that it uses: the filled maps; the filled maps at one position (``position``,
+        ``fixed_offset``); or only the pointing and the responses of the observation. ``xg.reduce``
+        fills no more than is used, and lazy maps are computed unless only the observation is used.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def register_safe_mask(record: SafeMaskRecord) -> SafeMaskRecord:
     Parameters
     ----------
     record : SafeMaskRecord
-        Name, function, and what it looks at.
+        Name, function and requirements.
 
     Returns
     -------
@@ -142,13 +142,13 @@ def find_safe_mask(name: str) -> SafeMaskRecord:
     Parameters
     ----------
     name : str
-        Its name; packages that name it by an entry point of the group ``xgamma.safe_masks`` are
-        asked where xgamma has none.
+        Name of the method; those of other packages are found by their entry points in the group
+        ``xgamma.safe_masks``.
 
     Returns
     -------
     record : SafeMaskRecord
-        Function, options, and what it looks at.
+        Function, options and requirements.
 
     Raises
     ------
@@ -165,12 +165,12 @@ def find_safe_mask(name: str) -> SafeMaskRecord:
 
 
 def list_safe_masks() -> dict[str, str]:
-    """Return the safe-mask methods, those of other packages included.
+    """Return the safe-mask methods, including those of other packages.
 
     Returns
     -------
     methods : dict
-        Name to what is safe, in one line.
+        One-line description by name.
 
     Examples
     --------
