@@ -229,11 +229,16 @@ def test_devices_and_pipes_are_not_replaced(tmp_path, made, suffix):
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
+@pytest.mark.parametrize("attrs", [0, 20])
 @pytest.mark.parametrize("lazy", [False, True])
-def test_a_file_that_fails_in_the_middle_is_closed(tmp_path, lazy):
-    """HDF5 keeps a file open that it cannot flush, deleted or not; and tries again at the end."""
+def test_a_file_that_fails_in_the_middle_is_closed(tmp_path, lazy, attrs):
+    """HDF5 keeps a file open that it cannot flush, deleted or not; and tries again at the end.
+
+    More than eight attributes lie in a heap of their own, which closing reads again.
+    """
     values = np.random.default_rng(0).random((8, 200, 200))
     ds = xr.Dataset({"counts": (("energy", "y", "x"), values)})
+    ds.attrs = {f"note{k}": "x" * 100 for k in range(attrs)}
     ds = ds.chunk(energy=1) if lazy else ds
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))

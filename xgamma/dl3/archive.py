@@ -25,6 +25,7 @@ from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
 from xgamma.io.groups import check_version
+from xgamma.io.manifest import SEAL
 from xgamma.io.remote import (
     is_consolidated,
     is_remote,
@@ -35,7 +36,7 @@ from xgamma.io.remote import (
 )
 from xgamma.io.storage import new_store, restore_tree, write_tree
 from xgamma.io.zarr_engine import GuardedZarr
-from xgamma.io.zarr_seal import require_store_whole
+from xgamma.io.zarr_seal import list_contents, require_store_whole
 from xgamma.model.create import MODEL_VERSION
 
 __all__ = ["ZarrStore", "open_archive", "write_archive"]
@@ -62,7 +63,12 @@ class ZarrStore(Store):
         run = joined(self.path, "runs", part_name(obs_id, "OBS_ID"))
         require_store_whole(run)
         folder = store_at(run)
-        once = is_consolidated(folder)
+        try:
+            once = is_consolidated(folder)
+        except FileNotFoundError:
+            raise MissingDataError(
+                f"'{self.path}' is damaged: its run {obs_id} is lost; restore it from a copy, or write it again."
+            ) from None
         tree = restore_tree(xr.open_datatree(folder, engine=GuardedZarr, consolidated=once))
         if groups is None:
             return tree
@@ -192,6 +198,9 @@ def write_archive(
         root.attrs.update(
             {"xgamma_format": FORMAT, "model_version": MODEL_VERSION, "groups": list(groups)}
         )
+        if not is_remote(store):
+            root.attrs.update(dict([SEAL]))
+            list_contents(store)
 
 
 @contextmanager

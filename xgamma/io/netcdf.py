@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from xgamma.core.lazy import await_threads, is_lazy
 from xgamma.core.write_errors import let_go
 from xgamma.errors import MissingDataError
 from xgamma.io.hdf5_lock import hdf5_lock
+from xgamma.io.netcdf_seal import SUMMED, add_sum
 
 __all__ = ["begin_file", "open_netcdf", "write_groups"]
 
@@ -45,6 +46,7 @@ def write_groups(
         Encoding of the variables of each group.
     """
     begin_file(path)
+    groups = {**groups, "/": groups["/"].assign_attrs(dict([SUMMED]))}
     # Workers elsewhere take xarray's lock of the file, which holds across processes.
     lock = hdf5_lock() if _in_this_process() else None
     later = _Later()
@@ -62,9 +64,12 @@ def write_groups(
     except BaseException:
         await_threads()
         let_go(path)
+        # The library may miss what it wrote before; why the writing failed matters more.
+        with suppress(OSError, RuntimeError):
+            root.close()
         raise
-    finally:
-        root.close()
+    root.close()
+    add_sum(path)
 
 
 def begin_file(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from zarr.storage import WrapperStore
 
 from xgamma.core.private_apis import buffer_prototype, ensure_open, sync
 from xgamma.errors import XGammaError
+from xgamma.io.manifest import with_manifest
 from xgamma.io.remote import UNFINISHED, store_at
 
 __all__ = ["NewStore", "new_remote"]
@@ -64,8 +66,14 @@ class NewStore(WrapperStore[Any]):
                 yield name
 
     def finish(self) -> None:
-        """Write the root."""
-        sync(self._store.set(ROOT, self.metadata[ROOT]))
+        """Write the root, with the list of what belongs to it."""
+        documents = {
+            key.removesuffix(ROOT).rstrip("/"): json.loads(value.to_bytes())
+            for key, value in self.metadata.items()
+            if key.endswith(ROOT)
+        }
+        root = json.dumps(with_manifest(documents)).encode()
+        sync(self._store.set(ROOT, buffer_prototype().buffer.from_bytes(root)))
 
 
 def is_metadata(key: str) -> bool:

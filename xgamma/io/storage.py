@@ -23,7 +23,7 @@ from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, 
 from xgamma.io.netcdf import begin_file, write_groups
 from xgamma.io.remote import is_remote, store_at, without_warning, zarr_options
 from xgamma.io.zarr_files import write_files
-from xgamma.io.zarr_seal import all_chunks, sealed
+from xgamma.io.zarr_seal import all_chunks, list_contents, sealed
 from xgamma.model.operation import operation
 
 __all__ = [
@@ -122,6 +122,8 @@ def to_zarr(
         encoding = _zarr_encoding(out, kwargs)
         out = rechunked(sealed(out) if _seals(kwargs) else out, encoding)
         out.to_zarr(store, **{**zarr_options(store), "encoding": encoding, **kwargs})
+        if _seals(kwargs) and not is_remote(store):
+            list_contents(Path(store))
 
 
 def _zarr_encoding(ds: xr.Dataset, kwargs: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -319,10 +321,13 @@ def write_tree(tree: xr.DataTree, store: Any, **kwargs: Any) -> None:
     if not (kwargs or is_remote(store) or is_lazy(*nodes.values())):
         with all_chunks():
             write_files(nodes, Path(store), encoding)
+        list_contents(Path(store))
         return
     out = xr.DataTree.from_dict({p: rechunked(ds, encoding[p]) for p, ds in nodes.items()})
     with without_warning(), all_chunks():
         out.to_zarr(store, **{**zarr_options(store), "encoding": encoding, **kwargs})
+    if _seals(kwargs) and not is_remote(store):
+        list_contents(Path(store))
 
 
 def restore_tree(tree: xr.DataTree) -> xr.DataTree:

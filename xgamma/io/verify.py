@@ -15,11 +15,13 @@ from xgamma.errors import MissingFileError, XGammaError
 from xgamma.fits.bytes import BLOCK
 from xgamma.fits.checksum import check_sums
 from xgamma.fits.files import open_fits
+from xgamma.io.manifest import SEAL, changed_attributes, manifest_of
 from xgamma.io.netcdf import open_netcdf
+from xgamma.io.netcdf_seal import sum_fault
 from xgamma.io.remote import as_place, is_remote, joined
 from xgamma.io.storage import is_zarr
 from xgamma.io.zarr_broken import broken_chunk, zarr_arrays
-from xgamma.io.zarr_seal import require_folder_whole
+from xgamma.io.zarr_seal import read_documents, require_folder_whole
 
 __all__ = ["verify"]
 
@@ -53,9 +55,10 @@ def verify(
 
     Notes
     -----
-    FITS: DATASUM and CHECKSUM of each HDU that has them. Zarr: each chunk is there and has its
-    CRC32C. NetCDF: each chunk has the checksum of its compression, or Fletcher's. Files written by
-    others may have none of these: then what can be told is whether all of it can be read.
+    FITS: DATASUM and CHECKSUM of each HDU that has them. Zarr: groups, arrays and
+    attributes are those that the root lists, each chunk is there and has its CRC32C. NetCDF: the
+    sum of the whole file, which stands behind its end, and in each chunk the checksum of its
+    compression, or Fletcher's. Files written by others may have none of these: then what can be told is whether all of it can be read.
 
     Examples
     --------
@@ -131,6 +134,9 @@ def _of_netcdf(path: Path) -> Iterator[str]:
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError) as error:
         yield f"'{path}' cannot be read ({type(error).__name__}: {error}): it is truncated or damaged."
         return
+    fault = sum_fault(path, SEAL[0] in tree.attrs)
+    if fault is not None:
+        yield fault
     with tree:
         for node in tree.subtree:
             for name, variable in node.to_dataset(inherit=False).variables.items():
@@ -149,10 +155,21 @@ def _of_zarr(folder: Path) -> Iterator[str]:
         except XGammaError as error:
             yield str(error)
             continue
+        yield from _edited(store)
         for path, document in zarr_arrays(store).items():
             chunk = broken_chunk(store, path, document)
             if chunk is not None:
                 yield f"'{store}' is damaged: a part of {path} was changed ('{chunk}'); restore it from a copy, or write it again."
+
+
+def _edited(store: Path) -> Iterator[str]:
+    documents = read_documents(store)
+    root = documents.get("", {})
+    listed = manifest_of(root, store)
+    if listed is None and root.get("attributes", {}).get(SEAL[0]) == SEAL[1]:
+        yield f"'{store}' was written again by another program, which kept no list of what belongs to it: compare it with its source."
+    for path in changed_attributes(listed or {}, documents):
+        yield f"'{store}' is not as it was written: attributes or the size of {path or 'its root'} were changed; if that was meant, open it and write it again."
 
 
 def _is_root(folder: Path) -> bool:

@@ -2,8 +2,8 @@
 
 Zarr leaves out chunks of nothing but the fill value, and reads a chunk that is lost as just that:
 a damaged folder looks like an empty sky. Here every chunk is written, with a CRC32C, and the root
-says so; a store that says so and lacks a chunk is refused, and a chunk that was changed raises
-when it is read.
+lists the arrays (`xgamma.io.manifest`); a store that lacks an array or a chunk is refused, and a
+chunk that was changed raises when it is read.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ import xarray as xr
 
 from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError, XGammaError
+from xgamma.io.manifest import MANIFEST, SEAL, manifest_of, require_listed, write_manifest
 from xgamma.io.remote import is_remote, read_root
 from xgamma.io.zarr_broken import require_possible
 
 __all__ = [
-    "SEAL",
     "all_chunks",
     "compressors",
+    "list_contents",
+    "read_documents",
     "read_sealed",
     "refuse_code",
     "require_folder_whole",
@@ -38,8 +40,8 @@ __all__ = [
     "write_sealed",
 ]
 
-# Attribute of the root: how the chunks, of which none is left out, can be checked.
-SEAL = ("xgamma_sealed", "crc32c")
+# What older stores say instead of a list: that no chunk of any array is left out.
+ALL_CHUNKS = (SEAL[0], "crc32c")
 DOCUMENTS = ("zarr.json", ".zarray")
 # Codecs that run what is stored when they decode it.
 RUNS_CODE = {"pickle"}
@@ -59,8 +61,13 @@ def all_chunks() -> AbstractContextManager[Any]:
 
 
 def sealed(ds: xr.Dataset) -> xr.Dataset:
-    """Return the dataset of a root with the attribute that promises all chunks."""
+    """Return the dataset of a root with the attribute that promises a list; see `list_contents`."""
     return ds.assign_attrs({SEAL[0]: SEAL[1]})
+
+
+def list_contents(folder: Path) -> None:
+    """Put the list of what belongs to a store into its root, when all of it is written."""
+    write_manifest(folder, read_documents(folder, within=True))
 
 
 def refuse_code(documents: Iterable[Mapping[str, Any]], place: Any) -> None:
@@ -99,7 +106,7 @@ from the file when it is read: have it written again as numbers or text.
 def require_whole(
     root: Mapping[str, Any], arrays: Mapping[str, Any], names: Any, place: Any
 ) -> None:
-    """Raise if a store promises all chunks and lacks one.
+    """Raise if a store lacks a chunk of an array that was written whole.
 
     Parameters
     ----------
@@ -117,10 +124,14 @@ def require_whole(
     XGammaError
         If a chunk is missing.
     """
-    if root.get("attributes", {}).get(SEAL[0]) != SEAL[1]:
+    listed = manifest_of(root, place)
+    if listed is None and root.get("attributes", {}).get(ALL_CHUNKS[0]) != ALL_CHUNKS[1]:
         return
     for path, document in arrays.items():
-        for chunk in _chunks(document):
+        # Others may have added arrays, or parts of them, and left out chunks as zarr does.
+        if listed is not None and path not in listed:
+            continue
+        for chunk in _chunks({**document, "shape": listed[path][0]} if listed else document):
             if f"{path}/{chunk}" not in names:
                 raise XGammaError(
                     f"'{place}' is damaged: a part of {path} is lost ('{path}/{chunk}'); restore it from a copy, or write it again."
@@ -163,7 +174,7 @@ def require_folder_whole(folder: Path, documents: Mapping[str, Any] | None = Non
     XGammaError
         If a codec runs code, or a promised chunk is missing.
     """
-    _require(_read_documents(folder) if documents is None else documents, _Files(folder), folder)
+    _require(read_documents(folder) if documents is None else documents, _Files(folder), folder)
 
 
 def write_sealed(group: Any, name: str, values: np.ndarray, chunks: tuple[int, ...]) -> None:
@@ -196,7 +207,7 @@ def read_sealed(folder: Path, name: str) -> np.ndarray:
     try:
         array = zarr.open_array(folder, path=name, mode="r")
         document = array.metadata.to_dict()
-        require_whole({"attributes": dict([SEAL])}, {name: document}, _Files(folder), folder)
+        require_whole({"attributes": dict([ALL_CHUNKS])}, {name: document}, _Files(folder), folder)
         return np.asarray(array[...])
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         raise MissingDataError(
@@ -216,7 +227,8 @@ def require_store_whole(place: Any) -> None:
     text, names = read_root(place)
     root = _parsed(text)
     inner = (root.get("consolidated_metadata") or {}).get("metadata") or {}
-    _require({"": root, **inner}, names, place)
+    # Without the metadata of all arrays in one object, what zarr reads of each later decides.
+    _require({"": root, **inner} if inner else {}, names, place)
 
 
 def _require(documents: Mapping[str, Any], names: Any, place: Any) -> None:
@@ -225,18 +237,35 @@ def _require(documents: Mapping[str, Any], names: Any, place: Any) -> None:
     for path, document in arrays.items():
         require_possible(document, path, place)
     # A description of another form is for zarr to refuse.
-    with contextlib.suppress(KeyError, TypeError):
-        require_whole(documents.get("", {}), arrays, names, place)
+    with contextlib.suppress(KeyError, TypeError, AttributeError):
+        root = documents.get("", {})
+        require_listed(manifest_of(root, place) or {}, documents, place)
+        require_whole(root, arrays, names, place)
 
 
-def _read_documents(folder: Path) -> dict[str, Any]:
-    """Return the descriptions in a folder by path, without a look among the chunks."""
+def read_documents(folder: Path, within: bool = False) -> dict[str, Any]:
+    """Return the descriptions in a folder by path, without a look among the chunks.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the store.
+    within : bool
+        Whether to leave out what lies in a store in this one, such as a run in an archive, which
+        has a list of its own.
+
+    Returns
+    -------
+    documents : dict of str to dict
+        That of the root is ``""``.
+    """
     found: dict[str, Any] = {}
     for path, folders, files in os.walk(folder):
         for name in (n for n in files if n in DOCUMENTS):
             key = os.path.relpath(path, folder).replace(os.sep, "/").removeprefix(".")
             found[key] = _parsed((Path(path) / name).read_bytes())
-            if found[key].get("node_type") == "array":
+            inner = within and key and MANIFEST in (found[key].get("attributes") or {})
+            if inner or found[key].get("node_type") == "array":
                 folders.clear()
     return found
 

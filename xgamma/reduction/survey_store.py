@@ -11,7 +11,7 @@ import xarray as xr
 from xgamma.core.extras import require_package
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.io.cf import encoding_of, export, text_as
-from xgamma.io.zarr_seal import all_chunks, compressors, sealed
+from xgamma.io.zarr_seal import all_chunks, compressors, list_contents, sealed
 from xgamma.reduction.tile_files import Key
 from xgamma.reduction.tiles import TiledSums
 
@@ -55,6 +55,8 @@ def write_mosaic(sums: TiledSums, rows: Mosaic, folder: Path, name: str | None) 
     for key in set(sums.tiles) - set(touched) if made else ():
         for target, dims in made.values():
             target[_place(sums, key, dims)] = 0
+    if made:
+        list_contents(folder)
 
 
 def _place(sums: TiledSums, key: Key, dims: tuple[Hashable, ...]) -> tuple[slice, ...]:

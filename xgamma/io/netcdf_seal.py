@@ -1,0 +1,68 @@
+"""The sum of a NetCDF file, behind its end, where the library does not look.
+
+HDF5 has checksums of chunks and of its own tables, but an attribute may be edited. So the sum of
+all bytes follows the last one that the library knows of. A program that writes to the file cuts it
+off; the attribute of the root stays, and tells that it was there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from pathlib import Path
+
+from xgamma.io.manifest import SEAL
+
+__all__ = ["SUMMED", "add_sum", "sum_fault"]
+
+# Attribute of the root.
+SUMMED = (SEAL[0], "sum")
+END = re.compile(rb"\nxgamma crc32 ([0-9a-f]{8})\n")
+LENGTH = 23
+PIECE = 2**24
+
+
+def add_sum(path: Path) -> None:
+    """Put the sum of a file behind its end."""
+    end = b"\nxgamma crc32 %08x\n" % _sum(path, path.stat().st_size)
+    with path.open("ab") as stream:
+        stream.write(end)
+
+
+def sum_fault(path: Path, promised: bool) -> str | None:
+    """Return what is wrong with the sum behind a file.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    promised : bool
+        Whether its root says that there is one.
+
+    Returns
+    -------
+    fault : str or None
+        A sentence; None if the sum is right, or was never there.
+    """
+    size = os.path.getsize(path) - LENGTH
+    with path.open("rb") as stream:
+        stream.seek(max(size, 0))
+        found = END.fullmatch(stream.read())
+    if found is None and not promised:
+        return None
+    if found is None:
+        return f"'{path}' was opened for writing, or written again, by another program: its sum is gone; compare it with its source, or open it and write it again."
+    if int(found[1], 16) != _sum(path, size):
+        return f"'{path}' is damaged: its bytes are not those that were written; restore it from a copy, or write it again."
+    return None
+
+
+def _sum(path: Path, size: int) -> int:
+    """Return the CRC-32 of the first bytes of a file."""
+    total = 0
+    with path.open("rb") as stream:
+        while size > 0 and (piece := stream.read(min(PIECE, size))):
+            total = zlib.crc32(piece, total)
+            size -= len(piece)
+    return total
