@@ -189,6 +189,7 @@ def test_a_mosaic_larger_than_memory(write):
     assert ds.counts.equals(plain.counts)
     stored = xg.open(tiled.parent / "out.zarr")
     assert stored.attrs["config"] == tiled.read_text()
+    assert xg.verify(tiled.parent / "out.zarr") == []
     assert json.loads(stored.attrs["inputs"]) == json.loads(plain.attrs["inputs"])
 
 

@@ -43,6 +43,8 @@ def test_netcdf_is_what_xarray_would_write(tmp_path):
     tree = collection()
     tree.gamma.to_netcdf(tmp_path / "ours.nc")
     tree.gamma.to_netcdf(tmp_path / "theirs.nc", format="NETCDF4")
+    with netCDF4.Dataset(tmp_path / "theirs.nc", "a") as theirs:
+        theirs.xgamma_sealed = "sum"
     with (
         netCDF4.Dataset(tmp_path / "ours.nc") as ours,
         netCDF4.Dataset(tmp_path / "theirs.nc") as theirs,

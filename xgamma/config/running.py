@@ -24,6 +24,7 @@ from xgamma.io.opening import format_of_name
 from xgamma.io.registry import FormatRecord, find_format
 from xgamma.io.remote import is_remote
 from xgamma.io.storage import refuse_taken
+from xgamma.io.zarr_seal import add_attrs
 from xgamma.model.axes import energy_axis
 from xgamma.model.create import create_map, create_spectrum
 from xgamma.reduction.front import reduce
@@ -98,9 +99,7 @@ def reduce_config(
         )
     result.attrs |= source
     if tiled:
-        import zarr
-
-        zarr.open_group(config.outputs[0].path, mode="r+").attrs.update(source)
+        add_attrs(Path(config.outputs[0].path), source)
     elif write:
         for output in config.outputs:
             _write(result, output)

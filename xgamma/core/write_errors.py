@@ -29,6 +29,8 @@ CURES = {
 }
 # How the NetCDF and HDF5 libraries begin to say that the system refused them.
 LIBRARY = ("NetCDF:", "Unable to", "Can't ", "unable to")
+# Files up to this many bytes are copied to memory when they are let go of.
+COPIED = 2**28
 # Below this many bytes a disk is full.
 FULL = 2**20
 
@@ -93,8 +95,26 @@ def _refuse(target: Path, number: int | None, said: str, error: BaseException) -
     raise found from error
 
 
+def _elsewhere(number: int, size: int) -> int:
+    """Return an open file that stands for one of this size: its copy in memory, if it is small.
+
+    A library may read what it wrote before it closes a file; one that it cannot close it takes
+    for the next one that lies in the same place on the disk.
+    """
+    if size <= COPIED and hasattr(os, "memfd_create"):
+        copy = os.memfd_create("xgamma")
+        try:
+            done = 0
+            while done < size and (n := os.sendfile(copy, number, done, size - done)):
+                done += n
+            return copy
+        except OSError:
+            os.close(copy)
+    return os.open(os.devnull, os.O_RDWR)
+
+
 def let_go(file: Path) -> None:
-    """Make whatever holds a file open that is to be removed write to nowhere instead.
+    """Make whatever holds a file open that is to be removed write elsewhere instead.
 
     A library that could not write what it holds keeps the file open, and so its space on a full
     disk, for as long as the process lives; and tries again when it ends. Without effect on systems
@@ -114,6 +134,6 @@ def let_go(file: Path) -> None:
         with contextlib.suppress(OSError, ValueError):
             status = os.fstat(int(name))
             if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
-                nowhere = os.open(os.devnull, os.O_RDWR)
+                nowhere = _elsewhere(int(name), status.st_size)
                 os.dup2(nowhere, int(name), inheritable=False)
                 os.close(nowhere)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import whole
+from xgamma.core.bounds import require_room
 from xgamma.core.defaults import REPROJECTION
+from xgamma.core.lazy import is_lazy
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
 from xgamma.errors import AxisError
 from xgamma.model import sky
@@ -179,7 +182,17 @@ def upsample(array: xr.DataArray, factor: int, preserve_counts: bool = True) -> 
 
 
 def repeated(variable: xr.Variable, factors: dict[str, int]) -> xr.Variable:
-    """Return a variable with each bin along some dims repeated; dask arrays stay lazy."""
+    """Return a variable with each bin along some dims repeated; dask arrays stay lazy.
+
+    Raises
+    ------
+    XGammaError
+        If it would exceed the memory allowed.
+    """
+    size = 8 * sum(variable.sizes[d] * n for d, n in factors.items())
+    if not is_lazy(variable):
+        size += variable.size * math.prod(factors.values()) * variable.dtype.itemsize
+    require_room(size, "The upsampled map", "use a smaller factor, or chunks of dask")
     return variable.isel(
         {d: np.repeat(np.arange(variable.sizes[d]), n) for d, n in factors.items()}
     )

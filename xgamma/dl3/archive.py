@@ -88,7 +88,7 @@ def _attrs(path: Any) -> dict[str, Any]:
         return zarr_attrs(path)
     try:
         found = json.loads((path / "zarr.json").read_text())
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return dict(found.get("attributes", {}))
 

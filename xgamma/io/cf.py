@@ -210,7 +210,12 @@ def _netcdf_attrs(attrs: Mapping[Any, Any], owner: str) -> dict[Any, Any]:
 def _from_json(attrs: dict[Any, Any]) -> dict[Any, Any]:
     """Return attributes with those that were joined in one text."""
     text = attrs.pop(JSON_ATTRS, None)
-    return attrs if text is None else attrs | json.loads(text)
+    try:
+        return attrs if text is None else attrs | dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise XGammaError(
+            f"The attribute '{JSON_ATTRS}' is no JSON ({type(error).__name__}): the file is damaged or was edited; restore it, or remove the attribute."
+        ) from None
 
 
 def restore(ds: xr.Dataset) -> xr.Dataset:

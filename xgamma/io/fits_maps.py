@@ -73,7 +73,7 @@ def _meta(hdu: HDU) -> dict[str, Any]:
     """Return the attributes in the keyword META (JSON)."""
     try:
         meta = json.loads(str(hdu.header.get("META", "{}")))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(meta, dict):
         return {}

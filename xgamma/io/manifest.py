@@ -153,4 +153,8 @@ def _attrs(document: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 
 def _sum(value: Any) -> int:
-    return zlib.crc32(json.dumps(value, sort_keys=True).encode())
+    """Return the sum of a value; that of one nested beyond what Python follows is of no text."""
+    try:
+        return zlib.crc32(json.dumps(value, sort_keys=True).encode())
+    except RecursionError:
+        return -1

@@ -9,10 +9,12 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from netCDF4 import Dataset
 from xarray.backends import CachingFileManager, NetCDF4DataStore
 
+from xgamma.core.bounds import bytes_of, require_room
 from xgamma.core.lazy import await_threads, is_lazy
 from xgamma.core.write_errors import let_go
 from xgamma.errors import MissingDataError
@@ -124,6 +126,7 @@ def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:
             nodes = {}
             for place in _groups(root.ds):
                 if (place + "/").startswith(start.rstrip("/") + "/"):
+                    _require_room(root.ds[place] if place != "/" else root.ds, path)
                     store = root if place == "/" else root.get_child_store(place)
                     inner = place.removeprefix(start.rstrip("/")) or "/"
                     nodes[inner] = xr.open_dataset(store, **kwargs)
@@ -136,6 +139,16 @@ def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:
             raise
     tree.set_close(root.close)
     return tree
+
+
+def _require_room(group: Any, path: Path) -> None:
+    """Raise if labels or texts of a group, which are read when it is opened, fill the memory."""
+    for name, variable in group.variables.items():
+        text = variable.dtype is str or np.dtype(variable.dtype).kind == "S"
+        if text or variable.dimensions == (name,):
+            item = 8 if variable.dtype is str else np.dtype(variable.dtype).itemsize
+            size = bytes_of(variable.shape, item)
+            require_room(size, f"{name} of '{path}'", "the file is damaged; restore it")
 
 
 def _groups(group: Any, path: str = "/") -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import zarr
 from zarr.storage import WrapperStore
 
 from xgamma.core.private_apis import buffer_prototype, ensure_open, sync
-from xgamma.errors import XGammaError
+from xgamma.errors import WriteError, XGammaError
 from xgamma.io.manifest import with_manifest
 from xgamma.io.remote import UNFINISHED, store_at
 
@@ -102,16 +103,38 @@ def new_remote(path: Any, overwrite: bool = False) -> Iterator[NewStore]:
     ------
     XGammaError
         If something is there that may not be replaced.
+    WriteError
+        If the file system refuses.
     """
-    place = store_at(path)
-    refuse(path, place, overwrite)
-    store = NewStore(place)
-    zarr.open_group(store, mode="w", zarr_format=3)
-    mark = buffer_prototype().buffer.from_bytes(b"")
-    sync(place.set(UNFINISHED, mark))
-    yield store
-    store.finish()
-    sync(place.delete(UNFINISHED))
+    with _write_errors(path):
+        place = store_at(path)
+        refuse(path, place, overwrite)
+        store = NewStore(place)
+        zarr.open_group(store, mode="w", zarr_format=3)
+        mark = buffer_prototype().buffer.from_bytes(b"")
+        sync(place.set(UNFINISHED, mark))
+        yield store
+        store.finish()
+        sync(place.delete(UNFINISHED))
+
+
+@contextmanager
+def _write_errors(path: Any) -> Iterator[None]:
+    """Turn what a file system says when it refuses into one sentence."""
+    try:
+        yield
+    except XGammaError:
+        raise
+    except (OSError, NotImplementedError) as error:
+        file = getattr(error, "filename", None)
+        if file is not None and os.path.isabs(str(file)) and not str(path).endswith(str(file)):
+            raise  # About a file that is read meanwhile.
+        said = f"{type(error).__name__}: {error}".strip(": ")
+        found = WriteError(
+            f"'{path}' cannot be written ({' '.join(said.split())}): check the address and your rights there, or write elsewhere."
+        )
+        found.errno = getattr(error, "errno", None)
+        raise found from error
 
 
 def refuse(path: Any, place: Any, overwrite: bool) -> None:

@@ -20,7 +20,7 @@ from xgamma.io.netcdf import open_netcdf
 from xgamma.io.netcdf_seal import sum_fault
 from xgamma.io.remote import as_place, is_remote, joined
 from xgamma.io.storage import is_zarr
-from xgamma.io.zarr_broken import broken_chunk, zarr_arrays
+from xgamma.io.zarr_broken import broken_chunk
 from xgamma.io.zarr_seal import read_documents, require_folder_whole
 
 __all__ = ["verify"]
@@ -155,16 +155,20 @@ def _of_zarr(folder: Path) -> Iterator[str]:
         except XGammaError as error:
             yield str(error)
             continue
-        yield from _edited(store)
-        for path, document in zarr_arrays(store).items():
+        documents = read_documents(store)
+        yield from _edited(store, documents)
+        arrays = {p: d for p, d in documents.items() if d.get("node_type") == "array"}
+        for path, document in arrays.items():
             chunk = broken_chunk(store, path, document)
             if chunk is not None:
                 yield f"'{store}' is damaged: a part of {path} was changed ('{chunk}'); restore it from a copy, or write it again."
 
 
-def _edited(store: Path) -> Iterator[str]:
-    documents = read_documents(store)
+def _edited(store: Path, documents: dict[str, Any]) -> Iterator[str]:
+    """Yield what was edited by hand or by another program."""
     root = documents.get("", {})
+    if "" in documents and not root:
+        yield f"'{store}' is damaged: the description of its root (zarr.json) cannot be read; restore it from a copy, or write it again."
     listed = manifest_of(root, store)
     if listed is None and root.get("attributes", {}).get(SEAL[0]) == SEAL[1]:
         yield f"'{store}' was written again by another program, which kept no list of what belongs to it: compare it with its source."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,23 +10,10 @@ from typing import Any
 from xgamma.core.bounds import bytes_of, require_room
 from xgamma.errors import XGammaError
 
-__all__ = ["broken_chunk", "read_errors", "require_possible", "zarr_arrays"]
+__all__ = ["broken_chunk", "read_errors", "require_possible"]
 
 CHECKSUM = 4
 LONGEST_TEXT = 2**22
-
-
-def zarr_arrays(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the descriptions of the arrays in a folder of version 3, by path."""
-    found: dict[str, dict[str, Any]] = {}
-    for path, folders, files in os.walk(folder):
-        if "zarr.json" not in files:
-            continue
-        document = json.loads((Path(path) / "zarr.json").read_bytes())
-        if document.get("node_type") == "array":
-            found[os.path.relpath(path, folder).replace(os.sep, "/")] = document
-            folders.clear()
-    return found
 
 
 def require_possible(document: Mapping[str, Any], path: str, place: Any) -> None:

@@ -55,7 +55,7 @@ def open_groups(place: Path) -> dict[str, xr.Dataset] | None:
     documents = Documents()
     try:
         groups = walk(place, documents)
-    except (UnusualError, OSError, ValueError, KeyError, TypeError):
+    except (UnusualError, OSError, ValueError, KeyError, TypeError, RecursionError):
         require_folder_whole(place)
         return None
     require_folder_whole(place, described(groups, documents))
@@ -64,7 +64,7 @@ def open_groups(place: Path) -> dict[str, xr.Dataset] | None:
     try:
         reader = _Reader(place, documents)
         return {path: reader.open(path, group) for path, group in groups.items()}
-    except (UnusualError, OSError, ValueError, KeyError, TypeError):
+    except (UnusualError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -20,13 +20,22 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.atomic import atomic_path
 from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError, XGammaError
-from xgamma.io.manifest import MANIFEST, SEAL, manifest_of, require_listed, write_manifest
+from xgamma.io.manifest import (
+    MANIFEST,
+    SEAL,
+    manifest_of,
+    require_listed,
+    with_manifest,
+    write_manifest,
+)
 from xgamma.io.remote import is_remote, read_root
 from xgamma.io.zarr_broken import require_possible
 
 __all__ = [
+    "add_attrs",
     "all_chunks",
     "compressors",
     "list_contents",
@@ -68,6 +77,15 @@ def sealed(ds: xr.Dataset) -> xr.Dataset:
 def list_contents(folder: Path) -> None:
     """Put the list of what belongs to a store into its root, when all of it is written."""
     write_manifest(folder, read_documents(folder, within=True))
+
+
+def add_attrs(folder: Path, attrs: Mapping[str, Any]) -> None:
+    """Add attributes to the root of a store that is finished; its list follows."""
+    documents = read_documents(folder, within=True)
+    root = documents[""]
+    documents[""] = {**root, "attributes": {**root.get("attributes", {}), **attrs}}
+    with atomic_path(folder / "zarr.json", overwrite=True) as temporary:
+        temporary.write_text(json.dumps(with_manifest(documents)))
 
 
 def refuse_code(documents: Iterable[Mapping[str, Any]], place: Any) -> None:
@@ -273,6 +291,6 @@ def read_documents(folder: Path, within: bool = False) -> dict[str, Any]:
 def _parsed(text: bytes) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from xgamma.core.bounds import require_room
+from xgamma.errors import XGammaError
 from xgamma.numerics.sphere import lonlat_to_vector, offset_basis, vector_to_lonlat
 
 __all__ = [
     "cell_maxima",
     "draw_cells",
+    "draw_counts",
     "multilinear",
     "nodes_with_edges",
     "offset_by",
@@ -24,6 +27,9 @@ __all__ = [
     "sample_rows",
     "sample_sphere_gaussian",
 ]
+
+# NumPy draws Poisson numbers of means below this.
+MOST_COUNTS = 9.2e18
 
 
 def nodes_with_edges(centers: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -102,6 +108,39 @@ def cell_maxima(values: np.ndarray) -> np.ndarray:
     return values
 
 
+def draw_counts(rng: np.random.Generator, expected: np.ndarray) -> np.ndarray:
+    """Draw a Poisson number for each mean.
+
+    Parameters
+    ----------
+    rng : `~numpy.random.Generator`
+        Source of randomness.
+    expected : ndarray
+        Means.
+
+    Returns
+    -------
+    counts : ndarray of int
+        Same shape.
+
+    Raises
+    ------
+    XGammaError
+        If a mean exceeds any whole number of 64 bits.
+
+    Examples
+    --------
+    >>> draw_counts(np.random.default_rng(0), np.array([0.0, 5.0]))[0]
+    np.int64(0)
+    """
+    most = float(np.max(expected, initial=0.0))
+    if most >= MOST_COUNTS:
+        raise XGammaError(
+            f"{most:.3g} events are predicted in one bin, more than can be drawn: check amplitude, units and livetime."
+        )
+    return np.asarray(rng.poisson(expected))
+
+
 def draw_cells(rng: np.random.Generator, expected: np.ndarray) -> tuple[np.ndarray, ...]:
     """Draw a Poisson number of events in each cell and return the cell numbers of each event.
 
@@ -117,7 +156,12 @@ def draw_cells(rng: np.random.Generator, expected: np.ndarray) -> tuple[np.ndarr
     cells : tuple of ndarray
         One array of shape (n,) for each axis of `expected`.
     """
-    numbers = rng.poisson(expected.ravel())
+    total, most = float(np.sum(expected)), float(np.max(expected, initial=0.0))
+    if most < MOST_COUNTS:
+        # Cells, an energy, two angles and a time of each event, and room to compute them.
+        room = 8 * (expected.ndim + 8) * total
+        require_room(room, f"Drawing {total:.3g} events", "lower the flux or the livetime")
+    numbers = draw_counts(rng, expected.ravel())
     return np.unravel_index(np.repeat(np.arange(expected.size), numbers), expected.shape)
 
 

@@ -18,6 +18,7 @@ from xgamma.fitting.predict import full_likelihood, npred_signal
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.create import kind
 from xgamma.model.operation import later, operation
+from xgamma.numerics.sampling import draw_counts
 from xgamma.typing import DTypeLike, SeedLike
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def fake(
         return later(like, names, seed=fixed)
     rng = generator(seed)
     predicted = predictions(ds, models, background, scheme)
-    return put_counts(ds, {name: rng.poisson(values) for name, values in predicted.items()})
+    return put_counts(ds, {name: draw_counts(rng, values) for name, values in predicted.items()})
 
 
 @operation
