@@ -123,18 +123,21 @@ def own(cls):
     return members(cls).keys()
 
 
+BOTH = {"to_netcdf", "to_zarr", "verify"}
+
+
 def test_dir_lists_what_fits():
     collection = xg.collect([example_map()])
     run = {n for n in dir(OBS.gamma) if not n.startswith("_")}
     many = {n for n in dir(collection.gamma) if not n.startswith("_")}
     assert run == own(accessors.GammaObservation)
     assert many == own(accessors.GammaCollection)
-    assert run & many == {"to_netcdf", "to_zarr"}
+    assert run & many == BOTH
     assert isinstance(OBS.gamma, accessors.GammaObservation)
     assert isinstance(collection.gamma, accessors.GammaCollection)
 
 
-@pytest.mark.parametrize("name", sorted(own(accessors.GammaDataTree) - {"to_netcdf", "to_zarr"}))
+@pytest.mark.parametrize("name", sorted(own(accessors.GammaDataTree) - BOTH))
 def test_the_other_kind_is_refused_in_a_sentence(name):
     of_runs = name in own(accessors.GammaObservation)
     tree = xg.collect([example_map()]) if of_runs else OBS

@@ -23,6 +23,7 @@ KINDS = {
     "AxisError": ValueError,
     "FrameError": ValueError,
     "OutsideError": ValueError,
+    "WriteError": OSError,
 }
 CLASSES = {
     name: kind

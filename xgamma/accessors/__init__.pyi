@@ -59,7 +59,7 @@ class GammaDataset:
         """Return the parent WCS of a map. See `xgamma.model.sky.wcs_of`."""
     @property
     def center(self) -> SkyCoord:
-        """Return the position of the middle of the map, in its frame. See `xgamma.model.sky.center`."""
+        """Return the position of the centre of the map, in its frame. See `xgamma.model.sky.center`."""
     @property
     def lonlat(self) -> tuple[xr.DataArray, xr.DataArray]:
         """Return longitude and latitude of the pixel centres. See `xgamma.model.sky.lonlat`."""
@@ -71,9 +71,9 @@ class GammaDataset:
     def edges(self, dim: str) -> Quantity:
         """Return the n+1 edges of an axis as a quantity. See `xgamma.model.quantities.edges_of`."""
     def region_mask(self, regions: RegionsLike, inside: bool = True) -> xr.DataArray:
-        """Return which pixel centres lie in any of the regions. See `xgamma.model.regions.region_mask`."""
+        """Return a mask of the pixels whose centre lies in any of the regions. See `xgamma.model.regions.region_mask`."""
     def boundary_mask(self, width: AngleLike) -> xr.DataArray:
-        """Return which pixels lie farther than a margin from the edge of the map. See `xgamma.datasets.smooth.boundary_mask`."""
+        """Return a mask of the pixels farther than a margin from the edge of the map. See `xgamma.datasets.smooth.boundary_mask`."""
     def energy_mask(
         self,
         min: EnergyLike | None = None,
@@ -81,18 +81,18 @@ class GammaDataset:
         dim: str = "energy",
         round_to_edge: bool = False,
     ) -> xr.DataArray:
-        """Return which energy bins lie wholly inside a range. See `xgamma.datasets.masks.energy_mask`."""
+        """Return a mask of the energy bins that lie entirely within a range. See `xgamma.datasets.masks.energy_mask`."""
     def cutout(
         self, position: PositionLike, width: SizeLike, mode: str = "trim", name: str | None = None
     ) -> xr.Dataset:
-        """Cut a part out of a map, coarse response grids with it. See `xgamma.datasets.cutout.cutout`."""
+        """Cut out a part of a map, including its coarse response grids. See `xgamma.datasets.cutout.cutout`."""
     @property
     def models(self) -> Models:
-        """Return the models on a dataset, or on all datasets of a tree. See `xgamma.fitting.attached.models_of`."""
+        """Return the models attached to a dataset, or to all datasets of a tree. See `xgamma.fitting.attached.models_of`."""
     def with_models(self, models: ModelsLike | None) -> xr.Dataset:
-        """Put models on a dataset, or on each dataset of a tree, as YAML text in its attributes. See `xgamma.fitting.attached.with_models`."""
+        """Attach models to a dataset, or to each dataset of a tree, as YAML text in its attributes. See `xgamma.fitting.attached.with_models`."""
     def stat_sum(self, models: ModelsLike | None = None, scheme: str = "exact") -> float:
-        """Return the fit statistic summed over the bins that are safe and fitted. See `xgamma.fitting.compare.stat_sum`."""
+        """Return the fit statistic summed over the bins in ``mask_safe`` and ``mask_fit``. See `xgamma.fitting.compare.stat_sum`."""
     def flux_points(
         self,
         source: str,
@@ -136,12 +136,12 @@ class GammaDataset:
         scheme: str = "exact",
         **options: Any,
     ) -> xr.Dataset:
-        """Test a model against a special case of it, in which some parameters are given. See `xgamma.estimators.nested.nested_test`."""
+        """Test a model against a nested model in which some parameters are fixed or linked. See `xgamma.estimators.nested.nested_test`."""
     @property
     def kind(self) -> str:
-        """Return what a dataset is. See `xgamma.model.create.kind`."""
+        """Return the kind of a dataset. See `xgamma.model.create.kind`."""
     def validate(self, errors: str = "raise", values: bool = True) -> list[str]:
-        """Check a dataset against the data model, or the responses of an observation, all at once. See `xgamma.irf.validation.validate`."""
+        """Check a dataset, or the responses of an observation, against the data model. See `xgamma.irf.validation.validate`."""
     def quantity(self, name: str) -> Quantity:
         """Return the values of a variable of a dataset as a quantity. See `xgamma.model.quantities.values_of`."""
     def fill(
@@ -212,7 +212,7 @@ class GammaDataset:
         fold: bool = False,
         **options: Any,
     ) -> xr.Dataset:
-        """Find the safe data range of a run; several methods combine with AND. See `xgamma.makers.safe_mask.safe_mask`."""
+        """Compute the safe data range of a run by one or more methods, combined with AND. See `xgamma.makers.safe_mask.safe_mask`."""
     def exposure_image(self, index: float = 2.0) -> xr.DataArray:
         """Average the exposure over true energy for each bin of reconstructed energy. See `xgamma.makers.exposure.exposure_image`."""
     def stack(self, *others: xr.Dataset, name: str | None = None) -> xr.Dataset:
@@ -233,7 +233,7 @@ class GammaDataset:
     def ring_background(
         self, r_in: AngleLike, width: AngleLike, *, exclusion: ExclusionLike | None = None
     ) -> xr.Dataset:
-        """Take the background of each pixel from a ring around it. See `xgamma.background.ring.ring_background`."""
+        """Estimate the background of each pixel from a ring around it. See `xgamma.background.ring.ring_background`."""
     def adaptive_ring_background(
         self,
         r_in: AngleLike,
@@ -246,7 +246,7 @@ class GammaDataset:
         method: str = "fixed_width",
         exclusion: ExclusionLike | None = None,
     ) -> xr.Dataset:
-        """Take the background of each pixel from a ring that grows until it holds enough. See `xgamma.background.ring.adaptive_ring_background`."""
+        """Estimate the background of each pixel from a ring that grows until it is large enough. See `xgamma.background.ring.adaptive_ring_background`."""
     def reflected_background(
         self,
         obs: xr.DataTree,
@@ -259,7 +259,7 @@ class GammaDataset:
         n_off_regions: int | None = None,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Take the background of a spectrum from its region turned around the pointing position. See `xgamma.background.reflected.reflected_background`."""
+        """Estimate the background of a spectrum from its region rotated around the pointing. See `xgamma.background.reflected.reflected_background`."""
     def phase_background(
         self,
         obs: xr.DataTree,
@@ -268,7 +268,7 @@ class GammaDataset:
         *,
         column: str = "phase",
     ) -> xr.Dataset:
-        """Take on and off counts of a pulsar from intervals of its phase. See `xgamma.background.phase.phase_background`."""
+        """Select the on and off counts of a pulsar by intervals of its phase. See `xgamma.background.phase.phase_background`."""
     @property
     def alpha(self) -> xr.DataArray:
         """Return the ratio of the acceptances, on to off. See `xgamma.datasets.onoff.alpha`."""
@@ -293,10 +293,10 @@ class GammaDataset:
         """Summarise a dataset as a dictionary. See `xgamma.estimators.info.info_dict`."""
     @property
     def mask(self) -> xr.DataArray | None:
-        """Return what a fit looks at: ``mask_safe`` and ``mask_fit``. See `xgamma.datasets.masks.mask`."""
+        """Return the mask used in a fit, ``mask_safe`` and ``mask_fit`` combined. See `xgamma.datasets.masks.mask`."""
     @property
     def mask_image(self) -> xr.DataArray | None:
-        """Return where any energy bin is used, dims ``(y, x)``; none where no mask is set. See `xgamma.datasets.masks.mask_image`."""
+        """Return a mask of pixels with any energy bin in use, dims ``(y, x)``; None without masks. See `xgamma.datasets.masks.mask_image`."""
     @property
     def energy_range(self) -> tuple[xr.DataArray, xr.DataArray]:
         """Return the lowest and highest energy used at each pixel. See `xgamma.datasets.energy_range.energy_range`."""
@@ -320,13 +320,13 @@ class GammaDataset:
     def slice_energy(
         self, min: EnergyLike | None = None, max: EnergyLike | None = None, name: str | None = None
     ) -> xr.Dataset:
-        """Keep the bins of reconstructed energy that lie wholly in a range. See `xgamma.datasets.select.slice_energy`."""
+        """Keep the bins of reconstructed energy that lie entirely within a range. See `xgamma.datasets.select.slice_energy`."""
     def pad(self, width: int, name: str | None = None) -> xr.Dataset:
-        """Add pixels around a map: zeros, unsafe, without exposure. See `xgamma.datasets.select.pad`."""
+        """Pad a map with pixels that are zero, not safe and without exposure. See `xgamma.datasets.select.pad`."""
     def downsample(
         self, factor: int | None = None, name: str | None = None, **factors: int
     ) -> xr.Dataset:
-        """Join neighbouring bins: pixels by a factor, or bins of a named axis. See `xgamma.datasets.resample.downsample`."""
+        """Merge adjacent bins: pixels by a factor, or bins of a named axis. See `xgamma.datasets.resample.downsample`."""
     def upsample(
         self, factor: int | None = None, name: str | None = None, **factors: int
     ) -> xr.Dataset:
@@ -336,11 +336,11 @@ class GammaDataset:
     def reproject_to(
         self, template: LabelledLike, method: str = "exact", name: str | None = None
     ) -> xr.Dataset:
-        """Reproject a map dataset onto the pixels of another, every bit of area where it belongs. See `xgamma.datasets.regrid.reproject_to`."""
+        """Reproject a map dataset onto the pixels of another by the overlap of pixels. See `xgamma.datasets.regrid.reproject_to`."""
     def resample_energy(self, edges: EnergiesLike, name: str | None = None) -> xr.Dataset:
-        """Join bins of reconstructed energy between the existing edges nearest to new ones. See `xgamma.datasets.resample.resample_energy`."""
+        """Rebin reconstructed energy to the existing bin edges nearest to new ones. See `xgamma.datasets.resample.resample_energy`."""
     def to_image(self, name: str | None = None) -> xr.Dataset:
-        """Join all bins of reconstructed energy into one. See `xgamma.datasets.resample.to_image`."""
+        """Merge all bins of reconstructed energy into one. See `xgamma.datasets.resample.to_image`."""
     def to_spectrum(
         self, region: RegionLike, containment_correction: bool = False, name: str | None = None
     ) -> xr.Dataset:
@@ -352,7 +352,7 @@ class GammaDataset:
     def at_position(
         self, name: str, position: PositionLike | None = None, method: str = "nearest"
     ) -> xr.DataArray:
-        """Return a map at one position. See `xgamma.irf.queries.at_position`."""
+        """Return the values of a map at one position. See `xgamma.irf.queries.at_position`."""
     def psf_containment_radius(
         self,
         energy_true: EnergiesLike | None = None,
@@ -408,7 +408,7 @@ class GammaDataset:
         sum_over_energy: bool = False,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Find the significance of data against a model, in each bin or in discs. See `xgamma.fitting.compare.model_significance`."""
+        """Compute the significance of data with respect to a model, in each bin or in discs. See `xgamma.fitting.compare.model_significance`."""
     def fake(
         self,
         seed: SeedLike,
@@ -423,7 +423,7 @@ class GammaDataset:
         background: xr.DataArray | None = None,
         scheme: str = "exact",
     ) -> xr.Dataset:
-        """Put the prediction itself in place of the counts (Cowan et al. 2011, EPJC 71, 1554). See `xgamma.simulate.counts.asimov`."""
+        """Replace the counts with the prediction itself (Cowan et al. 2011, EPJC 71, 1554). See `xgamma.simulate.counts.asimov`."""
     def sample_events(
         self, seed: SeedLike, models: ModelsLike | None = None, obs_id: int = 1
     ) -> xr.DataTree:
@@ -434,11 +434,11 @@ class GammaDataset:
         mask: xr.DataArray | None = None,
         sum_over_energy: bool = False,
     ) -> xr.Dataset:
-        """Find the significance of the excess in each bin, or in a disc around each pixel. See `xgamma.estimators.significance.significance`."""
+        """Compute the significance of the excess in each bin, or in a disc around each pixel. See `xgamma.estimators.significance.significance`."""
     def significance_profile(
         self, center: PositionLike, radii: AnglesLike, sum_over_energy: bool = True
     ) -> xr.Dataset:
-        """Find excess and significance in rings around a position. See `xgamma.estimators.significance.significance_profile`."""
+        """Compute the excess and its significance in rings around a position. See `xgamma.estimators.significance.significance_profile`."""
     def adaptive_smooth(
         self,
         scales: AnglesLike | None = None,
@@ -477,15 +477,15 @@ class GammaDataset:
         min_counts: float = 10.0,
         background_fraction: float = 0.05,
     ) -> xr.Dataset:
-        """Return the smallest flux in each energy bin that fulfils three conditions. See `xgamma.estimators.sensitivity.sensitivity`."""
+        """Compute the smallest detectable flux in each energy bin. See `xgamma.estimators.sensitivity.sensitivity`."""
     def variability(self, quantity: str = "flux") -> xr.Dataset:
         """Measure how much a light curve varies beyond its errors, and how fast. See `xgamma.estimators.variability.variability`."""
     def peek(self) -> Figure:
-        """Draw what a dataset holds: maps, or spectrum, exposure and dispersion. See `xgamma.plot.datasets.peek`."""
+        """Plot an overview of a dataset: maps, or spectrum, exposure and dispersion. See `xgamma.plot.datasets.peek`."""
     def plot_counts(self, ax: Axes | None = None) -> Any:
-        """Draw the counts spectrum with its background, bins as bars. See `xgamma.plot.datasets.plot_counts`."""
+        """Plot the counts spectrum with its background, as one bar per bin. See `xgamma.plot.datasets.plot_counts`."""
     def plot_edisp(self, position: PositionLike | None = None, ax: Axes | None = None) -> Any:
-        """Draw the energy-dispersion matrix at a position. See `xgamma.plot.datasets.plot_edisp`."""
+        """Plot the energy-dispersion matrix at a position. See `xgamma.plot.datasets.plot_edisp`."""
     def plot_fit(
         self,
         models: ModelsLike | None = None,
@@ -500,7 +500,7 @@ class GammaDataset:
         correlation_radius: AngleLike = "0.1 deg",
         axes: Axes | Sequence[Axes] | None = None,
     ) -> Any:
-        """Plot what is left of the data beside the model: on the sky, and over energy. See `xgamma.plot.fit.plot_residuals`."""
+        """Plot the residuals of the data with respect to the model, on the sky and over energy. See `xgamma.plot.fit.plot_residuals`."""
     def plot_spectrum(
         self,
         models: ModelsLike | None = None,
@@ -510,7 +510,7 @@ class GammaDataset:
     ) -> Any:
         """Plot flux points with the model, its error band, and the residuals below. See `xgamma.plot.spectra.plot_spectrum`."""
     def plot_regions(self, ax: WCSAxes | None = None) -> Any:
-        """Draw the on region, the off regions and the pointings. See `xgamma.plot.regions.plot_regions`."""
+        """Plot the on region, the off regions and the pointings. See `xgamma.plot.regions.plot_regions`."""
     def to_fits(
         self, path: str | os.PathLike[str], overwrite: bool = False, checksum: bool = True
     ) -> None:
@@ -526,7 +526,7 @@ class GammaDataset:
     def to_zarr(self, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any) -> None:
         """Write a dataset to Zarr (version 3), compressed, with CF attributes. See `xgamma.io.storage.to_zarr`."""
     def verify(self, errors: Literal["raise", "return"] = "raise") -> list[str]:
-        """Read a file, store or archive whole, and say what of it is lost or was changed. See `xgamma.io.verify.verify`."""
+        """Read a file, store or archive completely, and report missing or damaged data. See `xgamma.io.verify.verify`."""
 
 class GammaDataArray:
     """``da.gamma``: what a labelled array can do."""
@@ -540,7 +540,7 @@ class GammaDataArray:
         """Return the parent WCS of a map. See `xgamma.model.sky.wcs_of`."""
     @property
     def center(self) -> SkyCoord:
-        """Return the position of the middle of the map, in its frame. See `xgamma.model.sky.center`."""
+        """Return the position of the centre of the map, in its frame. See `xgamma.model.sky.center`."""
     @property
     def lonlat(self) -> tuple[xr.DataArray, xr.DataArray]:
         """Return longitude and latitude of the pixel centres. See `xgamma.model.sky.lonlat`."""
@@ -552,9 +552,9 @@ class GammaDataArray:
     def edges(self, dim: str) -> Quantity:
         """Return the n+1 edges of an axis as a quantity. See `xgamma.model.quantities.edges_of`."""
     def region_mask(self, regions: RegionsLike, inside: bool = True) -> xr.DataArray:
-        """Return which pixel centres lie in any of the regions. See `xgamma.model.regions.region_mask`."""
+        """Return a mask of the pixels whose centre lies in any of the regions. See `xgamma.model.regions.region_mask`."""
     def boundary_mask(self, width: AngleLike) -> xr.DataArray:
-        """Return which pixels lie farther than a margin from the edge of the map. See `xgamma.datasets.smooth.boundary_mask`."""
+        """Return a mask of the pixels farther than a margin from the edge of the map. See `xgamma.datasets.smooth.boundary_mask`."""
     def energy_mask(
         self,
         min: EnergyLike | None = None,
@@ -562,11 +562,11 @@ class GammaDataArray:
         dim: str = "energy",
         round_to_edge: bool = False,
     ) -> xr.DataArray:
-        """Return which energy bins lie wholly inside a range. See `xgamma.datasets.masks.energy_mask`."""
+        """Return a mask of the energy bins that lie entirely within a range. See `xgamma.datasets.masks.energy_mask`."""
     def cutout(
         self, position: PositionLike, width: SizeLike, mode: str = "trim", name: str | None = None
     ) -> xr.DataArray:
-        """Cut a part out of a map, coarse response grids with it. See `xgamma.datasets.cutout.cutout`."""
+        """Cut out a part of a map, including its coarse response grids. See `xgamma.datasets.cutout.cutout`."""
     @property
     def quantity(self) -> u.Quantity:
         """Return the values of a labelled array as a quantity. See `xgamma.core.units.quantity`."""
@@ -597,7 +597,7 @@ class GammaDataArray:
     def reproject_to(
         self, template: LabelledLike, preserve_counts: bool = False, method: str = "exact"
     ) -> xr.DataArray:
-        """Reproject a map onto the pixels of another, every bit of area where it belongs. See `xgamma.datasets.interp.reproject_to`."""
+        """Reproject a map onto the pixels of another by the overlap of pixels. See `xgamma.datasets.interp.reproject_to`."""
     def to_fits(
         self, path: str | os.PathLike[str], overwrite: bool = False, hdu: str = "PRIMARY"
     ) -> None:
@@ -618,11 +618,11 @@ class GammaDataArray:
         title: str | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Draw one image on the sky. See `xgamma.plot.maps.plot_map`."""
+        """Plot an image on the sky. See `xgamma.plot.maps.plot_map`."""
     def plot_grid(self, ncols: int = 3, add_cbar: bool = False, **kwargs: Any) -> Figure:
-        """Draw a map bin by bin. See `xgamma.plot.maps.plot_grid`."""
+        """Plot a map, one panel per bin. See `xgamma.plot.maps.plot_grid`."""
     def plot_interactive(self, **kwargs: Any) -> Any:
-        """Draw one bin at a time, chosen with a slider, in a notebook. See `xgamma.plot.maps.plot_interactive`."""
+        """Plot one bin at a time, chosen with a slider, in a notebook. See `xgamma.plot.maps.plot_interactive`."""
 
 class GammaObservation:
     """``tree.gamma`` of an observation: events, good time intervals, pointing, responses."""
@@ -635,7 +635,7 @@ class GammaObservation:
     def to_zarr(self, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any) -> None:
         """Write a collection, or an observation, to one Zarr store with groups. See `xgamma.io.storage.tree_to_zarr`."""
     def verify(self, errors: Literal["raise", "return"] = "raise") -> list[str]:
-        """Read a file, store or archive whole, and say what of it is lost or was changed. See `xgamma.io.verify.verify`."""
+        """Read a file, store or archive completely, and report missing or damaged data. See `xgamma.io.verify.verify`."""
     @property
     def obs_id(self) -> int | str:
         """Return OBS_ID, or the name of the tree where there is none: a number where it is one. See `xgamma.dl3.observation.obs_id`."""
@@ -647,7 +647,7 @@ class GammaObservation:
         """Return the pointing in altitude and azimuth. See `xgamma.dl3.observation.pointing_altaz`."""
     @property
     def location(self) -> EarthLocation | None:
-        """Return the place of the telescopes (GEOLON, GEOLAT in deg, ALTITUDE in m), or None. See `xgamma.dl3.observation.location`."""
+        """Return the location of the telescopes (GEOLON, GEOLAT in deg, ALTITUDE in m), or None. See `xgamma.dl3.observation.location`."""
     @property
     def tmid(self) -> Time:
         """Return the time halfway between first start and last stop, scale TT. See `xgamma.dl3.observation.tmid`."""
@@ -684,7 +684,7 @@ class GammaObservation:
         seed: int | None = None,
         **columns: Any,
     ) -> xr.DataTree:
-        """Return an observation with the events that fulfil all conditions. See `xgamma.dl3.selection.select_events`."""
+        """Select the events of an observation that fulfil all conditions. See `xgamma.dl3.selection.select_events`."""
 
 class GammaCollection:
     """``tree.gamma`` of a collection of datasets, nested or not."""
@@ -697,14 +697,14 @@ class GammaCollection:
     def to_zarr(self, path: str | os.PathLike[str], overwrite: bool = False, **kwargs: Any) -> None:
         """Write a collection, or an observation, to one Zarr store with groups. See `xgamma.io.storage.tree_to_zarr`."""
     def verify(self, errors: Literal["raise", "return"] = "raise") -> list[str]:
-        """Read a file, store or archive whole, and say what of it is lost or was changed. See `xgamma.io.verify.verify`."""
+        """Read a file, store or archive completely, and report missing or damaged data. See `xgamma.io.verify.verify`."""
     @property
     def models(self) -> Models:
-        """Return the models on a dataset, or on all datasets of a tree. See `xgamma.fitting.attached.models_of`."""
+        """Return the models attached to a dataset, or to all datasets of a tree. See `xgamma.fitting.attached.models_of`."""
     def with_models(self, models: ModelsLike | None) -> xr.DataTree:
-        """Put models on a dataset, or on each dataset of a tree, as YAML text in its attributes. See `xgamma.fitting.attached.with_models`."""
+        """Attach models to a dataset, or to each dataset of a tree, as YAML text in its attributes. See `xgamma.fitting.attached.with_models`."""
     def stat_sum(self, models: ModelsLike | None = None, scheme: str = "exact") -> float:
-        """Return the fit statistic summed over the bins that are safe and fitted. See `xgamma.fitting.compare.stat_sum`."""
+        """Return the fit statistic summed over the bins in ``mask_safe`` and ``mask_fit``. See `xgamma.fitting.compare.stat_sum`."""
     def flux_points(
         self,
         source: str,
@@ -748,7 +748,7 @@ class GammaCollection:
         scheme: str = "exact",
         **options: Any,
     ) -> xr.Dataset:
-        """Test a model against a special case of it, in which some parameters are given. See `xgamma.estimators.nested.nested_test`."""
+        """Test a model against a nested model in which some parameters are fixed or linked. See `xgamma.estimators.nested.nested_test`."""
     @property
     def names(self) -> list[str]:
         """Return the names of the datasets of a collection, in order. See `xgamma.datasets.collection.names_of`."""
@@ -765,14 +765,14 @@ class GammaCollection:
     def slice_energy(
         self, min: EnergyLike | None = None, max: EnergyLike | None = None
     ) -> xr.DataTree:
-        """Cut every dataset to the same energies; one without a bin in the range is left out. See `xgamma.datasets.collection.slice_energies`."""
+        """Cut every dataset to an energy range, leaving out those without a bin in it. See `xgamma.datasets.collection.slice_energies`."""
     @property
     def energy_ranges(self) -> xr.Dataset:
         """Return the lowest and highest energy used in each dataset. See `xgamma.datasets.collection.energy_ranges`."""
     def stack_reduce(self, name: str | None = None) -> xr.Dataset:
         """Stack all datasets of a collection into one. See `xgamma.datasets.collection.stack_reduce`."""
     def info_table(self, cumulative: bool = False) -> Any:
-        """Summarise a collection as a table, one row a dataset. See `xgamma.estimators.info.info_table`."""
+        """Summarise a collection as a table, with one row per dataset. See `xgamma.estimators.info.info_table`."""
     def cumulative(self, region: RegionsLike | None = None) -> xr.Dataset:
         """Return the per-run table, and its running sums with their significance. See `xgamma.datasets.cumulative.cumulative`."""
     def light_curve(

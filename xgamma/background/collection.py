@@ -58,9 +58,8 @@ def each_background(
     background : str
         Name of the method, as in ``xg.reduce``: one of `xgamma.list_backgrounds`.
     observations : Store, dict, or list of DataTree, optional
-        The runs, for methods that look at them (``"reflected"``, ``"phase"``): found by number in
-        a store or dict, or in the order of the children (so that slices of one run are told
-        apart).
+        The runs, for methods that use them (``"reflected"``, ``"phase"``): found by number in a
+        store or dict, or in the order of the children (so that slices of one run are told apart).
     **options
         Of the method.
 
@@ -74,8 +73,8 @@ def each_background(
     MissingDataError
         If the method needs observations and there are none.
     XGammaError
-        If their number is another than that of the datasets, or what the method raises,
-        with the name of the dataset.
+        If their number differs from that of the datasets, or the error of the method, with the name
+        of the dataset.
 
     Examples
     --------

@@ -172,7 +172,7 @@ def fov_background(
     ds : Dataset
         Map with counts and background. Sky models on it are held fixed and subtracted.
     obs : DataTree, optional
-        Not used; all background methods are called alike.
+        Not used; all background methods have the same signature.
     exclusion : DataArray, regions, DS9 text or path of a .reg file, optional
         A mask that is False where there may be a signal (any frame, any size), or the regions
         to leave out. It does not touch ``mask_fit``.

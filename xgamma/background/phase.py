@@ -52,7 +52,7 @@ def phase_background(
     off_phase: PhasesLike,
     column: str = "phase",
 ) -> xr.Dataset:
-    """Take on and off counts of a pulsar from intervals of its phase.
+    """Select the on and off counts of a pulsar by intervals of its phase.
 
     Parameters
     ----------

@@ -99,7 +99,7 @@ def reflected_background(
     n_off_regions: int | None = None,
     scheme: str = SCHEME,
 ) -> xr.Dataset:
-    """Take the background of a spectrum from its region turned around the pointing position.
+    """Estimate the background of a spectrum from its region rotated around the pointing.
 
     Parameters
     ----------
@@ -112,14 +112,14 @@ def reflected_background(
         A mask that is False where there may be a signal (any frame, any size), or the regions
         to leave out.
     angle_increment : Quantity or str
-        Step by which a region is turned on where it meets an exclusion.
+        Step by which a region that overlaps an exclusion is rotated further.
     min_distance, min_distance_input : Quantity or str
         Additional angles, seen from the pointing, between off regions, and beside the on region.
     max_region_number : int
         Largest number of off regions.
     n_off_regions : int, optional
-        Spread so many evenly over the circle (wobble observations) instead of side by side;
-        excluded ones are left out, and none is used if they overlap.
+        Number of off regions spread evenly over the circle (wobble observations) instead of side by
+        side; excluded ones are left out, and none is used if they overlap.
     scheme : {"exact", "gammapy"}
         "exact" takes the area that the off regions cover together for the off acceptance.
         "gammapy" takes their number, as gammapy 2.1 does, to compare with it: where regions

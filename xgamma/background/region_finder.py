@@ -203,12 +203,12 @@ def reflected_regions(
     Returns
     -------
     regions : list of SkyRegion
-        Off regions, counter-clockwise from the on region; empty if there is no place.
+        Off regions, counter-clockwise from the on region; empty if none fits.
 
     Raises
     ------
     UnitError, XGammaError
-        If an option is not usable.
+        If an option is invalid.
 
     Examples
     --------

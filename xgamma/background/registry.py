@@ -78,7 +78,7 @@ REGISTRY = Registry(
 
 
 def register_background(record: BackgroundRecord) -> BackgroundRecord:
-    """Make a background method known by its name.
+    """Register a background method.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def register_background(record: BackgroundRecord) -> BackgroundRecord:
     Raises
     ------
     XGammaError
-        If another method has the name.
+        If the name is taken.
 
     Examples
     --------

@@ -133,14 +133,14 @@ def ring_background(
     width: AngleLike,
     exclusion: ExclusionLike | None = None,
 ) -> xr.Dataset:
-    """Take the background of each pixel from a ring around it.
+    """Estimate the background of each pixel from a ring around it.
 
     Parameters
     ----------
     ds : Dataset
         Map with counts and the background of the instrument, which serves as acceptance.
     obs : DataTree, optional
-        Not used; all background methods are called alike.
+        Not used; all background methods have the same signature.
     r_in, width : Quantity or str
         Inner radius and width of the ring.
     exclusion : DataArray, regions, DS9 text or path of a .reg file, optional
@@ -217,14 +217,14 @@ def adaptive_ring_background(
     method: str = "fixed_width",
     exclusion: ExclusionLike | None = None,
 ) -> xr.Dataset:
-    """Take the background of each pixel from a ring that grows until it holds enough.
+    """Estimate the background of each pixel from a ring that grows until it is large enough.
 
     Parameters
     ----------
     ds : Dataset
         Map with counts and the background of the instrument, which serves as acceptance.
     obs : DataTree, optional
-        Not used; all background methods are called alike.
+        Not used; all background methods have the same signature.
     r_in, width : Quantity or str
         Inner radius and width of the smallest ring.
     r_out_max : Quantity or str
@@ -232,7 +232,8 @@ def adaptive_ring_background(
     stepsize : Quantity or str
         Step of the inner radius (``"fixed_width"``) or of the width (``"fixed_r_in"``).
     threshold_alpha : float
-        The first ring is taken whose alpha, for an on region of radius `theta`, is not larger.
+        The first ring whose alpha, for an on region of radius `theta`, does not exceed this is
+        used.
     theta : Quantity or str
         Radius of the on region.
     method : {"fixed_width", "fixed_r_in"}

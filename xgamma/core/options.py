@@ -13,14 +13,14 @@ options: dict[str, Any] = {"max_bytes": 8e9, "max_text_bytes": 5e7}
 
 
 class set_options:  # noqa: N801 - reads as the function that xarray has
-    """Set options from here on, or for the length of a ``with`` block, as in xarray.
+    """Set options globally, or within a ``with`` block, as in xarray.
 
     Parameters
     ----------
     **values
-        ``max_bytes``: most bytes (8e9) that a maker fills, an axis or the labels of a map take,
-        a compressed file or an array of a file unpacks to. ``max_text_bytes``: most bytes (5e7)
-        of a text that is read: a configuration, models.
+        ``max_bytes``: maximum size in bytes (by default 8e9) of filled maps, of an axis or the
+        labels of a map, and of a decompressed file or an array in a file. ``max_text_bytes``:
+        maximum size (by default 5e7) of a text file, such as a configuration or models.
 
     Raises
     ------

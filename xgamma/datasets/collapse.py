@@ -134,8 +134,8 @@ def to_spectrum(
     region : SkyRegion or str
         On region; a string is DS9 text.
     containment_correction : bool
-        Scale the exposure by the part of a point source, in the middle of the circle, that
-        falls into its pixels (those whose centre lies in it).
+        Whether to scale the exposure by the fraction of a point source at the centre of the circle
+        that falls into its pixels (those whose centre lies in it).
     name : str, optional
         Name of the result.
 
@@ -145,15 +145,15 @@ def to_spectrum(
         Counts and background summed under the safe mask, exposure averaged over the region, energy
         dispersion at its centre, masks joined with OR. Where the mask hides pixels of the region,
         the dispersion carries the part of the exposure that is safe at each energy, so that the
-        prediction is that of the safe pixels. The signal is taken for even over the region,
-        with a warning where pixels are hidden, or for a point source if `containment_correction`.
+        prediction is that of the safe pixels. The signal is assumed to be uniform over the region,
+        with a warning where pixels are hidden, or a point source with `containment_correction`.
 
     Raises
     ------
     FrameError
         If the region is not on the map.
     XGammaError
-        If a containment correction is asked for a region that is no circle, or for
+        If a containment correction is requested for a region that is not a circle, or for
         point-like responses.
 
     Examples

@@ -80,7 +80,7 @@ def datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     Parameters
     ----------
     tree : DataTree
-        Collection, nested as you like.
+        Collection, which may be nested.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def names_of(tree: xr.DataTree) -> list[str]:
     Parameters
     ----------
     tree : DataTree
-        Collection, nested as you like.
+        Collection, which may be nested.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def add(tree: xr.DataTree, *parts: xr.Dataset) -> xr.DataTree:
     tree : DataTree
         Collection.
     *parts : Dataset
-        Named by ``attrs["name"]``; a name that is taken gets a number.
+        Datasets named by ``attrs["name"]``; duplicate names are numbered.
 
     Returns
     -------
@@ -199,7 +199,7 @@ def remove(tree: xr.DataTree, *names: str) -> xr.DataTree:
     tree : DataTree
         Collection.
     *names : str
-        Of the datasets to leave out.
+        Names of the datasets to leave out.
 
     Returns
     -------
@@ -245,7 +245,7 @@ def map_datasets(
     Returns
     -------
     tree : DataTree
-        Results under the same names; lazy where the function is.
+        Results under the same names; lazy if the function is.
 
     Examples
     --------
@@ -263,14 +263,14 @@ def map_datasets(
 def slice_energies(
     tree: xr.DataTree, min: EnergyLike | None = None, max: EnergyLike | None = None
 ) -> xr.DataTree:
-    """Cut every dataset to the same energies; one without a bin in the range is left out.
+    """Cut every dataset to an energy range, leaving out those without a bin in it.
 
     Parameters
     ----------
     tree : DataTree
         Collection.
     min, max : Quantity, str or float, optional
-        Range; plain numbers are in the unit of each axis. Open where absent.
+        Range; plain numbers are in the unit of each axis. By default, unbounded.
 
     Returns
     -------

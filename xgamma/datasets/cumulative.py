@@ -90,7 +90,7 @@ def cumulative(obj: xr.Dataset | xr.DataTree, region: RegionsLike | None = None)
         Collection of datasets of single runs, or a stacked dataset, which keeps the sums of
         its runs.
     region : region, DS9 text or path of a .reg file, optional
-        Of maps of a collection, count only there.
+        For a collection of maps, region in which to count.
 
     Returns
     -------

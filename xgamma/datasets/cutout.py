@@ -86,7 +86,7 @@ def cutout(
     mode: str = "trim",
     name: str | None = None,
 ) -> Labelled:
-    """Cut a part out of a map, coarse response grids with it.
+    """Cut out a part of a map, including its coarse response grids.
 
     Parameters
     ----------
@@ -97,15 +97,15 @@ def cutout(
     width : Quantity, str, float or pair
         Angular size (longitude, latitude); plain numbers are degrees.
     mode : {"trim", "strict"}
-        What to do at the edge of the map: trim the cutout, or refuse.
+        At the edge of the map, trim the cutout or raise an error.
     name : str, optional
         Name of the new dataset.
 
     Returns
     -------
     cutout : same type as `obj`
-        Keeps its labels, so `stack` and xarray's alignment put it back in its place. The
-        coarse grids keep at least three pixels.
+        Pixel labels are kept, so that `stack` and xarray's alignment place it correctly. The coarse
+        grids keep at least three pixels.
 
     Raises
     ------

@@ -21,7 +21,7 @@ def energy_range(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArray, xr.
     ds : Dataset
         Map or spectrum.
     which : {"mask", "mask_safe", "mask_fit"}
-        Which mask counts; ``"mask"`` is both.
+        Mask to use; ``"mask"`` combines both.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def energy_range_total(ds: xr.Dataset, which: str = "mask") -> tuple[xr.DataArra
     ds : Dataset
         Map or spectrum.
     which : {"mask", "mask_safe", "mask_fit"}
-        Which mask counts; ``"mask"`` is both.
+        Mask to use; ``"mask"`` combines both.
 
     Returns
     -------

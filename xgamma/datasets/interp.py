@@ -56,7 +56,7 @@ def interp_to(
     array : DataArray
         Map; other dimensions stay.
     template : Dataset or DataArray
-        Gives frame and pixels.
+        Defines the frame and pixels.
     preserve_counts : bool
         Whether the map holds counts per pixel: then their surface density is interpolated.
 
@@ -92,14 +92,14 @@ def reproject_to(
     preserve_counts: bool = False,
     method: str = REPROJECTION,
 ) -> xr.DataArray:
-    """Reproject a map onto the pixels of another, every bit of area where it belongs.
+    """Reproject a map onto the pixels of another by the overlap of pixels.
 
     Parameters
     ----------
     array : DataArray
         Map; other dimensions stay.
     template : Dataset or DataArray
-        Gives frame and pixels.
+        Defines the frame and pixels.
     preserve_counts : bool
         Whether the map holds counts per pixel, whose sum is then kept; otherwise its mean is.
     method : {"exact", "adaptive"}

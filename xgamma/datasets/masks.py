@@ -38,18 +38,18 @@ def energy_mask(
     dim: str = "energy",
     round_to_edge: bool = False,
 ) -> xr.DataArray:
-    """Return which energy bins lie wholly inside a range.
+    """Return a mask of the energy bins that lie entirely within a range.
 
     Parameters
     ----------
     obj : Dataset or DataArray
         An object with an energy axis.
     min, max : Quantity, str or float, optional
-        Range; plain numbers are in the unit of the axis. Open where absent.
+        Range; plain numbers are in the unit of the axis. By default, unbounded.
     dim : str
         ``"energy"`` or ``"energy_true"``.
     round_to_edge : bool
-        Whether the range is first moved to the nearest edges.
+        Whether to round the range to the nearest bin edges first.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def warn_of_lost_weights(ds: xr.Dataset) -> None:
 
 @operation
 def mask(ds: xr.Dataset) -> xr.DataArray | None:
-    """Return what a fit looks at: ``mask_safe`` and ``mask_fit``.
+    """Return the mask used in a fit, ``mask_safe`` and ``mask_fit`` combined.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def mask(ds: xr.Dataset) -> xr.DataArray | None:
     Returns
     -------
     mask : DataArray or None
-        Dims of the counts, bool; none where neither mask is set.
+        Dims of the counts, bool; None if neither mask is set.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def labelled(ds: xr.Dataset, used: xr.Variable) -> xr.DataArray:
 
 @operation
 def mask_image(ds: xr.Dataset) -> xr.DataArray | None:
-    """Return where any energy bin is used, dims ``(y, x)``; none where no mask is set.
+    """Return a mask of pixels with any energy bin in use, dims ``(y, x)``; None without masks.
 
     Examples
     --------
@@ -173,8 +173,8 @@ def under_mask(ds: xr.Dataset, name: str, used: xr.Variable | None) -> xr.Variab
 def to_masked(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
     """Set counts, background and acceptances to zero outside the safe mask.
 
-    Plain ``ds.where(ds.mask_safe)`` is something else: xarray lays the mask over every variable, so
-    that responses gain the dimensions of the counts, and their size.
+    In contrast, ``ds.where(ds.mask_safe)`` applies the mask to every variable, so that responses
+    are broadcast to the dimensions, and the size, of the counts.
 
     Parameters
     ----------

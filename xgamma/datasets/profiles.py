@@ -119,7 +119,7 @@ def profile(
         Edges of the strips in the frame of the map; plain numbers are degrees. Longitudes are
         taken on the side of the edges, so -2 to 2 works.
     along : {"lon", "lat"}
-        What the strips follow.
+        Coordinate in which the strips are defined.
     how : {"sum", "mean"}
         What to do with the pixels of a strip.
 

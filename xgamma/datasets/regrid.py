@@ -33,27 +33,28 @@ __all__ = ["interp_to", "reproject_to"]
 def interp_to(ds: xr.Dataset, template: LabelledLike, name: str | None = None) -> xr.Dataset:
     """Interpolate a map dataset bilinearly at the pixel centres of another.
 
-    Fast, and good where the pixels are of about one size and the maps are smooth; counts are
-    spread over neighbouring pixels and their sum is kept roughly. `reproject_to` keeps it.
+    This is fast, and accurate if the pixels have similar sizes and the maps are smooth. Counts are
+    spread over neighbouring pixels and their sum is only approximately preserved; `reproject_to`
+    preserves it.
 
     Parameters
     ----------
     ds : Dataset
         Map, on-off or not.
     template : Dataset or DataArray
-        Gives frame and pixels, and the coarse grid of the responses (without one, a grid as
-        coarse as that of `ds`). Axes that it has must be those of `ds`.
+        Defines the frame and pixels, and the coarse grid of the responses (if it has none, a grid
+        as coarse as that of `ds` is used). Its axes must match those of `ds`.
     name : str, optional
         Name of the result.
 
     Returns
     -------
     ds : Dataset
-        Counts and background: their surface density, interpolated between safe pixels, times
-        the solid angle of the new ones. Exposure: interpolated. Masks: the nearest pixel.
-        Responses: interpolated on the coarse grid, weighted with their exposures. On-off: the
-        off acceptance gives the interpolated background. What the map does not cover is not
-        safe. Lazy in, lazy out.
+        Counts and background: their surface density, interpolated between safe pixels, times the
+        solid angle of the new ones. Exposure: interpolated. Masks: the nearest pixel. Responses:
+        interpolated on the coarse grid, weighted with their exposures. On-off: the off acceptance
+        gives the interpolated background. Pixels that the map does not cover are not safe. Lazy
+        input gives a lazy result.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def interp_to(ds: xr.Dataset, template: LabelledLike, name: str | None = None) -
 def reproject_to(
     ds: xr.Dataset, template: LabelledLike, method: str = REPROJECTION, name: str | None = None
 ) -> xr.Dataset:
-    """Reproject a map dataset onto the pixels of another, every bit of area where it belongs.
+    """Reproject a map dataset onto the pixels of another by the overlap of pixels.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ def _agreed(variable: xr.Variable, numbers: np.ndarray) -> xr.Variable:
 
 @operation
 def resample_energy(ds: xr.Dataset, edges: EnergiesLike, name: str | None = None) -> xr.Dataset:
-    """Join bins of reconstructed energy between the existing edges nearest to new ones.
+    """Rebin reconstructed energy to the existing bin edges nearest to new ones.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def _joined(ds: xr.Dataset, numbers: np.ndarray, name: str | None) -> xr.Dataset
 
 @operation
 def to_image(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
-    """Join all bins of reconstructed energy into one.
+    """Merge all bins of reconstructed energy into one.
 
     Parameters
     ----------
@@ -250,14 +250,14 @@ def _rad(ds: xr.Dataset, factor: int, name: str | None) -> xr.Dataset:
 def downsample(
     ds: xr.Dataset, factor: int | None = None, name: str | None = None, **factors: int
 ) -> xr.Dataset:
-    """Join neighbouring bins: pixels by a factor, or bins of a named axis.
+    """Merge adjacent bins: pixels by a factor, or bins of a named axis.
 
     Parameters
     ----------
     ds : Dataset
         Map or spectrum.
     factor : int, optional
-        Joins blocks of so many pixels along ``y`` and ``x``.
+        Number of pixels to merge along ``y`` and ``x``.
     name : str, optional
         Name of the result.
     **factors : int
@@ -274,7 +274,8 @@ def downsample(
     Raises
     ------
     AxisError
-        If there is no factor, one is no whole number, or the number of bins is not a multiple.
+        If no factor is given, a factor is not an integer, or the number of bins is not a multiple
+        of it.
 
     Examples
     --------

@@ -26,14 +26,14 @@ def slice_energy(
     max: EnergyLike | None = None,
     name: str | None = None,
 ) -> xr.Dataset:
-    """Keep the bins of reconstructed energy that lie wholly in a range.
+    """Keep the bins of reconstructed energy that lie entirely within a range.
 
     Parameters
     ----------
     ds : Dataset
         Map or spectrum.
     min, max : Quantity, str or float, optional
-        Range; plain numbers are in the unit of the axis. Open where absent.
+        Range; plain numbers are in the unit of the axis. By default, unbounded.
     name : str, optional
         Name of the result.
 
@@ -67,7 +67,7 @@ def slice_energy(
 
 @operation
 def pad(ds: xr.Dataset, width: int, name: str | None = None) -> xr.Dataset:
-    """Add pixels around a map: zeros, unsafe, without exposure.
+    """Pad a map with pixels that are zero, not safe and without exposure.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def pad(ds: xr.Dataset, width: int, name: str | None = None) -> xr.Dataset:
     Returns
     -------
     ds : Dataset
-        Labels go on beyond the old ones; the coarse grids stay.
+        Pixel labels continue beyond the old ones; the coarse grids are not changed.
 
     Raises
     ------

@@ -80,12 +80,12 @@ def smooth(
     Returns
     -------
     array : DataArray
-        Same dims, float64; beyond the edge of the map there is nothing.
+        Same dims, float64; the map is taken as zero beyond its edge.
 
     Raises
     ------
     XGammaError
-        For an unknown kernel or a width that is no angle.
+        For an unknown kernel or a width that is not an angle.
 
     Examples
     --------
@@ -133,14 +133,14 @@ def convolve(array: xr.DataArray, kernel: ArrayLike | xr.DataArray) -> xr.DataAr
     Returns
     -------
     array : DataArray
-        Same dims, float64, same pixels; nothing beyond the edge.
+        Same dims and pixels, float64; the map is taken as zero beyond its edge.
 
     Raises
     ------
     XGammaError
         If the kernel has an even side.
     AxisError
-        If the kernel has a dimension that the map has not, or bins that differ from its bins.
+        If the kernel has a dimension that the map lacks, or different bins.
 
     Examples
     --------
@@ -250,7 +250,7 @@ def erode(mask: xr.DataArray, width: AngleLike, kernel: str = "disk") -> xr.Data
 
 @operation
 def boundary_mask(obj: LabelledLike, width: AngleLike) -> xr.DataArray:
-    """Return which pixels lie farther than a margin from the edge of the map.
+    """Return a mask of the pixels farther than a margin from the edge of the map.
 
     Parameters
     ----------

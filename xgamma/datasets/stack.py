@@ -35,7 +35,7 @@ def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Da
     ds : Dataset
         A template, or a dataset; its labels and axes are those of the result.
     *others : Dataset
-        Datasets on the same axes and frame, whole or cutouts: they land at their labels.
+        Datasets on the same axes and frame, whole or cutouts, which are placed by their labels.
     name : str, optional
         Name of the result.
 

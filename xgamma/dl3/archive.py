@@ -104,7 +104,7 @@ def open_archive(path: Any) -> ZarrStore:
     Returns
     -------
     store : ZarrStore
-        Its runs are opened when asked for.
+        Observations are opened when they are accessed.
 
     Raises
     ------
@@ -145,10 +145,11 @@ def write_archive(
     Parameters
     ----------
     observations : Store or iterable of DataTree
-        Taken one by one: thousands need the memory of one. A store's table becomes the index.
+        Written one at a time, so that memory use does not grow with their number. The table of a
+        store becomes the index.
     path : path-like or URL
-        Folder, which appears when it is complete; or a URL that fsspec knows, written in
-        place, which opens when it is complete.
+        Folder, which is created only once it is complete; or a URL supported by fsspec, which is
+        written in place and can be opened once it is complete.
     overwrite : bool
         Whether an existing archive may be replaced.
     progress : bool
@@ -157,8 +158,8 @@ def write_archive(
     Raises
     ------
     XGammaError
-        If the folder exists and `overwrite` is False, two runs have one OBS_ID, or one is no
-        name.
+        If the folder exists and `overwrite` is False, two runs have the same OBS_ID, or one is not
+        a valid name.
 
     Examples
     --------

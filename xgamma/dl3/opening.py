@@ -60,11 +60,11 @@ def open_store(
     Parameters
     ----------
     path : str, Path or sequence of them
-        A folder with a GADF index (``hdu-index.fits.gz``, ``obs-index.fits.gz``,
-        gzipped or not, at its top or somewhere below), an index file, a folder of
-        FITS files without index, one FITS file or a list of them. Without an index
-        the headers of the files tell what they hold. Also an archive in Zarr
-        (`xgamma.write_archive`), which may have a URL that fsspec knows.
+        A folder with a GADF index (``hdu-index.fits.gz``, ``obs-index.fits.gz``, gzipped or not, at
+        its top or somewhere below), an index file, a folder of FITS files without index, one FITS
+        file or a list of them. Without an index, the contents are taken from the headers of the
+        files. Also an archive in Zarr (`xgamma.write_archive`), which may have a URL that fsspec
+        knows.
     hdu_index, obs_index : str or Path, optional
         Index files with other names, relative to `path`.
     caldb : str or Path, optional
@@ -75,7 +75,7 @@ def open_store(
     Returns
     -------
     store : Store
-        Its runs are opened when asked for.
+        Observations are opened when they are accessed.
 
     Raises
     ------

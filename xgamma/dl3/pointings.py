@@ -20,7 +20,7 @@ MARGIN = 60.0
 
 
 def location(obs: xr.DataTree) -> EarthLocation | None:
-    """Return the place of the telescopes (GEOLON, GEOLAT in deg, ALTITUDE in m), or None.
+    """Return the location of the telescopes (GEOLON, GEOLAT in deg, ALTITUDE in m), or None.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def pointing(obs: xr.DataTree) -> SkyCoord:
         If there is no pointing. ALT_PNT and AZ_PNT count for drift scans alone: those of a run
         that follows the sky are of some moment, and up to degrees off.
     XGammaError
-        If the position is not one on the sky.
+        If the position is not a valid sky position.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def pointing_altaz(obs: xr.DataTree) -> SkyCoord:
     Raises
     ------
     MissingDataError
-        If the place of the telescopes, or the pointing, is not known.
+        If the location of the telescopes, or the pointing, is unknown.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def select_events(
     seed: int | None = None,
     **columns: Any,
 ) -> xr.DataTree:
-    """Return an observation with the events that fulfil all conditions.
+    """Select the events of an observation that fulfil all conditions.
 
     The responses stay as they are: an energy, offset or region cut has to be
     made in the maps too. Time cuts shorten the GTIs; phase cuts scale the
@@ -71,7 +71,7 @@ def select_events(
     Parameters
     ----------
     obs : DataTree
-        Observation; it is left alone.
+        Observation; it is not modified.
     energy : (lo, hi), optional
         Reconstructed energy, ``lo <= energy < hi``: quantities, strings or TeV;
         None leaves an end open.
@@ -84,13 +84,13 @@ def select_events(
         Events inside any of them; circles are exact, other shapes are figures on
         the tangential plane at their centre.
     phase : (lo, hi) or list of (lo, hi), optional
-        Intervals of the column PHASE in turns, of which only the fraction counts; ``lo > hi``
-        goes through 1, as do limits below 0 or above 1.
+        Intervals of the column PHASE in turns, whose integer part is ignored; an interval with
+        ``lo > hi``, or with a limit below 0 or above 1, wraps around.
     fraction : float, optional
         Keep this fraction of the events, drawn at random without repetition. The
         livetime stays.
     seed : int, optional
-        Seed of the drawing; needed with `fraction`.
+        Random seed; required with `fraction`.
     **columns
         Any column of the events, in any case: ``(lo, hi)`` with ``lo <= value <
         hi``, or a callable that takes the `~xarray.DataArray` and returns a mask.
@@ -98,8 +98,8 @@ def select_events(
     Returns
     -------
     obs : DataTree
-        New observation. The root attribute ``event_selection`` (JSON text, a list
-        of conditions) and ``phase_intervals`` tell what was cut, this time and before.
+        New observation. The root attribute ``event_selection`` (JSON text, a list of conditions)
+        and ``phase_intervals`` record the cuts, including earlier ones.
 
     Raises
     ------

@@ -297,7 +297,7 @@ def info(ds: xr.Dataset) -> Info:
     Returns
     -------
     info : Info
-        Prints; shows as a table in a notebook.
+        A printable summary, shown as a table in a notebook.
 
     Examples
     --------
@@ -317,14 +317,14 @@ def info(ds: xr.Dataset) -> Info:
 
 @operation
 def info_table(tree: xr.DataTree, cumulative: bool = False) -> Any:
-    """Summarise a collection as a table, one row a dataset.
+    """Summarise a collection as a table, with one row per dataset.
 
     Parameters
     ----------
     tree : DataTree
         Datasets as children.
     cumulative : bool
-        Whether a row tells of the stack of all datasets up to it.
+        Whether each row describes the stack of all datasets up to it.
 
     Returns
     -------

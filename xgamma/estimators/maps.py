@@ -156,18 +156,18 @@ def ts_map(
     ds : Dataset
         Map with exposure and background.
     model : SkyModel
-        Test source; its position does not matter, its norm is one.
+        Test source with a norm of one; its position is ignored.
     models : Model or iterable of Model, optional
         Known sources; by default, the models attached to the dataset.
     kernel_width : Quantity, str or float, optional
-        Side of the square around the pixel that is looked at; plain numbers are degrees.
-        All of the PSF kernel when absent. Norms are of the whole source in any case.
+        Side of the square around each pixel used in its fit; plain numbers are in degrees. By
+        default, the whole PSF kernel. Norms always refer to the whole source.
     mask : DataArray of bool, optional
-        Pixels (y, x) to do; all when absent.
+        Pixels (y, x) to compute; by default, all.
     scheme : {"exact", "gammapy"}
         See `xgamma.fitting.predict.npred_signal`.
     errors : bool
-        Whether to find asymmetric errors and upper limits from where the statistic rises, which
+        Whether to compute asymmetric errors and upper limits from the rise of the statistic, which
         takes about three times as long.
     n_sigma, n_sigma_ul : float
         Confidence levels of these errors and upper limits, in standard deviations.
@@ -176,11 +176,11 @@ def ts_map(
     -------
     maps : Dataset
         Dims ``(y, x)``: ``ts``, ``sqrt_ts`` (negative where the norm is), ``norm``, ``norm_err``,
-        ``flux`` and ``flux_err`` (cm-2 s-1, over the range of the energy axis), ``npred_excess``; with
-        `errors` ``norm_errn``, ``norm_errp``, ``norm_ul`` and ``flux_ul``. Where counts are few they
-        hold what they say, ``norm_err``, from the curvature, less.
-        NaN at pixels where no energy is inside the masks, and where a bin in reach holds NaN.
-        The attribute ``kernel_spacing`` (deg) is the side of the tiles.
+        ``flux`` and ``flux_err`` (cm-2 s-1, over the range of the energy axis), ``npred_excess``;
+        with `errors` ``norm_errn``, ``norm_errp``, ``norm_ul`` and ``flux_ul``. For few counts
+        these have their nominal coverage, whereas ``norm_err``, from the curvature, covers less.
+        NaN at pixels without a bin inside the masks, and where a bin within the kernel is NaN. The
+        attribute ``kernel_spacing`` (deg) is the side of the tiles.
 
     Raises
     ------

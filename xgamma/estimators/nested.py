@@ -42,19 +42,19 @@ def nested_test(
     scheme: str = SCHEME,
     **options: Any,
 ) -> xr.Dataset:
-    """Test a model against a special case of it, in which some parameters are given.
+    """Test a model against a nested model in which some parameters are fixed or linked.
 
-    Both are fitted. By how much the statistic is lower where these parameters are free is the
-    test statistic.
+    Both models are fitted. The test statistic is the amount by which the fit statistic is lower
+    with these parameters free.
 
     Parameters
     ----------
     data : Dataset, DataTree, or iterable or mapping of Dataset
         See `xgamma.fit`.
     null : dict of str
-        What the null hypothesis says of some parameters, by full name or unambiguous ending: a
-        value (quantity, text or a number in the unit of the parameter), or the name of another
-        parameter, which both share then. All of them are free otherwise.
+        Null hypothesis: for each parameter (its full name or an unambiguous ending), a value
+        (quantity, text or a number in the unit of the parameter), or the name of another parameter
+        to which it is linked. In the alternative these parameters are free.
     models : Model or iterable of Model, optional
         Starting values; by default, the models attached to the datasets. They are not modified.
     backend, scheme, **options
@@ -63,11 +63,11 @@ def nested_test(
     Returns
     -------
     test : Dataset
-        Scalars: ``ts``, ``dof`` (parameters that are free in addition), ``p_value`` and
+        Scalars: ``ts``, ``dof`` (number of additional free parameters), ``p_value`` and
         ``significance`` (standard deviations, two-sided) after Wilks' theorem, ``stat`` and
-        ``stat_null``, ``success``; dim ``parameter`` (the free ones): ``value`` and ``error`` with the
-        parameter free, ``null_value`` without (units in the coordinate ``unit``), ``tested`` (bool).
-        The attributes ``models`` and ``models_null`` are the fitted models as YAML, so
+        ``stat_null``, ``success``; dim ``parameter`` (the free ones): ``value`` and ``error`` with
+        the parameter free, ``null_value`` without (units in the coordinate ``unit``), ``tested``
+        (bool). The attributes ``models`` and ``models_null`` are the fitted models as YAML, so
         ``test.gamma.models`` are those with the parameters free.
 
     Raises
@@ -75,7 +75,7 @@ def nested_test(
     MissingDataError
         If there is no such parameter, or no model.
     XGammaError
-        If nothing is tested, or a value is none of the parameter's.
+        If nothing is tested, or a value is not valid for its parameter.
 
     Warns
     -----
@@ -85,8 +85,8 @@ def nested_test(
 
     Notes
     -----
-    Parameters that have no effect under the null hypothesis, as the index of a source without
-    flux, are not fitted there, and count in ``dof``: for such the theorem is approximate.
+    Parameters without effect under the null hypothesis, such as the index of a source without flux,
+    are not fitted there but count in ``dof``; the theorem is then only approximate.
 
     References
     ----------

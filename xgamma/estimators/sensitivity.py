@@ -32,17 +32,18 @@ def sensitivity(
     min_counts: float = 10.0,
     background_fraction: float = 0.05,
 ) -> xr.Dataset:
-    """Return the smallest flux in each energy bin that fulfils three conditions.
+    """Compute the smallest detectable flux in each energy bin.
 
-    The excess is `n_sigma` significant (Li & Ma with off counts, Cash with a known
-    background), at least `min_counts`, and at least `background_fraction` of the background.
+    A flux is detectable if its excess has a significance of `n_sigma` (Li & Ma with off counts,
+    Cash with a known background), and is at least `min_counts` and at least `background_fraction`
+    of the background.
 
     Parameters
     ----------
     ds : Dataset
         Spectrum dataset with exposure and background or off counts.
     spectrum : Spectrum, optional
-        Form of the flux within a bin; a power law of index 2 when absent.
+        Spectral shape within a bin; by default, a power law of index 2.
     n_sigma, min_counts, background_fraction : float
         The conditions.
 

@@ -63,7 +63,7 @@ class _Inputs:
             self.correlated = bool(ds["counts_off"].attrs.get("correlated", 0))
 
     def sum_energy(self) -> None:
-        """Add up the energy bins."""
+        """Whether to sum over energy."""
         names = ["counts", "background"]
         if self.onoff:
             names += ["off", "acceptance", "acceptance_off"]
@@ -109,7 +109,7 @@ def significance(
     mask: xr.DataArray | None = None,
     sum_over_energy: bool = False,
 ) -> xr.Dataset:
-    """Find the significance of the excess in each bin, or in a disc around each pixel.
+    """Compute the significance of the excess in each bin, or in a disc around each pixel.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def significance(
     mask : DataArray of bool, optional
         Pixels to use, besides the safe mask.
     sum_over_energy : bool
-        Add up the energy bins first.
+        Whether to sum over energy first.
 
     Returns
     -------
@@ -226,7 +226,7 @@ def _labelled(
 def significance_profile(
     ds: xr.Dataset, center: PositionLike, radii: AnglesLike, sum_over_energy: bool = True
 ) -> xr.Dataset:
-    """Find excess and significance in rings around a position.
+    """Compute the excess and its significance in rings around a position.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ def significance_profile(
     radii : Quantity or array_like
         Edges of the rings, increasing; plain numbers are degrees.
     sum_over_energy : bool
-        Add up the energy bins.
+        Whether to sum over energy.
 
     Returns
     -------

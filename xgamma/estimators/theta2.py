@@ -74,7 +74,7 @@ def theta2(
     nbin : int
         Number of bins.
     n_off : int
-        Off positions of each run, the source turned evenly around the pointing.
+        Number of off positions per run, evenly spaced around the pointing.
     position_off : SkyCoord, str or (lon, lat), optional
         One off position for all runs instead of those of `n_off`.
     energy : (lo, hi), optional

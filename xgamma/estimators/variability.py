@@ -70,8 +70,8 @@ def variability(curve: xr.Dataset, quantity: str = QUANTITY) -> xr.Dataset:
 
     Notes
     -----
-    Errors are those of the measurement alone: another stretch of the same source would vary by more
-    than that. The error of ``fpp`` holds for white noise.
+    Errors include only the measurement uncertainty: another light curve of the same source would
+    differ by more. The error of ``fpp`` holds for white noise.
 
     References
     ----------

@@ -71,14 +71,14 @@ def iterate_datasets(
 
 @operation
 def with_models(obj: DataOrTree, models: ModelsLike | None) -> DataOrTree:
-    """Put models on a dataset, or on each dataset of a tree, as YAML text in its attributes.
+    """Attach models to a dataset, or to each dataset of a tree, as YAML text in its attributes.
 
     Parameters
     ----------
     obj : Dataset or DataTree
         Where to put them.
     models : Model, iterable of Model, or None
-        Models; None takes them off.
+        Models; None removes them.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def with_models(obj: DataOrTree, models: ModelsLike | None) -> DataOrTree:
 
 
 def models_of(obj: DatasetsLike) -> Models:
-    """Return the models on a dataset, or on all datasets of a tree.
+    """Return the models attached to a dataset, or to all datasets of a tree.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def models_of(obj: DatasetsLike) -> Models:
     Returns
     -------
     models : Models
-        Fresh copies; none if there are none.
+        Copies of the models; empty if there are none.
 
     Examples
     --------

@@ -30,7 +30,7 @@ RESIDUALS = ("diff", "diff/model", "diff/sqrt(model)", "significance")
 
 @operation
 def stat_sum(obj: DatasetsLike, models: ModelsLike | None = None, scheme: str = SCHEME) -> float:
-    """Return the fit statistic summed over the bins that are safe and fitted.
+    """Return the fit statistic summed over the bins in ``mask_safe`` and ``mask_fit``.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def stat_sum(obj: DatasetsLike, models: ModelsLike | None = None, scheme: str = 
     Returns
     -------
     stat : float
-        -2 ln L up to a constant of the data. Priors are not part of it.
+        -2 ln L up to a constant that depends on the data only. Priors are not included.
 
     Examples
     --------
@@ -142,8 +142,9 @@ def residuals(
 
     Notes
     -----
-    Residuals in units of their error are no sums: the sum over n bins of ``diff/sqrt(model)`` has
-    a width of ``sqrt(n)`` on a perfect fit. Ask for the sum here, so that it comes first.
+    Residuals in units of their errors cannot be added: the sum of ``diff/sqrt(model)`` over n bins
+    has a width of ``sqrt(n)`` for a perfect fit. Use `sum_over_energy` or `correlation_radius` to
+    sum first.
 
     Examples
     --------
@@ -212,7 +213,7 @@ def model_significance(
     sum_over_energy: bool = False,
     scheme: str = SCHEME,
 ) -> xr.Dataset:
-    """Find the significance of data against a model, in each bin or in discs.
+    """Compute the significance of data with respect to a model, in each bin or in discs.
 
     Parameters
     ----------

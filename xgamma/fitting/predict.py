@@ -73,9 +73,9 @@ def npred_signal(
     models : Model or iterable of Model, optional
         By default, the models attached to the dataset.
     model_names : str or iterable of str, optional
-        Only these.
+        Names of the models to include; by default, all.
     stack : bool
-        Whether to add the sources up; else they lie along a dimension ``model``.
+        Whether to sum over sources; otherwise they are stacked along a dimension ``model``.
     scheme : {"exact", "gammapy"}
         "gammapy" reproduces the prediction of gammapy 2.1, for comparisons; see
         ``xgamma.fitting.compiled.Compiled``.

@@ -36,10 +36,10 @@ def read_fits(
         File in the layout of GADF sky maps, as ``ds.gamma.to_fits`` and gammapy write it
         (HDUs COUNTS, EXPOSURE, BACKGROUND, PSF, EDISP, MASK_SAFE, GTI, …), also gzipped.
     name : str, optional
-        Name of the dataset; that in the file when absent.
+        Name of the dataset; by default, the name in the file.
     resample : bool
-        Whether responses on a grid that no labels in the frame of the counts describe
-        (turned, or on another projection) are interpolated onto one that they do.
+        Whether to interpolate responses whose grid cannot be described by pixel labels in the frame
+        of the counts (rotated, or in another projection) onto a grid that can.
 
     Returns
     -------
@@ -51,9 +51,9 @@ def read_fits(
     MissingDataError
         If there is no such file, or it holds no dataset.
     AxisError
-        If two maps have differing bins on one axis, or bins that gape.
+        If two maps have different bins on one axis, or there are gaps between bins.
     FrameError
-        If two maps have differing grids.
+        If two maps have different grids.
     XGammaError
         If the file is truncated or damaged.
 

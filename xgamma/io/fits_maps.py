@@ -210,7 +210,7 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
     path : path-like
         FITS file, also gzipped.
     hdu : str, optional
-        Name of the HDU; the first map of the file when absent.
+        Name of the HDU; by default, the first map in the file.
 
     Returns
     -------
@@ -222,9 +222,9 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
     MissingDataError
         If there is no such file, HDU or map.
     AxisError
-        If its axes are not ones of contiguous bins.
+        If the bins of an axis are not contiguous.
     FrameError
-        If its frame is not one of the sky.
+        If its frame is not a celestial frame.
 
     Examples
     --------

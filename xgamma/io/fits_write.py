@@ -40,31 +40,30 @@ def write_fits(
     Parameters
     ----------
     ds : Dataset
-        A map or spectrum dataset, on-off or not. Dask-backed variables are computed one
-        after the other.
+        A map or spectrum dataset, on-off or not. Dask-backed variables are computed one at a time.
     path : path-like
         File, compressed when it ends in ``.gz``.
     overwrite : bool
         Whether an existing file may be replaced.
     checksum : bool
-        Whether to add CHECKSUM and DATASUM, by which reading and `xgamma.verify` notice damage.
+        Whether to add CHECKSUM and DATASUM, with which reading and `xgamma.verify` detect damage.
 
     Raises
     ------
     XGammaError
-        If the file exists and `overwrite` is False, the dataset does not follow the data
-        model, or a variable cannot be held.
+        If the file exists and `overwrite` is False, the dataset does not follow the data model, or
+        a variable cannot be stored.
     AxisError
-        If the bins of an axis gape: a band table has contiguous ones.
+        If there are gaps between the bins of an axis; a band table requires contiguous bins.
     FrameError
         If pixel labels are not evenly spaced.
 
     Notes
     -----
-    Masks are 8-bit images; integer counts are floats (exact), since gammapy adds to them.
-    What the layout has no place for (attributes, rows of observations, the parent frame of
-    a cutout) goes to the HDUs XGAMMA and OBS_ROWS, which other tools skip: reading gives
-    the same dataset. The file appears when it is complete.
+    Masks are 8-bit images; integer counts are floats (exact), since gammapy adds to them. What does
+    not fit into the layout (attributes, rows of observations, the parent frame of a cutout) is
+    stored in the HDUs XGAMMA and OBS_ROWS, which other tools ignore, so that reading returns the
+    same dataset. The file is created only once it is complete.
 
     Examples
     --------
@@ -105,7 +104,7 @@ def write_map(
     Raises
     ------
     XGammaError
-        If the file exists and `overwrite` is False, or the array is no map.
+        If the file exists and `overwrite` is False, or the array is not a map.
 
     Examples
     --------

@@ -75,22 +75,22 @@ def read_flux_points(path: str | os.PathLike[str], reference: Kernels | None = N
     path : path-like
         Table of SED type ``dnde``, ``e2dnde``, ``flux``, ``eflux`` or ``likelihood``.
     reference : Spectrum, optional
-        Form of the spectrum within a bin, which turns fluxes into differential ones; a power
-        law of index 2 when absent. Types ``dnde`` and ``e2dnde`` need none.
+        Spectral shape within a bin, used to convert fluxes to differential fluxes; by default, a
+        power law of index 2. Not needed for the types ``dnde`` and ``e2dnde``.
 
     Returns
     -------
     points : Dataset
-        Dim ``energy`` (reference energies; with ``energy_lo`` and ``energy_hi`` where the table
-        has bins): the columns of the table, and ``dnde``, ``dnde_err``, … in TeV-1 s-1 cm-2.
-        `xgamma.fit` and `xgamma.plot_flux_points` take it.
+        Dim ``energy`` (reference energies; with ``energy_lo`` and ``energy_hi`` where the table has
+        bins): the columns of the table, and ``dnde``, ``dnde_err``, … in TeV-1 s-1 cm-2.
+        `xgamma.fit` and `xgamma.plot_flux_points` accept it.
 
     Raises
     ------
     MissingDataError
         If there is no such file, or a column that the type needs is absent.
     XGammaError
-        If the type cannot be told.
+        If the type cannot be determined.
 
     Examples
     --------
@@ -276,7 +276,7 @@ def write_flux_points(
     Raises
     ------
     MissingDataError
-        If the points lack what the type needs.
+        If the points lack a variable that the type requires.
     XGammaError
         If the type is not known, or the file exists and `overwrite` is False.
 

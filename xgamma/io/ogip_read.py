@@ -49,15 +49,15 @@ def read_ogip(
     name : str, optional
         Name of the dataset; OBS_ID when absent.
     grouped : bool
-        Whether to merge channels as the column GROUPING says; else it is kept as the
+        Whether to merge channels according to the column GROUPING; otherwise it is kept as the
         variable ``grouping``.
 
     Returns
     -------
     ds : Dataset
-        A spectrum dataset; with a background file an on-off one. ``acceptance`` is BACKSCAL x
-        AREASCAL, ``acceptance_off`` that of the background times the ratio of the exposure
-        times. ``exposure`` is the effective area times EXPOSURE, in m2 s. ``mask_safe`` is
+        A spectrum dataset, or an on-off spectrum if there is a background file. ``acceptance`` is
+        BACKSCAL x AREASCAL, ``acceptance_off`` that of the background times the ratio of the
+        exposure times. ``exposure`` is the effective area times EXPOSURE, in m2 s. ``mask_safe`` is
         False where QUALITY is not 0 or, where there is no QUALITY, outside LO_THRES to HI_THRES.
 
     Raises
@@ -65,7 +65,7 @@ def read_ogip(
     MissingDataError
         If a file, HDU or column is absent.
     AxisError
-        If channels or energies of the files do not fit.
+        If the channels or energies of the files do not match.
     XGammaError
         If a file is truncated, or holds several spectra (type II); if EXPOSURE is missing, or it,
         a scale, count, area or matrix is NaN, or negative, or not positive where it must be.

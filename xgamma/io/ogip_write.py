@@ -55,13 +55,13 @@ def write_ogip(
     MissingDataError
         If counts, exposure or the live time are absent.
     XGammaError
-        If a file exists and `overwrite` is False, or the dataset is no spectrum.
+        If a file exists and `overwrite` is False, or the dataset is not a spectrum.
 
     Notes
     -----
-    QUALITY is 5 where ``mask_safe`` is False. BACKSCAL is the acceptance. A background that
-    is a model goes to the BKG file with ``POISSERR = F``. Formats: OGIP memos 92-007 (PHA) and
-    CAL/GEN/92-002 (ARF and RMF). The files appear when all are complete.
+    QUALITY is 5 where ``mask_safe`` is False. BACKSCAL is the acceptance. A background that is a
+    model goes to the BKG file with ``POISSERR = F``. Formats: OGIP memos 92-007 (PHA) and
+    CAL/GEN/92-002 (ARF and RMF). The files are created only once all of them are complete.
 
     Examples
     --------

@@ -27,12 +27,12 @@ def open(path: Any, **kwargs: Any) -> Any:
     Parameters
     ----------
     path : path-like, URL or zarr store
-        NetCDF file, Zarr store, FITS file (a dataset, or OGIP spectrum), or a file of a format of
-        `xgamma.list_formats`, told by its content; a Zarr store also by a URL that fsspec knows
-        (``"s3://…"``), or as an object.
+        NetCDF file, Zarr store, FITS file (a dataset, or OGIP spectrum), or a file in a format of
+        `xgamma.list_formats`, recognised by its content; a Zarr store also by a URL that fsspec
+        knows (``"s3://…"``), or as an object.
     **kwargs
-        Further arguments of `xarray.open_dataset` (``chunks={}`` for dask, say), or of the
-        reader of another format.
+        Passed to `xarray.open_dataset` (for example ``chunks={}`` for dask), or to the reader of
+        another format.
 
     Returns
     -------
@@ -45,8 +45,8 @@ def open(path: Any, **kwargs: Any) -> Any:
     MissingFileError
         If there is no such file, or a package for it is not installed.
     XGammaError
-        If the file is truncated or damaged, follows a later data model, or is of no kind known
-        here.
+        If the file is truncated or damaged, was written with a newer data model, or has an unknown
+        format.
 
     Examples
     --------

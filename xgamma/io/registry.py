@@ -132,7 +132,7 @@ REGISTRY = Registry("file format", FormatRecord, "xgamma.formats", package="xgam
 
 
 def register_format(record: FormatRecord) -> FormatRecord:
-    """Make a file format known: to `xgamma.open`, the writers, configurations and the command line.
+    """Register a file format for `xgamma.open`, writers, configurations and the command line.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def register_format(record: FormatRecord) -> FormatRecord:
     Raises
     ------
     XGammaError
-        If another format has the name or an ending of it.
+        If the name or one of the suffixes is taken.
 
     Examples
     --------

@@ -46,13 +46,13 @@ def to_netcdf(
     Parameters
     ----------
     ds : Dataset
-        The dataset; also dask-backed.
+        Dataset, which may be dask-backed.
     path : path-like
-        File. It appears when it is complete.
+        File, which is created only once it is complete.
     overwrite : bool
         Whether an existing file may be replaced.
     **kwargs
-        Further arguments of `xarray.Dataset.to_netcdf`.
+        Passed to `xarray.Dataset.to_netcdf`.
 
     Raises
     ------
@@ -87,15 +87,15 @@ def to_zarr(
     Parameters
     ----------
     ds : Dataset
-        The dataset; also dask-backed.
+        Dataset, which may be dask-backed.
     path : path-like, URL or zarr store
-        Folder, which appears when it is complete. A URL (``"s3://…"``, ``"memory://…"``, any
-        that fsspec knows) or a store of zarr is written in place and opens when it is
-        complete; its metadata are one object (``consolidated=True``), so few requests do.
+        Folder, which appears when it is complete. A URL (``"s3://…"``, ``"memory://…"``, any that
+        fsspec knows) or a store of zarr is written in place and can be opened once it is complete;
+        its metadata are one object (``consolidated=True``), which needs few requests.
     overwrite : bool
         Whether an existing store may be replaced.
     **kwargs
-        Further arguments of `xarray.Dataset.to_zarr`.
+        Passed to `xarray.Dataset.to_zarr`.
 
     Notes
     -----
@@ -106,7 +106,7 @@ def to_zarr(
     Raises
     ------
     XGammaError
-        If the folder exists and `overwrite` is False, or is no Zarr store.
+        If the folder exists and `overwrite` is False, or is not a Zarr store.
 
     Examples
     --------

@@ -32,7 +32,7 @@ def verify(
     source: str | os.PathLike[str] | xr.Dataset | xr.DataTree,
     errors: Literal["raise", "return"] = "raise",
 ) -> list[str]:
-    """Read a file, store or archive whole, and say what of it is lost or was changed.
+    """Read a file, store or archive completely, and report missing or damaged data.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ def edisp_kernel(ds: xr.Dataset, position: PositionLike | None = None) -> xr.Dat
     ds : Dataset
         With ``edisp``, as a kernel or over migration.
     position : SkyCoord, str or (lon, lat), optional
-        Where; the middle of the map when absent.
+        Position; by default, the centre of the map.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def edisp_bias_resolution(ds: xr.Dataset, position: PositionLike | None = None) 
     ds : Dataset
         With ``edisp``.
     position : SkyCoord, str or (lon, lat), optional
-        Where; the middle of the map when absent.
+        Position; by default, the centre of the map.
 
     Returns
     -------

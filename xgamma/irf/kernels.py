@@ -43,8 +43,8 @@ def psf_kernel(
     ds : Dataset
         Map with ``psf``; a spectrum with one, if `binsz` is given.
     position : SkyCoord, str or (lon, lat), optional
-        Where; the middle of the map when absent. Between the nodes of the coarse grid that
-        hold exposure the PSF is interpolated.
+        Position; by default, the centre of the map. Between the nodes of the coarse grid that hold
+        exposure the PSF is interpolated.
     max_radius : Quantity, str or float, optional
         Radius that the kernel reaches; plain numbers are degrees. When absent, that of the
         widest `containment`.

@@ -32,7 +32,7 @@ __all__ = [
 def at_position(
     ds: xr.Dataset, name: str, position: PositionLike | None = None, method: str = "nearest"
 ) -> xr.DataArray:
-    """Return a map at one position.
+    """Return the values of a map at one position.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def at_position(
     name : str
         Variable.
     position : SkyCoord, str or (lon, lat), optional
-        Where; the middle of the map when absent. Without meaning for a spectrum.
+        Position; by default, the centre of the map. Without meaning for a spectrum.
     method : {"nearest", "linear"}
         The pixel that holds the position (of two equally near the one of lower label), or
         bilinear between pixel centres, held at the border. Between those of a response that
@@ -132,7 +132,7 @@ def psf_profile(ds: xr.Dataset, position: PositionLike | None = None) -> xr.Data
     ds : Dataset
         With ``psf``.
     position : SkyCoord, str or (lon, lat), optional
-        Where; the middle of the map when absent.
+        Position; by default, the centre of the map.
 
     Returns
     -------
@@ -207,11 +207,11 @@ def psf_containment_radius(
     ds : Dataset
         With ``psf``.
     energy_true : Quantity, str or array_like, optional
-        True energies; plain numbers are TeV. All bins when absent.
+        True energies; plain numbers are in TeV. By default, all bins.
     fraction : float
         Fraction of what lies within the ``rad`` axis.
     position : SkyCoord, str or (lon, lat), optional
-        Where; the middle of the map when absent.
+        Position; by default, the centre of the map.
 
     Returns
     -------

@@ -33,7 +33,7 @@ RESPONSES: Registry[ResponseKind] = Registry(
 
 
 def register_response(kind: KindT) -> KindT:
-    """Add a kind of response, for a notebook or a script; a package uses an entry point.
+    """Register a kind of response in a notebook or script; packages use an entry point.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def register_response(kind: KindT) -> KindT:
     Raises
     ------
     XGammaError
-        If it is no such kind, or another has its name.
+        If it is not a kind of response, or its name is taken.
 
     Examples
     --------

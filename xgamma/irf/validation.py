@@ -24,7 +24,7 @@ __all__ = ["require_sound_axes", "validate"]
 
 
 def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool = True) -> list[str]:
-    """Check a dataset against the data model, or the responses of an observation, all at once.
+    """Check a dataset, or the responses of an observation, against the data model.
 
     Parameters
     ----------
@@ -33,13 +33,13 @@ def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool =
     errors : {"raise", "return"}
         Whether to raise when there are issues, or to return them.
     values : bool
-        Whether to look at values too: NaN, infinite or negative ones where they count. This
-        reads, or computes, what is lazy.
+        Whether to check values too, for NaN, infinite or negative ones where they matter. This
+        reads or computes lazy data.
 
     Returns
     -------
     issues : list of str
-        Sentences that name the variable and the mend; empty when all is well.
+        Sentences that name the variable and the remedy; empty if there are no issues.
 
     Raises
     ------

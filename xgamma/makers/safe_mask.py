@@ -67,51 +67,51 @@ def safe_mask(
     fold: bool = False,
     **options: Any,
 ) -> xr.Dataset:
-    """Find the safe data range of a run; several methods combine with AND.
+    """Compute the safe data range of a run by one or more methods, combined with AND.
 
     Parameters
     ----------
     ds : Dataset
         Filled with that run.
     obs : DataTree, optional
-        The run; needed for what looks at its responses or pointing.
+        The run; required by methods that use its responses or pointing.
     methods : iterable of str
-        Names of `xgamma.list_safe_masks`.
-        ``"aeff-default"``: the range that the effective area names (LO_THRES, HI_THRES);
-        ``"aeff-max"``: from where the effective area exceeds `aeff_percent` of its largest value;
-        ``"edisp-bias"``: from where the energy bias has sunk to `bias_percent`;
-        ``"offset-max"``: nearer to the pointing than `offset_max`;
-        ``"bkg-peak"``: from the lower edge of the bin with the largest background rate.
+        Names of `xgamma.list_safe_masks`. ``"aeff-default"``: the range in the header of the
+        effective area (LO_THRES, HI_THRES); ``"aeff-max"``: above the energy where the effective
+        area first exceeds `aeff_percent` of its maximum; ``"edisp-bias"``: above the energy where
+        the energy bias falls to `bias_percent`; ``"offset-max"``: within `offset_max` of the
+        pointing; ``"bkg-peak"``: above the lower edge of the bin with the largest background rate.
     aeff_percent, bias_percent : float
         Thresholds in percent.
     position : SkyCoord, str or (lon, lat), optional
-        Where to look at the responses; the middle of the map (``irfs="DL4"``) or of the field
-        of view (``irfs="DL3"``) when absent. Texts and pairs are in the frame of the map.
+        Position at which to evaluate the responses; by default, the centre of the map
+        (``irfs="DL4"``) or of the field of view (``irfs="DL3"``). Strings and pairs are in the
+        frame of the map.
     fixed_offset : Quantity, str or float, optional
-        Offset from the pointing to look at, instead of `position`.
+        Offset from the pointing at which to evaluate them, instead of `position`.
     offset_max : Quantity, str or float
         Largest offset; plain numbers are degrees.
     irfs : {"DL4", "DL3"}
-        Whether to look at the filled maps or at the run's responses.
+        Whether to use the filled maps or the responses of the run.
     fold : bool
-        Turn the thresholds of the effective area, which are true energies, into mean
-        reconstructed ones through the run's energy dispersion.
+        Whether to convert the thresholds of the effective area from true energy to mean
+        reconstructed energy, with the energy dispersion of the run.
     **options
-        Of methods that users and other packages registered.
+        Options of methods registered by users and other packages.
 
     Returns
     -------
     ds : Dataset
-        New dataset with ``mask_safe``; a mask that was there is kept (AND). Bins where the
+        New dataset with ``mask_safe``, combined with an existing mask by AND. Bins where the
         background is not finite, or not positive (unless on-off), are never safe. An energy bin is
-        safe when it lies wholly inside the range. `ds` is not modified.
+        safe if it lies entirely within the range. `ds` is not modified.
 
     Raises
     ------
     XGammaError
         For an unknown method or option, or contradicting options.
     MissingDataError
-        If the observation is needed and absent.
+        If a required observation is missing.
 
     Notes
     -----

@@ -265,7 +265,7 @@ def _edge_count(nbin: object, name: str) -> int:
 
 
 def rad_axis(max: AngleLike = "0.66 deg", nbin: int = 66, min: AngleLike = "0 deg") -> xr.DataArray:
-    """Make the axis of offsets from the source that a point spread function lives on.
+    """Make the axis of angular offsets from the source for a point spread function.
 
     Parameters
     ----------

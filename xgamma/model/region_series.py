@@ -26,17 +26,17 @@ def ring_regions(center: PositionLike, edges: AnglesLike) -> list[Any]:
     center : SkyCoord, str or (lon, lat)
         Position; texts and pairs are ICRS.
     edges : Quantity, list of str or array_like
-        Radii that increase; plain numbers are degrees.
+        Increasing radii; plain numbers are in degrees.
 
     Returns
     -------
     regions : list of SkyRegion
-        One between each two radii.
+        One region between each pair of adjacent radii.
 
     Raises
     ------
     XGammaError
-        If there are less than two radii, or they do not increase from zero or more.
+        If there are fewer than two radii, or they are negative or do not increase.
 
     Examples
     --------
@@ -57,14 +57,14 @@ def ring_regions(center: PositionLike, edges: AnglesLike) -> list[Any]:
 
 
 def slice_regions(start: PositionLike, stop: PositionLike, width: AngleLike, n: int) -> list[Any]:
-    """Return rectangles side by side along the great circle from one position to another.
+    """Return adjacent rectangles along the great circle from one position to another.
 
     Parameters
     ----------
     start, stop : SkyCoord, str or (lon, lat)
-        Where the first begins and the last ends; texts and pairs are ICRS.
+        Start of the first and end of the last rectangle; strings and pairs are ICRS.
     width : Quantity, str or float
-        Their extent across the line; plain numbers are degrees.
+        Width across the line; plain numbers are in degrees.
     n : int
         How many.
 

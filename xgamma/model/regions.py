@@ -229,7 +229,7 @@ def pixel_region(obj: LabelledLike, region: Region) -> Any:
 
 @operation
 def region_mask(obj: LabelledLike, regions: RegionsLike, inside: bool = True) -> xr.DataArray:
-    """Return which pixel centres lie in any of the regions.
+    """Return a mask of the pixels whose centre lies in any of the regions.
 
     Parameters
     ----------

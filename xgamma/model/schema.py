@@ -160,12 +160,12 @@ def is_flux_points(ds: xr.Dataset) -> bool:
 
 
 def kind(ds: xr.Dataset) -> str:
-    """Return what a dataset is.
+    """Return the kind of a dataset.
 
     Parameters
     ----------
     ds : Dataset
-        A dataset of this library.
+        A dataset that follows the data model.
 
     Returns
     -------

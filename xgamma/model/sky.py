@@ -171,7 +171,7 @@ def pixel_vectors(obj: LabelledLike, irf: bool = False) -> np.ndarray:
     obj : Dataset or DataArray
         A map.
     irf : bool
-        Whether the coarse grid of the responses is meant.
+        Whether to use the coarse grid of the responses.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def lonlat(obj: LabelledLike, irf: bool = False) -> tuple[xr.DataArray, xr.DataA
     obj : Dataset or DataArray
         A map.
     irf : bool
-        Whether the coarse grid of the responses is meant.
+        Whether to use the coarse grid of the responses.
 
     Returns
     -------
@@ -232,7 +232,7 @@ def solid_angle(obj: LabelledLike, irf: bool = False) -> xr.DataArray:
     obj : Dataset or DataArray
         A map.
     irf : bool
-        Whether the coarse grid of the responses is meant.
+        Whether to use the coarse grid of the responses.
 
     Returns
     -------
@@ -276,7 +276,7 @@ def separation(obj: LabelledLike, position: PositionLike, irf: bool = False) -> 
     position : SkyCoord, str or (lon, lat)
         Position; strings and pairs are in the frame of the map.
     irf : bool
-        Whether the coarse grid of the responses is meant.
+        Whether to use the coarse grid of the responses.
 
     Returns
     -------
@@ -301,7 +301,7 @@ def pixel_scale(obj: LabelledLike, irf: bool = False) -> tuple[float, float]:
 
 
 def center(obj: LabelledLike, irf: bool = False) -> SkyCoord:
-    """Return the position of the middle of the map, in its frame.
+    """Return the position of the centre of the map, in its frame.
 
     Examples
     --------

@@ -19,7 +19,7 @@ def datasets_in(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     Parameters
     ----------
     tree : DataTree
-        Collection, nested as you like.
+        Collection, which may be nested.
 
     Returns
     -------

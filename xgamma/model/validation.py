@@ -175,13 +175,13 @@ def validate_dataset(ds: xr.Dataset, errors: str = "raise", values: bool = True)
     errors : {"raise", "return"}
         Whether to raise when there are issues, or to return them.
     values : bool
-        Whether to look at values too: NaN, infinite or negative ones where they count. This
-        reads, or computes, what is lazy.
+        Whether to check values too, for NaN, infinite or negative ones where they matter. This
+        reads or computes lazy data.
 
     Returns
     -------
     issues : list of str
-        Sentences that name the variable and the mend; empty when all is well.
+        Sentences that name the variable and the remedy; empty if there are no issues.
 
     Raises
     ------

@@ -132,7 +132,7 @@ def read_ebl(
     Returns
     -------
     absorption : EBLAbsorption
-        A factor to multiply a spectrum with.
+        Factor by which to multiply a spectrum.
 
     Raises
     ------

@@ -117,7 +117,7 @@ class ModelRecord:
 
 
 def register_model(record: ModelRecord) -> Any:
-    """Make a class of models from a record, known to YAML from then on.
+    """Register a kind of model and return its class, which YAML then knows too.
 
     Parameters
     ----------
@@ -132,8 +132,7 @@ def register_model(record: ModelRecord) -> Any:
     Raises
     ------
     XGammaError
-        If another class has the name, or the function does not return a number for each it is
-        given.
+        If the name is taken, or the function does not return one number per input value.
 
     Examples
     --------

@@ -149,7 +149,7 @@ def read_light_curve(path: str | Path) -> LightCurve:
     MissingDataError
         If the file, a column or MJDREFI is not there.
     XGammaError
-        If the reference is no date.
+        If the reference is not a date.
 
     Examples
     --------

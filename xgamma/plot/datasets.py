@@ -45,14 +45,14 @@ def _over_energy(array: xr.DataArray) -> np.ndarray:
 
 @operation
 def plot_counts(ds: xr.Dataset, ax: Axes | None = None) -> Any:
-    """Draw the counts spectrum with its background, bins as bars.
+    """Plot the counts spectrum with its background, as one bar per bin.
 
     Parameters
     ----------
     ds : Dataset
         Map (summed over its pixels) or spectrum.
     ax : Axes, optional
-        Where to draw; a new figure when absent.
+        Axes to draw on; by default, those of a new figure.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def plot_exposure(ds: xr.Dataset, ax: Axes | None = None) -> Any:
     ds : Dataset
         Map or spectrum with exposure.
     ax : Axes, optional
-        Where to draw; a new figure when absent.
+        Axes to draw on; by default, those of a new figure.
 
     Returns
     -------
@@ -128,16 +128,16 @@ def plot_exposure(ds: xr.Dataset, ax: Axes | None = None) -> Any:
 
 @operation
 def plot_edisp(ds: xr.Dataset, position: PositionLike | None = None, ax: Axes | None = None) -> Any:
-    """Draw the energy-dispersion matrix at a position.
+    """Plot the energy-dispersion matrix at a position.
 
     Parameters
     ----------
     ds : Dataset
         Map or spectrum with dispersion.
     position : SkyCoord, str or (lon, lat), optional
-        Where; the middle of the map when absent.
+        Position; by default, the centre of the map.
     ax : Axes, optional
-        Where to draw; a new figure when absent.
+        Axes to draw on; by default, those of a new figure.
 
     Returns
     -------
@@ -214,7 +214,7 @@ def _peek_spectrum(ds: xr.Dataset) -> Figure:
 
 @operation
 def peek(ds: xr.Dataset) -> Figure:
-    """Draw what a dataset holds: maps, or spectrum, exposure and dispersion.
+    """Plot an overview of a dataset: maps, or spectrum, exposure and dispersion.
 
     Parameters
     ----------

@@ -123,7 +123,7 @@ def plot_residuals(
     correlation_radius: AngleLike = CORRELATION_RADIUS,
     axes: Axes | Sequence[Axes] | None = None,
 ) -> Any:
-    """Plot what is left of the data beside the model: on the sky, and over energy.
+    """Plot the residuals of the data with respect to the model, on the sky and over energy.
 
     Counts and prediction are summed over energy and discs, or over pixels, before they are
     compared, so that significances of a good fit have a width of one.

@@ -121,16 +121,16 @@ def plot_map(
     title: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Draw one image on the sky.
+    """Plot an image on the sky.
 
     Parameters
     ----------
     array : DataArray
         Map with pixels; other dimensions have one bin.
     ax : WCSAxes, optional
-        Where to draw; a new figure when absent.
+        Axes to draw on; by default, those of a new figure.
     stretch : {"linear", "sqrt", "log"}
-        How values become colours.
+        Scale of the colours.
     cmap : str or Colormap, optional
         Colours; when absent grey for masks, blue to red around zero for excess, residuals and
         significance, inferno otherwise.
@@ -244,7 +244,7 @@ def _band_dim(array: xr.DataArray) -> str:
 
 @operation
 def plot_grid(array: xr.DataArray, ncols: int = 3, add_cbar: bool = False, **kwargs: Any) -> Figure:
-    """Draw a map bin by bin.
+    """Plot a map, one panel per bin.
 
     Parameters
     ----------
@@ -303,7 +303,7 @@ def inner_labels(ax: WCSAxes, left: bool, bottom: bool) -> None:
 
 @operation
 def plot_interactive(array: xr.DataArray, **kwargs: Any) -> Any:
-    """Draw one bin at a time, chosen with a slider, in a notebook.
+    """Plot one bin at a time, chosen with a slider, in a notebook.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def off_regions(ds: xr.Dataset) -> dict[Any, list[Any]]:
 
 @operation
 def plot_regions(ds: xr.Dataset, ax: WCSAxes | None = None) -> Any:
-    """Draw the on region, the off regions and the pointings.
+    """Plot the on region, the off regions and the pointings.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def plot_spectrum_model(
     ax : `~matplotlib.axes.Axes`, optional
         Axes.
     power : int
-        The flux is multiplied with ``E^power``.
+        The flux is multiplied by ``E^power``.
     band : bool
         Whether to draw the band of one standard deviation, where errors are known.
     **kwargs : dict
@@ -101,7 +101,7 @@ def plot_flux_points(
     ax : `~matplotlib.axes.Axes`, optional
         Axes.
     power : int
-        The flux is multiplied with ``E^power``.
+        The flux is multiplied by ``E^power``.
     **kwargs : dict
         Passed to ``ax.errorbar``.
 
@@ -158,7 +158,7 @@ def plot_spectrum(
     axes : pair of `~matplotlib.axes.Axes`, optional
         For the spectrum and for the residuals.
     power : int
-        The flux is multiplied with ``E^power``.
+        The flux is multiplied by ``E^power``.
     **kwargs : dict
         Passed to `plot_flux_points`.
 

@@ -62,16 +62,16 @@ def reduce(
     Parameters
     ----------
     observations : Store or iterable of DataTree
-        Runs; they are opened one at a time.
+        Observations, opened one at a time.
     into : Dataset
         Template, from `create_map` or `create_spectrum`.
     cutout_width : Quantity, str or float, optional
-        Size of the cutout made around each pointing; twice `offset_max` (if that is given)
-        and a pixel when absent, else the whole template.
+        Size of the cutout made around each pointing. By default, twice `offset_max` plus a pixel if
+        `offset_max` is given, otherwise the whole template.
     offset_max : Quantity, str or float, optional
         Largest offset from the pointing; adds ``"offset-max"`` to the safe-mask methods. With
-        ``stack=False`` what lies beyond is masked, and can be looked at again with another mask;
-        a stacked dataset does not hold it.
+        ``stack=False``, data beyond it are masked but kept, so that another mask can be applied; a
+        stacked dataset does not contain them.
     select : iterable of str
         What to fill.
     safe_mask : dict, str or list of str, optional
@@ -82,29 +82,28 @@ def reduce(
     stack : bool
         True for one stacked dataset, False for a `DataTree` with a child for each run.
     errors : {"raise", "warn"}
-        Whether a run that cannot be reduced stops the loop, or is reported and left out. It
-        is never stacked in part.
+        Whether a run that cannot be reduced raises an error, or is skipped with a warning. It is
+        never stacked partially.
     progress : bool, optional
-        Show a progress bar; on a terminal or in a notebook when absent.
+        Whether to show a progress bar; by default, on a terminal or in a notebook.
     name : str, optional
         Name of the result.
     workers : int, optional
-        Threads or processes that work on runs; two (or one, on one processor) when absent.
+        Number of threads or processes; by default two, or one on a single processor.
     scheduler : {None, "threads", "processes"}, Executor or distributed.Client, optional
-        Where runs are reduced: threads of this process when absent, processes of this machine,
-        any `concurrent.futures.Executor`, or a dask cluster. Processes and clusters add up
-        some runs each, then the partial sums, in an order that timing does not change: counts
-        equal those of threads exactly, other maps to the rounding of double precision.
+        Where runs are reduced: in threads of this process (the default), in processes of this
+        machine, in any `concurrent.futures.Executor`, or on a dask cluster. Processes and clusters
+        sum several runs each and then the partial sums, in an order that does not depend on timing:
+        counts equal those of threads exactly, other maps within rounding in double precision.
     resume : path-like or True, optional
-        Folder that keeps the sum of what is done, with `out` its tiles, written every half a minute
-        and when the session ends, unless it is killed: a session that starts again with the same
-        template and options goes on from there. With True, a folder in the working directory
-        named after these.
+        Folder for the partial sum (with `out`, for the tiles), saved every half minute and when the
+        session ends, unless it is killed. A session with the same template and options continues
+        from it. If True, a folder in the working directory named after the template and options.
     out : path-like, optional
         Zarr store to stack into, tile by tile, for a mosaic larger than memory; the result is
-        opened from there, lazily.
+        opened lazily from it.
     memory : str or float
-        With `out`: bound on what is held beyond the libraries themselves, ``"2 GB"`` or bytes.
+        With `out`: memory budget, not counting the libraries themselves, ``"2 GB"`` or bytes.
     overwrite : bool
         With `out`: whether an existing store may be replaced.
     **fill_options
@@ -119,7 +118,7 @@ def reduce(
     Raises
     ------
     XGammaError
-        If a run fails and ``errors="raise"`` (the message names the run), or none is left.
+        If a run fails and ``errors="raise"`` (the message names the run), or no run is left.
 
     Examples
     --------

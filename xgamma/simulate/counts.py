@@ -41,9 +41,9 @@ def fake(
     Parameters
     ----------
     ds : Dataset
-        Any kind, with exposure; counts are replaced or made.
+        Dataset of any kind with exposure; existing counts are replaced.
     seed : int or `numpy.random.Generator`
-        Where the random numbers come from; the same seed gives the same counts.
+        Seed or random number generator; the same seed gives the same counts.
     models : Model or iterable of Model, optional
         By default, the models attached to the dataset.
     background : DataArray, optional
@@ -82,7 +82,7 @@ def asimov(
     background: xr.DataArray | None = None,
     scheme: str = SCHEME,
 ) -> xr.Dataset:
-    """Put the prediction itself in place of the counts (Cowan et al. 2011, EPJC 71, 1554).
+    """Replace the counts with the prediction itself (Cowan et al. 2011, EPJC 71, 1554).
 
     Parameters
     ----------

@@ -40,18 +40,19 @@ def sample_events(
 ) -> xr.DataTree:
     """Draw events from the models and the background of a map dataset.
 
-    Numbers are Poisson; true positions follow brightness times exposure, one PSF kernel beyond
-    the borders too, true energies the spectrum, times the time profile inside the good time
-    intervals; PSF and energy dispersion (of the nearest node of their grid) move them. Events
-    of the background and of `TemplateNPred` are uniform within their bin. Events that leave
-    the map or the energy axis are lost. The dead time is that of the dataset.
+    The numbers of events are Poisson distributed. True positions follow brightness times exposure,
+    up to one PSF kernel beyond the borders of the map; true energies follow the spectrum, and times
+    the time profile within the good time intervals. The PSF and energy dispersion of the nearest
+    node of their grid then smear positions and energies. Events of the background and of
+    `TemplateNPred` are uniform within their bin. Events smeared out of the map or the energy axis
+    are lost. The dead time is that of the dataset.
 
     Parameters
     ----------
     ds : Dataset
         Map with exposure, good time intervals, and PSF, dispersion and background where known.
     seed : int or `numpy.random.Generator`
-        Where the random numbers come from.
+        Seed or random number generator.
     models : Model or iterable of Model, optional
         By default, the models attached to the dataset.
     obs_id : int

@@ -105,7 +105,7 @@ REGISTRY = Registry(
 
 
 def register_safe_mask(record: SafeMaskRecord) -> SafeMaskRecord:
-    """Make a safe-mask method known by its name.
+    """Register a safe-mask method.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def register_safe_mask(record: SafeMaskRecord) -> SafeMaskRecord:
     Raises
     ------
     XGammaError
-        If another method has the name.
+        If the name is taken.
 
     Examples
     --------
