@@ -164,6 +164,7 @@ def from_index(hdu_file: Path, obs_file: Path | None, caldb: str | None) -> tupl
         if "obs_id" not in table:
             raise MissingDataError(f"The observation index {obs_file} has no column OBS_ID.")
         hdus, table = _same_ids(hdus, table)
+        _require_shared(hdu_file, obs_file, list(hdus), table["obs_id"].values.tolist())
         table = table.isel(
             obs=[i for i, o in enumerate(table["obs_id"].values.tolist()) if o in hdus]
         )
@@ -236,6 +237,15 @@ def _same_ids(hdus: Hdus, table: xr.Dataset) -> tuple[Hdus, xr.Dataset]:
     if "obs_id" in table.coords:
         return named, table.assign_coords(obs_id=obs_id)
     return named, table.assign(obs_id=obs_id)
+
+
+def _require_shared(hdu_file: Path, obs_file: Path, hdus: list[Any], runs: list[Any]) -> None:
+    """Refuse two indices that share no run: the store would be empty without a word."""
+    if hdus and runs and not set(hdus) & set(runs):
+        raise MissingDataError(
+            f"The indices {hdu_file} and {obs_file.name} share no OBS_ID: the first has "
+            f"{', '.join(map(str, hdus[:3]))}, the second {', '.join(map(str, runs[:3]))}: correct one of them."
+        )
 
 
 def _once(file: Path, table: xr.Dataset) -> xr.Dataset:

@@ -97,7 +97,8 @@ def group_of(table: Table) -> str | None:
     HDUCLAS1 and HDUCLAS2 decide, then EXTNAME, then the columns.
     """
     first = str(table.header.get("HDUCLAS1") or "").upper()
-    if first == "INDEX":
+    # The bands of a map of RAD have the columns RAD_MIN and RAD_MAX, and describe no response.
+    if first == "INDEX" or "AXCOLS1" in table.header:
         return None
     if first in _BY_CLASS:
         return _BY_CLASS[first]

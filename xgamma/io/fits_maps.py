@@ -18,7 +18,14 @@ import xarray as xr
 from xgamma.core.lazy_arrays import lazy_variable
 from xgamma.core.paths import file_path
 from xgamma.core.units import parse_unit, to_value
-from xgamma.errors import AxisError, FrameError, MissingDataError, UnitError, XGammaError
+from xgamma.errors import (
+    AxisError,
+    FrameError,
+    MissingDataError,
+    UnitError,
+    XGammaError,
+    warn,
+)
 from xgamma.fits.bytes import is_fits_name
 from xgamma.fits.files import HDU, FitsFile, map_fits
 from xgamma.fits.images import ImageArray, is_whole
@@ -94,17 +101,29 @@ def _unit(hdu: HDU, name: str, unit: str | None) -> tuple[str | None, float]:
     text = (unit or "").strip()
     if spec is None or spec.units is None:
         return (None if name in MASKS else text), 1.0
+    if spec.units and not text:
+        _tell_missing_unit(hdu, name, spec.units)
+        return spec.units, 1.0
     try:
         parsed, wanted = parse_unit(text), parse_unit(spec.units)
     except UnitError as error:
         raise UnitError(f"The HDU {hdu.name!r} of {hdu.file.path}: {error}") from None
-    if parsed == wanted or (not text and spec.units):
+    if parsed == wanted:
         return spec.units, 1.0
     if not parsed.is_equivalent(wanted):
         raise XGammaError(
             f"The HDU {hdu.name!r} of {hdu.file.path} has the unit {text!r}, but {name} is in {spec.units!r}."
         )
     return spec.units, float(parsed.to(wanted))
+
+
+def _tell_missing_unit(hdu: HDU, name: str, unit: str) -> None:
+    """Refuse an exposure without a unit; warn of responses, whose scale changes no prediction."""
+    keyword = "BUNIT" if hdu.is_image else "TUNIT of DATA"
+    where = f"The HDU {hdu.name!r} of {hdu.file.path} has no unit ({keyword})"
+    if name == "exposure":
+        raise UnitError(f"{where}: add it, 'm2 s' or 'cm2 s', since the two differ by 10000.")
+    warn(f"{where}: its values are taken to be in {unit!r}.")
 
 
 def _named_axes(name: str, axes: list[Axis], sizes: tuple[int, ...]) -> list[Axis]:
