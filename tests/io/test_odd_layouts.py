@@ -21,7 +21,7 @@ def test_a_missing_unit_of_the_exposure_is_refused(tmp_path):
     """It was taken for m2 s; files of gammapy and Fermi are in cm2 s."""
     filled("map").gamma.to_fits(tmp_path / "a.fits")
     without_unit(tmp_path / "a.fits", "EXPOSURE")
-    with pytest.raises(xg.errors.UnitError, match="'EXPOSURE'.* has no unit"):
+    with pytest.raises(xg.errors.UnitError, match=r"'EXPOSURE'.* has no unit"):
         xg.read_fits(tmp_path / "a.fits")
 
 
@@ -64,9 +64,20 @@ def test_indices_without_a_common_run_are_refused(tmp_path):
         name="HDU_INDEX",
     )
     index.writeto(tmp_path / "hdu-index.fits")
-    runs = fits.BinTableHDU.from_columns(
-        [fits.Column("OBS_ID", "K", array=[2])], name="OBS_INDEX"
-    )
+    runs = fits.BinTableHDU.from_columns([fits.Column("OBS_ID", "K", array=[2])], name="OBS_INDEX")
     runs.writeto(tmp_path / "obs-index.fits")
     with pytest.raises(xg.XGammaError, match="share no OBS_ID: the first has 1, the second 2"):
         xg.open_store(tmp_path)
+
+
+def test_open_checks_datasets_in_fits(tmp_path):
+    """A background over true energy was returned as it is; `validate` finds it."""
+    filled("map").gamma.to_fits(tmp_path / "a.fits")
+    with fits.open(tmp_path / "a.fits") as hdus:
+        del hdus["XGAMMA"]
+        other = hdus["EXPOSURE"].copy()
+        other.name, other.header["BUNIT"] = "BACKGROUND", ""
+        kept = [h for h in hdus if not h.name.startswith("BACKGROUND")]
+        fits.HDUList([*kept, other]).writeto(tmp_path / "b.fits")
+    with pytest.raises(xg.XGammaError, match="background has the dimension 'energy_true'"):
+        xg.open(tmp_path / "b.fits")

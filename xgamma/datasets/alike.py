@@ -11,6 +11,7 @@ from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
 from xgamma.model.create import AXES
 from xgamma.model.sanity import issue_of_values
+from xgamma.model.schema import has_reco_psf
 
 __all__ = ["RESPONSES", "require_alike", "require_same_grid", "require_sound"]
 
@@ -19,7 +20,11 @@ RESPONSES = ("psf", "edisp")
 
 
 def require_same_grid(template: xr.Dataset, ds: xr.Dataset) -> None:
-    """Raise if frame or axes of a dataset are not those of the template."""
+    """Raise if frame or axes of a dataset are not those of the template, or its PSF cannot be summed."""
+    if has_reco_psf(ds):
+        raise XGammaError(
+            f"The PSF of {ds.attrs.get('name', '')!r} is a PSF in reconstructed energy, which cannot be stacked: leave it out with ds.drop_vars('psf'), or fit the datasets together."
+        )
     if "wcs" in ds.coords and "wcs" in template.coords:
         sky.FrameIndex(template.coords["wcs"].attrs).join(sky.FrameIndex(ds.coords["wcs"].attrs))
     if set(spatial_dims(ds, FINE)) != set(spatial_dims(template, FINE)):

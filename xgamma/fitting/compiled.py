@@ -12,6 +12,7 @@ from xgamma.fitting.compiled_arrays import CompiledArrays
 from xgamma.model import sky
 from xgamma.model.axes import NODE, centers_in, edges_in
 from xgamma.model.sanity import issue_of_values
+from xgamma.model.schema import has_reco_psf
 from xgamma.numerics import convolution, radial
 from xgamma.numerics.deposit import spline_coefficients
 from xgamma.numerics.psf_kernels import CONTAINMENT, KernelPlan
@@ -102,12 +103,30 @@ class Compiled(CompiledArrays):
         """PSF (energy_true, rad, y_irf, x_irf), or None."""
         if "psf" not in self.ds:
             return None
+        if has_reco_psf(self.ds) and self.true_name != "energy":
+            raise XGammaError(
+                f"The PSF of {self.name!r} is given in reconstructed energy, which maps take and nothing else: leave it out with ds.drop_vars('psf')."
+            )
         dims = [d for d in (self.true_name, "rad", "y_irf", "x_irf") if d in self.ds["psf"].dims]
         values = np.asarray(self.ds["psf"].variable.transpose(*dims).data, dtype=float)
         values = values.reshape(*values.shape[:2], *(values.shape[2:] or (1, 1)))
         self._require_sound_response("psf", values)
         found: np.ndarray = np.nan_to_num(values)
         return found
+
+    @cached_property
+    def without_psf(self) -> Compiled:
+        """The dataset without its PSF."""
+        return Compiled(self.ds.drop_vars("psf"), self.scheme)
+
+    @cached_property
+    def reco_psf(self) -> Compiled | None:
+        """A PSF in reconstructed energy on its map, as a dataset that has no other energy; or None."""
+        if not (self.is_map and self.true_name != "energy" and has_reco_psf(self.ds)):
+            return None
+        names = [n for n in self.ds.data_vars if n != "psf"]
+        true = [f"energy_true{end}" for end in ("", "_lo", "_hi")]
+        return Compiled(self.ds.drop_vars([*names, *true], errors="ignore"), self.scheme)
 
     @cached_property
     def rad_edges(self) -> np.ndarray:

@@ -53,6 +53,9 @@ class SourceTerm:
     """
 
     def __init__(self, compiled: Compiled, model: SkyModel) -> None:
+        self.reco_psf = compiled.reco_psf if model.apply_irf.get("psf", True) else None
+        if compiled.reco_psf is not None:
+            compiled = compiled.without_psf
         self.data, self.model = compiled, model
         irf_switches(model.apply_irf, model.name)
         self.box: Box = (slice(0, compiled.shape[1]), slice(0, compiled.shape[2]))
@@ -78,6 +81,8 @@ class SourceTerm:
         folded = self.flux[:, None] * self.edisp
         flat = self.response.reshape(self.response.shape[0], -1)
         self.npred = (folded.T @ flat).reshape(folded.shape[1], *self.response.shape[1:])
+        if self.reco_psf is not None and self.npred.size:
+            self.npred, self.box = self._spread(self.npred)
         self._spatial_key, self._spectral_key = spatial, spectral
         return True
 
@@ -117,7 +122,26 @@ class SourceTerm:
             image, box = self._point(y, x)
         else:
             image, box = self._extended(shape, y, x)
-        self.response, self.box = np.ascontiguousarray(image), box
+        self.response, self._bare_box = np.ascontiguousarray(image), box
+        self.box = box
+        if self.reco_psf is not None:
+            self._reco_kernels = self._kernels_after(y, x)
+
+    def _kernels_after(self, y: float, x: float) -> np.ndarray:
+        """Return kernels (energy, k, k) of a PSF in reconstructed energy at a pixel."""
+        assert self.reco_psf is not None
+        return self.reco_psf.psf_kernels(y, x)
+
+    def _spread(self, image: np.ndarray) -> tuple[np.ndarray, Box]:
+        """Convolve counts with a PSF in reconstructed energy, which acts after the dispersion.
+
+        What comes from beyond the border of the map is lost.
+        """
+        kernels = self._reco_kernels
+        half = kernels.shape[1] // 2
+        rows, columns = self._bare_box
+        spread = np.maximum(convolve_full(image, kernels), 0.0)
+        return self._clip(spread, rows.start - half, columns.start - half)
 
     def is_point(self, shape: Shape) -> bool:
         """Tell whether a shape is a point; where it is sampled on the grid, a tiny one is."""

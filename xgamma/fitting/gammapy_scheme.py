@@ -78,7 +78,8 @@ class GammapyTerm(SourceTerm):
     def _extended(self, shape: Shape, y: float, x: float) -> tuple[np.ndarray, Box]:
         kernels = self._kernels(y, x)
         half = kernels.shape[1] // 2
-        rows, columns = self._cutout(shape, y, x, kernels.shape[1])
+        width = kernels.shape[1] if self.reco_psf is None else self._kernels_after(y, x).shape[1]
+        rows, columns = self._cutout(shape, y, x, width)
         if rows.stop <= rows.start or columns.stop <= columns.start:
             return np.zeros((kernels.shape[0], 0, 0)), (slice(0, 0), slice(0, 0))
         share = self._share(shape, y, x, (rows, columns))
@@ -109,7 +110,7 @@ class GammapyTerm(SourceTerm):
         return self._box(y, x, sides)
 
     def _has_psf(self) -> bool:
-        return self.data.psf is not None
+        return self.data.psf is not None or self.reco_psf is not None
 
     def _box(self, y: float, x: float, sides: list[int]) -> Box:
         """Return the pixels of a rectangle around a position that lie on the map."""
@@ -184,9 +185,16 @@ class GammapyTerm(SourceTerm):
 
     def _kernels(self, y: float, x: float) -> np.ndarray:
         data = self.data
-        n = data.true_energy.size
         if data.psf is None or not self.model.apply_irf["psf"]:
-            return np.ones((n, 1, 1))
+            return np.ones((data.true_energy.size, 1, 1))
+        return self._kernels_of(data, y, x)
+
+    def _kernels_after(self, y: float, x: float) -> np.ndarray:
+        assert self.reco_psf is not None
+        return self._kernels_of(self.reco_psf, y, x)
+
+    def _kernels_of(self, data: Compiled, y: float, x: float) -> np.ndarray:
+        n = data.true_energy.size
         profile = psf_profile(data, y, x)
         scale = np.radians(self._scale())
         rings = data.rad_centers, data.rad_edges, data.rad_is_nodes

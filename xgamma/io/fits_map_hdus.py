@@ -44,7 +44,9 @@ def _order(ds: xr.Dataset, name: str) -> list[str]:
     spec = VARIABLES.get(name)
     dims = [str(d) for d in ds[name].dims if d not in SKY_DIMS]
     if spec is not None:
-        canonical = [*spec.dims, *spec.optional_dims]
+        # The energy of a PSF, true or reconstructed, is the slowest.
+        optional = spec.optional_dims
+        canonical = [*optional, *spec.dims] if name == "psf" else [*spec.dims, *optional]
         dims.sort(key=canonical.index)
     return dims[::-1]
 

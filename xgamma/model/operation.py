@@ -20,6 +20,7 @@ from xgamma.model.check import (
     require_usable,
 )
 from xgamma.model.runs import is_observation
+from xgamma.model.schema import has_reco_psf
 from xgamma.model.trees import collection_of, datasets_in
 
 __all__ = ["DatasetsLike", "is_operation", "later", "operation"]
@@ -28,6 +29,59 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # What functions of one or many datasets take: each of them is checked.
+# Operations that take a PSF in reconstructed energy, or neither use nor change it.
+RECO_PSF = frozenset(
+    [
+        "npred",
+        "npred_signal",
+        "npred_background",
+        "stat_sum",
+        "stat_array",
+        "residuals",
+        "model_significance",
+        "fit",
+        "with_models",
+        "fake",
+        "asimov",
+        "fill",
+        "region_mask",
+        "energy_mask",
+        "mask",
+        "mask_image",
+        "to_masked",
+        "energy_range",
+        "energy_range_total",
+        "collect",
+        "add",
+        "map_datasets",
+        "cutout",
+        "slice_energy",
+        "alpha",
+        "background",
+        "excess",
+        "excess_map",
+        "radial_profile",
+        "profile",
+        "significance",
+        "info_dict",
+        "info",
+        "info_table",
+        "plot_counts",
+        "plot_residuals",
+        "plot_fit",
+        "plot_regions",
+        "off_regions",
+        "image_wcs",
+        "to_netcdf",
+        "to_zarr",
+        "tree_to_netcdf",
+        "tree_to_zarr",
+        "write_fits",
+        "edisp_kernel",
+        "edisp_bias_resolution",
+    ]
+)
+
 DatasetsLike: TypeAlias = xr.Dataset | xr.DataTree | Iterable[xr.Dataset] | Mapping[Any, xr.Dataset]
 
 Obj = TypeVar("Obj", xr.Dataset, xr.DataArray)
@@ -96,6 +150,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
             _given(value, name, kinds.get(name, ""))
             for value, name in zip(args, (*names, *[rest] * len(args)), strict=False)
         ]
+        if function.__name__ not in RECO_PSF:
+            _refuse_reco_psf((*placed, *named.values()), function.__name__)
         token = _at_work.set(True)
         try:
             return run(*placed, **named)
@@ -191,6 +247,23 @@ def outside(function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         return function(*args, **kwargs)
     finally:
         _at_work.reset(token)
+
+
+def _refuse_reco_psf(values: Iterable[object], name: str) -> None:
+    """Raise if a dataset has a PSF in reconstructed energy, which an operation does not know."""
+    for value in values:
+        if isinstance(value, xr.Dataset):
+            if has_reco_psf(value):
+                raise XGammaError(
+                    f"{name} does not know a PSF in reconstructed energy, which the dataset "
+                    f"{value.attrs.get('name', '')!r} has: leave it out with ds.drop_vars('psf')."
+                )
+        elif isinstance(value, xr.DataTree) and not is_observation(value):
+            _refuse_reco_psf(datasets_in(value).values(), name)
+        elif isinstance(value, (list, tuple)):
+            _refuse_reco_psf(value, name)
+        elif isinstance(value, dict):
+            _refuse_reco_psf(value.values(), name)
 
 
 def _given(value: object, name: str, kind: str) -> Any:

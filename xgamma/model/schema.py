@@ -15,6 +15,7 @@ __all__ = [
     "MODEL_VERSION",
     "VARIABLES",
     "Variable",
+    "has_reco_psf",
     "in_own_units",
     "is_flux_points",
     "kind",
@@ -61,6 +62,8 @@ VARIABLES: dict[str, Variable] = {
             "sr-1",
             "number",
             "point spread function",
+            # HAWC and SWGO give it in reconstructed energy, in place of the true one.
+            ("energy",),
         ),
         Variable("psf_exposure", IRF, "m2 s", "number", "exposure that weights the PSF"),
         Variable(
@@ -159,6 +162,11 @@ def is_flux_points(ds: xr.Dataset) -> bool:
     return "energy" in ds.dims and any(name in ds.variables for name in ("dnde", "ref_dnde"))
 
 
+def has_reco_psf(ds: xr.Dataset) -> bool:
+    """Tell whether the PSF of a dataset is given in reconstructed energy, as those of HAWC are."""
+    return "psf" in ds.variables and "energy" in ds.variables["psf"].dims
+
+
 def kind(ds: xr.Dataset) -> str:
     """Return the kind of a dataset.
 
@@ -190,6 +198,8 @@ def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
     """Return what is wrong with the dimensions or the kind of a canonical variable, if anything."""
     variable = ds.variables[name]
     spec = VARIABLES[name]
+    if name == "psf" and {"energy", "energy_true"} <= set(variable.dims):
+        return "psf has the dimensions 'energy' and 'energy_true', but is defined over one of them: reduce 'energy'."
     for dim in variable.dims:
         if dim not in spec.dims and dim not in spec.optional_dims:
             if dim in RECO:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["asimov", "fake"]
 
+# What is below zero by less than this part of the largest value is rounding.
+ROUNDING = 1e-12
+
 
 @operation
 def fake(
@@ -131,7 +134,7 @@ def predictions(
             )
         warn_of_short_axes([ds], likelihood.models)
         likelihood.data.require_background()
-        return {"counts": likelihood.npred().reshape(shape_of(likelihood))}
+        return {"counts": without_rounding(likelihood.npred()).reshape(shape_of(likelihood))}
     if background is None and "background" in ds:
         background = ds["background"]
     signal = npred_signal(ds, models, scheme=scheme).transpose(*likelihood.data.dims).values
@@ -142,6 +145,12 @@ def predictions(
     alpha = alpha_of(likelihood.data).reshape(signal.shape)
     off = np.where(alpha > 0, on / np.where(alpha > 0, alpha, 1.0), 0.0)
     return {"counts": signal + on, "counts_off": off}
+
+
+def without_rounding(values: np.ndarray) -> np.ndarray:
+    """Return values with zero for what rounding left below it, as the background of HAWC has it."""
+    limit = -ROUNDING * float(np.max(values, initial=0.0))
+    return np.where((values < 0) & (values >= limit), 0.0, values)
 
 
 def shape_of(likelihood: Likelihood) -> list[int]:

@@ -32,5 +32,4 @@ FITS = FormatRecord(
     read=_read,
     write=write_fits,
     general=True,
-    checks=True,
 )
