@@ -20,9 +20,11 @@ from xgamma.datasets.placing import (
     coarse_pixels,
     migration_mask,
     place,
+    row_blocks,
     rows_first,
     safe_bins,
     spatial_dims,
+    zeros_in_order_of,
 )
 from xgamma.datasets.rows import join_gtis, join_rows, row_of, seconds_between
 from xgamma.errors import XGammaError
@@ -132,7 +134,7 @@ class Mosaic(MosaicState):
         """Return the running sum of a variable, made at first use in the memory order of `like`."""
         if name not in self.sums:
             shape = tuple(self.template.sizes[d] for d in dims)
-            self.sums[name] = np.zeros_like(like, dtype=dtype, shape=shape, subok=False)
+            self.sums[name] = zeros_in_order_of(like, shape, dtype)
             self.dims[name] = dims
             self.attrs[name] = {**variable_attrs(name), **attrs}
         return self.sums[name]
@@ -161,10 +163,12 @@ class Mosaic(MosaicState):
         )
         if not whole and total.dtype.kind == "i":
             total = self.sums[name] = total.astype(np.float64)
-        kept = under(values, mask)
-        if not whole:
-            require_sound(ds, name, kept)
-        total[where] += kept
+        place = total[where]
+        for rows in row_blocks(values):
+            kept = under(values[rows], mask[rows])
+            if not whole and issue_of_values(name, kept) is not None:
+                require_sound(ds, name, under(values, mask))
+            place[rows] += kept
 
     def _add_onoff(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
         if "counts_off" in ds:
@@ -187,9 +191,11 @@ class Mosaic(MosaicState):
             on_sky = np.isfinite(sky.pixel_solid_angle(ds)) if image.ndim else np.array(True)
             require_sound(ds, "exposure", values, (image & on_sky)[..., np.newaxis])
             values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-        if factor != 1.0:
-            values = values * factor
-        total[where] += values if image.all() else values * image[..., np.newaxis]
+        shown = None if image.all() else np.broadcast_to(image[..., np.newaxis], values.shape)
+        place = total[where]
+        for rows in row_blocks(values):
+            part = values[rows] if factor == 1.0 else values[rows] * factor
+            place[rows] += part if shown is None else part * shown[rows]
 
     def _add_response(
         self,
@@ -219,10 +225,14 @@ class Mosaic(MosaicState):
         if issue_of_values(name, values) is not None:
             require_sound(ds, name, values, (weight > 0)[..., np.newaxis])
             values = np.nan_to_num(values)
-        product = values * weight[..., np.newaxis]
+        place = self._sum(name, dims, np.float64, ds.variables[name].attrs, values)[where]
         if columns is not None:
-            product *= columns
-        self._sum(name, dims, np.float64, ds.variables[name].attrs, product)[where] += product
+            columns = np.broadcast_to(columns, values.shape)
+        for rows in row_blocks(values):
+            product = values[rows] * weight[rows][..., np.newaxis]
+            if columns is not None:
+                product *= columns[rows]
+            place[rows] += product
         self._sum(weight_name, dims[:-1], np.float64, {}, weight)[where] += weight
 
     def _add_responses(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
@@ -281,36 +291,29 @@ class Mosaic(MosaicState):
 
     # --- result -----------------------------------------------------------------------
 
-    def to_dataset(self, name: str | None = None) -> xr.Dataset:
+    def to_dataset(self, name: str | None = None, release: bool = False) -> xr.Dataset:
         """Return the stacked dataset.
 
         Parameters
         ----------
         name : str, optional
             Its name; that of the template when absent.
+        release : bool
+            Whether each sum is given up as soon as its variable is made: nothing can be added
+            afterwards.
 
         Returns
         -------
         ds : Dataset
             Maps in single precision (counts as integers), one row along ``obs`` per input.
         """
-        variables: dict[str, xr.Variable] = {}
-        for key, values in self.sums.items():
-            dims = self.dims[key]
-            weight = self.sums.get(f"{key}_exposure") if key in {"psf", "edisp"} else None
-            if weight is not None:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    scale = np.where(weight > 0, 1.0 / weight, 0.0)
-                values = values * scale[..., np.newaxis]
-            single = key not in COUNTS and values.dtype == np.float64
-            if single and spatial_dims(self.template, FINE):
-                values = values.astype(np.float32)
-            order = VARIABLES[key].dims
-            dims_out = tuple(d for d in (*order[:1], *dims[-1:], *order) if d in dims)
-            variable = xr.Variable(dims, values, self.attrs[key]).transpose(
-                *dict.fromkeys(dims_out)
-            )
-            variables[key] = variable.copy(data=np.ascontiguousarray(variable.data))
+        variables: dict[str, xr.Variable] = dict.fromkeys(self.sums, xr.Variable((), 0))
+        # Counts, which do not shrink, come last: the room of the others is free by then.
+        for key in sorted(self.sums, key=COUNTS.count):
+            variables[key] = self._variable(key)
+            # Off counts and the weights of responses are needed once more.
+            if release and key != "counts_off" and not key.endswith("_exposure"):
+                del self.sums[key]
         if self.onoff.used:
             variables |= self._onoff_variables()
         if "exposure" in variables:
@@ -321,6 +324,26 @@ class Mosaic(MosaicState):
         if name is not None:
             ds.attrs = {**ds.attrs, "name": name}
         return ds
+
+    def _variable(self, key: str) -> xr.Variable:
+        """Return a sum, or a mean, with the dims and in the precision of a dataset."""
+        values, dims = self.sums[key], self.dims[key]
+        weight = self.sums.get(f"{key}_exposure") if key in RESPONSES else None
+        scale = None
+        if weight is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                scale = np.where(weight > 0, 1.0 / weight, 0.0)[..., np.newaxis]
+            scale = np.broadcast_to(scale, values.shape)
+        single = key not in COUNTS and values.dtype == np.float64
+        single = single and bool(spatial_dims(self.template, FINE))
+        order = VARIABLES[key].dims
+        dims_out = tuple(dict.fromkeys(d for d in (*order[:1], *dims[-1:], *order) if d in dims))
+        shape = [values.shape[dims.index(d)] for d in dims_out]
+        out = np.empty(shape, np.float32 if single else values.dtype)
+        place = out.transpose([dims_out.index(d) for d in dims])
+        for rows in row_blocks(values):
+            place[rows] = values[rows] if scale is None else values[rows] * scale[rows]
+        return xr.Variable(dims_out, out, self.attrs[key])
 
     def _onoff_variables(self) -> dict[str, xr.Variable]:
         dims = (*spatial_dims(self.template, FINE), "energy")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 
@@ -9,7 +11,7 @@ from xgamma.datasets.masks import corner_pixels, safe
 from xgamma.errors import FrameError
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
-from xgamma.typing import LabelledLike
+from xgamma.typing import DTypeLike, LabelledLike
 
 __all__ = [
     "COARSE",
@@ -17,13 +19,18 @@ __all__ = [
     "coarse_pixels",
     "migration_mask",
     "place",
+    "row_blocks",
     "rows_first",
     "safe_bins",
     "spatial_dims",
+    "zeros_in_order_of",
 ]
 
 FINE = ("y", "x")
 COARSE = ("y_irf", "x_irf")
+
+# Values worked on at once: what they become on the way to a sum stays in the processor's cache.
+BLOCK = 2**17
 
 
 def spatial_dims(obj: LabelledLike, dims: tuple[str, str]) -> tuple[str, ...]:
@@ -34,6 +41,31 @@ def spatial_dims(obj: LabelledLike, dims: tuple[str, str]) -> tuple[str, ...]:
 def rows_first(ds: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:
     """Return values with the spatial dims first, where the makers leave them contiguous."""
     return np.asarray(ds.variables[name].transpose(*dims).data)
+
+
+def row_blocks(values: np.ndarray) -> Iterator[slice]:
+    """Yield slices of the first axis, so that temporaries are small beside the whole.
+
+    An array without axes, or whose first axis is not the slowest in memory, is one block.
+    """
+    if not values.ndim:
+        yield slice(None)
+        return
+    step = values.shape[0]
+    if values.size and abs(values.strides[0]) == max(map(abs, values.strides)):
+        step = min(step, max(1, BLOCK * step // values.size))
+    for start in range(0, values.shape[0], max(step, 1)):
+        yield slice(start, start + step)
+
+
+def zeros_in_order_of(like: np.ndarray, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """Return zeros whose axes lie in memory as those of another array.
+
+    The system gives their memory when they are first added to, unlike that of `numpy.zeros_like`.
+    """
+    order = sorted(range(like.ndim), key=lambda k: -abs(like.strides[k]))
+    zeros = np.zeros([shape[k] for k in order], dtype)
+    return zeros.transpose(np.argsort(order))
 
 
 def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[slice, ...]:

@@ -9,6 +9,7 @@ import xarray as xr
 
 from xgamma.core.units import conversion, time_value
 from xgamma.datasets.onoff import background_values, is_onoff, safe
+from xgamma.datasets.placing import row_blocks
 from xgamma.fits.keywords import run_ids
 from xgamma.model.schema import ONOFF, VARIABLES, variable_attrs
 from xgamma.numerics.intervals import union_of_intervals
@@ -82,14 +83,22 @@ def row_sums(ds: xr.Dataset) -> Row:
 
 def _sum_under(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the sum of values under a mask over all axes but the last, float64."""
+    if values.ndim > 2:
+        total = np.zeros(values.shape[-1])
+        for rows in row_blocks(values):
+            # One axis after the other: numpy sums long rows several times faster than short ones.
+            block = _finite_under(values[rows], mask[rows])
+            lines = block.reshape(block.shape[0], -1).sum(axis=0, dtype=float)
+            total += lines.reshape(-1, total.size).sum(axis=0)
+        return total
+    masked = _finite_under(values, mask).astype(float, copy=False)
+    return masked if masked.ndim == 1 else masked.sum(axis=0)
+
+
+def _finite_under(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return values where a mask is True and they are finite, zero elsewhere."""
     finite = values.dtype.kind in "iub" or np.isfinite(values).all()
-    masked = values * mask if finite else np.where(mask & np.isfinite(values), values, 0)
-    # One axis after the other: numpy sums long rows several times faster than short ones.
-    while masked.ndim > 1:
-        masked = (
-            masked.reshape(masked.shape[0], -1).sum(axis=0, dtype=float).reshape(masked.shape[1:])
-        )
-    return masked.astype(float, copy=False)
+    return values * mask if finite else np.where(mask & np.isfinite(values), values, 0)
 
 
 def seconds_between(source: str | None, target: str) -> float:

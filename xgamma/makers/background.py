@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ __all__ = ["background", "rotation_times"]
 
 EARTH_RATE = 360.0 / 86400.0  # degrees of rotation a second, as gammapy: solar, not sidereal
 MIN_TIME_STEP = 1.0
+# Pixels worked on at once.
+BLOCK = 2**16
 
 
 def _fine_edges(edges: np.ndarray, oversampling: int | None) -> np.ndarray:
@@ -152,34 +155,42 @@ def background(
     edges = _fine_edges(field.energy_edges, oversampling)
     logs, valid, axes = log_rate(ds, edges, fill_missing)
     warn_outside(field, "background", grid_axis(ds, "energy"), valid[1:] & valid[:-1])
-    rate = _time_averaged(field, ds, Rate(logs, valid, axes, np.log(edges)), rotation_step)
-    if edges.size != field.energy_edges.size:
-        rate = rate.reshape(rate.shape[0], -1, int(oversampling or 1)).sum(axis=2)
-    used = field.used
+    rate_at = _time_averaged(field, ds, Rate(logs, valid, axes, np.log(edges)), rotation_step)
+    used = np.arange(field.solid_angle.size)[field.used]
     # Pixels that are not, or not wholly, on the sky have no solid angle.
-    omega = np.nan_to_num(field.solid_angle[used])
-    rate *= (omega * field.ontime).astype(np.float32)[:, np.newaxis]
-    full = rate
-    if not isinstance(used, slice):
-        full = np.zeros((field.solid_angle.size, rate.shape[1]), dtype=np.float32)
-        full[used] = rate
-    cube = field.cube(full.astype(np.float32, copy=False))
-    return xr.Variable(("energy", "y", "x"), cube, variable_attrs("background"))
+    scale = (np.nan_to_num(field.solid_angle) * field.ontime).astype(np.float32)
+    bins = field.energy_edges.size - 1
+    full = np.zeros((scale.size, bins), dtype=np.float32)
+    for start in range(0, used.size, BLOCK):
+        pixels = used[start : start + BLOCK]
+        rate = rate_at(slice(start, start + BLOCK))
+        if rate.shape[1] != bins:
+            rate = rate.reshape(pixels.size, bins, -1).sum(axis=2)
+        rate *= scale[pixels, np.newaxis]
+        full[pixels] = rate
+    return xr.Variable(("energy", "y", "x"), field.cube(full), variable_attrs("background"))
 
 
-def _time_averaged(field: Field, ds: xr.Dataset, rate: Rate, step: float) -> Any:
-    """Return the rate averaged over the good time: a response in ALTAZ alignment turns with it."""
+def _time_averaged(
+    field: Field, ds: xr.Dataset, rate: Rate, step: float
+) -> Callable[[slice], np.ndarray]:
+    """Return a function that gives the rate of some of the pixels in use, averaged over good time.
+
+    A response in ALTAZ alignment turns with time.
+    """
     if len(rate.axes) == 1:
-        return rate.integrated(field.offset[field.used])
+        offset = field.offset[field.used]
+        return lambda part: rate.integrated(offset[part])
     alignment = _alignment(ds, field.obs)
     if alignment != "ALTAZ":
         detx, dety = field.detector()
-        return rate.integrated(dety, -detx if alignment == "REVERSE_LON_RADEC" else detx)
+        across = -detx if alignment == "REVERSE_LON_RADEC" else detx
+        return lambda part: rate.integrated(dety[part], across[part])
     times = rotation_times(field, step)
     weights = trapezoid_weights(times, *_good_time(field))
-    total = 0.0
+    total: Any = 0.0
     for time, weight in zip(times, weights / weights.sum(), strict=True):
         if weight > 0:
             detx, dety = field.detector(_altaz_basis(field, float(time)))
             total = total + weight * rate.integrated(dety, detx)
-    return total
+    return lambda part: np.array(total[part])

@@ -79,6 +79,7 @@ def counts(field: Field) -> xr.Variable:
     n = edges.size - 1
     keep = (number >= 0) & (number < n) & (pixel >= 0)
     ny, nx = field.shape
-    flat = np.bincount(pixel[keep] * n + number[keep], minlength=ny * nx * n)
-    cube = field.cube(flat.astype(np.int32).reshape(ny * nx, n))
+    flat = np.zeros(ny * nx * n, dtype=np.int32)
+    np.add.at(flat, pixel[keep] * n + number[keep], np.int32(1))
+    cube = field.cube(flat.reshape(ny * nx, n))
     return xr.Variable(("energy", "y", "x"), cube, variable_attrs("counts"))

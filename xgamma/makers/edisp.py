@@ -39,8 +39,8 @@ def edisp(field: Field) -> xr.Variable:
         )
         second = "migra"
     else:
-        values = kernel(ds, field.energy_true, field.energy_edges, field.offset_irf)
+        values = kernel(ds, field.energy_true, field.energy_edges, field.offset_irf, np.float32)
         second = "energy"
     dims = ("energy_true", second, "y_irf", "x_irf")
-    cube = field.cube(values.astype(np.float32), irf=True)
+    cube = field.cube(values.astype(np.float32, copy=False), irf=True)
     return xr.Variable(dims, cube, variable_attrs("edisp"))

@@ -17,6 +17,9 @@ from xgamma.numerics.interpolation import sparse_weights
 
 __all__ = ["exposure", "exposure_irf"]
 
+# Positions worked on at once.
+BLOCK = 2**14
+
 
 def effective_area(field: Field, energy: np.ndarray | None = None) -> np.ndarray:
     """Return the effective area at energies and the nodes of its offset axis, m2, shape (n_offset, n_energy)."""
@@ -33,7 +36,11 @@ def _project(field: Field, offset: np.ndarray) -> np.ndarray:
     area = effective_area(field) * field.livetime
     weights = axis.weights(offset)
     # Single precision holds seven digits, and the responses are stored in it.
-    out: np.ndarray = sparse_weights(weights, dtype=np.float32) @ area.astype(np.float32)
+    nodes = area.astype(np.float32)
+    out = np.empty((offset.size, nodes.shape[1]), dtype=np.float32)
+    for start in range(0, offset.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        out[part] = sparse_weights(weights.take(part), dtype=np.float32) @ nodes
     if not weights.inside.all():
         np.maximum(out, 0.0, out=out)
     return out

@@ -15,6 +15,9 @@ from xgamma.numerics.responses import normalize_rad
 
 __all__ = ["psf"]
 
+# Values worked on at once.
+BLOCK = 2**19
+
 
 def psf(field: Field) -> xr.Variable:
     """Compute the PSF map of a run on the coarse grid.
@@ -35,10 +38,19 @@ def psf(field: Field) -> xr.Variable:
     ds = response(field.obs, "psf")
     rad, edges = centers_in(field.ds, "rad", "deg"), edges_in(field.ds, "rad", "deg")
     kind = kind_of(ds, PSFKind)
-    raw = kind.profiles(ds, field.energy_true, rad, field.offset_irf)
-    values, integral = normalize_rad(raw, edges)
+    offset = field.offset_irf
+    values = np.zeros((offset.size, field.energy_true.size, rad.size), dtype=np.float32)
+    integral = np.zeros(values.shape[:2])
+    seen = np.arange(offset.size)
+    if field.offset_limit is not None:
+        seen = np.flatnonzero(np.isfinite(offset))
+    step = max(1, BLOCK // (field.energy_true.size * rad.size))
+    for start in range(0, seen.size, step):
+        part = seen[start : start + step]
+        raw = kind.profiles(ds, field.energy_true, rad, offset[part])
+        values[part], integral[part] = normalize_rad(raw, edges)
     attrs = variable_attrs("psf")
     if kind.is_density and (integral > 0).any():
         attrs["smallest_integral"] = float(integral[integral > 0].min())
     dims = ("energy_true", "rad", "y_irf", "x_irf")
-    return xr.Variable(dims, field.cube(values.astype(np.float32, copy=False), irf=True), attrs)
+    return xr.Variable(dims, field.cube(values, irf=True), attrs)

@@ -158,7 +158,7 @@ def reduce(
         raise XGammaError(
             "No run was reduced: the list is empty, or every run failed or missed the map."
         )
-    return mosaic.to_dataset(name)
+    return mosaic.to_dataset(name, release=True)
 
 
 def _runs(observations: RunsLike | xr.DataTree) -> RunsLike:

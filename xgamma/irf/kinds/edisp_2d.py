@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from scipy import sparse
 
 from xgamma.irf.kind import Column, ResponseKind
 from xgamma.irf.response import grid_axis, values_of
@@ -11,8 +12,9 @@ from xgamma.irf.sampling import draw_rows, nodes_of, table_of
 from xgamma.model.axes import edges_in
 from xgamma.model.responses import grid_edges
 from xgamma.model.sanity import DENSITY
-from xgamma.numerics.interpolation import apply_weights, sparse_weights
+from xgamma.numerics.interpolation import Weights, apply_weights, sparse_weights
 from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
+from xgamma.typing import DTypeLike
 
 __all__ = ["EDISP_2D", "draw_migra", "kernel", "migration"]
 
@@ -29,6 +31,8 @@ EDISP_2D = ResponseKind(
     marks=frozenset({"MIGRA_LO"}),
 )
 THRESHOLD = 1e-8
+# Values worked on at once.
+BLOCK = 2**17
 
 
 def _matrix(ds: xr.Dataset, energy_true: np.ndarray) -> np.ndarray:
@@ -38,7 +42,11 @@ def _matrix(ds: xr.Dataset, energy_true: np.ndarray) -> np.ndarray:
 
 
 def kernel(
-    ds: xr.Dataset, energy_true: np.ndarray, energy_edges: np.ndarray, offset: np.ndarray
+    ds: xr.Dataset,
+    energy_true: np.ndarray,
+    energy_edges: np.ndarray,
+    offset: np.ndarray,
+    dtype: DTypeLike = np.float64,
 ) -> np.ndarray:
     """Evaluate the dispersion kernel at offsets.
 
@@ -52,6 +60,8 @@ def kernel(
         Edges of the reconstructed-energy bins, TeV, shape (n + 1,).
     offset : ndarray
         Offsets, degrees, shape (n_offset,).
+    dtype : dtype
+        Of the result.
 
     Returns
     -------
@@ -60,18 +70,37 @@ def kernel(
         cumulative migration distribution at the edges, differenced, so that a row inside the
         axis sums to one whatever the binning.
     """
-    matrix = _matrix(ds, energy_true)
-    migra_edges = grid_edges(ds, "migra")
-    at = energy_edges / energy_true[:, np.newaxis]
     weights = grid_axis(ds, "offset").weights(offset)
+    interpolation = sparse_weights(weights)
+    table, axis = values_of(ds, "edisp", EDISP_2D.dims), grid_axis(ds, "energy_true")
+    out = np.empty((offset.size, energy_true.size, energy_edges.size - 1), dtype)
+    step = max(1, BLOCK // max(table[0].size, offset.size * energy_edges.size))
+    for start in range(0, energy_true.size, step):
+        rows = slice(start, start + step)
+        matrix = apply_weights(table, axis.weights(energy_true[rows]), 0)
+        at = energy_edges / energy_true[rows, np.newaxis]
+        cumulative = _cumulative(ds, matrix, at, weights, interpolation)
+        out[:, rows] = kernel_from_cumulative(cumulative, axis=2, threshold=THRESHOLD)
+    return out
+
+
+def _cumulative(
+    ds: xr.Dataset,
+    matrix: np.ndarray,
+    at: np.ndarray,
+    weights: Weights,
+    interpolation: sparse.csr_array,
+) -> np.ndarray:
+    """Return the cumulative distribution at migrations, shape (n_offset, n_true, n_at + 1)."""
+    migra_edges = grid_edges(ds, "migra")
     # The density is linear in offset between nodes, so is its cumulative distribution: it is
     # enough to have that at the nodes. A density that extrapolation makes negative must be
     # clipped before it is summed, so there the whole distribution is interpolated.
     nodes = np.moveaxis(cumulative_at(np.maximum(matrix, 0.0), migra_edges, at), 2, 0)
     shape = nodes.shape[1:]
-    out = sparse_weights(weights) @ nodes.reshape(nodes.shape[0], -1)
-    out = out.reshape(offset.size, *shape)
-    everywhere = np.arange(energy_true.size)
+    out: np.ndarray = interpolation @ nodes.reshape(nodes.shape[0], -1)
+    out = out.reshape(-1, *shape)
+    everywhere = np.arange(len(matrix))
     outer = np.flatnonzero(weights.valid & ~weights.inside)
     negative = np.flatnonzero((matrix < 0).any(axis=(1, 2)))
     for points, rows in ((outer, everywhere), (np.flatnonzero(weights.valid), negative)):
@@ -79,7 +108,7 @@ def kernel(
             dense = np.maximum(apply_weights(matrix[rows], weights.take(points), 2), 0.0)
             part = cumulative_at(dense, migra_edges, at[rows])
             out[np.ix_(points, rows)] = np.moveaxis(part, 2, 0)
-    return kernel_from_cumulative(out, axis=2, threshold=THRESHOLD)
+    return out
 
 
 def migration(
