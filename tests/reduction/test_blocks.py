@@ -51,7 +51,8 @@ def test_zeros_lie_in_memory_as_their_model(axes):
     model = np.zeros((2, 3, 4)).transpose(axes)
     zeros = placing.zeros_in_order_of(model, (5, 6, 7), np.int64)
     expected = np.zeros_like(model, np.int64, shape=(5, 6, 7))
-    assert zeros.strides == expected.strides and zeros.shape == (5, 6, 7)
+    assert zeros.strides == expected.strides
+    assert zeros.shape == (5, 6, 7)
 
 
 def test_a_sum_that_is_released_is_the_same():
