@@ -104,6 +104,9 @@ def _elsewhere(number: int, size: int) -> int:
     if size <= COPIED and hasattr(os, "memfd_create"):
         copy = os.memfd_create("xgamma")
         try:
+            # Where files may not grow, neither may this one, and nothing could be closed.
+            os.ftruncate(copy, size + COPIED)
+            os.ftruncate(copy, 0)
             done = 0
             while done < size and (n := os.sendfile(copy, number, done, size - done)):
                 done += n
