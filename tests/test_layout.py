@@ -7,7 +7,7 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "xgamma"
 # Folders that stand for no package: see the table in CONTRIBUTING.md.
-OTHERS = {"benchmarks", "docs", "helpers", "peer", "studies", "sweeps"}
+OTHERS = {"benchmarks", "docs", "fuzz", "helpers", "peer", "studies", "sweeps"}
 FILES = [p for p in sorted(TESTS.rglob("*.py")) if "plugin_package" not in p.parts]
 TREES = {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text()) for path in FILES}
 

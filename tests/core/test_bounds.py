@@ -2,15 +2,12 @@
 
 import gzip
 import os
-import resource
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
 
 import xgamma as xg
+from tests.helpers.limits import limited
 from xgamma.config import load_config
 from xgamma.core.bounds import read_text, require_regular, require_room
 from xgamma.core.safe_yaml import load_yaml
@@ -35,25 +32,6 @@ BOMBS = {
     "object": ("a: !!python/object/apply:os.system [true]", "tag"),
     "control": ("a: \0", "special characters"),
 }
-
-
-def limited(code, *args, memory=2 * 2**30, seconds=60):
-    """Run code in a process of its own, which ends where it would harm the machine."""
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
-        preexec_fn=limit,
-        capture_output=True,
-        text=True,
-        timeout=2 * seconds,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
 
 
 @pytest.mark.parametrize(("text", "match"), BOMBS.values(), ids=list(BOMBS))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.core.test_bounds import limited
+from tests.helpers.limits import limited
 from xgamma.errors import XGammaError
 from xgamma.tutorial import example_map
 

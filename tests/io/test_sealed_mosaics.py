@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 import xgamma as xg
-from tests.runs import template
+from tests.helpers.runs import template
 from xgamma.dl3 import simulate_store
 
 pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
