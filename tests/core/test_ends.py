@@ -15,8 +15,9 @@ from xgamma.core.ends import locked, own_folder, release, signals_clean_up
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks and signals of POSIX")
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
 from xgamma.core.ends import own_folder, signals_clean_up
 with signals_clean_up(), own_folder(Path(sys.argv[1]), "mine-") as folder:
     (folder / "file").touch()

@@ -64,6 +64,25 @@ def test_tables_of_naima_have_their_numbers():
     np.testing.assert_allclose(u.Quantity(values).value, np.arange(5, 0, -1))
 
 
+def test_zarr_arrays_are_opened_in_the_class_of_ours(tmp_path):
+    zarr = pytest.importorskip("zarr", reason="zarr is not installed: pip install xgamma[dask]")
+    xr.Dataset({"a": ("x", np.arange(3.0))}).to_zarr(tmp_path / "a.zarr", consolidated=False)
+    assert private_apis.normalize_path(tmp_path) == str(tmp_path)
+
+    class Ours(private_apis.ZarrArrayWrapper):
+        pass
+
+    with xr.open_zarr(tmp_path / "a.zarr", chunks=None, consolidated=False) as ds:
+        lazy = ds.a.variable
+        while not hasattr(lazy._data, "array") or not isinstance(
+            lazy._data.array, private_apis.ZarrArrayWrapper
+        ):
+            lazy = xr.Variable("x", lazy._data.array, fastpath=True)
+        private_apis.replace_array(lazy, private_apis.ZarrArrayWrapper, Ours)
+        assert type(lazy._data.array) is Ours
+    assert zarr
+
+
 def test_private_modules_are_imported_in_one_place():
     for path in PACKAGE.rglob("*.py"):
         if path.name == "private_apis.py":

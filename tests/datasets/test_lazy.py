@@ -220,6 +220,7 @@ LAZY = {
 }
 NUMBERS, DRAWN, FITTED = "gives numbers to read", "draws", "fits step by step"
 EAGER = {
+    "verify": "reads the file behind the dataset, never its values",
     "quantity": NUMBERS,
     "info": NUMBERS,
     "info_dict": NUMBERS,

@@ -6,29 +6,48 @@ fails where a new version moves it. Nothing else in xgamma imports a private mod
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 # The base of lazy arrays is public; the adapters around it are what xarray's page "How to add a
 # new backend" tells backends to use, though they lie in `xarray.core`.
 from xarray.backends import BackendArray
 
+# Paths and addresses as the Zarr engine of xarray takes them; ours extends it.
+from xarray.backends.common import _normalize_path as normalize_path
+
 # xarray holds this lock while it reads values of NetCDF files. The library crashes when another
 # thread enters it, so our own lock must hold it too; xarray offers no other handle.
 from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
+
+# What reads a chunk, where zarr's bare errors about damaged ones arise.
+from xarray.backends.zarr import ZarrArrayWrapper
 from xarray.core import indexing
 
 __all__ = [
     "NETCDF4_PYTHON_LOCK",
     "BackendArray",
+    "ZarrArrayWrapper",
     "buffer_prototype",
     "ensure_open",
     "indexing",
     "naima_table",
+    "normalize_path",
+    "replace_array",
     "sync",
 ]
 
 T = TypeVar("T")
+
+
+def replace_array(variable: Any, kind: type, by: Callable[[Any], Any]) -> None:
+    """Put a lazy Zarr array of our own into a variable that xarray has opened.
+
+    The class of the array cannot be chosen through the engine.
+    """
+    inner: Any = getattr(variable._data, "array", None)
+    if type(inner) is kind:
+        variable._data.array = by(inner._array)
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import xarray as xr
-from xarray.backends.common import _normalize_path
-from xarray.backends.store import StoreBackendEntrypoint
-from xarray.backends.zarr import ZarrArrayWrapper, ZarrBackendEntrypoint, ZarrStore
+from xarray.backends import StoreBackendEntrypoint, ZarrBackendEntrypoint, ZarrStore
 
+from xgamma.core.private_apis import ZarrArrayWrapper, normalize_path, replace_array
 from xgamma.io.zarr_broken import read_errors
 
 __all__ = ["GuardedZarr"]
@@ -31,9 +30,7 @@ class _Store(ZarrStore):
     def open_store_variable(self, name: Any) -> Any:
         """Return a variable that is read later."""
         variable = super().open_store_variable(name)  # type: ignore[no-untyped-call]
-        inner = getattr(variable._data, "array", None)
-        if type(inner) is ZarrArrayWrapper:
-            variable._data.array = _Array(inner._array)  # type: ignore[no-untyped-call]
+        replace_array(variable, ZarrArrayWrapper, _Array)
         return variable
 
 
@@ -45,7 +42,7 @@ class GuardedZarr(ZarrBackendEntrypoint):
         if kwargs.get("store") is None:
             own = {key: kwargs.pop(key) for key in OF_STORE if key in kwargs}
             kwargs["store"] = _Store.open_group(
-                _normalize_path(filename_or_obj),
+                normalize_path(filename_or_obj),
                 group=kwargs.pop("group", None),
                 consolidate_on_close=False,
                 **{"mode": "r", **own},
@@ -57,7 +54,7 @@ class GuardedZarr(ZarrBackendEntrypoint):
         own = {key: kwargs.pop(key) for key in OF_STORE if key in kwargs}
         start = "/" + str(kwargs.pop("group", None) or "").strip("/")
         stores = _Store.open_store(
-            _normalize_path(filename_or_obj),
+            normalize_path(filename_or_obj),
             group=start,
             consolidate_on_close=False,
             **{"mode": "r", **own},
