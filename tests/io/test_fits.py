@@ -16,6 +16,7 @@ from tests.helpers.filled_datasets import KINDS, filled, templates
 from xgamma.io.backend import FITSBackend
 from xgamma.io.fits import open_dataset
 from xgamma.model.frame import drop_frame
+from xgamma.tutorial import example_map
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,6 +150,7 @@ def test_differing_axes_are_refused(tmp_path):
     ds.gamma.to_fits(tmp_path / "a.fits")
     with fits.open(tmp_path / "a.fits") as hdus:
         del hdus["XGAMMA"]
+        del hdus["BACKGROUND_BANDS"].header["DATASUM"]
         hdus["BACKGROUND_BANDS"].data["E_MAX"][-1] *= 2
         hdus.writeto(tmp_path / "b.fits")
     with pytest.raises(xg.AxisError, match="'energy' of BACKGROUND differs"):
@@ -296,15 +298,27 @@ def test_a_turned_frame(tmp_path):
 
 def edited(tmp_path, change):
     """A map in a file, and what is read after astropy changed the file."""
-    from xgamma.tutorial import example_map
-
     ds, path = example_map(), tmp_path / "edited.fits"
     ds.gamma.to_fits(path)
     with fits.open(path) as hdus:
         copies = fits.HDUList([hdu.copy() for hdu in hdus])
     change(copies)
+    for hdu in copies:
+        hdu.header.remove("DATASUM", ignore_missing=True)
     copies.writeto(path, overwrite=True)
     return ds, path
+
+
+def test_an_edit_that_leaves_the_sum_is_read_with_a_warning(tmp_path):
+    """As of `fits.open` and `writeto`, which keep DATASUM as it was."""
+    ds, path = example_map(), tmp_path / "edited.fits"
+    ds.gamma.to_fits(tmp_path / "a.fits")
+    with fits.open(tmp_path / "a.fits") as hdus:
+        hdus["COUNTS"].data[...] *= 2
+        hdus.writeto(path)
+    with pytest.warns(xg.XGammaWarning, match="read as they are"):
+        read = xg.read_fits(path)
+    np.testing.assert_array_equal(read.counts, 2 * ds.counts)
 
 
 def test_a_corrected_position_holds(tmp_path):
@@ -385,8 +399,6 @@ def test_an_unknown_unit_is_named_with_its_map(tmp_path):
 
 @pytest.mark.parametrize("length", [5, 0.3, 0.95])
 def test_truncated_gzip_is_not_called_empty(tmp_path, length):
-    from xgamma.tutorial import example_map
-
     path = tmp_path / "map.fits.gz"
     example_map().gamma.to_fits(path)
     whole = path.read_bytes()

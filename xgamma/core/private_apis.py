@@ -46,7 +46,8 @@ def replace_array(variable: Any, kind: type, by: Callable[[Any], Any]) -> None:
     The class of the array cannot be chosen through the engine.
     """
     inner: Any = getattr(variable._data, "array", None)
-    if type(inner) is kind:
+    found: bool = type(inner) is kind
+    if found:
         variable._data.array = by(inner._array)
 
 

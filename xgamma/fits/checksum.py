@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, warn
 from xgamma.fits.bytes import BLOCK, CARD, parse_header
 
-__all__ = ["check_datasum", "check_sums", "summed", "with_sums"]
+__all__ = ["check_sums", "datasum_holds", "summed", "warn_of_datasum", "with_sums"]
+
+_CHANGED = "is damaged, or was changed by a program that left its DATASUM"
 
 _FULL = 0xFFFFFFFF
 PART = 32_768
@@ -101,31 +103,31 @@ def with_sums(hdu: bytes) -> tuple[bytes, memoryview]:
     return header[: at + 11] + text + header[at + 27 :], data
 
 
-def check_datasum(header: dict[str, Any], data: Any, start: int, size: int, where: str) -> None:
-    """Raise if data are not those that DATASUM was made of.
+def datasum_holds(header: dict[str, Any], data: Any, start: int, size: int) -> bool:
+    """Return whether data are those that DATASUM was made of; True without DATASUM.
 
     Parameters
     ----------
     header : dict
-        Keyword to value; without DATASUM nothing is checked.
+        Keyword to value.
     data : bytes or mmap
         Content of the file.
     start, size : int
         Where the data begin, and how long they are.
-    where : str
-        HDU and file, for the error message.
-
-    Raises
-    ------
-    XGammaError
-        If they differ.
     """
     stated = str(header.get("DATASUM", "")).strip()
-    if not stated.isdecimal() or summed(data, start, start + size) == int(stated):
-        return
-    raise XGammaError(
-        f"The {where} is damaged, or was changed by a program that left its DATASUM: fetch it again, or delete DATASUM if the change is meant."
-    )
+    return not stated.isdecimal() or summed(data, start, start + size) == int(stated)
+
+
+def warn_of_datasum(header: dict[str, Any], data: Any, start: int, size: int, where: str) -> None:
+    """Warn if data are not those that DATASUM was made of.
+
+    A warning and no error: astropy leaves the sum as it was where a user changes data.
+    """
+    if not datasum_holds(header, data, start, size):
+        warn(
+            f"The {where} {_CHANGED}: its values are read as they are. Fetch the file again, or delete DATASUM if the change is meant."
+        )
 
 
 def check_sums(
@@ -136,7 +138,7 @@ def check_sums(
     Parameters
     ----------
     header, data, start, size, where
-        As in `check_datasum`.
+        As in `datasum_holds`; `where` is HDU and file, for the error message.
     begin : int
         Where the header begins.
 
@@ -145,7 +147,10 @@ def check_sums(
     XGammaError
         If they differ.
     """
-    check_datasum(header, data, start, size, where)
+    if not datasum_holds(header, data, start, size):
+        raise XGammaError(
+            f"The {where} {_CHANGED}: fetch the file again, or delete DATASUM if the change is meant."
+        )
     stop = start + -(-size // BLOCK) * BLOCK
     text = str(header.get("CHECKSUM", "")).strip()
     if len(text) == 16 and text != "0" * 16 and summed(data, begin, stop) not in (0, _FULL):
