@@ -59,7 +59,14 @@ def has_values(ds: xr.Dataset, name: str) -> bool:
 
 
 def reference_energies(ds: xr.Dataset) -> np.ndarray:
-    """Return the reference energies in TeV."""
+    """Return the reference energies in TeV; raise if there is more than one spectrum."""
+    name = "dnde" if "dnde" in ds else "ref_dnde"
+    further = [str(d) for d in ds[name].dims if d != "energy"] if name in ds else []
+    if further:
+        raise AxisError(
+            f"The flux points {ds.attrs.get('name')!r} are several spectra, along {further[0]!r}: "
+            f"choose one with isel({further[0]}=0)."
+        )
     units = str(ds.energy.attrs.get("units", "TeV"))
     return np.asarray(ds.energy.values, dtype=float) * conversion(units, "TeV")
 
@@ -239,8 +246,8 @@ class FluxPointsLikelihood:
                 f"The model {wrong[0].name!r} predicts counts, but {self.data.name!r} holds flux "
                 "points: give it datasets= that name its own."
             )
-        self.mask = safe_points(ds).values
         self.energy = reference_energies(ds)
+        self.mask = safe_points(ds).values
         self.dnde, self.error = flux_values(ds, "dnde"), symmetric_error(ds)
         self.kind = point_statistics.statistic_of(ds)
         if self.kind == "profile":

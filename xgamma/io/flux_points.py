@@ -11,10 +11,11 @@ import math
 import os
 import warnings
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import xarray as xr
+from astropy.io import fits
 from astropy.table import Table
 from astropy.units import UnitsWarning
 from scipy.special import erfinv
@@ -23,9 +24,12 @@ from xgamma.core.arguments import choice
 from xgamma.core.atomic import atomic_path
 from xgamma.core.bounds import require_regular
 from xgamma.core.paths import file_path
-from xgamma.core.units import conversion, parse_unit
-from xgamma.errors import MissingDataError, MissingFileError, XGammaError
+from xgamma.core.units import conversion
+from xgamma.errors import AxisError, MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.bytes import is_fits_name
+from xgamma.fits.files import map_fits
+from xgamma.io.fits_tables import gti_table, read_gti
+from xgamma.io.flux_points_table import TYPES, from_table, to_table
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import operation
 from xgamma.numerics.spectra import power_law, power_law_moment
@@ -33,7 +37,7 @@ from xgamma.typing import PathLike
 
 __all__ = ["read_flux_points", "write_flux_points"]
 
-TYPES = ("dnde", "e2dnde", "flux", "eflux")
+HDU = "FLUXPOINTS"
 SUFFIXES = ("", "_err", "_errn", "_errp", "_ul")
 UNITS = {
     "dnde": "TeV-1 s-1 cm-2",
@@ -41,20 +45,6 @@ UNITS = {
     "flux": "s-1 cm-2",
     "eflux": "TeV s-1 cm-2",
 }
-ENERGIES = {"e_ref": "energy", "e_min": "energy_lo", "e_max": "energy_hi"}
-# Columns of norms had other names in version 0.1 of the format.
-OLD_NAMES = {"dloglike_scan": "stat_scan", "loglike": "stat", "loglike_null": "stat_null"}
-OTHERS = (
-    "ts",
-    "sqrt_ts",
-    "stat",
-    "stat_null",
-    "is_ul",
-    "success",
-    "counts",
-    "npred",
-    "npred_excess",
-)
 
 
 class Kernels(Protocol):
@@ -68,12 +58,13 @@ class Kernels(Protocol):
 
 
 def read_flux_points(path: str | os.PathLike[str], reference: Kernels | None = None) -> xr.Dataset:
-    """Read flux points from a FITS or ECSV table.
+    """Read flux points, a light curve or a flux profile from a FITS or ECSV table.
 
     Parameters
     ----------
     path : path-like
-        Table of SED type ``dnde``, ``e2dnde``, ``flux``, ``eflux`` or ``likelihood``.
+        Table of SED type ``dnde``, ``e2dnde``, ``flux``, ``eflux`` or ``likelihood``, as
+        `write_flux_points` and gammapy write it (``gadf-sed``, ``lightcurve``, ``profile``).
     reference : Spectrum, optional
         Spectral shape within a bin, used to convert fluxes to differential fluxes; by default, a
         power law of index 2. Not needed for the types ``dnde`` and ``e2dnde``.
@@ -81,26 +72,36 @@ def read_flux_points(path: str | os.PathLike[str], reference: Kernels | None = N
     Returns
     -------
     points : Dataset
-        Dim ``energy`` (reference energies; with ``energy_lo`` and ``energy_hi`` where the table has
-        bins): the columns of the table, and ``dnde``, ``dnde_err``, … in TeV-1 s-1 cm-2.
-        `xgamma.fit` and `xgamma.plot_flux_points` accept it.
+        Dim ``energy`` (reference energies; with ``energy_lo`` and ``energy_hi`` where the table
+        has bins): the columns of the table, and ``dnde``, ``dnde_err``, … in TeV-1 s-1 cm-2.
+        `xgamma.fit` and `xgamma.plot_flux_points` take it. ``stat_scan`` has the dim
+        ``norm_scan``, and what is kept of each dataset the dim ``dataset``. A light curve has
+        ``time`` before ``energy``, with ``time_lo`` and ``time_hi`` (TT); a flux profile
+        ``region``, with ``distance``.
 
     Raises
     ------
     MissingDataError
         If there is no such file, or a column that the type needs is absent.
     XGammaError
-        If the type cannot be determined.
+        If the type cannot be told, or the energies are not those of all rows.
+
+    Notes
+    -----
+    A time is a number of days: 0.1 us is lost over three years.
 
     Examples
     --------
     >>> import xgamma as xg
     >>> points = xg.read_flux_points("crab.ecsv")  # doctest: +SKIP
     """
-    table = _read_table(file_path(path))
-    sed_type = _sed_type(table, path)
-    ds = _from_table(table, path)
-    ds.attrs |= {"name": Path(path).name.partition(".")[0], "sed_type": sed_type}
+    place = file_path(path)
+    table = _read_table(place)
+    ds = from_table(table, place)
+    sed_type = _sed_type(table, place)
+    ds.attrs |= {"name": place.name.partition(".")[0], "sed_type": sed_type}
+    if is_fits_name(place):
+        ds = ds.assign(read_gti(map_fits(place)))
     confidence = table.meta.get("UL_CONF")
     if confidence is not None:
         ds.attrs["n_sigma_ul"] = round(_sigma_of(float(confidence)), 6)
@@ -115,7 +116,8 @@ def _read_table(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnitsWarning)
             if is_fits_name(path):
-                return Table.read(path, format="fits", hdu=1, character_as_bytes=False)
+                hdu = HDU if HDU in map_fits(path) else 1
+                return Table.read(path, format="fits", hdu=hdu, character_as_bytes=False)
             return Table.read(path, format="ascii.ecsv")
     except Exception as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -138,56 +140,6 @@ def _sed_type(table: Table, path: PathLike) -> str:
     )
 
 
-def _unit_text(unit: object) -> str:
-    """Return a unit without photons: they are counted, not measured."""
-    if unit is None:
-        return ""
-    text = str(unit)
-    for photon in ("photon", "ph"):
-        text = text.replace(photon, "1") if text.strip().startswith(photon) else text
-    return parse_unit(text).to_string()
-
-
-def _from_table(table: Table, path: PathLike) -> xr.Dataset:
-    data: dict[str, Any] = {}
-    if "time_min" in table.colnames:
-        raise XGammaError(
-            f"'{path}' holds a light curve, which is not read: give a table of flux points."
-        )
-    for name in table.colnames:
-        column = table[name]
-        key = ENERGIES.get(name, OLD_NAMES.get(name, name))
-        values = np.ma.filled(column, np.nan) if column.dtype.kind == "f" else np.asarray(column)
-        if values.dtype.kind in "OSU" and key in ("is_ul", "success"):
-            values = np.char.lower(values.astype(str)) == "true"
-        dims = ("energy", *(f"{key}_{i}" for i in range(1, values.ndim)))
-        if key in ("stat_scan", "norm_scan"):
-            dims = ("energy", "norm_scan")[: values.ndim]
-        elif values.ndim == 2:
-            dims = ("energy", "dataset")
-        values = values.astype(values.dtype.newbyteorder("="))
-        unit = _unit_text(column.unit) or ("TeV" if key.startswith("energy") else "")
-        attrs = {} if values.dtype.kind in "bUSO" else {"units": unit}
-        data[key] = xr.Variable(dims, values, attrs)
-    if "energy" not in data:
-        if not {"energy_lo", "energy_hi"} <= set(data):
-            raise MissingDataError(f"'{path}' has neither e_ref nor e_min and e_max.")
-        low, high = data["energy_lo"], data["energy_hi"]
-        data["energy"] = xr.Variable("energy", np.sqrt(low.values * high.values), low.attrs)
-    scan = data.get("norm_scan")
-    if scan is not None and scan.ndim == 2 and np.all(scan.values == scan.values[:1]):
-        data["norm_scan"] = xr.Variable("norm_scan", scan.values[0])
-    elif scan is not None:
-        data["norm_values"] = data.pop("norm_scan")
-    attrs = {"interp": "log", "long_name": "reference energy"}
-    data["energy"] = data["energy"].copy()
-    data["energy"].attrs |= attrs
-    coords = {
-        n: data.pop(n) for n in ("energy", "energy_lo", "energy_hi", "norm_scan") if n in data
-    }
-    return xr.Dataset(data, coords)
-
-
 def _values(ds: xr.Dataset, name: str, unit: str) -> np.ndarray:
     array = ds[name]
     return np.asarray(array.values, dtype=float) * conversion(str(array.attrs["units"]), unit)
@@ -198,7 +150,7 @@ def _with_dnde(ds: xr.Dataset, sed_type: str, reference: Kernels | None) -> xr.D
     out = ds.copy()
     energy = ds["energy"].values * conversion(str(ds["energy"].attrs["units"]), "TeV")
     if sed_type == "dnde":
-        return _require(out, "dnde")
+        return _with_norm(_require(out, "dnde"), "dnde")
     if sed_type == "likelihood":
         _require(out, "norm")
         _require(out, "ref_dnde")
@@ -209,17 +161,31 @@ def _with_dnde(ds: xr.Dataset, sed_type: str, reference: Kernels | None) -> xr.D
                 out = _scaled(out, prefix, name, scale, "")
         return out
     _require(out, sed_type)
-    factor = 1 / energy**2 if sed_type == "e2dnde" else _ratio(ds, sed_type, energy, reference)
-    return _scaled(out, sed_type, "dnde", factor, UNITS[sed_type])
+    if sed_type == "e2dnde":
+        factor = 1 / energy**2
+    elif reference is None and {"ref_dnde", f"ref_{sed_type}"} <= set(ds.data_vars):
+        known = _values(ds, f"ref_{sed_type}", UNITS[sed_type])
+        factor = _values(ds, "ref_dnde", UNITS["dnde"]) / known
+    else:
+        factor = _ratio(ds, sed_type, energy, reference)
+    return _with_norm(_scaled(out, sed_type, "dnde", factor, UNITS[sed_type]), sed_type)
+
+
+def _with_norm(ds: xr.Dataset, sed_type: str) -> xr.Dataset:
+    """Add the norms that a likelihood profile is of, where the table has their reference."""
+    if "stat_scan" not in ds or f"ref_{sed_type}" not in ds or "norm" in ds:
+        return ds
+    unit = UNITS[sed_type]
+    return _scaled(ds, sed_type, "norm", 1 / _values(ds, f"ref_{sed_type}", unit), unit)
 
 
 def _scaled(ds: xr.Dataset, source: str, target: str, factor: np.ndarray, unit: str) -> xr.Dataset:
     """Add ``target`` and its errors: those of ``source`` times a factor."""
     new = {
         f"{target}{s}": (
-            "energy",
+            ds[f"{source}{s}"].dims,
             _values(ds, f"{source}{s}", unit) * factor,
-            {"units": UNITS[target]},
+            {"units": UNITS.get(target, "")},
         )
         for s in SUFFIXES
         if f"{source}{s}" in ds
@@ -260,23 +226,27 @@ def write_flux_points(
     sed_type: str = "dnde",
     overwrite: bool = False,
 ) -> None:
-    """Write flux points to a FITS or ECSV table.
+    """Write flux points, a light curve or a flux profile to a FITS or ECSV table.
 
     Parameters
     ----------
     points : Dataset
-        From `xgamma.flux_points` or `read_flux_points`.
+        From `xgamma.flux_points`, `xgamma.light_curve`, `xgamma.flux_profile` or
+        `read_flux_points`. The table is that of gammapy's formats ``gadf-sed``, ``lightcurve`` or
+        ``profile``: a row an energy, an interval of time, or a region.
     path : path-like
         Table, FITS when it ends in ``.fits``, else ECSV.
     sed_type : {"dnde", "e2dnde", "flux", "eflux", "likelihood"}
-        What the table holds.
+        What the table holds; likelihood profiles (``stat_scan``) with each.
     overwrite : bool
         Whether an existing file may be replaced.
 
     Raises
     ------
     MissingDataError
-        If the points lack a variable that the type requires.
+        If the points lack what the type needs.
+    AxisError
+        If the points have a dimension that such a table does not hold: nothing is left out.
     XGammaError
         If the type is not known, or the file exists and `overwrite` is False.
 
@@ -285,41 +255,24 @@ def write_flux_points(
     >>> import xgamma as xg
     >>> xg.write_flux_points(points, "crab.ecsv", "likelihood")  # doctest: +SKIP
     """
-    table = _to_table(points, sed_type)
-    target = Path(path)
-    form = "fits" if is_fits_name(target) else "ascii.ecsv"
-    with atomic_path(target, overwrite) as temporary:
-        table.write(temporary, format=form)
-
-
-def _to_table(points: xr.Dataset, sed_type: str) -> Any:
     choice(sed_type, "sed_type", (*TYPES, "likelihood"))
     require_dataset(points, "points")
-    table = Table(meta={"SED_TYPE": sed_type})
-    if "n_sigma_ul" in points.attrs:
-        table.meta["UL_CONF"] = math.erf(float(points.attrs["n_sigma_ul"]) / math.sqrt(2))
-    for column, name in ENERGIES.items():
-        if name in points.coords:
-            table[column] = points[name].values
-            table[column].unit = parse_unit(str(points[name].attrs.get("units", "TeV")))
-    needed: tuple[str, ...]
-    if sed_type == "likelihood":
-        names = [f"ref_{t}" for t in TYPES if f"ref_{t}" in points]
-        names += [f"norm{s}" for s in SUFFIXES if f"norm{s}" in points]
-        needed = ("norm", "ref_dnde")
-    else:
-        names = [f"{sed_type}{s}" for s in SUFFIXES if f"{sed_type}{s}" in points]
-        needed = (sed_type,)
-    for name in needed:
-        if name not in points:
-            raise MissingDataError(f"The flux points have no {name!r}: choose another sed_type.")
-    names += [n for n in OTHERS if n in points]
-    for name in names:
-        table[name] = points[name].transpose("energy", ...).values
-        if points[name].dtype.kind == "f":
-            table[name].unit = parse_unit(str(points[name].attrs.get("units", "")))
-    if "stat_scan" in points and sed_type == "likelihood" and "norm_scan" in points.coords:
-        scan = points["stat_scan"].transpose("energy", "norm_scan").values
-        table["norm_scan"] = np.broadcast_to(points["norm_scan"].values, scan.shape).copy()
-        table["stat_scan"] = scan
-    return table
+    target = file_path(path)
+    table = to_table(points, sed_type)
+    gti = gti_table(points)
+    if not is_fits_name(target):
+        if gti is not None:
+            raise AxisError(
+                "Good time intervals have no place in ECSV: write .fits, or leave them out with "
+                'points.drop_dims("gti").'
+            )
+        with atomic_path(target, overwrite) as temporary:
+            table.write(temporary, format="ascii.ecsv")
+        return
+    hdu = fits.table_to_hdu(table)
+    hdu.name = HDU
+    hdus = fits.HDUList([fits.PrimaryHDU(), hdu])
+    if gti is not None:
+        hdus.append(fits.BinTableHDU.fromstring(gti.tobytes()))
+    with atomic_path(target, overwrite) as temporary:
+        hdus.writeto(temporary, checksum=True)

@@ -16,7 +16,7 @@ from astropy.io import fits
 from xgamma._version import __version__
 from xgamma.core.atomic import atomic_path
 from xgamma.core.units import conversion
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.fits.bintable import BinTable, Column, bin_table, primary_bytes
 from xgamma.fits.checksum import with_sums
 from xgamma.io.fits_axes import Axis, axis_of
@@ -25,10 +25,13 @@ from xgamma.io.fits_regions import region_table
 from xgamma.io.fits_tables import gti_table
 from xgamma.model.livetime import livetime_of
 from xgamma.model.operation import operation
-from xgamma.model.schema import in_own_units
+from xgamma.model.schema import VARIABLES, in_own_units
 from xgamma.typing import DTypeLike
 
 __all__ = ["write_ogip"]
+
+# What spectra of the data model are over: tables, good time and observations included.
+DIMS = {dim for spec in VARIABLES.values() for dim in (*spec.dims, *spec.optional_dims)}
 
 
 @operation
@@ -54,6 +57,8 @@ def write_ogip(
     ------
     MissingDataError
         If counts, exposure or the live time are absent.
+    AxisError
+        If the dataset has a dimension that the files do not hold.
     XGammaError
         If a file exists and `overwrite` is False, or the dataset is not a spectrum.
 
@@ -74,6 +79,12 @@ def write_ogip(
     for name in ("counts", "exposure"):
         if name not in ds:
             raise MissingDataError(f"The dataset has no {name!r}, which OGIP files need.")
+    odd = [str(d) for d in ds.dims if d not in DIMS]
+    if odd:
+        raise AxisError(
+            f"The dataset has the dimension {odd[0]!r}, which OGIP files do not hold: leave it out with "
+            f"drop_dims({odd[0]!r}), or write NetCDF."
+        )
     ds = in_own_units(ds)
     livetime = _livetime(ds)
     names = _names(target)

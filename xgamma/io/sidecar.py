@@ -54,7 +54,8 @@ def _array(variable: xr.Variable) -> dict[str, Any]:
     values = np.asarray(variable.values)
     if values.dtype.kind not in "biufUO":
         raise XGammaError(
-            f"A variable has the type {values.dtype}, which FITS cannot hold: convert it first."
+            f"A variable has the type {values.dtype}, which FITS cannot hold: convert it first; "
+            "xg.write_flux_points writes light curves."
         )
     kind = "U" if values.dtype.kind in "UO" else values.dtype.str
     return {
