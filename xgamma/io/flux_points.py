@@ -108,7 +108,7 @@ def read_flux_points(path: str | os.PathLike[str], reference: Kernels | None = N
     return _with_dnde(ds, sed_type, reference)
 
 
-def _read_table(path: Path) -> Any:
+def _read_table(path: Path) -> Table:
     require_regular(path)
     if not path.is_file():
         raise MissingFileError(f"There is no file '{path}': check the path.")
