@@ -11,6 +11,7 @@ import yaml
 
 from xgamma.core.bounds import read_text, require_regular
 from xgamma.core.extras import require_package
+from xgamma.core.paths import file_path
 from xgamma.core.safe_yaml import compose_yaml
 from xgamma.errors import MissingFileError, XGammaError
 
@@ -67,7 +68,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     pydantic = require_package("pydantic", "A configuration file", "config")
     from xgamma.config.schema import Config
 
-    place = Path(path)
+    place = file_path(path)
     require_regular(place)
     if not place.is_file():
         raise MissingFileError(
@@ -152,8 +153,7 @@ def _absolute(config: Config, folder: Path) -> Config:
     """Return the configuration with paths that hold in any working directory."""
 
     def at(path: Path | str) -> Path | str:
-        text = os.path.expandvars(path)
-        return text if isinstance(path, str) else folder / Path(text).expanduser()
+        return os.path.expandvars(path) if isinstance(path, str) else folder / file_path(path)
 
     observations = config.observations.model_copy(update={"store": at(config.observations.store)})
     run = config.run

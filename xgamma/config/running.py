@@ -18,6 +18,7 @@ from xgamma._version import __version__
 from xgamma.config.loading import load_config
 from xgamma.core.bounds import read_text
 from xgamma.core.extras import require_package
+from xgamma.core.paths import file_path
 from xgamma.dl3.opening import open_store
 from xgamma.errors import XGammaError, XGammaWarning
 from xgamma.io.opening import format_of_name
@@ -66,7 +67,7 @@ def reduce_config(
         If the file is wrong, an output exists already (before anything is computed), or a run
         fails.
     """
-    place = Path(path)
+    place = file_path(path)
     text = read_text(place) if place.is_file() else ""
     config = load_config(place)
     if write:

@@ -3,53 +3,55 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from xgamma.errors import ArgumentTypeError, MissingDataError, XGammaError, shown
 
-__all__ = ["expanded_path", "file_path", "part_name"]
+__all__ = ["file_path", "part_name"]
+
+VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 
 
 def file_path(value: object, role: str = "path") -> Path:
-    """Return a path, or raise an `ArgumentTypeError` if something else was given.
+    """Return a path with ``~`` and environment variables expanded: all that are given go through it.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If something else was given.
+    MissingDataError
+        If a variable is not set.
 
     Examples
     --------
     >>> file_path(None)
     Traceback (most recent call last):
     xgamma.errors.ArgumentTypeError: path=None must be the path of a file or folder: a text or a pathlib.Path.
+    >>> file_path("$GAMMAPY_DATA_NOT_SET/map.fits")
+    Traceback (most recent call last):
+    xgamma.errors.MissingDataError: path='$GAMMAPY_DATA_NOT_SET/map.fits' names an environment variable that is not set: set it, or give the whole path.
     """
     if isinstance(value, str) and "://" in value:
         raise XGammaError(
             f"{role}={shown(value)} is a URL: only ds.gamma.to_zarr, xg.write_archive, xg.open, xg.open_store and xg.convert take one, for Zarr; give a path here."
         )
-    if isinstance(value, (str, os.PathLike)) and os.fspath(value):
-        return Path(value)
-    raise ArgumentTypeError(
-        f"{role}={shown(value)} must be the path of a file or folder: a text or a pathlib.Path."
-    )
-
-
-def expanded_path(value: object, role: str = "path") -> Path:
-    """Return a path with ``~`` and environment variables expanded, as files of models name them.
-
-    Raises
-    ------
-    MissingDataError
-        If a variable is not set.
-
-    Examples
-    --------
-    >>> expanded_path("$GAMMAPY_DATA_NOT_SET/map.fits")
-    Traceback (most recent call last):
-    xgamma.errors.MissingDataError: '$GAMMAPY_DATA_NOT_SET/map.fits' names an environment variable that is not set: set it, or give the whole path.
-    """
-    text = os.path.expandvars(os.fspath(file_path(value, role).expanduser()))
-    if "$" in text and not Path(text).exists():
-        raise MissingDataError(
-            f"{str(value)!r} names an environment variable that is not set: set it, or give the whole path."
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ArgumentTypeError(
+            f"{role}={shown(value)} must be the path of a file or folder: a text or a pathlib.Path."
         )
-    return Path(text)
+    text = os.fspath(value)
+    if "$" not in text and not text.startswith("~"):
+        return Path(text)
+    # A name that is there as it is written is that file.
+    if Path(text).exists():
+        return Path(text)
+    expanded = os.path.expanduser(os.path.expandvars(text))
+    if VARIABLE.search(expanded) and not Path(expanded).exists():
+        raise MissingDataError(
+            f"{role}={text!r} names an environment variable that is not set: set it, or give the whole path."
+        )
+    return Path(expanded)
 
 
 def part_name(value: object, role: str) -> str:

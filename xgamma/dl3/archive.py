@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import xarray as xr
 from tqdm.auto import tqdm
 
 from xgamma.core.extras import require_package
-from xgamma.core.paths import part_name
+from xgamma.core.paths import file_path, part_name
 from xgamma.dl3.groups import obs_id
 from xgamma.dl3.observation import livetime
 from xgamma.dl3.row_tables import all_groups
@@ -111,7 +110,7 @@ def open_archive(path: Any) -> ZarrStore:
     XGammaError
         If the folder is another kind of Zarr store, or follows a later data model.
     """
-    place = path if is_remote(path) else Path(path).absolute()
+    place = path if is_remote(path) else file_path(path).absolute()
     attrs = _attrs(place)
     if attrs.get("xgamma_format") != FORMAT:
         if is_unfinished(place):

@@ -88,16 +88,16 @@ def open_store(
     >>> store = xg.open_store("hess-dl3-dr1")  # doctest: +SKIP
     >>> store[23523].events.energy  # doctest: +SKIP
     """
-    root = os.fspath(caldb) if caldb is not None else os.environ.get("CALDB")
+    root = os.fspath(file_path(caldb, "caldb")) if caldb is not None else os.environ.get("CALDB")
     if not isinstance(path, (str, os.PathLike)):
-        path = [file_path(p) for p in (path if isinstance(path, Iterable) else [path])]
-        files = [Path(os.path.expandvars(p)).expanduser().absolute() for p in path]
+        given = path if isinstance(path, Iterable) else [path]
+        files = [file_path(p).absolute() for p in given]
         common = Path(os.path.commonpath([f.parent for f in files])) if files else Path()
         table, hdus = index_.from_files(files, root)
         return Store(table, hdus, common)
     if isinstance(path, str) and "://" in path:
         return open_archive(path)
-    path = Path(os.path.expandvars(path)).expanduser()
+    path = file_path(path)
     require_regular(path)
     if not path.exists():
         raise MissingFileError(f"There is no file or folder {path}: check the path of the store.")

@@ -14,6 +14,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma.core.atomic import atomic_path, place_of, put_file, refuse_existing
+from xgamma.core.paths import file_path
 from xgamma.core.write_errors import write_errors
 from xgamma.dl3.hdus import row_hdu
 from xgamma.dl3.index_tables import hdu_index, hdu_row, index_keywords, obs_index, obs_row
@@ -110,7 +111,7 @@ def write_observation(
     ...     write_observation(obs, Path(folder) / "run.fits.gz").name
     'run.fits.gz'
     """
-    target = Path(path)
+    target = file_path(path)
     with atomic_path(target, overwrite) as temporary:
         _write_hdus(observation_hdus(obs), temporary)
     return target
@@ -163,7 +164,7 @@ def write_store(
     ...     sorted(p.name for p in store.iterdir())
     ['data', 'hdu-index.fits.gz', 'obs-index.fits.gz']
     """
-    folder = Path(path)
+    folder = file_path(path)
     if not overwrite:
         refuse_existing(folder / "hdu-index.fits.gz")
         refuse_existing(folder / "obs-index.fits.gz")

@@ -13,6 +13,7 @@ import xarray as xr
 from astropy.coordinates import SkyCoord
 from regions import CompoundPixelRegion, CompoundSkyRegion, PixCoord, PixelRegion, Region, Regions
 
+from xgamma.core.paths import file_path
 from xgamma.errors import ArgumentTypeError, XGammaError
 from xgamma.model import sky
 from xgamma.model.operation import operation
@@ -155,7 +156,7 @@ def parse_regions(regions: RegionsLike) -> list[SkyRegion]:
         check_region(regions)
         return [regions]
     if isinstance(regions, Path) or (isinstance(regions, str) and regions.endswith(".reg")):
-        path = Path(regions)
+        path = file_path(regions, "regions")
         if not path.is_file():
             raise XGammaError(f"The region file {str(path)!r} does not exist: check its path.")
         return [parsed for one in Regions.read(path, format="ds9") for parsed in parse_regions(one)]

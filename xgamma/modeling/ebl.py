@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xgamma.core.defaults import REDSHIFT
-from xgamma.core.paths import expanded_path
+from xgamma.core.paths import file_path
 from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.opening import fits_tables
@@ -144,7 +144,7 @@ def read_ebl(
     >>> absorption = read_ebl("ebl_dominguez11.fits.gz", redshift=0.116)  # doctest: +SKIP
     >>> absorption("1 TeV")  # doctest: +SKIP
     """
-    found = expanded_path(path)
+    found = file_path(path)
     if not found.exists():
         raise MissingFileError(f"There is no absorption table {str(path)!r}: give a path to one.")
     with fits_tables(found) as hdus:

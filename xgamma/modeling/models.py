@@ -12,7 +12,7 @@ import xarray as xr
 
 from xgamma.core.atomic import atomic_path
 from xgamma.core.bounds import read_text
-from xgamma.core.paths import expanded_path
+from xgamma.core.paths import file_path
 from xgamma.errors import ArgumentTypeError, MissingDataError, MissingFileError, XGammaError
 from xgamma.modeling.model_base import Model, ModelsLike
 from xgamma.modeling.parameter import Parameter
@@ -154,13 +154,13 @@ class Models(list[Model]):
             Whether an existing file may be replaced.
         """
         text = self.to_yaml()
-        with atomic_path(expanded_path(path), overwrite) as temporary:
+        with atomic_path(file_path(path), overwrite) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     @classmethod
     def read(cls, path: str | Path) -> Models:
         """Read models from a YAML file, with the covariance in the file that gammapy writes beside it."""
-        found = expanded_path(path)
+        found = file_path(path)
         if not found.exists():
             raise MissingFileError(f"There is no model file {str(path)!r}.")
         text = read_text(found)

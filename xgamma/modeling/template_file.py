@@ -8,7 +8,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from xgamma.core.paths import expanded_path
+from xgamma.core.paths import file_path
 from xgamma.core.units import parse_unit
 from xgamma.errors import MissingFileError, UnitError, XGammaError
 from xgamma.fits.files import map_fits
@@ -40,7 +40,7 @@ def read_template(path: str | Path) -> xr.DataArray:
     MissingDataError
         If the file is not there, or the variable not set.
     """
-    found = expanded_path(path)
+    found = file_path(path)
     if not found.exists():
         raise MissingFileError(f"There is no template map {str(path)!r}: give a path to one.")
     return read_map(found)
@@ -67,7 +67,7 @@ def read_brightness(path: str | Path, unit: str = "") -> xr.DataArray:
         names = {"energy", "energy_lo", "energy_hi"} & set(array.coords)
         array = array.rename({n: n.replace("energy", "energy_true") for n in names})
     stated = str(array.attrs.get("units", "")).strip()
-    fermi = "energy_true" in array.dims and FERMI_BANDS in map_fits(expanded_path(path))
+    fermi = "energy_true" in array.dims and FERMI_BANDS in map_fits(file_path(path))
     if fermi and not is_unit(stated):
         return array.assign_attrs(units=FERMI_UNIT)
     return array if stated else array.assign_attrs(units=unit)
@@ -99,7 +99,7 @@ def write_template(array: xr.DataArray, path: str | Path, overwrite: bool = Fals
     path : str
         As it was given.
     """
-    write_map(array, expanded_path(path), overwrite=overwrite)
+    write_map(array, file_path(path), overwrite=overwrite)
     return str(path)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from xgamma.core.defaults import TIME_SCALE
-from xgamma.core.paths import expanded_path
+from xgamma.core.paths import file_path
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.opening import fits_tables
@@ -176,7 +176,7 @@ def read_columns(
     path: str | Path, names: tuple[str, ...]
 ) -> tuple[dict[str, tuple[np.ndarray, str]], Any]:
     """Read columns (values and unit) of the first table of a FITS file, and its header."""
-    found = expanded_path(path)
+    found = file_path(path)
     if not found.exists():
         raise MissingFileError(f"There is no table {str(path)!r}: give a path to one.")
     with fits_tables(found) as hdus:

@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 import xarray as xr
 
 from xgamma.core.extras import require_package
+from xgamma.core.paths import file_path
 from xgamma.datasets.collection import collect
 from xgamma.dl3.backend import GADFBackend
 from xgamma.dl3.opening import open_store
@@ -90,7 +91,7 @@ def fetch(
     entry = registry[name]
     url = base_url or os.environ.get(URL_VARIABLE) or BASE_URL
     url = url if url.endswith("/") else f"{url}/"
-    folder = Path(cache) if cache is not None else Path(pooch.os_cache("xgamma"))
+    folder = file_path(cache, "cache") if cache is not None else Path(pooch.os_cache("xgamma"))
     known = {file: f"sha256:{digest}" for file, digest in entry["files"].items()}
     store = pooch.create(path=folder, base_url=url, registry=known, retry_if_failed=1)
     if not quiet:

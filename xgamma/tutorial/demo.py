@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import xarray as xr
 
 from xgamma.core.atomic import atomic_path
 from xgamma.core.extras import require_package
+from xgamma.core.paths import file_path
 from xgamma.dl3.opening import open_store
 from xgamma.dl3.store import Store
 from xgamma.model import sky
@@ -64,7 +64,7 @@ def run_demo(out: str | os.PathLike[str], seed: int = 0, quiet: bool = False) ->
     ['demo.nc', 'demo.png', 'store']
     """
     require_package("matplotlib", "The picture of the demo", "plot")
-    folder = Path(out)
+    folder = file_path(out, "out")
     folder.mkdir(parents=True, exist_ok=True)
     store = open_store(simulate_store(folder / "store", source=CENTER, seed=seed, overwrite=True))
     ds = demo_dataset(store)
