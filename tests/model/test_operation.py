@@ -27,6 +27,7 @@ MAKE = {
     "xgamma.background.registry",
     "xgamma.makers.safe_masks.registry",
     "xgamma.io.registry",
+    "xgamma.io.verify",
     "xgamma.irf.registry",
     "xgamma.modeling.ebl",
     "xgamma.modeling.temporal",

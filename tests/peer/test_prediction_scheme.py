@@ -87,7 +87,8 @@ def test_without_one_of_the_responses(peer, ours, off):
 def test_every_shape_is_listed():
     """A new shape must be compared too."""
     # A factor on a background has no position to be compared at: see modeling/test_spatial_norms.py.
-    others = {xg.ConstantSpatial, TemplateMap, PiecewiseNormSpatial}
+    # A template with further axes: see modeling/test_template_nd.py.
+    others = {xg.ConstantSpatial, TemplateMap, xg.TemplateMapND, PiecewiseNormSpatial}
     known = {type(shape) for shape in SHAPES.values()} | others
     assert issubclass(Shape, Component)
     # Pages and tests register kinds of their own, from records.
