@@ -67,6 +67,9 @@ class MissingFileError(MissingDataError, FileNotFoundError):
     xgamma.errors.MissingFileError: There is no file or folder no-such-folder: check the path of the store.
     """
 
+    # tblib, by which distributed pickles errors, calls `cls.__new__`: ValueError's comes first.
+    __new__ = OSError.__new__  # type: ignore[assignment]
+
 
 class MissingPackageError(MissingDataError, ImportError):
     """An optional package is not installed.
@@ -156,6 +159,9 @@ class WriteError(XGammaError, OSError):
     ...     print(type(error).__name__)
     WriteError
     """
+
+    # tblib, by which distributed pickles errors, calls `cls.__new__`: ValueError's comes first.
+    __new__ = OSError.__new__  # type: ignore[assignment]
 
 
 class XGammaWarning(UserWarning):
