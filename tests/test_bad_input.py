@@ -41,7 +41,7 @@ def test_template_without_energy_in_a_loop():
 def test_absurd_energies():
     """Nothing of the map lies in the range of a response: zeros, and a warning that says so."""
     high = xg.energy_axis("300 TeV", "500 TeV", 3)
-    ds = template(energy=high, energy_true=xg.model.axes.rename_axis(high, "energy_true"))
+    ds = template(energy=high, energy_true=xg.model.make_axes.rename_axis(high, "energy_true"))
     with pytest.warns(
         xg.XGammaWarning, match=r"Run 77: the effective area covers 0\.05 to 200 TeV"
     ):

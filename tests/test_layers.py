@@ -26,6 +26,8 @@ OPTIONAL = {
 }
 # Imports of xgamma inside a function: of modules that import an optional package at their top.
 NEEDS_OPTIONAL = {"xgamma.io.remote_writing": "zarr", "xgamma.config.schema": "pydantic"}
+# Lines of a module, and of the body of a function.
+LONGEST_MODULE, LONGEST_FUNCTION = 350, 50
 # Methods of lower layers that hand on to a higher one, by `xgamma.core.late`: doors of users.
 DOORS = {
     "xgamma.dl3": "xgamma.dl3 has offered the simulation of runs from the start",
@@ -169,3 +171,21 @@ def test_import_of_the_package_loads_the_accessors_and_nothing_else():
     loaded = json.loads(done.stdout)
     assert not [m for m in loaded if not m.startswith("xgamma")]
     assert len(loaded) < 25, loaded
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_and_functions_are_short(name):
+    """A module is one job, a function tens of lines: its docstring does not count."""
+    tree = MODULES[name]
+    assert tree.body == [] or tree.body[-1].end_lineno <= LONGEST_MODULE, "split it by job"
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    long = {f.name: _body_lines(f) for f in functions if _body_lines(f) > LONGEST_FUNCTION}
+    assert not long
+
+
+def _body_lines(function):
+    """Return the number of lines of a function below its signature and docstring."""
+    first = function.body[0]
+    stated = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    start = first.end_lineno if stated else first.lineno - 1
+    return function.end_lineno - start

@@ -22,21 +22,21 @@ from xgamma.errors import (
 
 if TYPE_CHECKING:
     from xgamma.irf.validation import validate as validate
-    from xgamma.model.axes import axis_from_edges as axis_from_edges
-    from xgamma.model.axes import energy_axis as energy_axis
-    from xgamma.model.axes import energy_axis_from_edges as energy_axis_from_edges
-    from xgamma.model.axes import migra_axis as migra_axis
-    from xgamma.model.axes import rad_axis as rad_axis
     from xgamma.model.create import create_map as create_map
     from xgamma.model.create import create_spectrum as create_spectrum
+    from xgamma.model.make_axes import axis_from_edges as axis_from_edges
+    from xgamma.model.make_axes import energy_axis as energy_axis
+    from xgamma.model.make_axes import energy_axis_from_edges as energy_axis_from_edges
+    from xgamma.model.make_axes import migra_axis as migra_axis
+    from xgamma.model.make_axes import rad_axis as rad_axis
 
 # Loaded at first use: `import xgamma` takes as long as that of xarray, and no more.
 _LAZY: dict[str, str] = {
-    "axis_from_edges": "xgamma.model.axes",
-    "energy_axis": "xgamma.model.axes",
-    "energy_axis_from_edges": "xgamma.model.axes",
-    "migra_axis": "xgamma.model.axes",
-    "rad_axis": "xgamma.model.axes",
+    "axis_from_edges": "xgamma.model.make_axes",
+    "energy_axis": "xgamma.model.make_axes",
+    "energy_axis_from_edges": "xgamma.model.make_axes",
+    "migra_axis": "xgamma.model.make_axes",
+    "rad_axis": "xgamma.model.make_axes",
     "create_map": "xgamma.model.create",
     "create_spectrum": "xgamma.model.create",
     "fill": "xgamma.makers.fill",

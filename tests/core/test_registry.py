@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from xgamma.core.registry import FunctionRecord, Record, Registry
+from xgamma.core.records import FunctionRecord, Record
+from xgamma.core.registry import Registry
 from xgamma.errors import XGammaError, XGammaWarning
 
 GROUP = "xgamma.test_colours"
@@ -44,7 +45,7 @@ def install(tmp_path, monkeypatch):
 
 
 CODE = """
-    from xgamma.core.registry import FunctionRecord
+    from xgamma.core.records import FunctionRecord
 
     def paint(ds, obs=None, *, coats=1):
         return ds

@@ -12,7 +12,7 @@ from tests.helpers.small_datasets import crab, small_map, small_spectrum
 from xgamma.errors import AxisError, FrameError, XGammaError, XGammaWarning
 from xgamma.estimators.flux_points import flux_points
 from xgamma.estimators.light_curve import light_curve
-from xgamma.model.axes import axis_from_edges
+from xgamma.model.make_axes import axis_from_edges
 from xgamma.numerics import limits
 from xgamma.numerics import statistics as stats
 

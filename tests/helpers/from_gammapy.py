@@ -5,8 +5,9 @@ import xarray as xr
 from regions import Regions
 
 from xgamma.model import sky
-from xgamma.model.axes import axis_coords, axis_from_edges
+from xgamma.model.axes import axis_coords
 from xgamma.model.create import variable_attrs
+from xgamma.model.make_axes import axis_from_edges
 
 
 def axis_from_gammapy(axis):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import xgamma as xg
-from xgamma.model import axes
+from xgamma.model import axes, make_axes
 
 
 def test_logarithmic_axis():
@@ -139,7 +139,7 @@ def test_difference_is_named():
 
 def test_rename():
     axis = xg.energy_axis("1 TeV", "10 TeV", 3)
-    true = axes.rename_axis(axis, "energy_true")
+    true = make_axes.rename_axis(axis, "energy_true")
     assert true.dims == ("energy_true",)
     assert true.attrs["long_name"] == "true energy"
     assert_allclose(axes.edges(true, "energy_true"), axes.edges(axis, "energy"))

@@ -15,7 +15,8 @@ from xgamma.tutorial import example_map, example_model
 
 # Modules whose functions take what is there as it is: observations, labels, files, numbers.
 ON_LABELS = {
-    f"xgamma.model.{n}" for n in ["axes", "frame", "quantities", "sky", "schema", "validation"]
+    f"xgamma.model.{n}"
+    for n in ["axes", "make_axes", "frame", "quantities", "sky", "schema", "validation"]
 } | {"xgamma.core.units"}
 MAKE = {
     "xgamma.irf.validation",

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import xgamma as xg
 from xgamma.datasets.cutout import cutout
 from xgamma.model import sky
+from xgamma.model.frame_index import FrameIndex
 
 PROJECTIONS = ["CAR", "TAN", "AIT", "ZEA", "SIN"]
 
@@ -241,7 +242,7 @@ def test_the_guard_lives_through(change):
     a = image()
     with xr.set_options(use_new_combine_kwarg_defaults=True):
         got = change(a)
-    assert isinstance(got.xindexes["wcs"], sky.FrameIndex)
+    assert isinstance(got.xindexes["wcs"], FrameIndex)
     assert got.wcs.attrs == a.wcs.attrs
     assert got.gamma.frame == "icrs"
 
@@ -260,7 +261,7 @@ def test_the_guard_lives_through_map_blocks():
     a = image().chunk(x=10)
     got = a.map_blocks(lambda part: part * 2, template=a)
     assert float(got.one.sum()) == 800
-    assert isinstance(got.xindexes["wcs"], sky.FrameIndex)
+    assert isinstance(got.xindexes["wcs"], FrameIndex)
 
 
 def test_selecting_by_the_frame_is_refused():

@@ -7,7 +7,7 @@ import xarray as xr
 import xgamma as xg
 from tests.helpers.small_datasets import crab, small_map
 from xgamma.errors import MissingDataError, UnitError, XGammaError, XGammaWarning
-from xgamma.model.axes import axis_from_edges, energy_axis
+from xgamma.model.make_axes import axis_from_edges, energy_axis
 from xgamma.modeling.ebl import read_ebl
 from xgamma.modeling.template_file import map_from_text, read_brightness
 from xgamma.modeling.template_map import TemplateMap
@@ -25,7 +25,9 @@ def cube(energy, index=2.5, unit=FLUX, width=4.0, binsz=0.1, frame="icrs", posit
     values = np.broadcast_to(flux[:, None, None], (flux.size, ds.sizes["y"], ds.sizes["x"]))
     coords = {**energy.coords, **{k: ds.coords[k] for k in ("y", "x", "wcs")}}
     made = xr.DataArray(values.copy(), coords, ("energy_true", "y", "x"), attrs={"units": unit})
-    return made if "wcs" in made.xindexes else made.set_xindex("wcs", xg.model.frame.FrameIndex)
+    return (
+        made if "wcs" in made.xindexes else made.set_xindex("wcs", xg.model.frame_index.FrameIndex)
+    )
 
 
 def diffuse(array, **kwargs):

@@ -124,10 +124,10 @@ CASES: dict[str, Case] = {
     "collection.collect": Case("maps"),
     "collection.dataset": Case("tree", lambda w: {"which": 0}),
     "collection.names_of": Case("tree"),
-    "collection.energy_ranges": Case("tree"),
+    "collection_energies.energy_ranges": Case("tree"),
     "collection.map_datasets": Case("tree", lambda w: {"function": lambda ds: ds.gamma.to_image()}),
     "collection.remove": Case("tree"),
-    "collection.slice_energies": Case("tree", lambda w: {"min": "2 TeV"}),
+    "collection_energies.slice_energies": Case("tree", lambda w: {"min": "2 TeV"}),
     "collection.stack_reduce": Case("tree"),
     "cumulative.cumulative": Case("map"),
     "cutout.cutout": Case("map", lambda w: {"position": CENTER, "width": "0.8 deg"}),
@@ -267,11 +267,11 @@ CASES: dict[str, Case] = {
 # Functions that take no dataset, map or collection: runs, files, numbers; or need ipywidgets.
 OTHERS = {
     "maps.plot_interactive",
-    "axes.axis_from_edges",
-    "axes.energy_axis",
-    "axes.energy_axis_from_edges",
-    "axes.migra_axis",
-    "axes.rad_axis",
+    "make_axes.axis_from_edges",
+    "make_axes.energy_axis",
+    "make_axes.energy_axis_from_edges",
+    "make_axes.migra_axis",
+    "make_axes.rad_axis",
     "selection.select_events",
     "opening.open_store",
     "archive.write_archive",
@@ -305,7 +305,7 @@ OTHERS = {
 
 # What is refused, though the plain call works, and why: (change, function) to words of the reason.
 REFUSED = {
-    ("one energy", "collection.slice_energies"): "No dataset .* has a bin between 2 TeV",
+    ("one energy", "collection_energies.slice_energies"): "No dataset .* has a bin between 2 TeV",
     ("one energy", "select.slice_energy"): "No energy bin lies wholly between 2 TeV",
     ("one energy", "regrid.interp_to"): "axes 'energy' differ",
     ("one energy", "regrid.reproject_to"): "axes 'energy' differ",

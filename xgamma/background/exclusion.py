@@ -12,6 +12,7 @@ from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
 from xgamma.model.figure import figure_of, frame_name, plane_of
+from xgamma.model.frame_index import FrameIndex
 from xgamma.model.regions import parse_regions, region_mask
 from xgamma.numerics import sphere
 from xgamma.typing import ExclusionLike, RegionsLike
@@ -37,8 +38,8 @@ def _check_mask(mask: xr.DataArray) -> xr.DataArray:
 
 def _same_grid(ds: xr.Dataset, mask: xr.DataArray) -> bool:
     """Tell whether the pixels of a mask fall on those of a map."""
-    index = sky.FrameIndex(ds.coords["wcs"].attrs)
-    if not index.equals(sky.FrameIndex(mask.coords["wcs"].attrs)):
+    index = FrameIndex(ds.coords["wcs"].attrs)
+    if not index.equals(FrameIndex(mask.coords["wcs"].attrs)):
         return False
     for dim in ("y", "x"):
         step = sky.label_step(ds, dim)

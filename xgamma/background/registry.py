@@ -8,7 +8,8 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.core.registry import FunctionRecord, Registry
+from xgamma.core.records import FunctionRecord
+from xgamma.core.registry import Registry
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.check import require_usable

@@ -21,13 +21,13 @@ from xgamma.core.extras import require_package
 from xgamma.core.paths import file_path
 from xgamma.dl3.opening import open_store
 from xgamma.errors import XGammaError, XGammaWarning
+from xgamma.io.new_store import refuse_taken
 from xgamma.io.opening import format_of_name
 from xgamma.io.registry import FormatRecord, find_format
 from xgamma.io.remote import is_remote
-from xgamma.io.storage import refuse_taken
 from xgamma.io.zarr_seal import add_attrs
-from xgamma.model.axes import energy_axis
 from xgamma.model.create import create_map, create_spectrum
+from xgamma.model.make_axes import energy_axis
 from xgamma.reduction.front import reduce
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import xarray as xr
 
 from xgamma.datasets.placing import FINE, spatial_dims
 from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, warn
-from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
 from xgamma.model.create import AXES
+from xgamma.model.frame_index import FrameIndex
 from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import has_reco_psf
 
@@ -26,7 +26,7 @@ def require_same_grid(template: xr.Dataset, ds: xr.Dataset) -> None:
             f"The PSF of {ds.attrs.get('name', '')!r} is a PSF in reconstructed energy, which cannot be stacked: leave it out with ds.drop_vars('psf'), or fit the datasets together."
         )
     if "wcs" in ds.coords and "wcs" in template.coords:
-        sky.FrameIndex(template.coords["wcs"].attrs).join(sky.FrameIndex(ds.coords["wcs"].attrs))
+        FrameIndex(template.coords["wcs"].attrs).join(FrameIndex(ds.coords["wcs"].attrs))
     if set(spatial_dims(ds, FINE)) != set(spatial_dims(template, FINE)):
         raise FrameError(
             "A map and a spectrum cannot be stacked: collapse the map first with to_spectrum."

@@ -7,23 +7,17 @@ from collections.abc import Callable, Iterable
 import xarray as xr
 
 from xgamma.core.paths import part_name
-from xgamma.core.units import conversion
-from xgamma.datasets.energy_range import energy_range_total
-from xgamma.datasets.select import slice_energy
 from xgamma.datasets.stack import stack_all
-from xgamma.errors import AxisError, MissingDataError, XGammaError
-from xgamma.model.axes import units_of
+from xgamma.errors import MissingDataError
 from xgamma.model.check import require_dataset, require_tree
 from xgamma.model.operation import operation, outside
 from xgamma.model.trees import collection_of, datasets_in
-from xgamma.typing import EnergyLike
 
 __all__ = [
     "add",
     "collect",
     "dataset",
     "datasets",
-    "energy_ranges",
     "map_datasets",
     "names_of",
     "remove",
@@ -257,83 +251,6 @@ def map_datasets(
     """
     results = {name: outside(function, ds, *args, **kwargs) for name, ds in datasets(tree).items()}
     return collection_of(results, tree)
-
-
-@operation
-def slice_energies(
-    tree: xr.DataTree, min: EnergyLike | None = None, max: EnergyLike | None = None
-) -> xr.DataTree:
-    """Cut every dataset to an energy range, leaving out those without a bin in it.
-
-    Parameters
-    ----------
-    tree : DataTree
-        Collection.
-    min, max : Quantity, str or float, optional
-        Range; plain numbers are in the unit of each axis. By default, unbounded.
-
-    Returns
-    -------
-    tree : DataTree
-        New collection; `tree` is not modified.
-
-    Raises
-    ------
-    XGammaError
-        If none is left.
-
-    Examples
-    --------
-    >>> from xgamma.tutorial import example_map
-    >>> tree = slice_energies(collect([example_map()]), "1.5 TeV", "6 TeV")
-    >>> tree["example"].sizes["energy"]
-    2
-    """
-    kept = {}
-    for name, ds in datasets(tree).items():
-        try:
-            kept[name] = slice_energy(ds, min, max)
-        except AxisError:
-            continue
-    if not kept:
-        raise XGammaError(f"No dataset of the collection has a bin between {min} and {max}.")
-    return collection_of(kept, tree)
-
-
-@operation
-def energy_ranges(tree: xr.DataTree) -> xr.Dataset:
-    """Return the lowest and highest energy used in each dataset.
-
-    Parameters
-    ----------
-    tree : DataTree
-        Collection.
-
-    Returns
-    -------
-    ranges : Dataset
-        ``energy_min`` and ``energy_max`` over ``dataset``, in the unit of the first axis; NaN
-        for a dataset of which nothing is used.
-
-    Examples
-    --------
-    >>> from xgamma.tutorial import example_map
-    >>> energy_ranges(collect([example_map()])).energy_min.values
-    array([1.])
-    """
-    found = datasets(tree)
-    unit = units_of(next(iter(found.values())), "energy") if found else "TeV"
-    low, high = [], []
-    for ds in found.values():
-        factor = conversion(units_of(ds, "energy"), unit)
-        first, last = energy_range_total(ds)
-        low.append(float(first) * factor)
-        high.append(float(last) * factor)
-    attrs = {"units": unit}
-    return xr.Dataset(
-        {"energy_min": ("dataset", low, attrs), "energy_max": ("dataset", high, attrs)},
-        coords={"dataset": list(found)},
-    )
 
 
 @operation

@@ -42,7 +42,7 @@ def group_edges(obj: LabelledLike, dim: str, wanted: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> from xgamma.model.axes import energy_axis
+    >>> from xgamma.model.make_axes import energy_axis
     >>> group_edges(energy_axis(0.1, 10, 10), "energy", np.array([0.1, 0.3, 1, 3, 10]))
     array([ 0,  2,  5,  7, 10])
     """

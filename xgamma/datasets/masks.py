@@ -58,7 +58,7 @@ def energy_mask(
 
     Examples
     --------
-    >>> from xgamma.model.axes import energy_axis_from_edges
+    >>> from xgamma.model.make_axes import energy_axis_from_edges
     >>> energy_mask(energy_axis_from_edges([1, 2, 5, 10]), "1 TeV", "5 TeV").values
     array([ True,  True, False])
     """

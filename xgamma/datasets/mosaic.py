@@ -29,7 +29,8 @@ from xgamma.datasets.placing import (
 from xgamma.datasets.rows import join_gtis, join_rows, row_of, seconds_between
 from xgamma.errors import XGammaError
 from xgamma.model import sky
-from xgamma.model.create import ONOFF, VARIABLES, labels_alone, variable_attrs
+from xgamma.model.assembly import labels_alone
+from xgamma.model.create import ONOFF, VARIABLES, variable_attrs
 from xgamma.model.livetime import livetime_of, reference_time_of
 from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import in_own_units

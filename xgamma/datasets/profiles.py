@@ -11,8 +11,9 @@ from xgamma.core.units import to_value
 from xgamma.datasets.smooth import PIXELS
 from xgamma.errors import AxisError, shown
 from xgamma.model import sky
-from xgamma.model.axes import axis_coords, axis_from_edges
+from xgamma.model.axes import axis_coords
 from xgamma.model.frame import without_frame
+from xgamma.model.make_axes import axis_from_edges
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
 from xgamma.typing import PositionLike, QuantityLike

@@ -21,7 +21,8 @@ from xgamma.errors import ArgumentTypeError, FrameError, OutsideError
 from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
 from xgamma.model.create import irf_labels, label_variables
-from xgamma.model.frame import FrameIndex, frame_attrs
+from xgamma.model.frame import frame_attrs
+from xgamma.model.frame_index import FrameIndex
 from xgamma.model.operation import operation
 from xgamma.model.schema import AXES, variable_attrs
 from xgamma.typing import LabelledLike

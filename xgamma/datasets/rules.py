@@ -7,7 +7,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma.errors import AxisError
-from xgamma.model.create import assemble
+from xgamma.model.assembly import assemble
 from xgamma.model.frame import without_frame
 from xgamma.model.schema import ONOFF
 

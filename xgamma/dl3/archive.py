@@ -25,6 +25,7 @@ from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
 from xgamma.io.groups import check_version
 from xgamma.io.manifest import SEAL
+from xgamma.io.new_store import new_store
 from xgamma.io.remote import (
     is_consolidated,
     is_remote,
@@ -33,7 +34,7 @@ from xgamma.io.remote import (
     store_at,
     zarr_attrs,
 )
-from xgamma.io.storage import new_store, restore_tree, write_tree
+from xgamma.io.storage import restore_tree, write_tree
 from xgamma.io.zarr_engine import GuardedZarr
 from xgamma.io.zarr_seal import list_contents, require_store_whole
 from xgamma.model.create import MODEL_VERSION

@@ -15,7 +15,7 @@ from xgamma.dl3.store import Store
 from xgamma.errors import MissingFileError
 from xgamma.fits.bytes import GZIP_MAGIC
 from xgamma.fits.files import map_fits
-from xgamma.io.storage import is_zarr
+from xgamma.io.new_store import is_zarr
 
 __all__ = ["holds_runs", "open_store"]
 

@@ -79,4 +79,4 @@ def _altitude(
     hour = np.deg2rad(turned + lon - now.ra.deg)
     place, height = np.deg2rad(lat), now.dec.rad
     sine = np.sin(place) * np.sin(height) + np.cos(place) * np.cos(height) * np.cos(hour)
-    return np.rad2deg(np.arcsin(np.clip(sine, -1.0, 1.0)))
+    return np.asarray(np.rad2deg(np.arcsin(np.clip(sine, -1.0, 1.0))))

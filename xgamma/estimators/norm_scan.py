@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import brentq, minimize_scalar
 
+from xgamma.fitting.held import minimise_part
 from xgamma.fitting.likelihood import CashLikelihood
 from xgamma.fitting.objective import Objective
-from xgamma.fitting.result import minimise_part
 from xgamma.modeling.models import Models
 from xgamma.modeling.spectral import PowerLawNorm
 

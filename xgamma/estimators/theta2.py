@@ -14,7 +14,8 @@ from xgamma.datasets.onoff import ratio
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, warn
 from xgamma.makers.counts import event_columns
-from xgamma.model.axes import axis_coords, axis_from_edges
+from xgamma.model.axes import axis_coords
+from xgamma.model.make_axes import axis_from_edges
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
 from xgamma.numerics.statistics import li_ma

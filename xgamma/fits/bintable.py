@@ -44,12 +44,13 @@ class BinTable(NamedTuple):
     def tobytes(self) -> bytes:
         """Return the HDU as it lies in a file."""
         padding = -len(self.rows) % BLOCK
-        return self.header.tostring().encode("ascii") + self.rows + bytes(padding)
+        cards: bytes = self.header.tostring().encode("ascii")
+        return cards + self.rows + bytes(padding)
 
 
 def primary_bytes() -> bytes:
     """Return an empty primary HDU."""
-    return fits.PrimaryHDU().header.tostring().encode("ascii")
+    return bytes(fits.PrimaryHDU().header.tostring().encode("ascii"))
 
 
 def bin_table(columns: list[Column], keywords: fits.Header, extname: str) -> BinTable:
@@ -121,7 +122,7 @@ def fits_unit(text: str) -> str:
     try:
         units.Unit(text, format="fits")
     except ValueError:
-        return unit.to_string("fits")
+        return str(unit.to_string("fits"))
     return text
 
 

@@ -123,7 +123,8 @@ def _factor(header: dict[str, Any], key: str, default: float, where: str) -> flo
         return default
     if isinstance(value, (bool, str)) or not math.isfinite(value):
         raise XGammaError(f"The {where} is damaged: {key}={value!r} is not a number.")
-    return value
+    found: float = value  # a whole number stays one: unsigned columns are known by it
+    return found
 
 
 def _layout(

@@ -93,7 +93,7 @@ def data_size(header: dict[str, Any], where: str) -> int:
         raise XGammaError(
             f"The {where} is damaged: BITPIX={bits!r} is not one of {', '.join(map(str, IMAGE_TYPES))}."
         )
-    return size * whole_keyword(header, "GCOUNT", where, 1) * abs(bits) // 8
+    return int(size * whole_keyword(header, "GCOUNT", where, 1) * abs(bits) // 8)
 
 
 def has_hdu(data: bytes | mmap, position: int, before: str) -> bool:

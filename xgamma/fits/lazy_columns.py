@@ -77,7 +77,7 @@ class LazyColumn(LazyArray):
         if self._whole is None:
             self._whole = self._convert((...,))
             self._whole.flags.writeable = False
-        return self._whole[key]
+        return np.asarray(self._whole[key])
 
     def _convert(self, key: tuple[Any, ...]) -> np.ndarray:
         if self.values is not None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import brentq, minimize
+from scipy.optimize import brentq
 
 from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, XGammaError, warn
+from xgamma.fitting.held import crossing, stat_at
 from xgamma.fitting.objective import Objective
 from xgamma.fitting.optimisers import Minimum
 from xgamma.modeling.models import Models
@@ -199,41 +200,17 @@ class FitResult:
     def _crossing(self, index: int, sign: int, n_sigma: float) -> float:
         """Return how far one parameter goes until the profile has risen by ``n_sigma^2``."""
         start, error = self._values[index], self.errors[index]
-        if not np.isfinite(error) or error <= 0:
-            return float("nan")
-        target = n_sigma**2
         low, high = self._objective.bounds[index]
         edge = (high if sign > 0 else low) - start
 
         def rise(distance: float) -> float:
-            return self._stat_at({index: start + sign * distance}) - self.total_stat - target
+            return self._stat_at({index: start + sign * distance}) - self.total_stat - n_sigma**2
 
-        inner, outer = 0.0, min(n_sigma * error, abs(edge))
-        for _ in range(12):
-            value = rise(outer)
-            if value > 0:
-                return float(brentq(rise, inner, outer, xtol=1e-4 * error, rtol=1e-6))
-            if outer >= abs(edge):
-                break
-            inner, outer = outer, min(1.6 * outer, abs(edge))
-        return float("nan")
+        return crossing(rise, n_sigma * error, abs(edge), 1e-4 * error)
 
     def _stat_at(self, fixed: dict[int, float], refit: bool = True) -> float:
         """Return the statistic with some parameters fixed and the others fitted again."""
-        objective = self._objective
-        x = self._minimum.x.copy()
-        for i, value in fixed.items():
-            x[i] = value / objective.scale[i]
-        free = [i for i in range(x.size) if i not in fixed]
-        if not free or not refit:
-            return objective(x)
-        # The covariance says where the others go: the fit again has little left to do.
-        if np.all(np.isfinite(self._covariance)):
-            held = list(fixed)
-            scaled = self._covariance / np.outer(objective.scale, objective.scale)
-            shift = np.linalg.solve(scaled[np.ix_(held, held)], x[held] - self._minimum.x[held])
-            x[free] += scaled[np.ix_(free, held)] @ shift
-        return minimise_part(objective, x, free)
+        return stat_at(self._objective, self._minimum, fixed, refit)
 
     def profile(
         self,
@@ -351,30 +328,3 @@ class FitResult:
                 f"  {name:<32} {parameter.value:>13.6g} ± {error:<10.3g} {parameter.unit}".rstrip()
             )
         return "\n".join(lines)
-
-
-def minimise_part(objective: Objective, x: np.ndarray, free: list[int]) -> float:
-    """Minimise over some of the scaled parameters from a start, and return the statistic."""
-    try:
-        from iminuit import Minuit
-    except ImportError:
-
-        def partial(part: np.ndarray) -> float:
-            full = x.copy()
-            full[free] = part
-            return objective(full)
-
-        return float(minimize(partial, x[free], method="Nelder-Mead").fun)
-    engine = Minuit(objective, x)
-    engine.errordef = Minuit.LEAST_SQUARES
-    engine.strategy = 0
-    engine.limits = [
-        (low / s, high / s)
-        for (low, high), s in zip(objective.bounds, objective.scale, strict=True)
-    ]
-    engine.fixed = [i not in free for i in range(x.size)]
-    engine.errors = [
-        max(p.error, 1e-6) / s for p, s in zip(objective.parameters, objective.scale, strict=True)
-    ]
-    engine.migrad()
-    return float(engine.fval)

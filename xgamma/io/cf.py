@@ -14,7 +14,8 @@ from xgamma._version import __version__
 from xgamma.errors import XGammaError
 from xgamma.io.manifest import SEAL
 from xgamma.io.zarr_seal import compressors
-from xgamma.model.frame import FrameIndex, drop_frame, set_frame
+from xgamma.model.frame import drop_frame, set_frame
+from xgamma.model.frame_index import FrameIndex
 from xgamma.model.schema import SPATIAL
 from xgamma.model.stamp import is_stamp, stamp_of
 from xgamma.typing import DTypeLike

@@ -17,7 +17,8 @@ from xgamma.io.fits_regions import read_region
 from xgamma.io.fits_responses import RESPONSE_MAPS, match_energies, place_responses
 from xgamma.io.fits_tables import read_gti, read_obs
 from xgamma.io.sidecar import Sidecar, sidecar_of
-from xgamma.model.create import VARIABLES, assemble, label_variables
+from xgamma.model.assembly import assemble
+from xgamma.model.create import VARIABLES, label_variables
 
 __all__ = ["open_dataset", "read_fits"]
 

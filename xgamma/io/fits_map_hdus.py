@@ -31,7 +31,7 @@ SUMMED = {"psf_exposure": ("rad",), "edisp_exposure": ("energy", "migra")}
 
 def header_bytes(cards: list[tuple[str, Any]]) -> bytes:
     """Return cards as a header lies in a file."""
-    return fits.Header(cards).tostring().encode("ascii")
+    return bytes(fits.Header(cards).tostring().encode("ascii"))
 
 
 def creator() -> list[tuple[str, Any]]:

@@ -34,7 +34,8 @@ from xgamma.io.fits_axes import Axis, band_sizes, read_bands
 from xgamma.io.fits_frame import frame_attrs
 from xgamma.io.fits_regions import read_region
 from xgamma.io.sidecar import same_unit, sidecar_of
-from xgamma.model.create import VARIABLES, assemble, label_variables, variable_attrs
+from xgamma.model.assembly import assemble
+from xgamma.model.create import VARIABLES, label_variables, variable_attrs
 
 __all__ = ["FitsMap", "is_map", "read_map", "read_map_hdu"]
 

@@ -205,7 +205,7 @@ def _ratio(
     power = {"flux": 0, "eflux": 1}[sed_type]
     if reference is None:
         slope = (2.0, 1.0, 1.0)
-        return power_law(energy, *slope) / power_law_moment(low, high, power, *slope)
+        return np.asarray(power_law(energy, *slope) / power_law_moment(low, high, power, *slope))
     return np.asarray(reference.kernel(energy) / reference.kernel_integral(low, high, power))
 
 

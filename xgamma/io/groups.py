@@ -20,7 +20,7 @@ from xgamma.model.validation import validate_dataset
 __all__ = ["check_version", "checked", "checked_tree", "open_engine"]
 
 
-def open_engine(place: Any, engine: str, kwargs: dict[str, Any]) -> Any:
+def open_engine(place: Any, engine: str, kwargs: dict[str, Any]) -> xr.Dataset | xr.DataTree:
     """Open a file or store with an engine of xarray, "zarr" or "netcdf4"."""
     given = bool(kwargs)
     try:

@@ -27,7 +27,8 @@ from xgamma.io.ogip_response import (
     read_response,
     require_values,
 )
-from xgamma.model.create import assemble, variable_attrs
+from xgamma.model.assembly import assemble
+from xgamma.model.create import variable_attrs
 from xgamma.model.frame import without_frame
 from xgamma.model.sanity import issue_of_keyword
 
@@ -259,7 +260,8 @@ def _ebounds(file: FitsFile, rmf: dict[str, Any] | None) -> Axis:
     if "EBOUNDS" in file:
         return read_bounds(file["EBOUNDS"].table, "E_MIN", "E_MAX", "energy")
     if rmf is not None and rmf["energy"] is not None:
-        return rmf["energy"]
+        energy: Axis = rmf["energy"]
+        return energy
     raise MissingDataError(
         f"Neither {file.path} nor its RMF has an HDU 'EBOUNDS': the energies of the channels are unknown."
     )

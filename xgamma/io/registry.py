@@ -10,7 +10,8 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.core.registry import Record, Registry
+from xgamma.core.records import Record
+from xgamma.core.registry import Registry
 from xgamma.errors import XGammaError
 from xgamma.model.schema import kind
 

@@ -9,8 +9,8 @@ import xarray as xr
 from astropy.coordinates import SkyCoord
 from scipy.ndimage import map_coordinates
 
-from xgamma.model import sky
 from xgamma.model.frame import header_key, wcs_from_key
+from xgamma.model.geometry import lonlat_at
 
 if TYPE_CHECKING:
     from xgamma.io.fits_maps import FitsMap
@@ -65,7 +65,7 @@ def interpolated(one: FitsMap, parent: dict[str, Any], x: np.ndarray, y: np.ndar
     assert one.frame is not None
     wcs, source = (wcs_from_key(header_key(a)) for a in (parent, one.frame))
     grid_x, grid_y = np.meshgrid(x, y)
-    lon, lat = sky._pix_to_world(wcs, grid_x, grid_y)
+    lon, lat = lonlat_at(wcs, grid_x, grid_y)
     frames = [_frame_name(a) for a in (parent, one.frame)]
     at = SkyCoord(lon, lat, unit="deg", frame=frames[0]).transform_to(frames[1]).spherical
     pix = source.wcs_world2pix(at.lon.deg.ravel(), at.lat.deg.ravel(), 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from xgamma.core.extras import require_package
@@ -43,7 +44,7 @@ def is_remote(path: object) -> bool:
     return hasattr(path, "supports_writes")
 
 
-def as_place(value: object, role: str = "path") -> Any:
+def as_place(value: object, role: str = "path") -> Path | str:
     """Return a URL as it is, anything else as a path.
 
     Examples

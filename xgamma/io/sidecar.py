@@ -16,7 +16,8 @@ import xarray as xr
 from xgamma.core.units import parse_unit
 from xgamma.errors import FrameError, UnitError, XGammaError
 from xgamma.io.fits_frame import labels_in
-from xgamma.model.create import MODEL_VERSION, assemble
+from xgamma.model.assembly import assemble
+from xgamma.model.create import MODEL_VERSION
 from xgamma.model.frame import without_frame
 from xgamma.model.schema import SPATIAL
 from xgamma.model.stamp import is_stamp

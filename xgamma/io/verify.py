@@ -18,8 +18,8 @@ from xgamma.fits.files import open_fits
 from xgamma.io.manifest import SEAL, changed_attributes, manifest_of
 from xgamma.io.netcdf import open_netcdf
 from xgamma.io.netcdf_seal import sum_fault
+from xgamma.io.new_store import is_zarr
 from xgamma.io.remote import as_place, is_remote, joined
-from xgamma.io.storage import is_zarr
 from xgamma.io.zarr_broken import broken_chunk
 from xgamma.io.zarr_seal import read_documents, require_folder_whole
 

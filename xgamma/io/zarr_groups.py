@@ -32,7 +32,7 @@ from xgamma.io.zarr_documents import (
 )
 from xgamma.io.zarr_engine import GuardedZarr
 from xgamma.io.zarr_seal import require_folder_whole
-from xgamma.model.frame import FrameIndex
+from xgamma.model.frame_index import FrameIndex
 from xgamma.model.stamp import is_stamp, stamp_of
 
 __all__ = ["open_groups"]

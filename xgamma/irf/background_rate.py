@@ -64,7 +64,7 @@ def _guarded(logs: np.ndarray, weights: Weights) -> np.ndarray:
     if weights.inside.all():
         return out
     constant = apply_weights(logs, _clamped(weights), 0)
-    return np.minimum(out, constant + MAX_RISE)
+    return np.asarray(np.minimum(out, constant + MAX_RISE))
 
 
 def _clamped(weights: Weights) -> Weights:

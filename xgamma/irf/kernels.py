@@ -134,7 +134,7 @@ def _scale(ds: xr.Dataset, binsz: AngleLike) -> tuple[float, float]:
 def _profile(ds: xr.Dataset, position: PositionLike) -> np.ndarray:
     """Return the PSF at a position, shape (energy_true, rad), never negative."""
     psf = at_position(ds, "psf", position, method="linear").transpose("energy_true", "rad")
-    return np.maximum(np.nan_to_num(np.asarray(psf.values, dtype=float)), 0.0)
+    return np.asarray(np.maximum(np.nan_to_num(np.asarray(psf.values, dtype=float)), 0.0))
 
 
 def _averaged(

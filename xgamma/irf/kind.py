@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from xgamma.core.registry import Record
+from xgamma.core.records import Record
 from xgamma.irf.gadf import ENCLOSURES, GADF_KEYWORDS
 from xgamma.model.sanity import ValueRule
 

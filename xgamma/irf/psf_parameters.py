@@ -28,4 +28,4 @@ def parameter(ds: xr.Dataset, name: str, energy: np.ndarray, offset: np.ndarray)
         axis = grid_axis(ds, dim)
         free = type(axis)(axis.nodes, -np.inf, np.inf, axis.log)
         values = apply_weights(values, free.weights(np.nan_to_num(at, nan=axis.high)), number)
-    return np.maximum(values, 0.0).T
+    return np.asarray(np.maximum(values, 0.0).T)

@@ -67,7 +67,7 @@ def log_on_nodes(
     """
     inside = [np.clip(n, c[0], c[-1]) for n, c in zip(nodes, centers, strict=True)]
     nearest = on_nodes(centers, values, inside)
-    return np.minimum(on_nodes(centers, values, nodes), nearest + np.log(10.0))
+    return np.asarray(np.minimum(on_nodes(centers, values, nodes), nearest + np.log(10.0)))
 
 
 def parameter_at(
@@ -114,9 +114,9 @@ def draw_rows(
 def log_rate_table(bkg: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
     """Return the logarithm of a background rate per TeV, s and sr."""
     rate = table_of(bkg, "bkg", dims, RATE_UNIT)
-    return np.log(np.maximum(rate, TINY))
+    return np.asarray(np.log(np.maximum(rate, TINY)))
 
 
 def uniform_in(rng: np.random.Generator, nodes: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """Draw uniformly between the nodes around each cell."""
-    return nodes[cell] + rng.random(len(cell)) * (nodes[cell + 1] - nodes[cell])
+    return np.asarray(nodes[cell] + rng.random(len(cell)) * (nodes[cell + 1] - nodes[cell]))

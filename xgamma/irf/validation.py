@@ -48,7 +48,7 @@ def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool =
 
     Examples
     --------
-    >>> from xgamma.model.axes import energy_axis
+    >>> from xgamma.model.make_axes import energy_axis
     >>> from xgamma.model.create import create_map
     >>> validate(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
     []

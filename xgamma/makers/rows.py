@@ -9,7 +9,8 @@ import xarray as xr
 
 from xgamma.dl3 import good_time, observation
 from xgamma.makers.field import Field
-from xgamma.model.create import labels_alone, variable_attrs
+from xgamma.model.assembly import labels_alone
+from xgamma.model.create import variable_attrs
 
 __all__ = ["observation_row", "refilled"]
 

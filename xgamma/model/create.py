@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xgamma._version import __version__
 from xgamma.core.bounds import require_room
 from xgamma.core.defaults import FRAME, REFERENCE_TIME
 from xgamma.core.units import parse_unit, time_value, to_value
 from xgamma.core.units import position as parse_position
 from xgamma.errors import ArgumentTypeError, AxisError, FrameError, XGammaError
 from xgamma.model import sky
-from xgamma.model.axes import axis_coords, rad_axis, rename_axis
-from xgamma.model.frame import frame_coords
+from xgamma.model.assembly import assemble
+from xgamma.model.axes import axis_coords
+from xgamma.model.make_axes import rad_axis, rename_axis
 from xgamma.model.regions import region_center, region_text
 from xgamma.model.schema import (
     AXES,
@@ -41,11 +41,9 @@ __all__ = [
     "SPATIAL",
     "VARIABLES",
     "Variable",
-    "assemble",
     "create_map",
     "create_spectrum",
     "kind",
-    "labels_alone",
     "require",
     "variable_attrs",
 ]
@@ -213,7 +211,7 @@ def create_map(
 
     Examples
     --------
-    >>> from xgamma.model.axes import energy_axis
+    >>> from xgamma.model.make_axes import energy_axis
     >>> ds = create_map("83.63d 22.01d", "5 deg", "0.02 deg", energy_axis(1, 10, 11))
     >>> dict(ds.sizes)["x"], ds.nbytes < 20_000
     (250, True)
@@ -249,80 +247,6 @@ def create_map(
             coarse[0] / scale[0],
         )
     return assemble(variables, _gti_variables(gti, reference_time), header, name, attrs)
-
-
-def assemble(
-    coords: dict[str, Any],
-    data: dict[str, Any],
-    wcs: dict[str, Any] | None,
-    name: str | None = None,
-    attrs: dict[str, Any] | None = None,
-    indexes: Mapping[Any, Any] | None = None,
-) -> xr.Dataset:
-    """Put coordinates, variables and frame together into a dataset of this model.
-
-    Parameters
-    ----------
-    coords, data : dict of str to Variable
-        Coordinates (labels and axes) and data variables.
-    wcs : dict, optional
-        FITS keywords of the frame; none for a dataset without a sky.
-    name : str, optional
-        Name; none when absent, so that equal calls give identical datasets.
-    attrs : dict, optional
-        Further attributes.
-    indexes : mapping, optional
-        Indexes that some of the coordinates have already.
-
-    Returns
-    -------
-    ds : Dataset
-        With the frame index attached.
-    """
-    known = dict(indexes or {})
-    labels = xr.Coordinates({k: v for k, v in coords.items() if k not in known})
-    if known or wcs is not None:
-        variables = {k: v for k, v in coords.items() if k in known} | dict(labels.variables)
-        # In one step: a coordinate added later would merge and align everything again.
-        if wcs is not None:
-            frame = frame_coords(wcs, variables.get("x"))
-            variables |= frame.variables
-            known |= frame.xindexes
-        labels = xr.Coordinates(variables, indexes={**known, **labels.xindexes})
-    ds = xr.Dataset(data, coords=labels)
-    ds.attrs = {
-        **({"name": name} if name else {}),
-        "xgamma_version": __version__,
-        "model_version": MODEL_VERSION,
-        **(attrs or {}),
-    }
-    return ds
-
-
-def labels_alone(ds: xr.Dataset, keep: Iterable[str] = ()) -> xr.Dataset:
-    """Return a dataset without anything that runs gave it.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Map or spectrum, filled, stacked or empty.
-    keep : iterable of str
-        Variables of the data model that stay.
-
-    Returns
-    -------
-    template : Dataset
-        Without the variables of the data model, and without what lies along ``obs`` or ``gti``,
-        coordinates too. Variables of the user's own stay.
-    """
-    tables = {"obs", "gti"}
-    stale = [
-        name
-        for name, variable in ds.variables.items()
-        if tables & set(variable.dims)
-        or (name in VARIABLES and name in ds.data_vars and name not in keep)
-    ]
-    return ds.drop_vars(stale)
 
 
 def create_spectrum(
@@ -363,7 +287,7 @@ def create_spectrum(
 
     Examples
     --------
-    >>> from xgamma.model.axes import energy_axis
+    >>> from xgamma.model.make_axes import energy_axis
     >>> ds = create_spectrum("icrs;circle(83.63, 22.01, 0.11)", energy_axis(1, 10, 5))
     >>> kind(ds)
     'spectrum'

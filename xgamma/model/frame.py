@@ -1,33 +1,30 @@
-"""The sky frame of a map: WCS keywords as attributes, and the index that guards them.
+"""The sky frame of a map: WCS keywords as attributes.
 
 The FITS keywords of one parent WCS are the attributes of the scalar coordinate ``wcs``.
-`FrameIndex` keeps maps of different frames from combining. xarray's index API is
-experimental: it is used here and nowhere else.
+`xgamma.model.frame_index` keeps maps of different frames from combining.
 """
 
 from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import xarray as xr
 from astropy.io import fits
 from astropy.wcs import WCS
-from xarray.indexes import Index
 
 from xgamma.errors import ArgumentTypeError, FrameError
 from xgamma.model.axes import coord_variable
-from xgamma.model.stamp import KEYWORDS, difference, header_key, is_stamp, same_key, stamp_of
+from xgamma.model.frame_index import FrameIndex
+from xgamma.model.stamp import KEYWORDS, header_key, is_stamp, stamp_of
 from xgamma.typing import Labelled, LabelledLike
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
 
 __all__ = [
-    "FrameIndex",
     "drop_frame",
     "frame_attrs",
     "frame_coords",
@@ -146,111 +143,6 @@ def make_wcs_attrs(
             f"proj={proj!r} is not a FITS projection that works here ({str(error).splitlines()[-1]}): use for example CAR, TAN or AIT."
         ) from None
     return wcs_attrs(wcs, (npix[1], npix[0]))
-
-
-class FrameIndex(Index):
-    """Guard of the scalar coordinate ``wcs``: maps on different frames do not combine.
-
-    xarray asks the index whenever two objects meet; it compares the keywords that place
-    pixels on the sky. It lives at run time only: the attributes are the file form, and
-    `set_frame` puts the index back after reading.
-    """
-
-    def __init__(self, attrs: Mapping[Any, Any]):
-        self.attrs = dict(attrs)
-        self._key = header_key(attrs)
-
-    @classmethod
-    def from_variables(
-        cls, variables: Mapping[Any, xr.Variable], *, options: Mapping[str, Any]
-    ) -> FrameIndex:
-        """Build from the one scalar variable."""
-        (variable,) = variables.values()
-        return cls(variable.attrs)
-
-    @classmethod
-    def concat(
-        cls,
-        indexes: Iterable[FrameIndex],
-        dim: Hashable,
-        positions: Iterable[Iterable[int]] | None = None,
-    ) -> FrameIndex:
-        """Keep the common frame, or refuse."""
-        first, *rest = indexes
-        for other in rest:
-            first.join(other)
-        return first
-
-    def create_variables(
-        self, variables: Mapping[Any, xr.Variable] | None = None
-    ) -> dict[Hashable, xr.Variable]:
-        """Return the scalar variable with the keywords of this frame."""
-        names = list(variables) if variables else ["wcs"]
-        return {name: xr.Variable((), 0, attrs=self.attrs) for name in names}
-
-    def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
-        """Tell whether both place pixels alike (to a billionth of a degree)."""
-        return isinstance(other, FrameIndex) and same_key(self._key, other._key)
-
-    def join(self, other: FrameIndex, how: str = "inner") -> FrameIndex:
-        """Return the common frame.
-
-        Raises
-        ------
-        FrameError
-            If the frames differ.
-        """
-        if not self.equals(other):
-            raise FrameError(
-                f"Different sky frames ({difference(self._key, other._key)}): reproject one of the maps first."
-            )
-        return self
-
-    def reindex_like(self, other: FrameIndex, **_: object) -> dict[Hashable, Any]:
-        """Nothing moves: a frame has no positions."""
-        self.join(other)
-        return {}
-
-    def isel(self, indexers: Mapping[Any, Any]) -> FrameIndex:
-        """A cutout has the frame of its mosaic."""
-        return self
-
-    def sel(self, labels: dict[Any, Any], **_: object) -> Any:
-        """Refuse: the frame is not a label.
-
-        Raises
-        ------
-        FrameError
-            Always.
-        """
-        raise FrameError("The coordinate 'wcs' holds the sky frame and cannot be selected by.")
-
-    def to_pandas_index(self) -> Any:
-        """Return a one-element pandas index (xarray asks for it in some paths)."""
-        return pd.Index([0], name="wcs")
-
-    def rename(
-        self, name_dict: Mapping[Any, Hashable], dims_dict: Mapping[Any, Hashable]
-    ) -> FrameIndex:
-        """A new name changes nothing in the frame."""
-        return self
-
-    def copy(self, deep: bool = True) -> FrameIndex:
-        """Return itself: it is never changed."""
-        return self
-
-    def __copy__(self) -> FrameIndex:
-        return self
-
-    def __deepcopy__(self, memo: object = None) -> FrameIndex:
-        return self
-
-    def __repr__(self) -> str:
-        values = dict(self._key)
-        return f"FrameIndex({values.get('CTYPE1')}, {values.get('CTYPE2')})"
-
-    def _repr_inline_(self, max_width: int) -> str:
-        return repr(self)[:max_width]
 
 
 def set_frame(obj: Labelled) -> Labelled:

@@ -183,7 +183,7 @@ def kind(ds: xr.Dataset) -> str:
 
     Examples
     --------
-    >>> from xgamma.model.axes import energy_axis
+    >>> from xgamma.model.make_axes import energy_axis
     >>> from xgamma.model.create import create_map
     >>> kind(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
     'map'

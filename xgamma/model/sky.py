@@ -8,9 +8,7 @@ coarsened maps stay right.
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -21,7 +19,6 @@ from xgamma.core.units import to_value
 from xgamma.errors import FrameError
 from xgamma.model.axes import coord_variable
 from xgamma.model.frame import (
-    FrameIndex,
     drop_frame,
     frame_attrs,
     frame_coords,
@@ -31,17 +28,13 @@ from xgamma.model.frame import (
     require_frame,
     set_frame,
     wcs_attrs,
-    wcs_from_key,
     wcs_of,
 )
+from xgamma.model.geometry import WCS_LOCK, grid_solid_angle, grid_vectors, lonlat_at
 from xgamma.numerics import sphere
 from xgamma.typing import ArrayLike, LabelledLike, PositionLike, SizeLike
 
-if TYPE_CHECKING:
-    from astropy.wcs import WCS
-
 __all__ = [
-    "FrameIndex",
     "center",
     "drop_frame",
     "frame_of",
@@ -66,11 +59,6 @@ __all__ = [
 
 # Parent grids up to this many pixels have their geometry computed once and sliced.
 PARENT_CACHE_PIXELS = 2_000_000
-BLOCK_PIXELS = 200_000
-# WCS objects are shared between threads, and wcslib keeps its state in them.
-_WCS_LOCK = threading.Lock()
-
-Grid = tuple[tuple[float, float, int], tuple[float, float, int]]
 
 
 def labels_of(obj: LabelledLike, irf: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -92,55 +80,10 @@ def label_step(obj: LabelledLike, dim: str) -> float:
     return float(variable.attrs.get("step", 1.0))
 
 
-@functools.lru_cache(maxsize=8)
-def _grid_vectors(key: tuple[tuple[str, Any], ...], grid: Grid) -> np.ndarray:
-    """Return read-only unit vectors (3, ny, nx) of a regular grid of labels; NaN off the sky."""
-    (x0, dx, nx), (y0, dy, ny) = grid
-    vectors = np.empty((3, ny, nx))
-    for rows in _row_blocks(nx, ny):
-        x, y = np.meshgrid(x0 + dx * np.arange(nx), y0 + dy * np.arange(rows.start, rows.stop))
-        lon, lat = _pix_to_world(wcs_from_key(key), x, y)
-        vectors[:, rows] = sphere.lonlat_to_vector(lon, lat)
-    vectors.setflags(write=False)
-    return vectors
-
-
-def _row_blocks(nx: int, ny: int) -> Iterator[slice]:
-    """Cut the rows of a grid into blocks: what is held on the way is many times the result."""
-    height = max(1, BLOCK_PIXELS // max(nx, 1))
-    for start in range(0, ny, height):
-        yield slice(start, min(start + height, ny))
-
-
-@functools.lru_cache(maxsize=8)
-def _grid_solid_angle(key: tuple[tuple[str, Any], ...], grid: Grid) -> np.ndarray:
-    (x0, dx, nx), (y0, dy, ny) = grid
-    omega = np.empty((ny, nx))
-    for rows in _row_blocks(nx, ny):
-        y = (y0 - dy / 2 + dy * rows.start, dy, rows.stop - rows.start + 1)
-        corners = _grid_vectors.__wrapped__(key, ((x0 - dx / 2, dx, nx + 1), y))
-        omega[rows] = sphere.quad_solid_angle(corners)
-    omega.setflags(write=False)
-    return omega
-
-
 def geometry_bytes(obj: LabelledLike) -> int:
     """Return what the cached vectors and solid angles of a map and its cutouts take."""
     pixels = int(obj.sizes.get("x", 0) * obj.sizes.get("y", 0))
     return 4 * 8 * pixels if pixels <= PARENT_CACHE_PIXELS else 0
-
-
-def _pix_to_world(wcs: WCS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    with _WCS_LOCK:
-        lon, lat = wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
-    lon, lat = lon.reshape(x.shape), lat.reshape(x.shape)
-    # A cylindrical projection goes round and round: beyond half a turn from its centre a
-    # pixel would be a copy of one on the other side.
-    cylindrical = wcs.wcs.ctype[0][-3:] in {"CAR", "CEA", "MER", "CYP"}
-    if cylindrical:
-        turn = 360.0 / abs(wcs.wcs.get_cdelt()[0])
-        lon = np.where(np.abs(x + 1 - wcs.wcs.crpix[0]) <= turn / 2 + 1e-6, lon, np.nan)
-    return lon, np.where(np.isnan(lon), np.nan, lat)
 
 
 def _regular(labels: np.ndarray, step: float) -> tuple[float, float, int]:
@@ -178,7 +121,7 @@ def pixel_vectors(obj: LabelledLike, irf: bool = False) -> np.ndarray:
     vectors : ndarray
         Shape (3, ny, nx), read-only; NaN where a pixel is not on the sky.
     """
-    return _geometry(obj, irf, _grid_vectors)
+    return _geometry(obj, irf, grid_vectors)
 
 
 def lonlat(obj: LabelledLike, irf: bool = False) -> tuple[xr.DataArray, xr.DataArray]:
@@ -251,7 +194,7 @@ def solid_angle(obj: LabelledLike, irf: bool = False) -> xr.DataArray:
 
 def pixel_solid_angle(obj: LabelledLike, irf: bool = False) -> np.ndarray:
     """Return the solid angle of each pixel as a bare array, shape (ny, nx), sr, read-only."""
-    return _geometry(obj, irf, _grid_solid_angle)
+    return _geometry(obj, irf, grid_solid_angle)
 
 
 def position_vector(obj: LabelledLike, position: PositionLike) -> np.ndarray:
@@ -315,7 +258,7 @@ def center(obj: LabelledLike, irf: bool = False) -> SkyCoord:
 
 def pix_to_world(obj: LabelledLike, x: ArrayLike, y: ArrayLike) -> SkyCoord:
     """Return positions of labels ``x``, ``y`` (parent pixel numbers) as a SkyCoord."""
-    lon, lat = _pix_to_world(wcs_of(obj), np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    lon, lat = lonlat_at(wcs_of(obj), np.asarray(x, dtype=float), np.asarray(y, dtype=float))
     return SkyCoord(lon, lat, unit="deg", frame=frame_of(obj))
 
 
@@ -344,7 +287,7 @@ def lonlat_to_pix(
     """Return labels of longitudes and latitudes in degrees in the map's own frame."""
     lon, lat = np.broadcast_arrays(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
     wcs = wcs_of(obj)
-    with _WCS_LOCK:
+    with WCS_LOCK:
         x, y = wcs.wcs_world2pix(lon.ravel(), lat.ravel(), 0)
     return x.reshape(lon.shape), y.reshape(lon.shape)
 

@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from xgamma.errors import AxisError, MissingDataError, shown
-from xgamma.model.axes import axis_from_edges, edges, rename_axis
+from xgamma.model.axes import edges
+from xgamma.model.make_axes import axis_from_edges, rename_axis
 from xgamma.model.responses import grid_edges, response
 from xgamma.typing import ObservationsLike
 
@@ -60,7 +61,7 @@ def wider_axis(energy: xr.DataArray) -> xr.DataArray:
 
     Examples
     --------
-    >>> from xgamma.model.axes import energy_axis
+    >>> from xgamma.model.make_axes import energy_axis
     >>> axis = wider_axis(energy_axis("1 TeV", "10 TeV", 4))
     >>> axis.size, axis.energy_true_lo.values[[0, 8, 12]].round(3)
     (32, array([0.333, 1.   , 1.778]))
@@ -102,7 +103,7 @@ def response_axis(source: str | ObservationsLike, energy: xr.DataArray) -> xr.Da
 
     Examples
     --------
-    >>> from xgamma.model.axes import energy_axis
+    >>> from xgamma.model.make_axes import energy_axis
     >>> from xgamma.dl3 import simulate_observation
     >>> axis = response_axis(simulate_observation("83.63d 22.51d"), energy_axis(1, 10, 4))
     >>> axis.dims, bool(axis.energy_true_lo[0] < 0.1)

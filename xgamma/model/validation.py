@@ -190,7 +190,7 @@ def validate_dataset(ds: xr.Dataset, errors: str = "raise", values: bool = True)
 
     Examples
     --------
-    >>> from xgamma.model.axes import energy_axis
+    >>> from xgamma.model.make_axes import energy_axis
     >>> from xgamma.model.create import create_map
     >>> validate_dataset(create_map((83.6, 22.0), "5 deg", "0.1 deg", energy_axis(1, 10, 5)))
     []

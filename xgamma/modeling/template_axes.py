@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, shown
 from xgamma.model.axes import NODE, axis_coords_from_bounds, bounds_between
 from xgamma.modeling.parameter import Spec
 from xgamma.numerics.template import between_nodes, node_weights
@@ -68,6 +68,19 @@ class ParameterAxes:
             weights = node_weights(nodes, at, True) if self.cubic else straight
             table = between_nodes(table, weights, straight)
         return table
+
+
+def require_template(map: object, dims: set[str]) -> None:
+    """Raise unless something is a map with pixels, and has no dimensions but these."""
+    if not isinstance(map, xr.DataArray) or not {"y", "x"} <= set(map.dims):
+        raise XGammaError(
+            f"map={shown(map)} must be a map with pixels: read one with xg.read_map(path)."
+        )
+    rest = sorted(str(d) for d in set(map.dims) - dims)
+    if rest:
+        raise XGammaError(
+            f"The template map has the dimension {rest[0]!r}: sum over it, or rename the energy to 'energy_true'."
+        )
 
 
 def is_log(map: xr.DataArray, name: str) -> bool:

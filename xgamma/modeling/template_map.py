@@ -12,12 +12,13 @@ from scipy.ndimage import map_coordinates
 
 from xgamma.core.arguments import choice
 from xgamma.core.defaults import OUTSIDE
-from xgamma.errors import XGammaError, shown
+from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import edges_in
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spatial import FLUX_PER_SR
 from xgamma.modeling.spatial_base import Shape, rotation
+from xgamma.modeling.template_axes import require_template
 from xgamma.modeling.template_file import (
     map_from_text,
     map_to_text,
@@ -87,15 +88,7 @@ class TemplateMap(Shape):
         beyond: str = OUTSIDE,
         **values: Value,
     ) -> None:
-        if not isinstance(map, xr.DataArray) or not {"y", "x"} <= set(map.dims):
-            raise XGammaError(
-                f"map={shown(map)} must be a map with pixels: read one with xg.read_map(path)."
-            )
-        rest = set(map.dims) - {"y", "x", "energy_true", *self.specs}
-        if rest:
-            raise XGammaError(
-                f"The template map has the dimension {sorted(str(d) for d in rest)[0]!r}: sum over it, or rename the energy to 'energy_true'."
-            )
+        require_template(map, {"y", "x", "energy_true", *self.specs})
         middle = sky.center(map)
         self._middle = (float(middle.spherical.lon.deg), float(middle.spherical.lat.deg))
         if "lon_0" in self.specs:
@@ -125,8 +118,7 @@ class TemplateMap(Shape):
         integral = self._integral(values)
         if np.any(integral <= 0):
             raise XGammaError("The template map is empty, so it cannot be normalised.")
-        found: np.ndarray = values / integral
-        return found
+        return np.asarray(values / integral)
 
     def _own_dims(self) -> list[str]:
         """Return the dims of the brightness."""
@@ -336,11 +328,9 @@ class TemplateMap(Shape):
 
     def extra(self) -> dict[str, Any]:
         """Entries of the serialised form beside the parameters."""
-        where = (
-            {"map": map_to_text(self.map)}
-            if self.filename is None
-            else {"filename": str(self.filename)}
-        )
+        where = {"filename": str(self.filename)}
+        if self.filename is None:
+            where = {"map": map_to_text(self.map)}
         data = {"frame": self.frame, **where, "normalize": self.normalize, "unit": self.unit}
         return data if self.beyond == "zero" else {**data, "beyond": self.beyond}
 

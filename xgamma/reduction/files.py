@@ -11,10 +11,10 @@ import xarray as xr
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.stack import covering
 from xgamma.errors import XGammaError
+from xgamma.io.new_store import refuse_taken
 from xgamma.io.opening import open as open_any
 from xgamma.io.opening import write_dataset
 from xgamma.io.remote import as_place
-from xgamma.io.storage import refuse_taken
 from xgamma.reduction.progress import progress_bar
 
 __all__ = ["stack_files"]

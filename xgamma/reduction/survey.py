@@ -18,8 +18,8 @@ from xgamma.core.paths import file_path
 from xgamma.core.write_errors import write_errors
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.errors import XGammaError
+from xgamma.io.new_store import atomic_folder, require_replaceable
 from xgamma.io.opening import open as open_any
-from xgamma.io.storage import atomic_folder, require_replaceable
 from xgamma.model import sky
 from xgamma.reduction.checkpoint import Checkpoint, ResumeLike, State, signature
 from xgamma.reduction.fold import Job, Partial
@@ -140,7 +140,8 @@ def reduce_survey(
         write_mosaic(tiled.sums, tiled.rows, scratch / "new.zarr", name)
         with atomic_folder(place, overwrite) as temporary:
             (scratch / "new.zarr").rename(temporary)
-    return open_any(place, chunks={})
+    found: xr.Dataset = open_any(place, chunks={})
+    return found
 
 
 def _add_runs(

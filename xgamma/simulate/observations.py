@@ -10,22 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.arguments import generator
 from xgamma.core.defaults import AMPLITUDE, BACKGROUND_KIND, INDEX, LIVETIME, OFFSET, REFERENCE
 from xgamma.core.units import position, to_value
-from xgamma.dl3.row_tables import ROW_TABLES
 from xgamma.dl3.writer import write_store
 from xgamma.errors import XGammaError
 from xgamma.irf.registry import response_groups
 from xgamma.numerics.sampling import offset_by
-from xgamma.simulate.simulated_events import draw_background_events, draw_source_events
+from xgamma.simulate.event_lists import draw_events, event_group, no_events
 from xgamma.simulate.simulated_responses import simulated_irfs
 from xgamma.simulate.simulated_run import (
     gti_group,
     intervals,
     pointing_group,
     run_keywords,
-    times,
 )
 from xgamma.simulate.simulated_source import SimulatedSource
 from xgamma.typing import AngleLike, DurationLike, EnergyLike, PositionLike, ScalarLike, TimeLike
@@ -168,13 +165,13 @@ def simulate_observation(
     keywords = run_keywords(
         number + 1 if obs_id is None else obs_id, direction, aim, gti, dead_time
     )
-    table = _no_events()
+    table = no_events()
     if events:
         stream = np.random.SeedSequence(seed, spawn_key=(number,))
-        table = _draw_events(stream, sources, responses, direction, keywords, gti)
+        table = draw_events(stream, sources, responses, direction, keywords, gti)
     groups = {
         "/": xr.Dataset(attrs=keywords),
-        "/events": _events(table),
+        "/events": event_group(table),
         "/gti": gti_group(gti),
         "/pointing": pointing_group(keywords),
     }
@@ -327,57 +324,3 @@ def _target(target: PositionLike, sources: list[SimulatedSource]) -> tuple[float
     if target is not None:
         return _lonlat(target)
     return (sources[0].lon, sources[0].lat) if sources else None
-
-
-def _draw_events(
-    stream: np.random.SeedSequence,
-    sources: list[SimulatedSource],
-    irfs: Mapping[str, xr.Dataset],
-    pointing: tuple[float, float],
-    keywords: Mapping[str, Any],
-    gti: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """Draw all events of a run, in the order of their times."""
-    # Each emitter has a stream of its own, so that adding one leaves the others alone.
-    streams = stream.spawn(len(sources) + 1)
-    lists = []
-    for mc_id, seed in enumerate(streams):
-        rng = generator(seed)
-        if mc_id:
-            source = sources[mc_id - 1]
-            drawn = draw_source_events(rng, source, irfs, pointing, keywords["LIVETIME"])
-        elif "bkg" in irfs:
-            drawn = draw_background_events(rng, irfs["bkg"], pointing, keywords["ONTIME"])
-        else:
-            continue
-        size = len(drawn["energy"])
-        lists.append({**drawn, "mc_id": np.full(size, mc_id), "time": times(rng, gti, size)})
-    if not lists:
-        return _no_events()
-    table = {name: np.concatenate([one[name] for one in lists]) for name in lists[0]}
-    order = np.argsort(table["time"], kind="stable")
-    return {name: values[order] for name, values in table.items()}
-
-
-def _no_events() -> dict[str, np.ndarray]:
-    return {name: np.empty(0) for name in ("energy", "ra", "dec", "mc_id", "time")}
-
-
-def _events(table: Mapping[str, np.ndarray]) -> xr.Dataset:
-    """Label the events; energies are float32 as in archives, positions and times float64."""
-    size = len(table["energy"])
-    columns = {
-        "event_id": np.arange(1, size + 1, dtype=np.int64),
-        "time": table["time"],
-        "ra": table["ra"],
-        "dec": table["dec"],
-        "energy": table["energy"].astype(np.float32),
-        "mc_id": table["mc_id"].astype(np.int32),
-    }
-    known = ROW_TABLES["events"]
-    units = {name.lower(): unit for name, unit in known.units.items()}
-    variables = {
-        name: (known.dim, values, {"units": units[name]} if name in units else {})
-        for name, values in columns.items()
-    }
-    return xr.Dataset(variables)

@@ -14,8 +14,8 @@ from xgamma.core.paths import file_path
 from xgamma.dl3.opening import open_store
 from xgamma.dl3.store import Store
 from xgamma.model import sky
-from xgamma.model.axes import energy_axis
 from xgamma.model.create import create_map
+from xgamma.model.make_axes import energy_axis
 from xgamma.numerics.convolve import convolve_same
 from xgamma.numerics.statistics import cash_significance
 from xgamma.reduction.front import reduce

@@ -18,8 +18,8 @@ import xarray as xr
 from xgamma.dl3.opening import open_store
 from xgamma.io.fits import read_fits
 from xgamma.makers.fill import fill
-from xgamma.model.axes import energy_axis
 from xgamma.model.create import create_map, create_spectrum
+from xgamma.model.make_axes import energy_axis
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spatial import PointSource
 from xgamma.modeling.spectral import PowerLaw

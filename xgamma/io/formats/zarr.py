@@ -8,9 +8,10 @@ from typing import Any
 import xarray as xr
 
 from xgamma.io.groups import checked_tree, open_engine
+from xgamma.io.new_store import is_zarr
 from xgamma.io.registry import FormatRecord
 from xgamma.io.remote import is_remote
-from xgamma.io.storage import grown, is_zarr, to_zarr, tree_to_zarr
+from xgamma.io.storage import grown, to_zarr, tree_to_zarr
 from xgamma.io.zarr_groups import open_groups
 from xgamma.io.zarr_seal import require_folder_whole, require_store_whole
 

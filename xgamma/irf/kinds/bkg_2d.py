@@ -19,7 +19,7 @@ DIMS = ("energy", "offset")
 def _spectrum(ds: xr.Dataset) -> np.ndarray:
     edges = grid_edges(ds, "offset")
     ring = np.diff(edges) * 0.5 * (edges[1:] + edges[:-1])
-    return values_of(ds, "bkg", DIMS) @ ring
+    return np.asarray(values_of(ds, "bkg", DIMS) @ ring)
 
 
 def _draw(

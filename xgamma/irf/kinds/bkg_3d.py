@@ -22,7 +22,7 @@ def _spectrum(ds: xr.Dataset) -> np.ndarray:
     ix, iy = (int(np.searchsorted(at[d], 0.0, side="right")) - 1 for d in ("detx", "dety"))
     values, edges = cube[:, ix:, iy], at["detx"][ix:]
     ring = np.diff(edges) * 0.5 * (edges[1:] + edges[:-1])
-    return values @ ring
+    return np.asarray(values @ ring)
 
 
 def _draw(

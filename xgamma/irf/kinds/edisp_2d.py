@@ -142,7 +142,7 @@ def migration(
     total = density @ width
     with np.errstate(divide="ignore", invalid="ignore"):
         density *= np.where(total > 0, 1.0 / total, 0.0)[..., np.newaxis]
-    return density
+    return np.asarray(density)
 
 
 def draw_migra(

@@ -27,7 +27,7 @@ def _profiles(
     weights = grid_axis(ds, "offset").weights(offset)
     nodes = values.reshape(values.shape[0], -1).astype(np.float32)
     out = sparse_weights(weights, dtype=np.float32) @ nodes
-    return np.maximum(out, 0.0, out=out).reshape(offset.size, energy.size, rad.size)
+    return np.asarray(np.maximum(out, 0.0, out=out).reshape(offset.size, energy.size, rad.size))
 
 
 def _containment(

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import xarray as xr
 
-from xgamma.core.registry import FunctionRecord, Registry
+from xgamma.core.records import FunctionRecord
+from xgamma.core.registry import Registry
 from xgamma.errors import XGammaError
 from xgamma.model.operation import outside
 

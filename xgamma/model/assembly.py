@@ -1,0 +1,91 @@
+"""Put labels and variables together into datasets of the data model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from xgamma._version import __version__
+from xgamma.model.frame import frame_coords
+from xgamma.model.schema import (
+    MODEL_VERSION,
+    VARIABLES,
+)
+
+__all__ = ["assemble", "labels_alone"]
+
+
+def assemble(
+    coords: dict[str, Any],
+    data: dict[str, Any],
+    wcs: dict[str, Any] | None,
+    name: str | None = None,
+    attrs: dict[str, Any] | None = None,
+    indexes: Mapping[Any, Any] | None = None,
+) -> xr.Dataset:
+    """Put coordinates, variables and frame together into a dataset of this model.
+
+    Parameters
+    ----------
+    coords, data : dict of str to Variable
+        Coordinates (labels and axes) and data variables.
+    wcs : dict, optional
+        FITS keywords of the frame; none for a dataset without a sky.
+    name : str, optional
+        Name; none when absent, so that equal calls give identical datasets.
+    attrs : dict, optional
+        Further attributes.
+    indexes : mapping, optional
+        Indexes that some of the coordinates have already.
+
+    Returns
+    -------
+    ds : Dataset
+        With the frame index attached.
+    """
+    known = dict(indexes or {})
+    labels = xr.Coordinates({k: v for k, v in coords.items() if k not in known})
+    if known or wcs is not None:
+        variables = {k: v for k, v in coords.items() if k in known} | dict(labels.variables)
+        # In one step: a coordinate added later would merge and align everything again.
+        if wcs is not None:
+            frame = frame_coords(wcs, variables.get("x"))
+            variables |= frame.variables
+            known |= frame.xindexes
+        labels = xr.Coordinates(variables, indexes={**known, **labels.xindexes})
+    ds = xr.Dataset(data, coords=labels)
+    ds.attrs = {
+        **({"name": name} if name else {}),
+        "xgamma_version": __version__,
+        "model_version": MODEL_VERSION,
+        **(attrs or {}),
+    }
+    return ds
+
+
+def labels_alone(ds: xr.Dataset, keep: Iterable[str] = ()) -> xr.Dataset:
+    """Return a dataset without anything that runs gave it.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Map or spectrum, filled, stacked or empty.
+    keep : iterable of str
+        Variables of the data model that stay.
+
+    Returns
+    -------
+    template : Dataset
+        Without the variables of the data model, and without what lies along ``obs`` or ``gti``,
+        coordinates too. Variables of the user's own stay.
+    """
+    tables = {"obs", "gti"}
+    stale = [
+        name
+        for name, variable in ds.variables.items()
+        if tables & set(variable.dims)
+        or (name in VARIABLES and name in ds.data_vars and name not in keep)
+    ]
+    return ds.drop_vars(stale)
