@@ -281,6 +281,7 @@ OTHERS = {
     "flux_points.read_flux_points",
     "ogip_read.read_ogip",
     "opening.open",
+    "verify.verify",
     "region_finder.reflected_regions",
     "create.create_map",
     "create.create_spectrum",
