@@ -54,6 +54,7 @@ class Registry(Generic[T]):
 
     Examples
     --------
+    >>> from xgamma.core.records import Record
     >>> colours = Registry("colour", Record, "xgamma.colours")
     >>> red = colours.register(Record("red", "That of blood."))
     >>> colours.find("red").summary

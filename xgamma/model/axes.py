@@ -162,6 +162,7 @@ def edges(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:
 
     Examples
     --------
+    >>> from xgamma.model.make_axes import rad_axis
     >>> edges(rad_axis("0.3 deg", 3), "rad").round(2)
     array([0. , 0.1, 0.2, 0.3])
     """
@@ -217,6 +218,7 @@ def same_axis(a: xr.Dataset | xr.DataArray, b: xr.Dataset | xr.DataArray, dim: s
 
     Examples
     --------
+    >>> from xgamma.model.make_axes import energy_axis
     >>> same_axis(
     ...     energy_axis("1 TeV", "10 TeV", 3), energy_axis("1000 GeV", "10000 GeV", 3), "energy"
     ... )
