@@ -40,7 +40,6 @@ MAKE = {
     "xgamma.io.fits_maps",
     "xgamma.io.ogip_read",
     "xgamma.io.opening",
-    "xgamma.io.verify",
 }
 # To look into a collection, so that a dataset that is wrong can be found and taken out.
 LOOK = {"names_of", "dataset", "remove", "models_of", "read_flux_points"}

@@ -765,10 +765,10 @@ class GammaCollection:
     def slice_energy(
         self, min: EnergyLike | None = None, max: EnergyLike | None = None
     ) -> xr.DataTree:
-        """Cut every dataset to an energy range, leaving out those without a bin in it. See `xgamma.datasets.collection.slice_energies`."""
+        """Cut every dataset to an energy range, leaving out those without a bin in it. See `xgamma.datasets.collection_energies.slice_energies`."""
     @property
     def energy_ranges(self) -> xr.Dataset:
-        """Return the lowest and highest energy used in each dataset. See `xgamma.datasets.collection.energy_ranges`."""
+        """Return the lowest and highest energy used in each dataset. See `xgamma.datasets.collection_energies.energy_ranges`."""
     def stack_reduce(self, name: str | None = None) -> xr.Dataset:
         """Stack all datasets of a collection into one. See `xgamma.datasets.collection.stack_reduce`."""
     def info_table(self, cumulative: bool = False) -> Any:

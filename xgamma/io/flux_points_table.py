@@ -125,7 +125,7 @@ def unit_text(unit: Any) -> str:
     text = str(unit)
     for photon in ("photon", "ph"):
         text = text.replace(photon, "1") if text.strip().startswith(photon) else text
-    return parse_unit(text).to_string()
+    return str(parse_unit(text).to_string())
 
 
 def energies(data: dict[str, Any], row: str | None, path: Path) -> None:
