@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.index_files import index, rows
 from xgamma.dl3.opening import open_store
-from xgamma.errors import MissingDataError, XGammaWarning
+from xgamma.errors import MissingDataError, XGammaError, XGammaWarning
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_caldb_in_the_index(run, write, tmp_path, make, monkeypatch):
     check(open_store(tmp_path))
     monkeypatch.delenv("CALDB")
     with pytest.raises(
-        MissingDataError, match=r"no file .*CALDB/data/irf.fits: set the environment"
+        XGammaError, match=r"CALDB/data/irf.fits' names an environment variable that is not set"
     ):
         open_store(tmp_path)[7]
 

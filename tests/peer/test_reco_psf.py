@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xgamma as xg
-from tests.peer.test_responses_of_their_own import (
+from tests.helpers.gammapy_predictions import (
     SHAPES,
     SPECTRUM,
     assert_predicts_as_gammapy,

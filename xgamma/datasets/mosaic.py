@@ -26,12 +26,11 @@ from xgamma.datasets.placing import (
     spatial_dims,
     zeros_in_order_of,
 )
-from xgamma.datasets.rows import join_gtis, join_rows, row_of, seconds_between
+from xgamma.datasets.rows import join_gtis, join_rows
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.assembly import labels_alone
 from xgamma.model.create import ONOFF, VARIABLES, variable_attrs
-from xgamma.model.livetime import livetime_of, reference_time_of
 from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import in_own_units
 from xgamma.numerics.masked import under
@@ -247,22 +246,6 @@ class Mosaic(MosaicState):
         if "migra" in ds.variables["edisp"].dims:
             columns = migration_mask(ds, mask)
         self._add_response(ds, "edisp", image, columns, where)
-
-    def _add_metadata(self, ds: xr.Dataset, any_safe: bool) -> None:
-        reference = self._reference()
-        row = row_of(ds, reference)
-        if row:
-            self.rows.append(row)
-        if "gti_start" in ds:
-            shift = seconds_between(
-                ds.variables["gti_start"].attrs.get("reference_time"), reference
-            )
-            self.gtis.append((ds["gti_start"].values + shift, ds["gti_stop"].values + shift))
-        if any_safe and "exposure" in ds:
-            self.livetime += livetime_of(ds) or 0.0
-
-    def _reference(self) -> str:
-        return reference_time_of(self.template)
 
     def merge(self, other: Mosaic) -> None:
         """Add another running sum of the same template (as a parallel reduction does).

@@ -10,7 +10,8 @@ import xarray as xr
 
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.datasets.placing import FINE, spatial_dims
-from xgamma.datasets.rows import Row
+from xgamma.datasets.rows import Row, row_of, seconds_between
+from xgamma.model.livetime import livetime_of, reference_time_of
 
 __all__ = ["MosaicState"]
 
@@ -125,6 +126,22 @@ class MosaicState:
         if self.rows:
             order = np.argsort(list(places), kind="stable")
             self.rows = [self.rows[k] for k in order]
+
+    def _add_metadata(self, ds: xr.Dataset, any_safe: bool) -> None:
+        reference = self._reference()
+        row = row_of(ds, reference)
+        if row:
+            self.rows.append(row)
+        if "gti_start" in ds:
+            shift = seconds_between(
+                ds.variables["gti_start"].attrs.get("reference_time"), reference
+            )
+            self.gtis.append((ds["gti_start"].values + shift, ds["gti_stop"].values + shift))
+        if any_safe and "exposure" in ds:
+            self.livetime += livetime_of(ds) or 0.0
+
+    def _reference(self) -> str:
+        return reference_time_of(self.template)
 
 
 def _packed(values: np.ndarray) -> tuple[list[Any], str]:

@@ -10,6 +10,7 @@ from xgamma.core.bounds import require_regular
 from xgamma.core.paths import file_path
 from xgamma.dl3 import index as index_
 from xgamma.dl3.archive import is_archive, open_archive
+from xgamma.dl3.index_search import find_hdu_index, find_obs_index, fits_files
 from xgamma.dl3.row_tables import group_of
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingFileError
@@ -109,11 +110,11 @@ def open_store(
     if hdu_index is not None:
         hdu_file: Path | None = folder / hdu_index
     else:
-        hdu_file = index_.find_hdu_index(place)
+        hdu_file = find_hdu_index(place)
     if hdu_file is None:
-        files = index_.fits_files(place)
+        files = fits_files(place)
         table, hdus = index_.from_files(files, root)
     else:
-        obs_file = folder / obs_index if obs_index is not None else index_.find_obs_index(hdu_file)
+        obs_file = folder / obs_index if obs_index is not None else find_obs_index(hdu_file)
         table, hdus = index_.from_index(hdu_file, obs_file, root)
     return Store(table, hdus, path)
