@@ -108,6 +108,8 @@ class Case(NamedTuple):
     # What cannot be compared: drawings, files, models.
     compare: bool = True
     rtol: float = 1e-5
+    # The end of the names of results that are not compared.
+    leave: str = "-"
 
 
 def file(path: str) -> Case:
@@ -210,7 +212,10 @@ CASES: dict[str, Case] = {
     "compare.model_significance": Case("map"),
     # Errors of positions on so small a map are NaN or not by the last digits of a fit.
     "energy_morphology.energy_morphology": Case(
-        "map", lambda w: {"source": "crab", "energy_edges": [2.154435, 4.641589, 10]}, compare=False
+        "map",
+        lambda w: {"source": "crab", "energy_edges": [2.154435, 4.641589, 10]},
+        rtol=0.1,
+        leave="_err",
     ),
     "events.sample_events": Case("map", lambda w: {"seed": 1}, compare=False),
     # MIGRAD stops within its tolerance.
@@ -248,8 +253,8 @@ CASES: dict[str, Case] = {
     "regions.plot_regions": Case("spectrum", compare=False),
     "regions.region_mask": Case("map", lambda w: {"regions": REGION}),
     "quantities.edges_of": Case("map", lambda w: {"dim": "energy"}),
-    # A quantity has no names of dims: transposed maps give transposed quantities.
-    "quantities.values_of": Case("map", lambda w: {"name": "exposure"}, compare=False),
+    # A quantity has no names of dims: of a transposed map it is transposed, of a spectrum not.
+    "quantities.values_of": Case("spectrum", lambda w: {"name": "exposure"}),
     "frame.frame_of": Case("map", compare=False),
     "frame.wcs_of": Case("map", compare=False),
     "sky.center": Case("map", compare=False),
@@ -264,7 +269,9 @@ CASES: dict[str, Case] = {
         "spectrum", lambda w: {"obs": phased(), "on_phase": (0.4, 0.6), "off_phase": (0.7, 1.0)}
     ),
 }
-# Functions that take no dataset, map or collection: runs, files, numbers; or need ipywidgets.
+# Functions of runs take no dataset, map or collection.
+SKIPPED_LAYER = "xgamma.dl3."
+# Nor do these: files, numbers; or they need ipywidgets.
 OTHERS = {
     "maps.plot_interactive",
     "make_axes.axis_from_edges",
@@ -340,8 +347,11 @@ def doors() -> dict[str, tuple[str, Callable[..., Any]]]:
 
 
 def targets() -> dict[str, Callable[..., Any]]:
-    """Each function behind a door that has a case, once."""
-    return dict(sorted((key, f) for key, f in doors().values() if key in CASES))
+    """The function of each case; a case of no function is an error, else a sweep would run nothing."""
+    found = dict(doors().values())
+    if gone := CASES.keys() - found.keys():
+        raise LookupError(f"Cases of no public function (renamed or moved?): {sorted(gone)}.")
+    return {key: found[key] for key in sorted(CASES)}
 
 
 def called(key: str, world: dict[str, Any], compute: bool = True) -> Any:
@@ -349,7 +359,12 @@ def called(key: str, world: dict[str, Any], compute: bool = True) -> Any:
     case = CASES[key]
     thing = KINDS[case.on](world)
     found = targets()[key](thing, **case.arguments(world))
-    return physical(found) if compute else found
+    if not compute:
+        return found
+    numbers = physical(found)
+    if not isinstance(numbers, dict):
+        return numbers
+    return {name: value for name, value in numbers.items() if not name.endswith(case.leave)}
 
 
 @cache

@@ -19,6 +19,7 @@ from tests.sweeps.cases import (
     template,
     works,
 )
+from xgamma.model.operation import is_operation
 from xgamma.tutorial import example_model
 
 COMPARED = [key for key in targets() if CASES[key].compare and CASES[key].on != "runs"]
@@ -86,11 +87,11 @@ BROKEN = {
 
 
 def keys_of(kinds):
-    return [key for key in ALL if CASES[key].on in kinds and _checks(key)]
+    return [key for key in ALL if CASES[key].on in kinds and checks(key)]
 
 
-def _checks(key):
-    return getattr(targets()[key], "is_operation", False)
+def checks(key):
+    return is_operation(targets()[key])
 
 
 @pytest.mark.parametrize("how", BROKEN)
