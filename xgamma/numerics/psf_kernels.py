@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
+from xgamma.numerics.point_images import PointImages, pixel_points
 from xgamma.numerics.radial import smooth_rings, straight_rings
 
 __all__ = [
@@ -15,7 +16,6 @@ __all__ = [
     "kernel_half",
     "kernel_weights",
     "listed_radii",
-    "sampled_point",
 ]
 
 # A kernel ends where it holds this fraction of the PSF, and is scaled to one.
@@ -67,8 +67,8 @@ class KernelPlan:
         self.centers = 0.5 * (rad_edges[1:] + rad_edges[:-1])
         self.halves = kernel_half(wide, min(scale))
         self.half = int(self.halves.max()) if half is None else half
-        outer = np.minimum((self.halves + 1.5) * min(scale), self.rad_max)
-        self.fade = fade(self.centers, 0.9 * wide, outer, FADE * min(scale))
+        self.outer = np.minimum((self.halves + 1.5) * min(scale), self.rad_max)
+        self.fade = fade(self.centers, 0.9 * wide, self.outer, FADE * min(scale))
         wanted = np.ceil(points * max(scale) / core)
         self.factors = np.clip(wanted, 1, MAX_OVERSAMPLING).astype(int)
         # A small image of coarse pixels can afford more, and needs it to move smoothly.
@@ -107,17 +107,22 @@ class KernelPlan:
         Their first pixel is ``half + 1`` before the one that the source is in or just behind. They fade out around the source instead of ending at a border of pixels: a smooth function
         of the position.
         """
-        image = sampled_point(
-            profile * self.fade,
+        return self._points(profile * self.fade, ty, tx)
+
+    @cached_property
+    def _points(self) -> PointImages:
+        """The pixels and points of images of sources between pixels."""
+        rings = np.diff(self.centers).max(initial=0.0)
+        reach = max(float(self.outer.max()), float(self.centers[0])) + 2 * float(rings)
+        return PointImages(
             self.centers,
             self.rad_max,
+            reach,
             self.scale,
+            self.half - self.halves,
             self.half + 1,
             self.point_factor,
-            ty,
-            tx,
         )
-        return trim(image, self.half - self.halves)
 
 
 def fade(centers: np.ndarray, least: np.ndarray, outer: np.ndarray, width: float) -> np.ndarray:
@@ -162,15 +167,6 @@ def trim(images: np.ndarray, gaps: np.ndarray) -> np.ndarray:
             image[:, :gap], image[:, side - gap :] = 0.0, 0.0
     total = images.sum(axis=(1, 2), keepdims=True)
     return images / np.where(total > 0, total, 1.0)
-
-
-@lru_cache(maxsize=64)
-def pixel_points(number: int, smooth: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return points along a pixel from -0.5 to 0.5 and their shares, of Gauss-Legendre or even ones."""
-    if not smooth:
-        return (np.arange(number) + 0.5) / number - 0.5, np.full(number, 1.0 / number)
-    nodes, weights = np.polynomial.legendre.leggauss(number)
-    return 0.5 * nodes, 0.5 * weights
 
 
 def kernel_weights(
@@ -227,60 +223,6 @@ def kernel_weights(
     return sparse.coo_array(
         (values, (np.tile(row, len(rings)), np.concatenate(rings))), shape=shape
     ).tocsr()
-
-
-def sampled_point(
-    profile: np.ndarray,
-    rad_centers: np.ndarray,
-    rad_max: float,
-    scale: tuple[float, float],
-    half: int,
-    factor: int,
-    ty: float,
-    tx: float,
-) -> np.ndarray:
-    """Average radial profiles over pixels, the source anywhere between two of them.
-
-    Parameters
-    ----------
-    profile : ndarray
-        Shape (n, rad).
-    rad_centers, rad_max
-        Centres of the rings and the edge of the last.
-    scale : (sy, sx)
-        Size of a pixel, in the unit of the radii.
-    half : int
-        Pixels before the one that the source is in.
-    factor : int
-        Gauss-Legendre points a side of each pixel.
-    ty, tx : float
-        Position beyond the centre of that pixel, from 0 to 1.
-
-    Returns
-    -------
-    image : ndarray
-        Shape (n, 2 half + 2, 2 half + 2).
-    """
-    side = 2 * half + 2
-    nodes, parts = pixel_points(factor, True)
-    steps = (np.arange(side)[:, None] - half + nodes).ravel()
-    shares = np.tile(parts, side)
-    square = (((steps - ty) * scale[0]) ** 2)[:, None] + ((steps - tx) * scale[1]) ** 2
-    inside = np.flatnonzero(square <= rad_max**2)
-    radius = np.sqrt(square.ravel()[inside])
-    pixel = np.arange(side * factor) // factor
-    size = rad_centers.size
-    row = (pixel[:, None] * side + pixel).ravel()[inside] * size
-    area = (shares[:, None] * shares).ravel()[inside]
-    # Every pixel is a weighted sum of rings: one small matrix serves all profiles.
-    rings, parts_of = zip(*smooth_rings(radius, rad_centers), strict=True)
-    weights = np.bincount(
-        np.concatenate([row + ring for ring in rings]),
-        np.concatenate([part * area for part in parts_of]),
-        side * side * size,
-    )
-    image = profile @ weights.reshape(side * side, size).T
-    return np.maximum(image.reshape(-1, side, side), 0.0)
 
 
 def listed_radii(

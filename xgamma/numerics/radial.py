@@ -9,6 +9,7 @@ import numpy as np
 __all__ = [
     "containment",
     "containment_radius",
+    "is_even",
     "ring_of",
     "share_in_circle",
     "smooth_rings",
@@ -100,11 +101,10 @@ def smooth_rings(
     mirror image at radius zero (Keys 1981, IEEE ASSP 29, 1153). Between rings at unequal
     distances the pieces are straight.
     """
-    steps = np.diff(centers)
-    if centers.size < 4 or steps.max() - steps.min() > 1e-9 * steps[0]:
+    if not is_even(centers):
         yield from straight_rings(radius, centers)
         return
-    at = (radius - centers[0]) / steps[0]
+    at = (radius - centers[0]) / (centers[1] - centers[0])
     low = np.floor(at).astype(np.intp)
     t = at - low
     shares = (
@@ -117,6 +117,12 @@ def smooth_rings(
         ring = low + shift
         # The ring before the first is the first again, on the other side.
         yield np.minimum(np.where(ring < 0, -1 - ring, ring), centers.size - 1), share
+
+
+def is_even(centers: np.ndarray) -> bool:
+    """Tell whether rings are enough, and at equal distances, for `smooth_rings`."""
+    steps = np.diff(centers)
+    return centers.size >= 4 and bool(steps.max() - steps.min() <= 1e-9 * steps[0])
 
 
 def straight_rings(
