@@ -168,7 +168,7 @@ def ts_map(
         See `xgamma.fitting.predict.npred_signal`.
     errors : bool
         Whether to compute asymmetric errors and upper limits from the rise of the statistic, which
-        takes about three times as long.
+        takes 7 times as long for 60 x 60 pixels in ten energies.
     n_sigma, n_sigma_ul : float
         Confidence levels of these errors and upper limits, in standard deviations.
 

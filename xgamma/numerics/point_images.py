@@ -115,7 +115,7 @@ class PointImages:
         # Every pixel is a weighted sum of rings: one small matrix serves all profiles.
         size = self.rings.size
         weights = np.bincount(place.ravel(), share.ravel(), self.pixels.size * size)
-        seen = profile[:, self.rings] @ weights.reshape(-1, size).T
+        seen: np.ndarray = profile[:, self.rings] @ weights.reshape(-1, size).T
         np.maximum(seen, 0.0, out=seen)
         seen *= self.kept
         total = seen.sum(axis=1, keepdims=True)
