@@ -281,7 +281,6 @@ OTHERS = {
     "make_axes.rad_axis",
     "selection.select_events",
     "opening.open_store",
-    "verify.verify",
     "archive.write_archive",
     "convert.convert",
     "fits.read_fits",
