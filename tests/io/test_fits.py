@@ -145,6 +145,8 @@ def test_gaping_bins_are_refused(tmp_path):
         filled("map").isel(energy=[0, 2]).gamma.to_fits(tmp_path / "a.fits")
 
 
+# It leaves out the HDU XGAMMA on purpose, as another program may.
+@pytest.mark.filterwarnings("ignore:The file .* lacks its last HDU")
 def test_differing_axes_are_refused(tmp_path):
     ds = filled("map")
     ds.gamma.to_fits(tmp_path / "a.fits")
@@ -157,6 +159,8 @@ def test_differing_axes_are_refused(tmp_path):
         xg.read_fits(tmp_path / "b.fits")
 
 
+# It leaves out the HDU XGAMMA on purpose, as another program may.
+@pytest.mark.filterwarnings("ignore:The file .* lacks its last HDU")
 def test_a_foreign_file_needs_no_sidecar(tmp_path):
     ds = filled("map")
     ds.gamma.to_fits(tmp_path / "a.fits")
@@ -172,6 +176,8 @@ def test_a_foreign_file_needs_no_sidecar(tmp_path):
     assert back.exposure.attrs["livetime"] == ds.exposure.attrs["livetime"]
 
 
+# It leaves out the HDU XGAMMA on purpose, as another program may.
+@pytest.mark.filterwarnings("ignore:The file .* lacks its last HDU")
 def test_a_response_on_another_grid(tmp_path):
     ds = filled("map")
     ds.gamma.to_fits(tmp_path / "a.fits")

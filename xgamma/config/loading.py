@@ -12,6 +12,7 @@ import yaml
 from xgamma.core.bounds import read_text, require_regular
 from xgamma.core.extras import require_package
 from xgamma.core.paths import file_path
+from xgamma.core.reading import reader
 from xgamma.core.safe_yaml import compose_yaml
 from xgamma.errors import MissingFileError, XGammaError
 
@@ -36,6 +37,7 @@ SENTENCES = {
 }
 
 
+@reader
 def load_config(path: str | os.PathLike[str]) -> Config:
     """Read and check a configuration file.
 

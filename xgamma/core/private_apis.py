@@ -18,7 +18,8 @@ from xarray.backends.common import _normalize_path as normalize_path
 
 # xarray holds this lock while it reads values of NetCDF files. The library crashes when another
 # thread enters it, so our own lock must hold it too; xarray offers no other handle.
-from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
+# What reads the values, where bare errors about damaged files arise.
+from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK, NetCDF4ArrayWrapper
 
 # What reads a chunk, where zarr's bare errors about damaged ones arise.
 from xarray.backends.zarr import ZarrArrayWrapper
@@ -27,6 +28,7 @@ from xarray.core import indexing
 __all__ = [
     "NETCDF4_PYTHON_LOCK",
     "BackendArray",
+    "NetCDF4ArrayWrapper",
     "ZarrArrayWrapper",
     "buffer_prototype",
     "ensure_open",

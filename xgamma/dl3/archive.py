@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from xgamma.core.extras import require_package
 from xgamma.core.paths import file_path, part_name
+from xgamma.core.reading import reader, reading
 from xgamma.dl3.groups import obs_id
 from xgamma.dl3.observation import livetime
 from xgamma.dl3.row_tables import all_groups
@@ -61,15 +62,16 @@ class ZarrStore(Store):
                 f"There is no group {unknown[0]!r}: groups are {', '.join(all_groups())}."
             )
         run = joined(self.path, "runs", part_name(obs_id, "OBS_ID"))
-        require_store_whole(run)
-        folder = store_at(run)
-        try:
-            once = is_consolidated(folder)
-        except FileNotFoundError:
-            raise MissingDataError(
-                f"'{self.path}' is damaged: its run {obs_id} is lost; restore it from a copy, or write it again."
-            ) from None
-        tree = restore_tree(xr.open_datatree(folder, engine=GuardedZarr, consolidated=once))
+        with reading(run):
+            require_store_whole(run)
+            folder = store_at(run)
+            try:
+                once = is_consolidated(folder)
+            except FileNotFoundError:
+                raise MissingDataError(
+                    f"'{self.path}' is damaged: its run {obs_id} is lost; restore it from a copy, or write it again."
+                ) from None
+            tree = restore_tree(xr.open_datatree(folder, engine=GuardedZarr, consolidated=once))
         if groups is None:
             return tree
         kept = {"/": tree.to_dataset(inherit=False)} | {
@@ -93,6 +95,7 @@ def _attrs(path: Any) -> dict[str, Any]:
     return dict(found.get("attributes", {}))
 
 
+@reader
 def open_archive(path: Any) -> ZarrStore:
     """Open an archive; `xgamma.open_store` calls this for Zarr folders.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.core.reading import reader
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.row_tables import ROW_TABLES, all_groups, group_of
 from xgamma.errors import MissingDataError, XGammaError
@@ -16,6 +17,7 @@ from xgamma.fits.keywords import number, run_id
 __all__ = ["build_observation", "read_observation"]
 
 
+@reader
 def read_observation(path: str | Path) -> xr.DataTree:
     """Read a DL3 file as an observation.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from xgamma.core.bounds import require_regular
 from xgamma.core.paths import file_path
+from xgamma.core.reading import reader
 from xgamma.dl3 import index as index_
 from xgamma.dl3.archive import is_archive, open_archive
 from xgamma.dl3.index_search import find_hdu_index, find_obs_index, fits_files
@@ -49,6 +50,7 @@ def holds_runs(path: Path | str) -> bool:
     return any(group_of(table) == "events" for table in map_fits(path).tables)
 
 
+@reader
 def open_store(
     path: str | Path | Sequence[str | Path],
     *,

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.defaults import FRAME
+from xgamma.core.reading import reading
 from xgamma.dl3 import index as index_
 from xgamma.dl3.assemble import build_observation, check_run
 from xgamma.dl3.fingerprint import of_files
@@ -143,14 +144,15 @@ class Store:
             raise MissingDataError(
                 f"There is no group {unknown[0]!r}: groups are {', '.join(all_groups())}."
             )
-        opened: dict[Path, FitsFile] = {}
-        datasets = {
-            group: self._dataset(group, *hdus[group], opened)
-            for group in all_groups()
-            if group in hdus and group in wanted
-        }
-        check_run(datasets, obs_id)
-        return build_observation(datasets, name=str(obs_id))
+        with reading(f"run {obs_id} of {self.path}"):
+            opened: dict[Path, FitsFile] = {}
+            datasets = {
+                group: self._dataset(group, *hdus[group], opened)
+                for group in all_groups()
+                if group in hdus and group in wanted
+            }
+            check_run(datasets, obs_id)
+            return build_observation(datasets, name=str(obs_id))
 
     def fingerprint(self, obs_id: int | str) -> str:
         """Return a text that differs when the files of a run do.

@@ -9,6 +9,7 @@ from typing import Any
 from astropy.io import fits
 
 from xgamma.core.bounds import require_regular
+from xgamma.core.reading import reading
 from xgamma.errors import XGammaError
 from xgamma.typing import PathLike
 
@@ -33,5 +34,5 @@ def fits_tables(path: PathLike) -> Iterator[Any]:
         raise XGammaError(
             f"The file {str(path)!r} cannot be read as FITS: {str(error).partition(', ')[0]}."
         ) from None
-    with hdus:
+    with hdus, reading(path):
         yield hdus

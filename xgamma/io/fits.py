@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.core.reading import reader
 from xgamma.errors import AxisError, FrameError, MissingDataError
 from xgamma.fits.files import FitsFile, map_fits
 from xgamma.fits.images import FractionsError
@@ -26,6 +27,7 @@ __all__ = ["open_dataset", "read_fits"]
 FRAME_ORDER = ("counts", "exposure", "background", "mask_safe", "mask_fit")
 
 
+@reader
 def read_fits(
     path: str | os.PathLike[str], name: str | None = None, resample: bool = False
 ) -> xr.Dataset:
@@ -74,6 +76,7 @@ def read_fits(
         return open_dataset(path, name, resample, own_types=False).load()
 
 
+@reader
 def open_dataset(
     path: str | os.PathLike[str],
     name: str | None = None,

@@ -12,7 +12,8 @@ import xarray as xr
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from xgamma.errors import FrameError
+from xgamma.core.reading import OF_CODE
+from xgamma.errors import FrameError, shown
 from xgamma.model import sky
 from xgamma.model.axes import coord_variable
 from xgamma.model.frame import SIZE_KEYWORDS
@@ -82,15 +83,20 @@ def _frame_attrs(key: tuple[tuple[str, Any], ...], shape: tuple[int, int]) -> di
         warnings.simplefilter("ignore")
         header = fits.Header()
         header["WCSAXES"] = 2
-        for name, value in key:
-            header[name] = value
         try:
+            for name, value in key:
+                header[name] = _card(name, value)
             wcs = WCS(header)
             wcs.wcs.set()
             celestial = wcs.has_celestial
+        except FrameError:
+            raise
         except Exception as error:
+            said = (
+                "" if isinstance(error, OF_CODE) else f" ({(str(error).splitlines() or [''])[-1]})"
+            )
             raise FrameError(
-                f"The sky frame of an image cannot be used ({str(error).splitlines()[-1]})."
+                f"The sky frame of an image cannot be used{said}: correct CTYPE, CRVAL, CRPIX and CDELT of its header."
             ) from None
     if not celestial or not str(wcs.wcs.ctype[0]).startswith(("RA", "GLON")):
         raise FrameError(
@@ -99,6 +105,23 @@ def _frame_attrs(key: tuple[tuple[str, Any], ...], shape: tuple[int, int]) -> di
         )
     attrs = sky.wcs_attrs(wcs, shape)
     return attrs | {k: float(v) for k, v in key if k in MATRIX}
+
+
+def _card(name: str, value: Any) -> Any:
+    """Return the value of a keyword of a frame, which must be a finite number or plain text."""
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    wants_text = name.startswith(("CTYPE", "CUNIT", "RADE"))
+    text = isinstance(value, str) and value.isascii() and value.isprintable()
+    zero = number and name.startswith("CDELT") and not value
+    if (wants_text and not text) or (number and not np.isfinite(value)) or zero:
+        raise FrameError(
+            f"The sky frame of an image cannot be used ({name} is {shown(value)}): correct its header."
+        )
+    if not (number or text):
+        raise FrameError(
+            f"The sky frame of an image cannot be used ({name} is neither a number nor plain text): correct its header."
+        )
+    return value
 
 
 def _same(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:

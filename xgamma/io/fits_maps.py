@@ -17,6 +17,7 @@ import xarray as xr
 
 from xgamma.core.lazy_arrays import lazy_variable
 from xgamma.core.paths import file_path
+from xgamma.core.reading import reader
 from xgamma.core.units import parse_unit, to_value
 from xgamma.errors import (
     AxisError,
@@ -222,6 +223,7 @@ def read_map_hdu(
     return found
 
 
+@reader
 def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArray:
     """Read one sky map from a FITS file.
 

@@ -24,11 +24,13 @@ from xgamma.core.arguments import choice
 from xgamma.core.atomic import atomic_path
 from xgamma.core.bounds import require_regular
 from xgamma.core.paths import file_path
+from xgamma.core.reading import OF_CODE, reader
 from xgamma.core.units import conversion
 from xgamma.errors import AxisError, MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.bytes import is_fits_name
 from xgamma.fits.files import map_fits
 from xgamma.io.fits_tables import gti_table, read_gti
+from xgamma.io.flux_points_checks import SUFFIXES, UNITS, require_confidence, require_kinds
 from xgamma.io.flux_points_table import TYPES, from_table, to_table
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import operation
@@ -38,13 +40,6 @@ from xgamma.typing import PathLike
 __all__ = ["read_flux_points", "write_flux_points"]
 
 HDU = "FLUXPOINTS"
-SUFFIXES = ("", "_err", "_errn", "_errp", "_ul")
-UNITS = {
-    "dnde": "TeV-1 s-1 cm-2",
-    "e2dnde": "TeV s-1 cm-2",
-    "flux": "s-1 cm-2",
-    "eflux": "TeV s-1 cm-2",
-}
 
 
 class Kernels(Protocol):
@@ -57,6 +52,7 @@ class Kernels(Protocol):
         """Integral of ``E^power dN/dE`` between limits in TeV."""
 
 
+@reader
 def read_flux_points(path: str | os.PathLike[str], reference: Kernels | None = None) -> xr.Dataset:
     """Read flux points, a light curve or a flux profile from a FITS or ECSV table.
 
@@ -98,13 +94,14 @@ def read_flux_points(path: str | os.PathLike[str], reference: Kernels | None = N
     place = file_path(path)
     table = _read_table(place)
     ds = from_table(table, place)
+    require_kinds(ds, place)
     sed_type = _sed_type(table, place)
     ds.attrs |= {"name": place.name.partition(".")[0], "sed_type": sed_type}
     if is_fits_name(place):
         ds = ds.assign(read_gti(map_fits(place)))
     confidence = table.meta.get("UL_CONF")
     if confidence is not None:
-        ds.attrs["n_sigma_ul"] = round(_sigma_of(float(confidence)), 6)
+        ds.attrs["n_sigma_ul"] = round(_sigma_of(require_confidence(confidence, place)), 6)
     return _with_dnde(ds, sed_type, reference)
 
 
@@ -120,9 +117,10 @@ def _read_table(path: Path) -> Table:
                 return Table.read(path, format="fits", hdu=hdu, character_as_bytes=False)
             return Table.read(path, format="ascii.ecsv")
     except Exception as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        known = bool(str(error)) and not isinstance(error, OF_CODE)
+        said = f" ({str(error).splitlines()[0]})" if known else ""
         raise XGammaError(
-            f"'{path}' is not a table of flux points in FITS or ECSV ({text})."
+            f"'{path}' is not a table of flux points in FITS or ECSV{said}: fetch it again."
         ) from None
 
 

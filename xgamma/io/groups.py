@@ -7,7 +7,7 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.errors import MissingFileError, XGammaError
+from xgamma.errors import MissingFileError, XGammaError, shown
 from xgamma.io.cf import restore, with_edges
 from xgamma.io.netcdf import open_netcdf
 from xgamma.io.remote import is_consolidated, is_unfinished, store_at
@@ -22,7 +22,6 @@ __all__ = ["check_version", "checked", "checked_tree", "open_engine"]
 
 def open_engine(place: Any, engine: str, kwargs: dict[str, Any]) -> xr.Dataset | xr.DataTree:
     """Open a file or store with an engine of xarray, "zarr" or "netcdf4"."""
-    given = bool(kwargs)
     try:
         if engine == "zarr":
             kwargs = {"consolidated": is_consolidated(place), **kwargs}
@@ -35,15 +34,6 @@ def open_engine(place: Any, engine: str, kwargs: dict[str, Any]) -> xr.Dataset |
         if is_unfinished(place):
             raise XGammaError(f"'{place}' was not written to its end: write it again.") from None
         raise MissingFileError(f"There is no store '{place}': check the path.") from None
-    except ImportError:
-        raise
-    except Exception as error:  # Whatever xarray and the libraries make of damaged bytes.
-        if given and isinstance(error, (TypeError, ValueError)):
-            raise  # More likely of what was asked for.
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise XGammaError(
-            f"'{place}' cannot be read ({said}): it is truncated or damaged."
-        ) from error
     for node in tree.subtree:
         check_version(node.attrs, place)
     if not tree.children:
@@ -70,7 +60,13 @@ def checked_tree(tree: xr.DataTree, place: Any) -> xr.DataTree:
 def check_version(attrs: Mapping[Any, Any], place: object) -> None:
     """Raise if a file follows a later data model than this one."""
     version = attrs.get("model_version", MODEL_VERSION)
-    if int(version) > MODEL_VERSION:
+    try:
+        version = int(version)
+    except (TypeError, ValueError, OverflowError):
+        raise XGammaError(
+            f"'{place}' is damaged: its model_version is {shown(version)}, no whole number; fetch or write it again."
+        ) from None
+    if version > MODEL_VERSION:
         raise XGammaError(
             f"'{place}' follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
         )

@@ -19,6 +19,7 @@ from xgamma.core.lazy import await_threads, is_lazy
 from xgamma.core.write_errors import let_go
 from xgamma.errors import MissingDataError
 from xgamma.io.hdf5_lock import hdf5_lock
+from xgamma.io.netcdf_engine import GuardedNetCDF
 from xgamma.io.netcdf_seal import SUMMED, add_sum
 
 __all__ = ["begin_file", "open_netcdf", "write_groups"]
@@ -121,7 +122,7 @@ def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:
         manager = CachingFileManager(
             opener, os.path.realpath(path), mode="r", lock=lock, manager_id=identity
         )
-        root = NetCDF4DataStore(manager, mode="r", lock=lock)
+        root: Any = GuardedNetCDF(manager, mode="r", lock=lock)  # type: ignore[no-untyped-call,unused-ignore]
         try:
             nodes = {}
             for place in _groups(root.ds):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.reading import reader
 from xgamma.core.units import conversion
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.fits.files import FitsFile, map_fits
@@ -37,6 +38,7 @@ __all__ = ["read_ogip"]
 NO_FILE = {"", "none", "none.fits"}
 
 
+@reader
 def read_ogip(
     path: str | os.PathLike[str], name: str | None = None, grouped: bool = False
 ) -> xr.Dataset:

@@ -10,6 +10,7 @@ import xarray as xr
 from xgamma.core.bounds import require_regular
 from xgamma.core.extras import require_package
 from xgamma.core.paths import file_path
+from xgamma.core.reading import CURE, reading
 from xgamma.errors import MissingFileError, XGammaError
 from xgamma.io.groups import checked, checked_tree
 from xgamma.io.registry import REGISTRY, FormatRecord, find_format
@@ -60,17 +61,20 @@ def open(path: Any, **kwargs: Any) -> Any:
     if kwargs.get("chunks") is not None:
         require_package("dask", "chunks=", "dask")
     if is_remote(path):
-        return find_format("zarr").open(path, kwargs)
+        with reading(path):
+            return find_format("zarr").open(path, kwargs)
     place = file_path(path)
     if not place.exists():
         raise MissingFileError(f"There is no file or folder '{place}': check the path.")
     require_regular(place)
-    record = _format_of(place)
-    data = record.open(place, kwargs)
-    data.encoding.setdefault("source", str(place.absolute()))
-    if record.checks:
-        return data
-    return checked_tree(data, place) if isinstance(data, xr.DataTree) else checked(data)
+    options = ", ".join(f"{key}=" for key in kwargs)
+    with reading(place, f"{CURE}, or leave out {options}" if options else CURE):
+        record = _format_of(place)
+        data = record.open(place, kwargs)
+        data.encoding.setdefault("source", str(place.absolute()))
+        if record.checks:
+            return data
+        return checked_tree(data, place) if isinstance(data, xr.DataTree) else checked(data)
 
 
 def _format_of(place: Path) -> FormatRecord:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xgamma.core.reading import reading
 from xgamma.core.units import parse_unit
-from xgamma.errors import FrameError, UnitError, XGammaError
+from xgamma.errors import FrameError, UnitError, XGammaError, warn
 from xgamma.io.fits_frame import labels_in
 from xgamma.model.assembly import assemble
 from xgamma.model.create import MODEL_VERSION
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["HDU_NAME", "Sidecar", "describe", "sidecar_of"]
 
 HDU_NAME = "XGAMMA"
+FIELDS = {"attrs", "wcs", "labels", "variables", "inline", "coords"}
 
 
 def _plain(value: object) -> Any:
@@ -208,9 +210,19 @@ def sidecar_of(file: FitsFile) -> Sidecar:
         If the file was written by a later version of the data model.
     """
     if HDU_NAME not in file:
+        if any(str(hdu.header.get("CREATOR", "")).startswith("xgamma ") for hdu in file.hdus):
+            warn(
+                f"The file {file.path} lacks its last HDU, {HDU_NAME}: it is truncated, and other HDUs may be "
+                "lost too, or the HDU was left out on purpose; fetch the file again, or delete the keyword CREATOR."
+            )
         return Sidecar()
     table = file[HDU_NAME].table
-    content = json.loads(bytes(np.asarray(table.read("JSON"), dtype="u1").ravel()).decode())
+    with reading(f"HDU {HDU_NAME} of {file.path}"):
+        content = json.loads(bytes(np.asarray(table.read("JSON"), dtype="u1").ravel()).decode())
+        if not (isinstance(content, dict) and set(content) >= FIELDS):
+            raise XGammaError(
+                f"The HDU {HDU_NAME} of {file.path} is damaged: fetch or write the file again."
+            )
     version = int(content["attrs"].get("model_version", MODEL_VERSION))
     if version > MODEL_VERSION:
         raise XGammaError(

@@ -33,9 +33,14 @@ def require_possible(document: Mapping[str, Any], path: str, place: Any) -> None
     XGammaError
         If a size is negative, a chunk empty or too large, or a text too long.
     """
-    shape = document.get("shape", ())
-    grid = document.get("chunk_grid", {}).get("configuration", {}).get("chunk_shape", shape)
-    sizes = [*shape, *grid]
+    try:
+        shape = document.get("shape", ())
+        grid = document.get("chunk_grid", {}).get("configuration", {}).get("chunk_shape", shape)
+        sizes = [*shape, *grid]
+    except (AttributeError, TypeError):
+        raise XGammaError(
+            f"'{place}' is damaged: the shape or the chunks of {path} are not described as Zarr wants it; restore it from a copy, or write it again."
+        ) from None
     if any(type(n) is not int or n < 0 for n in sizes) or (0 in grid and 0 not in shape):
         raise XGammaError(
             f"'{place}' is damaged: {path} has the shape {shape} in chunks of {grid}; restore it from a copy, or write it again."

@@ -111,10 +111,14 @@ def refuse_code(documents: Iterable[Mapping[str, Any]], place: Any) -> None:
 from the file when it is read: have it written again as numbers or text.
     """
     for document in documents:
-        codecs = [*(document.get("filters") or ()), document.get("compressor")]
-        codecs += document.get("codecs") or ()
+        codecs = [document.get("compressor")]
+        for key in ("filters", "codecs"):
+            several = document.get(key)
+            codecs += several if isinstance(several, list) else [several]
         for codec in codecs:
-            name = str((codec or {}).get("id", (codec or {}).get("name", "")))
+            # A codec of another form is for zarr to refuse.
+            fields = codec if isinstance(codec, dict) else {"name": codec}
+            name = str(fields.get("id", fields.get("name", "")))
             if name.removeprefix("numcodecs.") in RUNS_CODE:
                 raise XGammaError(
                     f"'{place}' holds an array in the codec '{name}', which runs code from the file when it is read: have it written again as numbers or text."

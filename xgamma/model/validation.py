@@ -73,10 +73,28 @@ def _issues_of_axes(ds: xr.Dataset) -> list[str]:
         except (AxisError, MissingDataError) as error:
             found.append(str(error))
             continue
+        units = str(ds[dim].attrs.get("units", ""))
         try:
-            parse_unit(str(ds[dim].attrs.get("units", "")))
+            parse_unit(units)
         except XGammaError as error:
             found.append(f"The axis {dim!r}: {error}")
+        found += _issues_of_edges(ds, dim, units)
+    return found
+
+
+def _issues_of_edges(ds: xr.Dataset, dim: str, units: str) -> list[str]:
+    """Return where edges are not those of the labels: in another unit, or not around them."""
+    low, high = ds[f"{dim}_lo"], ds[f"{dim}_hi"]
+    found = [
+        f"{edge.name} has the units {edge.attrs['units']!r}, the axis {dim!r} {units!r}: set attrs['units']."
+        for edge in (low, high)
+        if units and str(edge.attrs.get("units", units)) != units
+    ]
+    at, slack = ds[dim].values, 1e-6 * (high.values - low.values)
+    if not np.all((low.values - slack <= at) & (at <= high.values + slack)):
+        found.append(
+            f"Labels of the axis {dim!r} lie outside of their bins: make the axis anew with xg.energy_axis and its siblings."
+        )
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from xgamma.core.defaults import REDSHIFT
 from xgamma.core.paths import file_path
+from xgamma.core.reading import reader
 from xgamma.core.units import to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
 from xgamma.fits.opening import fits_tables
@@ -117,6 +118,7 @@ class EBLAbsorption(Spectrum):
         )
 
 
+@reader
 def read_ebl(
     path: str | Path, redshift: Value = REDSHIFT, alpha_norm: Value = 1.0
 ) -> EBLAbsorption:

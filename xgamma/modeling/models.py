@@ -13,6 +13,7 @@ import xarray as xr
 from xgamma.core.atomic import atomic_path
 from xgamma.core.bounds import read_text
 from xgamma.core.paths import file_path
+from xgamma.core.reading import reading
 from xgamma.errors import ArgumentTypeError, MissingDataError, MissingFileError, XGammaError
 from xgamma.modeling.model_base import Model, ModelsLike
 from xgamma.modeling.parameter import Parameter
@@ -163,10 +164,11 @@ class Models(list[Model]):
         found = file_path(path)
         if not found.exists():
             raise MissingFileError(f"There is no model file {str(path)!r}.")
-        text = read_text(found)
-        models = cls.from_yaml(text)
-        take_covariance(models, text, found.parent)
-        return models
+        with reading(path):
+            text = read_text(found)
+            models = cls.from_yaml(text)
+            take_covariance(models, text, found.parent)
+            return models
 
     def __repr__(self) -> str:
         lines = [f"Models: {', '.join(self.names) or 'none'}"]

@@ -51,10 +51,15 @@ class TemplateSpectrum(Spectrum):
         self.values = np.atleast_1d(np.asarray(getattr(values, "value", values), dtype=float))
         self.values = self.values * conversion(unit, self.unit)
         self.extrapolate = extrapolate
-        if self.energy.shape != self.values.shape or np.any(np.diff(self.energy) <= 0):
+        if self.energy.shape != self.values.shape or not np.all(np.diff(self.energy) > 0):
             raise XGammaError(
                 f"A template needs increasing energies and one value each, "
                 f"not {self.energy.size} energies and {self.values.size} values."
+            )
+
+        if not (np.all(self.energy > 0) and np.isfinite([*self.energy, *self.values]).all()):
+            raise XGammaError(
+                "A template needs finite values at finite energies above 0: leave out those that are none."
             )
 
     def kernel(self, energy: np.ndarray) -> np.ndarray:

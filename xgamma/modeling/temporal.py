@@ -9,9 +9,11 @@ import numpy as np
 
 from xgamma.core.defaults import TIME_SCALE
 from xgamma.core.paths import file_path
+from xgamma.core.reading import reader
 from xgamma.core.units import conversion, to_value
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError
-from xgamma.fits.opening import fits_tables
+from xgamma.fits.checks import require_real
+from xgamma.fits.files import open_fits
 from xgamma.fits.times import MissionTime
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.time_profile import TimeProfile
@@ -82,13 +84,15 @@ class LightCurve(TimeProfile):
         self.time = np.atleast_1d(np.asarray(to_value(time, "d", "time"), dtype=float))
         self.norm = np.atleast_1d(np.asarray(norm, dtype=float))
         self.filename = filename
-        if self.time.shape != self.norm.shape or np.any(np.diff(self.time) <= 0):
+        if self.time.shape != self.norm.shape or not _increase(self.time):
             raise XGammaError(
                 f"A light curve needs increasing times and one factor each, "
                 f"not {self.time.size} times and {self.norm.size} factors."
             )
-        if np.any(self.norm < 0):
-            raise XGammaError("A light curve cannot be negative: its smallest factor is below 0.")
+        if not np.all((self.norm >= 0) & np.isfinite(self.norm)):
+            raise XGammaError(
+                "A light curve cannot be negative or NaN: each factor is a finite number from 0 up."
+            )
         steps = 0.5 * (self.norm[1:] + self.norm[:-1]) * np.diff(self.time)
         self._cumulative = np.concatenate([[0.0], np.cumsum(steps)])
 
@@ -131,6 +135,7 @@ class LightCurve(TimeProfile):
         return f"LightCurve({self.time.size} nodes from MJD {self.t_ref.value + self.time[0]:.3f})"
 
 
+@reader
 def read_light_curve(path: str | Path) -> LightCurve:
     """Read a light curve from a FITS table with the columns TIME and NORM.
 
@@ -172,6 +177,11 @@ def read_light_curve(path: str | Path) -> LightCurve:
     )
 
 
+def _increase(nodes: np.ndarray) -> bool:
+    """Tell whether nodes are finite, and each lies behind the one before."""
+    return bool(nodes.size and np.isfinite(nodes).all() and np.all(np.diff(nodes) > 0))
+
+
 def read_columns(
     path: str | Path, names: tuple[str, ...]
 ) -> tuple[dict[str, tuple[np.ndarray, str]], Any]:
@@ -179,17 +189,25 @@ def read_columns(
     found = file_path(path)
     if not found.exists():
         raise MissingFileError(f"There is no table {str(path)!r}: give a path to one.")
-    with fits_tables(found) as hdus:
-        table = hdus[1]
-        known = {column.name.upper(): column for column in table.columns}
-        missing = [name for name in names if name not in known]
-        if missing:
-            raise MissingDataError(f"{str(path)!r} has no column {missing[0]}.")
-        columns = {
-            n: (np.asarray(table.data[known[n].name], dtype=float), known[n].unit or "")
-            for n in names
-        }
-        return columns, table.header.copy()
+    tables = open_fits(found).tables
+    if not tables:
+        raise MissingDataError(f"{str(path)!r} holds no table: it may be truncated.")
+    table = tables[0]
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise MissingDataError(f"{str(path)!r} has no column {missing[0]}.")
+    table.check_last_row()
+    columns = {}
+    for name in names:
+        require_real(table, name)
+        values = np.asarray(table.read(name), dtype=float)
+        if values.ndim != 1 or not np.isfinite(values).all():
+            raise XGammaError(
+                f"The column {name} of {str(path)!r} must hold one finite number in each row: "
+                "correct the table."
+            )
+        columns[name] = (values, table[name].unit or "")
+    return columns, table.header
 
 
 class PhaseCurve(TimeProfile):

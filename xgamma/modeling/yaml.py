@@ -11,9 +11,10 @@ import numpy as np
 import yaml
 
 from xgamma.core.bounds import read_text
+from xgamma.core.reading import reading
 from xgamma.core.safe_yaml import load_yaml
 from xgamma.core.units import parse_unit
-from xgamma.errors import MissingFileError, XGammaError
+from xgamma.errors import MissingFileError, XGammaError, shown
 from xgamma.modeling.parameter import Component, Parameter
 from xgamma.modeling.prior import LAWS, Prior
 from xgamma.modeling.registry import ROLES, find_model
@@ -21,6 +22,14 @@ from xgamma.modeling.scaled_spectrum import ScaledSpectrum
 from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel, TemplateNPred
 from xgamma.modeling.spectrum_base import CompoundSpectrum
 from xgamma.modeling.template_file import map_from_text, map_to_text, read_template
+from xgamma.modeling.yaml_fields import (
+    entries_of,
+    field_of,
+    fields_of,
+    number_of,
+    prior_number,
+    square_of,
+)
 
 __all__ = ["from_yaml", "take_covariance", "to_yaml"]
 
@@ -75,7 +84,12 @@ def from_yaml(text: str) -> list[Model]:
     if not isinstance(data, dict) or "components" not in data:
         raise XGammaError("The models' YAML has no list 'components'.")
     links: dict[str, Parameter] = {}
-    return [model_from_dict(entry, links) for entry in data["components"] or []]
+    models = []
+    for k, entry in enumerate(entries_of(data, "components", "The models' YAML")):
+        name = shown(entry.get("name")) if isinstance(entry, dict) else shown(entry)
+        with reading(f"components[{k}], {name}, of the models' YAML", "correct this entry"):
+            models.append(model_from_dict(fields_of(entry, "A model"), links))
+    return models
 
 
 def take_covariance(models: Iterable[Model], text: str, folder: Path) -> None:
@@ -214,7 +228,9 @@ def parameter_to_dict(name: str, parameter: Parameter, labels: dict[int, str]) -
 def model_from_dict(data: dict[str, Any], links: dict[str, Parameter]) -> Model:
     """Make one model from plain data."""
     parts: dict[str, Any] = {
-        role: component_from_dict(data[role], role, links) for role in ROLES if role in data
+        role: component_from_dict(data[role], role, links)
+        for role in ROLES
+        if data.get(role) is not None
     }
     kind, name, datasets = (
         data.get("type", "SkyModel"),
@@ -229,7 +245,7 @@ def model_from_dict(data: dict[str, Any], links: dict[str, Parameter]) -> Model:
     if kind in {"FoVBackgroundModel", "fov-bkg"}:
         return FoVBackground(datasets or (), name=name, **parts)
     if kind in {"TemplateNPredModel"}:
-        filename = None if "map" in data else data["filename"]
+        filename = None if "map" in data else field_of(data, "filename", f"The model {name!r}")
         parts.pop("spatial", None)
         counts = map_from_text(data["map"]) if filename is None else read_template(filename)
         return TemplateNPred(counts, name=name, datasets=datasets, filename=filename, **parts)
@@ -241,11 +257,15 @@ def model_from_dict(data: dict[str, Any], links: dict[str, Parameter]) -> Model:
 
 def component_from_dict(data: dict[str, Any], role: str, links: dict[str, Parameter]) -> Any:
     """Make one component from plain data."""
+    data = fields_of(data, f"The {role} component of a model")
     cls = find_model(role, str(data.get("type")))
     component: Any
     if cls is CompoundSpectrum:
-        first, second = (component_from_dict(data[n], role, links) for n in ("model1", "model2"))
-        component = CompoundSpectrum(first, second, data["operator"])
+        what = "The compound spectrum"
+        first, second = (
+            component_from_dict(field_of(data, n, what), role, links) for n in ("model1", "model2")
+        )
+        component = CompoundSpectrum(first, second, field_of(data, "operator", what))
     elif cls is ScaledSpectrum:
         if "model" not in data:
             raise XGammaError(
@@ -255,31 +275,32 @@ def component_from_dict(data: dict[str, Any], role: str, links: dict[str, Parame
         component = ScaledSpectrum(component_from_dict(data["model"], role, {}))
     else:
         component = cls.from_extra(data)
-    for entry in data.get("parameters") or []:
-        set_from_dict(component, entry, links)
-    if "covariance" in data:
-        component.covariance = np.array(data["covariance"], dtype=float)
+    what = f"The {role} component {cls.tag}"
+    for entry in entries_of(data, "parameters", what):
+        set_from_dict(component, fields_of(entry, f"A parameter of {cls.tag}"), links)
+    if data.get("covariance") is not None:
+        component.covariance = square_of(data["covariance"], what)
     return component
 
 
 def set_from_dict(component: Component, data: dict[str, Any], links: dict[str, Parameter]) -> None:
     """Set or link one parameter of a component."""
-    name = str(data["name"])
+    name = str(field_of(data, "name", f"A parameter of {type(component).__name__}"))
     if name not in component._parameters:
         raise XGammaError(f"{type(component).__name__} has no parameter {name!r}.")
-    link = data.get("link")
+    link = None if data.get("link") is None else str(data["link"])
     if link in links:
         setattr(component, name, links[link])
         return
     spec = component.specs[name]
     parameter = Parameter(
         name,
-        _number(component, data, "value"),
+        number_of(component, data, "value"),
         parse_unit(str(data.get("unit", spec.unit))).to_string(),
-        _number(component, data, "min", spec.min),
-        _number(component, data, "max", spec.max),
+        number_of(component, data, "min", spec.min),
+        number_of(component, data, "max", spec.max),
         bool(data.get("frozen", spec.frozen)),
-        _number(component, data, "error", 0.0),
+        number_of(component, data, "error", 0.0),
         prior_from_dict(data.get("prior")),
         spec.log,
     )
@@ -288,27 +309,19 @@ def set_from_dict(component: Component, data: dict[str, Any], links: dict[str, P
         links[link] = parameter
 
 
-def _number(
-    component: Component, data: dict[str, Any], key: str, default: float | None = None
-) -> float:
-    """Return a number of a parameter's entry."""
-    value = data.get(key, default)
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise XGammaError(
-            f"The {key} of the parameter {data['name']!r} of {type(component).__name__} is {value!r}, which is no number."
-        ) from None
-
-
 def prior_from_dict(data: dict[str, Any] | None) -> Prior | None:
     """Make a prior from plain data."""
     if not data:
         return None
-    values = {p["name"]: float(p["value"]) for p in data["parameters"]}
-    weight = float(data.get("weight", 1.0))
+    data = fields_of(data, "A prior")
+    values = {}
+    for p in entries_of(data, "parameters", "A prior"):
+        entry = fields_of(p, "A parameter of a prior")
+        name = str(field_of(entry, "name", "A parameter of a prior"))
+        values[name] = prior_number(field_of(entry, "value", f"The parameter {name!r} of a prior"))
+    weight = prior_number(data.get("weight", 1.0))
     for kind, law in LAWS.items():
-        if data["type"] == law.tag:
+        if field_of(data, "type", "A prior") == law.tag:
             first, second, *rest = (values.get(name, np.nan) for name in law.names)
             return Prior(kind, first, second, weight, *rest)
     known = ", ".join(law.tag for law in LAWS.values())
