@@ -6,7 +6,10 @@ import xarray as xr
 from astropy.io import fits
 
 import xgamma as xg
-from tests.io.samples import filled
+from tests.helpers.filled_datasets import filled
+
+# Files of other programs are made by leaving out the HDU XGAMMA.
+pytestmark = pytest.mark.filterwarnings("ignore:The file .* lacks its last HDU")
 
 
 def without_unit(path, name):

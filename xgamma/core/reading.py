@@ -79,7 +79,7 @@ def reader(function: Callable[P, R]) -> Callable[P, R]:
     >>> read_number("a.txt")
     Traceback (most recent call last):
     xgamma.errors.XGammaError: 'a.txt' cannot be read (invalid literal for int() with base 10: \
-'eight'): it is damaged or not of this format; fetch or write it again.
+'eight'): it is truncated or damaged, or not of this format; fetch or write it again.
     """
 
     @functools.wraps(function)

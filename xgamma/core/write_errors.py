@@ -19,6 +19,7 @@ CURES = {
     errno.EDQUOT: "your share of the disk is full; free some of it, or write elsewhere",
     errno.EFBIG: "the file exceeds the size allowed here; raise the limit (ulimit -f), or write elsewhere",
     errno.EROFS: "the disk can only be read; write elsewhere",
+    errno.ENOENT: "its folder is gone, or takes no files; write elsewhere",
     errno.EACCES: "its folder may not be changed; ask for permission, or write elsewhere",
     errno.EPERM: "the system does not permit it; ask for permission, or write elsewhere",
     errno.ENAMETOOLONG: "its name is too long; give a shorter one",

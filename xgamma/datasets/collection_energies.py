@@ -42,6 +42,7 @@ def slice_energies(
 
     Examples
     --------
+    >>> from xgamma.datasets.collection import collect
     >>> from xgamma.tutorial import example_map
     >>> tree = slice_energies(collect([example_map()]), "1.5 TeV", "6 TeV")
     >>> tree["example"].sizes["energy"]
@@ -75,6 +76,7 @@ def energy_ranges(tree: xr.DataTree) -> xr.Dataset:
 
     Examples
     --------
+    >>> from xgamma.datasets.collection import collect
     >>> from xgamma.tutorial import example_map
     >>> energy_ranges(collect([example_map()])).energy_min.values
     array([1.])

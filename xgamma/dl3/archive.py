@@ -167,6 +167,7 @@ def write_archive(
     Examples
     --------
     >>> import tempfile, xgamma as xg
+    >>> from pathlib import Path
     >>> from xgamma.simulate.observations import simulate_observation
     >>> obs = simulate_observation("83.63d 22.51d", events=False)
     >>> with tempfile.TemporaryDirectory() as folder:

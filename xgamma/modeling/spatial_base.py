@@ -156,7 +156,8 @@ class Shape(Component):
 
         Examples
         --------
-        >>> Disk(r_0="1 deg")(0, 0).round(0)
+        >>> import xgamma as xg
+        >>> xg.Disk(r_0="1 deg")(0, 0).round(0)
         <Quantity 1045. 1 / sr>
         """
         points = kernels.unit_vectors(

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, Self, TypeAlias, TypeGuard, cast
 
 import xarray as xr
 
+from xgamma.core import arguments
 from xgamma.dl3 import observation
 from xgamma.dl3.fingerprint import of_observation
 
@@ -102,8 +103,7 @@ class Runs:
         item = self.items[position]
         if self.store is not None and not isinstance(item, xr.DataTree):
             return self.store[item]
-        assert isinstance(item, xr.DataTree)
-        return item
+        return arguments.observation(item)
 
     def label(self, position: int) -> RunId:
         """Return the id that names a run in messages."""

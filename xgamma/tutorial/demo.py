@@ -58,6 +58,7 @@ def run_demo(out: str | os.PathLike[str], seed: int = 0, quiet: bool = False) ->
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     ds = run_demo(folder, quiet=True)
     ...     sorted(p.name for p in Path(folder).iterdir())
