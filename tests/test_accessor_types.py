@@ -55,7 +55,8 @@ def test_a_type_checker_follows(tmp_path):
     command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(file)]
     said = subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout
     told: dict[int, str] = {}
-    for n, text in re.findall(rf"^{re.escape(str(file))}:(\d+): (.*)$", said, re.M):
+    # An answer from the cache names the file of an earlier run.
+    for n, text in re.findall(r"^.*snippet\.py:(\d+): (.*)$", said, re.M):
         told[int(n)] = told.get(int(n), "") + text
     for number, line in enumerate(SNIPPET.strip().splitlines(), 1):
         _, _, expected = line.partition("  # ")
