@@ -1,9 +1,13 @@
 """Shared fixtures: where the real data is, and gammapy."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+# Nobody looks at what tests draw.
+os.environ.setdefault("MPLBACKEND", "agg")
 
 
 def find_data() -> Path | None:
@@ -28,6 +32,19 @@ def data() -> Path:
 def gammapy():
     """gammapy; the test is skipped where it is not installed."""
     return pytest.importorskip("gammapy", reason="gammapy is not installed: pip install -e .[peer]")
+
+
+@pytest.fixture(autouse=True)
+def _no_open_figures():
+    """Close figures before a test, so that none draws on what an earlier one left, and after."""
+    _close_figures()
+    yield
+    _close_figures()
+
+
+def _close_figures():
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def pytest_collection_modifyitems(items):

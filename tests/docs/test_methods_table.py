@@ -110,10 +110,7 @@ def names(tmp_path_factory):
 )
 @pytest.mark.filterwarnings("ignore::xgamma.XGammaWarning")
 def test_each_line_runs(names, section, name, code):
-    import matplotlib.pyplot as plt
-
     if code == "not here":
         pytest.skip("said not to be here")
     code = code.removeprefix("`").removesuffix("`")
     eval(code, dict(names))
-    plt.close("all")

@@ -94,8 +94,6 @@ def test_pictures(method):
     import matplotlib as mpl
 
     mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
     data, source = good_fit()
     sky, spectrum = data.gamma.plot_residuals(source, method)
     drawn = spectrum.lines[0].get_ydata()
@@ -117,4 +115,3 @@ def test_pictures(method):
     assert len(one.gamma.plot_fit(model, method)) == 2
     with pytest.raises(XGammaError, match="pair"):
         data.gamma.plot_residuals(source, axes=bottom)
-    plt.close("all")

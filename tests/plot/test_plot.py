@@ -31,14 +31,6 @@ def ds():
     )
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 def test_an_image_shows_its_values_where_they_lie(ds):
     image = ds.counts.sum("energy")
     ax = image.gamma.plot(add_cbar=False)

@@ -254,7 +254,7 @@ def _common(record: ModelRecord) -> dict[str, Any]:
         "record": record,
         "evaluate": staticmethod(record.function),
         "__doc__": record.function.__doc__ or f"The {record.role} model {record.name!r}.",
-        "__module__": record.function.__module__,
+        "__module__": record.function.__module__ or "__main__",
     }
 
 
