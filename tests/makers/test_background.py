@@ -9,8 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import xgamma as xg
 from tests.helpers.backgrounds import RATE, gammapy_background, gradient, three_d
 from tests.helpers.runs import POINTING, responses, simulated, template
-from xgamma.makers.background import rotation_times
-from xgamma.makers.field import Field
+from xgamma.makers.alignment import rotation_times
 
 
 def power_law(index=2.7):
@@ -172,11 +171,11 @@ def test_altaz_follows_the_horizon():
 def test_rotation_times():
     """Steps of at most a degree of rotation, from start to end of the run."""
     obs = simulated(livetime="2 h")
-    times = rotation_times(Field(template(), obs), 1.0)
+    times = rotation_times(obs, 1.0)
     assert times[0] == 0
     assert times[-1] == pytest.approx(obs.gamma.ontime)
     assert (np.diff(times) > 0).all()
-    finer = rotation_times(Field(template(), obs), 0.25)
+    finer = rotation_times(obs, 0.25)
     assert finer.size > 3 * times.size
 
 

@@ -48,7 +48,7 @@ def test_events_decide(data, monkeypatch):
         for name in sums:
             with monkeypatch.context() as patch:
                 if name.endswith("say"):
-                    patch.setattr(module, "_alignment", lambda ds, obs: "RADEC")
+                    patch.setattr(module, "alignment_of", lambda ds, obs: "RADEC")
                 run = swapped(obs) if name.startswith("swapped") else obs
                 sums[name] += log_likelihood(counts, keep, run)
     # The other three lose by 332, 226 and 264.

@@ -7,23 +7,18 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from astropy import units as u
-from astropy.coordinates import AltAz, SkyCoord
 
-from xgamma.dl3 import observation
-from xgamma.errors import MissingDataError, XGammaError
 from xgamma.irf.background_rate import Rate, log_rate
 from xgamma.irf.response import grid_axis
+from xgamma.makers.alignment import alignment_of, altaz_basis, good_seconds, rotation_times
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import sky
 from xgamma.model.create import variable_attrs
 from xgamma.model.responses import response
 from xgamma.numerics.intervals import trapezoid_weights
 
-__all__ = ["background", "rotation_times"]
+__all__ = ["background"]
 
-EARTH_RATE = 360.0 / 86400.0  # degrees of rotation a second, as gammapy: solar, not sidereal
-MIN_TIME_STEP = 1.0
 # Pixels worked on at once.
 BLOCK = 2**16
 
@@ -37,90 +32,6 @@ def _fine_edges(edges: np.ndarray, oversampling: int | None) -> np.ndarray:
     fine = (logs[:-1, np.newaxis] + np.diff(logs)[:, np.newaxis] * parts).ravel()
     values: np.ndarray = np.exp(np.append(fine, logs[-1]))
     return values
-
-
-def _alignment(ds: xr.Dataset, obs: xr.DataTree) -> str:
-    """Return how the detector axes lie on the sky.
-
-    Files of H.E.S.S. DL3 DR1 say RADEC, but their DETX grows to the east, against GADF: the
-    off-source events of the 29 runs decide it (tests/makers/test_hess_alignment.py).
-    """
-    text = str(ds.attrs.get("FOVALIGN", "RADEC")).strip().upper()
-    writer = obs.children["events"].attrs if "events" in obs.children else {}
-    old_hess = str(writer.get("CREATOR", "")).startswith("SASH FITS::EventListWriter")
-    if text == "RADEC" and old_hess and str(writer.get("HDUVERS", "")).strip() == "0.2":
-        return "REVERSE_LON_RADEC"
-    if text not in {"RADEC", "ALTAZ", "REVERSE_LON_RADEC"}:
-        raise XGammaError(
-            f"FOVALIGN={text!r} of the background is not known: it must be RADEC or ALTAZ."
-        )
-    return text
-
-
-def rotation_times(field: Field, step: float = 1.0) -> np.ndarray:
-    """Return times at which a field in altitude and azimuth has turned by one step each.
-
-    Parameters
-    ----------
-    field : Field
-        Map and observation.
-    step : float
-        Largest rotation, degrees.
-
-    Returns
-    -------
-    times : ndarray
-        Seconds after the start of the observation, from its first good time to its last, with
-        both ends of each gap that a step would cross.
-
-    References
-    ----------
-    The field turns at the rate ``ω cos(latitude) cos(azimuth) / cos(altitude)``.
-    """
-    place = observation.location(field.obs)
-    if place is None:
-        raise MissingDataError(
-            f"Run {observation.obs_id(field.obs)} has a background in ALTAZ alignment but no GEOLON and GEOLAT: add them to the EVENTS header."
-        )
-    start = observation.tstart(field.obs)
-    starts, stops = _good_time(field)
-    times = [0.0]
-    while times[-1] < stops[-1]:
-        at = field.pointing.transform_to(AltAz(obstime=start + times[-1] * u.s, location=place))
-        rate = EARTH_RATE * np.cos(place.lat.rad) * abs(np.cos(at.az.rad))
-        with np.errstate(divide="ignore"):
-            delta = step * np.cos(at.alt.rad) / rate
-        last = times[-1] + max(float(delta), MIN_TIME_STEP)
-        # A step ends with the good time it reaches; what begins after a gap is a new one.
-        reached = int(np.searchsorted(starts, last)) - 1
-        times.append(min(last, stops[reached]))
-        if last >= stops[reached] and reached + 1 < starts.size:
-            times.append(starts[reached + 1])
-    return np.array(times)
-
-
-def _good_time(field: Field) -> tuple[np.ndarray, np.ndarray]:
-    """Return the good time intervals, seconds after the start of the observation."""
-    starts, stops = observation.gti_bounds(field.obs)
-    return starts - starts[0], stops - starts[0]
-
-
-def _altaz_basis(field: Field, seconds: float) -> np.ndarray:
-    """Return rows (towards the pointing, towards larger azimuth, up) in the map's frame."""
-    place = observation.location(field.obs)
-    frame = AltAz(obstime=observation.tstart(field.obs) + seconds * u.s, location=place)
-    at = field.pointing.transform_to(frame)
-    # A short arc along azimuth gives the direction of the horizon at the pointing; the
-    # rotation is rigid to the small change of aberration across the field (below 1e-5 deg).
-    east = at.directional_offset_by(90 * u.deg, 0.01 * u.deg)
-    both = SkyCoord([at.az, east.az], [at.alt, east.alt], frame=frame)
-    vectors = both.transform_to(sky.frame_of(field.ds)).cartesian.xyz.value.T
-    ahead = vectors[0]
-    along = vectors[1] - ahead * (vectors[1] @ ahead)
-    along /= np.linalg.norm(along)
-    # Azimuth runs from north over east, against the hand of right ascension.
-    up = np.cross(along, ahead)
-    return np.stack([ahead, along, up])
 
 
 def background(
@@ -181,16 +92,16 @@ def _time_averaged(
     if len(rate.axes) == 1:
         offset = field.offset[field.used]
         return lambda part: rate.integrated(offset[part])
-    alignment = _alignment(ds, field.obs)
+    alignment = alignment_of(ds, field.obs)
     if alignment != "ALTAZ":
         detx, dety = field.detector()
         across = -detx if alignment == "REVERSE_LON_RADEC" else detx
         return lambda part: rate.integrated(dety[part], across[part])
-    times = rotation_times(field, step)
-    weights = trapezoid_weights(times, *_good_time(field))
+    times, frame = rotation_times(field.obs, step), sky.frame_of(field.ds)
+    weights = trapezoid_weights(times, *good_seconds(field.obs))
     total: Any = 0.0
     for time, weight in zip(times, weights / weights.sum(), strict=True):
         if weight > 0:
-            detx, dety = field.detector(_altaz_basis(field, float(time)))
+            detx, dety = field.detector(altaz_basis(field.obs, float(time), frame))
             total = total + weight * rate.integrated(dety, detx)
     return lambda part: np.array(total[part])

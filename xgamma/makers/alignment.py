@@ -1,0 +1,137 @@
+"""How the axes of a background lie on the sky, and how a field in altitude and azimuth turns."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from astropy import units as u
+from astropy.coordinates import AltAz, SkyCoord
+
+from xgamma.dl3 import observation
+from xgamma.errors import MissingDataError, XGammaError
+
+__all__ = ["alignment_of", "altaz_basis", "good_seconds", "rotation_times"]
+
+EARTH_RATE = 360.0 / 86400.0  # degrees of rotation a second, as gammapy: solar, not sidereal
+MIN_TIME_STEP = 1.0
+
+
+def alignment_of(ds: xr.Dataset, obs: xr.DataTree) -> str:
+    """Return how the detector axes of a background lie on the sky.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Background response.
+    obs : DataTree
+        The run it belongs to.
+
+    Returns
+    -------
+    alignment : {"RADEC", "ALTAZ", "REVERSE_LON_RADEC"}
+        Of FOVALIGN.
+
+    Raises
+    ------
+    XGammaError
+        If FOVALIGN is neither RADEC nor ALTAZ.
+
+    Notes
+    -----
+    Files of H.E.S.S. DL3 DR1 say RADEC, but their DETX grows to the east, against GADF: the
+    off-source events of the 29 runs decide it (tests/makers/test_hess_alignment.py). A model that
+    xgamma made for such a run follows GADF.
+    """
+    text = str(ds.attrs.get("FOVALIGN", "RADEC")).strip().upper()
+    writer = obs.children["events"].attrs if "events" in obs.children else {}
+    ours = str(ds.attrs.get("CREATOR", "")).startswith("xgamma")
+    old_hess = not ours and str(writer.get("CREATOR", "")).startswith("SASH FITS::EventListWriter")
+    if text == "RADEC" and old_hess and str(writer.get("HDUVERS", "")).strip() == "0.2":
+        return "REVERSE_LON_RADEC"
+    if text not in {"RADEC", "ALTAZ", "REVERSE_LON_RADEC"}:
+        raise XGammaError(
+            f"FOVALIGN={text!r} of the background is not known: it must be RADEC or ALTAZ."
+        )
+    return text
+
+
+def rotation_times(obs: xr.DataTree, step: float = 1.0) -> np.ndarray:
+    """Return times at which a field in altitude and azimuth has turned by one step each.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Observation, with the location of the telescopes.
+    step : float
+        Largest rotation, degrees.
+
+    Returns
+    -------
+    times : ndarray
+        Seconds after the start of the observation, from its first good time to its last, with
+        both ends of each gap that a step would cross.
+
+    References
+    ----------
+    The field turns at the rate ``ω cos(latitude) cos(azimuth) / cos(altitude)``.
+    """
+    place = observation.location(obs)
+    if place is None:
+        raise MissingDataError(
+            f"Run {observation.obs_id(obs)} has a background in ALTAZ alignment but no GEOLON and GEOLAT: add them to the EVENTS header."
+        )
+    start = observation.tstart(obs)
+    pointing = observation.pointing(obs)
+    starts, stops = good_seconds(obs)
+    times = [0.0]
+    while times[-1] < stops[-1]:
+        at = pointing.transform_to(AltAz(obstime=start + times[-1] * u.s, location=place))
+        rate = EARTH_RATE * np.cos(place.lat.rad) * abs(np.cos(at.az.rad))
+        with np.errstate(divide="ignore"):
+            delta = step * np.cos(at.alt.rad) / rate
+        last = times[-1] + max(float(delta), MIN_TIME_STEP)
+        # A step ends with the good time it reaches; what begins after a gap is a new one.
+        reached = int(np.searchsorted(starts, last)) - 1
+        times.append(min(last, stops[reached]))
+        if last >= stops[reached] and reached + 1 < starts.size:
+            times.append(starts[reached + 1])
+    return np.array(times)
+
+
+def good_seconds(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
+    """Return the good time intervals, seconds after the start of the observation."""
+    starts, stops = observation.gti_bounds(obs)
+    return starts - starts[0], stops - starts[0]
+
+
+def altaz_basis(obs: xr.DataTree, seconds: float, frame: str) -> np.ndarray:
+    """Return the axes of the field in altitude and azimuth at a time.
+
+    Parameters
+    ----------
+    obs : DataTree
+        Observation, with the location of the telescopes.
+    seconds : float
+        After the start of the observation.
+    frame : str
+        Frame of the result.
+
+    Returns
+    -------
+    basis : ndarray
+        Rows (towards the pointing, towards larger azimuth, up), shape (3, 3).
+    """
+    place = observation.location(obs)
+    here = AltAz(obstime=observation.tstart(obs) + seconds * u.s, location=place)
+    at = observation.pointing(obs).transform_to(here)
+    # A short arc along azimuth gives the direction of the horizon at the pointing; the
+    # rotation is rigid to the small change of aberration across the field (below 1e-5 deg).
+    east = at.directional_offset_by(90 * u.deg, 0.01 * u.deg)
+    both = SkyCoord([at.az, east.az], [at.alt, east.alt], frame=here)
+    vectors = both.transform_to(frame).cartesian.xyz.value.T
+    ahead = vectors[0]
+    along = vectors[1] - ahead * (vectors[1] @ ahead)
+    along /= np.linalg.norm(along)
+    # Azimuth runs from north over east, against the hand of right ascension.
+    up = np.cross(along, ahead)
+    return np.stack([ahead, along, up])
