@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.figures import keep
 from tests.conftest import find_data
 
 CRAB = (83.63, 22.01)
@@ -207,6 +208,7 @@ def main(repetitions: int = 3) -> None:
         if counts["xgamma"] != counts["gammapy"]:
             raise SystemExit(f"{job}: on and off counts differ: {counts}")
         ratio = best["gammapy"] / best["xgamma"]
+        keep("background", {job: best})
         print(
             f"{job:10s} xgamma {best['xgamma']:.3f} s, gammapy {best['gammapy']:.3f} s, "
             f"ratio {ratio:.1f}; counts on and off {counts['xgamma']}"

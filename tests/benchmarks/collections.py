@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 import xgamma as xg
+from tests.benchmarks.figures import keep
 from xgamma.tutorial import example_map
 
 NUMBERS = (10, 40, 160)
@@ -62,6 +63,7 @@ def opened(library: str, path: Path) -> float:
 
 def row(label: str, ours: float, theirs: float | None, number: int) -> None:
     """Print a line of the table."""
+    keep("collections", {f"{label}, {number}": {"xgamma": ours, "xarray": theirs}})
     beside = "" if theirs is None else f"   xarray {theirs:7.2f} s (x {theirs / ours:4.1f})"
     print(
         f"{label:6s} {number:5d} datasets   xgamma {ours:7.2f} s "

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import xgamma as xg
+from tests.benchmarks.figures import keep
 from tests.conftest import find_data
 from xgamma.io.fits import open_dataset
 
@@ -31,6 +32,7 @@ def best(functions: dict[str, Callable[[], Any]], repetitions: int) -> dict[str,
 def report(label: str, functions: dict[str, Callable[[], Any]], repetitions: int) -> None:
     """Print times and the ratio of gammapy's to each of ours."""
     times = best(functions, repetitions)
+    keep("io", {label: dict(times)})
     peer = times.pop("gammapy")
     texts = [f"{n} {1000 * t:8.1f} ms (x {peer / t:5.1f})" for n, t in times.items()]
     print(f"{label:28s} gammapy {1000 * peer:8.1f} ms   " + "   ".join(texts))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import xgamma as xg
+from tests.benchmarks.figures import keep
 from tests.conftest import find_data
 from tests.helpers.from_gammapy import map_from_gammapy, spectrum_from_gammapy
 from xgamma.estimators.maps import ts_map
@@ -38,6 +39,7 @@ def report(name: str, rows: list[tuple[float, Any]], labels: tuple[str, ...], pe
     """Print times, ratios to the first (gammapy), and what was found."""
     peer = rows[0][0]
     for label, (seconds, found) in zip(labels, rows, strict=True):
+        keep("modeling", {f"{name}, {label}": {"milliseconds": 1e3 * seconds / per}})
         ratio = f"{peer / seconds:7.1f} x" if label != labels[0] else " " * 9
         print(f"{name:32s} {label:16s} {1e3 * seconds / per:10.3f} ms {ratio}  {found}")
 

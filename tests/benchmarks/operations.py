@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import xgamma as xg
+from tests.benchmarks.figures import keep
 from tests.conftest import find_data
 
 REGION = "galactic;circle(0, 0, 0.5)"
@@ -206,6 +207,11 @@ def asking(both: Both) -> dict[str, Case]:
     }
 
 
+def groups(both: Both) -> list[dict[str, Case]]:
+    """Return all cases, by group."""
+    return [make(both) for make in (cutting, rebinning, collapsing, asking)]
+
+
 def seconds(function: Callable[[], Any]) -> float:
     """Return how long one call takes."""
     start = time.perf_counter()
@@ -221,13 +227,14 @@ def main(repetitions: int = 15) -> None:
     warnings.simplefilter("ignore")
     both = Both(data / "dl4/cta-1dc-gc.fits.gz")
     print("| operation | gammapy 2.1 | xgamma | ratio |\n|---|---|---|---|")
-    for group in (cutting, rebinning, collapsing, asking):
-        for name, (theirs, ours) in group(both).items():
+    for group in groups(both):
+        for name, (theirs, ours) in group.items():
             theirs(), ours()
             pairs = [(seconds(theirs), seconds(ours)) for _ in range(repetitions)]
             # Whatever else runs on the machine only ever adds.
             peer, mine = 1e3 * np.min(pairs, axis=0)
             print(f"| {name} | {peer:.2f} ms | {mine:.2f} ms | {peer / mine:.1f} |", flush=True)
+            keep("operations", {name: {"gammapy": peer, "xgamma": mine}})
 
 
 if __name__ == "__main__":

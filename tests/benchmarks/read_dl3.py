@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import xgamma as xg
+from tests.benchmarks.figures import keep
 from tests.conftest import find_data
 
 
@@ -56,6 +57,7 @@ def main(repetitions: int = 3) -> None:
         times["xgamma"].append(ours)
         times["gammapy"].append(theirs)
     best = {name: min(values) for name, values in times.items()}
+    keep("read_dl3", best)
     for name, seconds in best.items():
         print(f"{name:8s} {seconds:7.3f} s   {1000 * seconds / 29:6.1f} ms a run")
     print(f"ratio    {best['gammapy'] / best['xgamma']:7.1f}")

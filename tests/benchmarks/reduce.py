@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.benchmarks.figures import keep
 from tests.conftest import find_data
 
 POSITION = (329.7169, -30.2256)
@@ -133,6 +134,7 @@ def main(repetitions: int = 3) -> None:
             f"{name:8s} {m['seconds']:7.2f} s   {1000 * m['seconds'] / 21:7.1f} ms a run   "
             f"peak {m['peak']:6.0f} MB   import {m['import']:5.2f} s"
         )
+    keep("reduce", median)
     ratio = {k: median["gammapy"][k] / median["xgamma"][k] for k in ("seconds", "peak", "import")}
     print(
         f"ratio    {ratio['seconds']:7.1f} in time, {ratio['peak']:.2f} in peak memory, "

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.benchmarks.figures import keep
 from tests.conftest import find_data
 
 POSITION = (0.0, 0.0)
@@ -113,6 +114,7 @@ def main(repetitions: int = 3) -> None:
             f"{name:8s} {m['seconds']:7.2f} s   processor {m['processor']:7.2f} s   "
             f"peak {m['peak']:6.0f} MB   {m['counts']} counts"
         )
+        keep("reduce_cta", {name: m})
 
 
 if __name__ == "__main__":

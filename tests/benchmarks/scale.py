@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.benchmarks.figures import keep
 from tests.benchmarks.reduce import IMPORTS, POSITION
 from tests.conftest import find_data
 
@@ -265,6 +266,7 @@ def main(*arguments: str) -> None:
             print(f"peak memory of a worker with {number} runs: {ratio:.2f} times that with {RUNS}")
         minutes = SURVEY_RUNS * figures[LONG[-1]]["seconds"] / LONG[-1] / 60
         print(f"extrapolated: {SURVEY_RUNS} such runs in {minutes:.1f} min on these processors")
+    keep("scale", figures)
     if "survey" in wanted:
         survey(data)
     if "peer" in wanted:
