@@ -162,7 +162,7 @@ def test_a_tree_that_becomes_an_observation():
 
 def test_runs_in_a_tree_are_no_datasets():
     runs = xr.DataTree(children={"7": OBS, "map": xr.DataTree(example_map())})
-    with pytest.raises(xg.XGammaError, match="holds the observation 7"):
+    with pytest.raises(xg.XGammaError, match="contains the observation 7"):
         _ = runs.gamma.names
 
 

@@ -109,7 +109,7 @@ def test_not_a_number_in_the_background():
 )
 def test_missing_response(group, select):
     with pytest.raises(
-        xg.MissingDataError, match=f"Run 77 has no '{group}' response: leave it out of select="
+        xg.MissingDataError, match=f"Run 77 has no '{group}' response: remove it from select="
     ):
         template().gamma.fill(with_group(RUN, group), select=[select])
 
@@ -248,14 +248,14 @@ WRONG_KINDS = {
     ),
     "a misspelt option": (
         lambda ds: ds.gamma.fill(RUN, fill_mising=1),
-        "'fill_mising' is not known",
+        "'fill_mising' is not recognised",
     ),
     "a spectrum's option": (
         lambda ds: ds.gamma.fill(RUN, "counts", containment_correction=True),
-        "the option='containment_correction' is not known: choose from fill_missing",
+        "the option='containment_correction' is not recognised: choose from fill_missing",
     ),
     "nothing to fill": (lambda ds: ds.gamma.fill(RUN, None), "select=None must be a list of names"),
-    "a list for a width": (lambda ds: ds.counts.gamma.smooth([1, 2]), "must be one value"),
+    "a list for a width": (lambda ds: ds.counts.gamma.smooth([1, 2]), "must be a single value"),
     "a width of NaN": (
         lambda ds: ds.gamma.cutout(xg.tutorial.CRAB, np.nan),
         "must be a finite angle",
@@ -268,7 +268,7 @@ WRONG_KINDS = {
         lambda ds: ds.gamma.ts_map(example_model(), kernel_width=-1),
         "kernel_width=-1 must be an angle",
     ),
-    "a negative seed": (lambda ds: ds.gamma.fake(-1), "seed=-1 must be a whole number"),
+    "a negative seed": (lambda ds: ds.gamma.fake(-1), "seed=-1 must be a non-negative integer"),
     "sigmas below zero": (
         lambda ds: ds.gamma.excess_map(n_sigma=0),
         "n_sigma=0 must be a number above 0",
@@ -283,19 +283,19 @@ WRONG_KINDS = {
     ),
     "a list for a scheme": (
         lambda ds: ds.gamma.npred([], scheme=[1]),
-        r"scheme=\[1\] is not known",
+        r"scheme=\[1\] is not recognised",
     ),
     "an index of text": (lambda ds: ds.gamma.exposure_image("2"), "index='2' must be a number"),
     "half a pixel to pad": (lambda ds: ds.gamma.pad(1.5), "width=1.5 must be a whole number"),
     "no method": (lambda ds: ds.gamma.at_position("psf", method="near"), "'nearest' or 'linear'"),
-    "a template of text": (lambda ds: ds.counts.gamma.interp_to("a"), "A map is needed, not str"),
+    "a template of text": (lambda ds: ds.counts.gamma.interp_to("a"), "Expected a map, got str"),
     "no path": (lambda ds: ds.gamma.to_fits(None), "path=None must be the path"),
     "no path for NetCDF": (lambda ds: ds.gamma.to_netcdf(3), "path=3 must be the path"),
     "a URL for NetCDF": (lambda ds: ds.gamma.to_netcdf("s3://a/b.nc"), "is a URL: only"),
     "no path for Zarr": (lambda ds: ds.gamma.to_zarr(None), "path=None must be the path"),
     "no path to open": (lambda ds: xg.open(None), "path=None must be the path"),
     "no store": (lambda ds: xg.open_store(None), "path=None must be the path"),
-    "a unit that is none": (lambda ds: ds.exposure.gamma.to_unit(None), "cannot be turned into"),
+    "a unit that is none": (lambda ds: ds.exposure.gamma.to_unit(None), "cannot be converted to"),
     "no dataset to check": (
         lambda ds: xg.validate(None),
         "Only a dataset or an observation can be checked",
@@ -305,7 +305,7 @@ WRONG_KINDS = {
         lambda ds: xg.create_map(
             (0, 0), "1 deg", energy=ds.energy, rad=ds.energy, energy_true="reco"
         ),
-        "rad= needs an axis in units like 'deg'",
+        "rad= must be an axis in units compatible with 'deg'",
     ),
     "half a bin": (lambda ds: xg.energy_axis(1, 10, 2.5), "nbin=2.5 must be a whole number"),
     "no edges": (lambda ds: xg.energy_axis_from_edges([]), "at least two edges, not 0"),

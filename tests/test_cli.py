@@ -130,7 +130,7 @@ def test_stack_equals_reduce(folder, tmp_path, capsys):
     assert int(part.counts.sum()) == int(whole.counts.sum())
     assert part.obs_id.values.tolist() == [1, 2]
     assert main(["stack", *files, "--out", str(tmp_path / "all.nc")]) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert main(["stack", *files, "--out", str(tmp_path / "all.nc"), "--overwrite", "--quiet"]) == 0
     assert main(["stack", str(folder / "tree.nc"), "--out", str(tmp_path / "no.nc")]) == 1
     assert "several datasets" in capsys.readouterr().err
@@ -177,7 +177,7 @@ def test_plot_and_convert(folder, tmp_path, capsys):
     assert main(["plot", str(folder / "sum.nc"), "--out", str(tmp_path / "a.xyz")]) == 1
     assert "'{}' names no format".format(tmp_path / "a.xyz") in capsys.readouterr().err
     assert main(["plot", str(folder / "sum.nc"), "--out", str(picture)]) == 1
-    assert "a.png' exists already: add --overwrite to replace it." in capsys.readouterr().err
+    assert "a.png' already exists: add --overwrite to replace it." in capsys.readouterr().err
     assert main(["convert", str(folder / "sum.nc"), str(tmp_path / "a.fits.gz"), "--quiet"]) == 0
     assert xg.open(tmp_path / "a.fits.gz").counts.equals(xg.open(folder / "sum.nc").counts)
 
@@ -190,7 +190,7 @@ def test_urls(folder, tmp_path, capsys):
     assert "Total counts" in capsys.readouterr().out
     assert main(["validate", url]) == 0
     assert main(["stack", url, str(folder / "sum.nc"), "--out", url, "--quiet"]) == 1
-    assert "exists already: add --overwrite" in capsys.readouterr().err
+    assert "already exists: add --overwrite" in capsys.readouterr().err
 
 
 def test_reduce_and_config(folder, tmp_path, capsys):

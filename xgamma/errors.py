@@ -104,7 +104,7 @@ class UnitError(XGammaError):
     >>> import xgamma as xg
     >>> xg.energy_axis("1 deg", "10 deg", 5)
     Traceback (most recent call last):
-    xgamma.errors.UnitError: The unit 'deg' cannot be turned into 'TeV': give a value with a unit of that kind.
+    xgamma.errors.UnitError: The unit 'deg' cannot be converted to 'TeV': give a value in a compatible unit.
     """
 
 
@@ -116,7 +116,7 @@ class AxisError(XGammaError):
     >>> import xgamma as xg
     >>> xg.energy_axis_from_edges([1, 3, 2])
     Traceback (most recent call last):
-    xgamma.errors.AxisError: The edges of the axis 'energy' must be finite and increase from one to the next.
+    xgamma.errors.AxisError: The edges of the axis 'energy' must be finite and strictly increasing.
     """
 
 
@@ -129,7 +129,7 @@ class FrameError(XGammaError):
     >>> a = xg.create_map((0, 0), "1 deg", "0.1 deg").gamma.separation((0, 0))
     >>> a + xg.create_map((0, 0), "1 deg", "0.2 deg").gamma.separation((0, 0))
     Traceback (most recent call last):
-    xgamma.errors.FrameError: Different sky frames (CDELT1 -0.1 against -0.2, CDELT2 0.1 against 0.2, CRPIX1 5.5 against 3.0): reproject one of the maps first.
+    xgamma.errors.FrameError: Different sky frames (CDELT1 -0.1 versus -0.2, CDELT2 0.1 versus 0.2, CRPIX1 5.5 versus 3.0): reproject one of the maps first.
     """
 
 

@@ -109,9 +109,9 @@ def test_the_name_may_be_apart_from_an_option_called_method(runs):
 
 def test_options_are_checked_before_anything_is_read():
     for background, words in (
-        ({"method": "ring", "r_in": "1 deg"}, "'ring' needs the option 'width'"),
+        ({"method": "ring", "r_in": "1 deg"}, "'ring' requires the option 'width'"),
         ({"method": "fov", "exclude": 1}, "'fov' has no option 'exclude': choose from exclusion"),
-        ("flt", "The background method 'flt' is not known: choose from adaptive_ring, .*fov"),
+        ("flt", "The background method 'flt' is not recognised: choose from adaptive_ring, .*fov"),
         (3, "background=3 is not understood"),
     ):
         with pytest.raises(XGammaError, match=words):
@@ -138,9 +138,9 @@ def test_a_method_gets_a_run_where_there_is_one(runs):
 
 
 def test_records_that_say_nothing_usable_are_refused():
-    with pytest.raises(XGammaError, match=r"kinds=\('cube',\) of 'flat' is not known"):
+    with pytest.raises(XGammaError, match=r"kinds=\('cube',\) of 'flat' is not recognised"):
         register(kinds=("cube",))
-    with pytest.raises(XGammaError, match=r"'ring' of .*flat has the name of that of xgamma"):
+    with pytest.raises(XGammaError, match=r"'ring' of .*flat has the same name as that of xgamma"):
         register(name="ring")
 
 

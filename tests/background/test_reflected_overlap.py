@@ -88,7 +88,7 @@ def test_number_of_regions_is_too_much(flat_run):
     assert sizes["0.03"] == pytest.approx(-0.06, abs=0.01)
     assert sizes["0.05"] == pytest.approx(-0.024, abs=0.005)
     assert sizes["0.11"] == pytest.approx(-0.003, abs=0.001)
-    with pytest.raises(XGammaError, match="scheme='peer' is not known"):
+    with pytest.raises(XGammaError, match="scheme='peer' is not recognised"):
         filled.gamma.reflected_background(flat_run, scheme="peer")
 
 

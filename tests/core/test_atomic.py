@@ -46,7 +46,7 @@ def test_refusals(tmp_path):
     path = tmp_path / "map.nc"
     path.write_text("old")
     with (
-        pytest.raises(XGammaError, match="exists already: pass overwrite=True"),
+        pytest.raises(XGammaError, match="already exists: pass overwrite=True"),
         atomic_path(path, overwrite=False),
     ):
         pytest.fail("the block ran")

@@ -14,9 +14,9 @@ from xgamma.tutorial import example_map, example_model
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("counts", "write ds.counts"),
-        ("sel", "write ds.sel"),
-        ("plot", "write ds.plot"),
+        ("counts", "use ds.counts"),
+        ("sel", "use ds.sel"),
+        ("plot", "use ds.plot"),
         ("containment_radius", "psf_containment_radius"),
         ("fov_backgroud", "fov_background"),
         ("qwertz", "see dir"),
@@ -28,9 +28,9 @@ def test_what_is_not_there(name, answer):
 
 
 def test_arrays_and_trees():
-    with pytest.raises(AttributeError, match=r"write da\.mean"):
+    with pytest.raises(AttributeError, match=r"use da\.mean"):
         _ = example_map().counts.gamma.mean
-    with pytest.raises(AttributeError, match=r"write tree\.children"):
+    with pytest.raises(AttributeError, match=r"use tree\.children"):
         _ = xg.collect([example_map()]).gamma.children
 
 

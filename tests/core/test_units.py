@@ -31,7 +31,7 @@ def test_dialects(text, same):
 
 
 def test_unknown_unit():
-    with pytest.raises(xg.UnitError, match=r"'parsnip' is not one that astropy can parse"):
+    with pytest.raises(xg.UnitError, match=r"'parsnip' cannot be parsed by astropy"):
         parse_unit("parsnip")
 
 
@@ -54,10 +54,10 @@ def test_to_value(value, want):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("1 TeV", "cannot be turned into 'deg'"),
-        (1 * u.m, "cannot be turned into 'deg'"),
+        ("1 TeV", "cannot be converted to 'deg'"),
+        (1 * u.m, "cannot be converted to 'deg'"),
         ("a lot", "is not a quantity"),
-        ("0.1", "has no unit: write for example '1 deg'"),
+        ("0.1", "has no unit: use for example '1 deg'"),
     ],
 )
 def test_wrong_units_are_refused(value, message):
@@ -74,7 +74,7 @@ def test_quantity_and_convert():
     assert_allclose(got, [1e6, 2e6])
     assert got.attrs == {"units": "m2 s", "long_name": "it"}
     assert area.attrs["units"] == "km2 s"
-    with pytest.raises(xg.UnitError, match=r"'km2 s' cannot be turned into 'TeV'"):
+    with pytest.raises(xg.UnitError, match=r"'km2 s' cannot be converted to 'TeV'"):
         convert(area, "TeV")
     assert area.gamma.quantity.unit == u.km**2 * u.s
     assert_allclose(area.gamma.to_unit("cm2 s"), [1e10, 2e10])

@@ -196,9 +196,9 @@ REFUSED = {
     ),
     "energies averaged": (
         lambda ds: averaged(ds, energy=2),
-        "one bin and the frame no guard",
+        "one bin and the WCS index is gone",
     ),
-    "offsets averaged": (lambda ds: averaged(ds, rad=2), "'rad' gape or overlap"),
+    "offsets averaged": (lambda ds: averaged(ds, rad=2), "'rad' have gaps or overlap"),
     "masks summed": (lambda ds: ds.coarsen(x=2).sum(), "mask_safe has dtype int64, but is a mask"),
     "one energy": (lambda ds: ds.isel(energy=0), "has lost its dimension 'energy'.*isel"),
     "one row": (lambda ds: ds.isel(y=0), "has lost its dimension 'y'"),

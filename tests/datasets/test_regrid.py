@@ -185,14 +185,18 @@ def test_inputs_stay():
         (
             lambda d: d.gamma.interp_to(goal(energy=xg.energy_axis(1, 16, 5))),
             xg.AxisError,
-            "resample one first",
+            "resample one of them first",
         ),
         (
             lambda d: d.assign(other=d.background).gamma.interp_to(goal()),
             xg.AxisError,
             "'other' has no rule",
         ),
-        (lambda d: d.gamma.reproject_to(goal(), method="wild"), xg.XGammaError, "is not known"),
+        (
+            lambda d: d.gamma.reproject_to(goal(), method="wild"),
+            xg.XGammaError,
+            "is not recognised",
+        ),
         (lambda d: d.gamma.upsample(1.5), xg.XGammaError, "positive whole number"),
         (lambda d: d.gamma.upsample(gti=2), xg.AxisError, "no rule to upsample 'gti'"),
         (lambda d: d.gamma.upsample(migra=2), xg.AxisError, "no dimension 'migra'"),

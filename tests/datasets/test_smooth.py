@@ -67,13 +67,13 @@ def test_upsampling_and_downsampling_are_inverse(counts):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda c: c.gamma.smooth("0.1 deg", "star"), "is not known"),
+        (lambda c: c.gamma.smooth("0.1 deg", "star"), "is not recognised"),
         (lambda c: c.gamma.smooth("400 deg"), "between 0 and 180"),
-        (lambda c: c.gamma.smooth("1 TeV"), "cannot be turned into"),
+        (lambda c: c.gamma.smooth("1 TeV"), "cannot be converted to"),
         (lambda c: c.gamma.convolve(np.ones((2, 2))), "odd sides"),
         (lambda c: c.gamma.dilate("0.1 deg"), "is not a mask"),
         (lambda c: c.sum(("y", "x")).gamma.smooth(), "no pixels"),
-        (lambda c: c.gamma.profile([0, 1], along="up"), "is not known"),
+        (lambda c: c.gamma.profile([0, 1], along="up"), "is not recognised"),
         (lambda c: c.gamma.upsample(0), "positive whole number"),
     ],
 )

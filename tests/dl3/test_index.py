@@ -65,7 +65,7 @@ def test_caldb_in_the_index(run, write, tmp_path, make, monkeypatch):
     check(open_store(tmp_path))
     monkeypatch.delenv("CALDB")
     with pytest.raises(
-        XGammaError, match=r"CALDB/data/irf.fits' names an environment variable that is not set"
+        XGammaError, match=r"CALDB/data/irf.fits' refers to an environment variable that is not set"
     ):
         open_store(tmp_path)[7]
 

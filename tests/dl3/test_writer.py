@@ -186,11 +186,11 @@ def test_no_events_at_all(tmp_path, gammapy):
 
 def test_refuses_to_overwrite(obs, tmp_path):
     path = write_observation(obs, tmp_path / "run.fits.gz")
-    with pytest.raises(XGammaError, match="exists already: pass overwrite=True to replace it"):
+    with pytest.raises(XGammaError, match="already exists: pass overwrite=True to replace it"):
         write_observation(obs, path)
     write_observation(obs, path, overwrite=True)
     store = write_store(obs, tmp_path / "store")
-    with pytest.raises(XGammaError, match="exists already: pass overwrite=True"):
+    with pytest.raises(XGammaError, match="already exists: pass overwrite=True"):
         write_store(obs, store)
     write_store(obs, store, overwrite=True)
 

@@ -180,7 +180,7 @@ def test_failures_say_why(spectrum):
         xg.fit(data, frozen)
     with pytest.raises(MissingDataError, match="no models to fit"):
         xg.fit(data)
-    with pytest.raises(XGammaError, match="backend='newton' is not known"):
+    with pytest.raises(XGammaError, match="backend='newton' is not recognised"):
         xg.fit(data, truth, backend="newton")
     outside = crab()
     outside.spatial.lat = "40 deg"

@@ -278,9 +278,9 @@ def test_errors_are_sentences():
         ds.gamma.npred_signal(xg.SkyModel(xg.PowerLaw(), name="m"))
     with pytest.raises(XGammaError, match="neither a background nor models"):
         ds.drop_vars("background").gamma.npred([])
-    with pytest.raises(XGammaError, match="scheme='cubic' is not known"):
+    with pytest.raises(XGammaError, match="scheme='cubic' is not recognised"):
         ds.gamma.npred(crab(), scheme="cubic")
-    with pytest.raises(XGammaError, match="method='x' is not known"):
+    with pytest.raises(XGammaError, match="method='x' is not recognised"):
         ds.gamma.residuals(crab(), method="x")
 
 

@@ -70,8 +70,8 @@ def test_the_axis_of_responses(data):
         ([0.1, 1, 10], "is no axis"),
         (3, "is no axis"),
         (xg.create_spectrum(CIRCLE, RECO), "is no axis"),
-        ([], "holds no run"),
-        (xg.rad_axis(), "units like 'TeV'"),
+        ([], "contains no run"),
+        (xg.rad_axis(), "units compatible with 'TeV'"),
     ],
 )
 def test_what_is_no_axis_is_named(energy_true, sentence):
@@ -83,7 +83,7 @@ def test_an_axis_from_zero_has_no_default():
     energy = xg.axis_from_edges([0, 1, 2], "energy", "TeV")
     with pytest.raises(xg.AxisError, match="pass energy_true="):
         xg.create_spectrum(CIRCLE, energy)
-    with pytest.raises(xg.AxisError, match="energy_true= needs energy="):
+    with pytest.raises(xg.AxisError, match="energy_true= requires energy="):
         xg.create_map(CRAB, "1 deg", "0.5 deg", energy_true=RECO)
 
 

@@ -86,7 +86,7 @@ def test_on_off_bins_are_weighed():
 def test_weights_that_cannot_be_are_refused(data):
     for bad in (-1.0, np.inf):
         wrong = data.assign(mask_fit=data.mask_fit.where(data.mask_fit > 0.5, bad))
-        with pytest.raises(XGammaError, match=r"negative or infinite in part.* weights of a fit"):
+        with pytest.raises(XGammaError, match=r"negative or infinite values.* fit weights"):
             wrong.gamma.stat_sum()
     missing = data.assign(mask_fit=data.mask_fit.where(data.mask_fit > 0.5))
     with pytest.raises(XGammaError, match="NaN in part"):

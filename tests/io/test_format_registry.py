@@ -146,5 +146,5 @@ def test_records_that_say_nothing_usable_are_refused():
         register(read=None, write=None)
     with pytest.raises(XGammaError, match="write 'JSON' in small letters"):
         register(suffixes=("JSON",))
-    with pytest.raises(XGammaError, match=r"kinds=\(\) of 'json' is not known"):
+    with pytest.raises(XGammaError, match=r"kinds=\(\) of 'json' is not recognised"):
         register(kinds=())

@@ -245,7 +245,7 @@ def test_dims_and_attributes(run, ds):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"methods": ["aeff-maximum"]}, xg.XGammaError, "'aeff-maximum' is not known"),
+        ({"methods": ["aeff-maximum"]}, xg.XGammaError, "'aeff-maximum' is not recognised"),
         ({"methods": ["aeff-max"], "irfs": "DL5"}, xg.XGammaError, "irfs='DL5'"),
         ({"methods": ["offset-max"], "offset_max": "2 TeV"}, xg.UnitError, "offset_max"),
         ({"methods": ["aeff-max"], "fixed_offset": "a bit"}, xg.UnitError, "fixed_offset"),

@@ -99,10 +99,10 @@ def test_a_method_that_looks_at_maps_is_given_all_of_them(obs, looks_at):
 def test_options_and_names_are_checked_before_anything_is_read():
     register(lambda ds, obs, *, floor: ds.counts > floor, "floor")
     for masks, words in (
-        (["offset"], "safe-mask method 'offset' is not known: choose from .*offset-max"),
+        (["offset"], "safe-mask method 'offset' is not recognised: choose from .*offset-max"),
         ({"methods": ["aeff-max"], "percent": 3}, "safe_mask has no option 'percent': choose from"),
-        ({"methods": ["enough"]}, "'enough' is not known"),
-        ({"methods": ["floor"]}, "'floor' needs the option 'floor'"),
+        ({"methods": ["enough"]}, "'enough' is not recognised"),
+        ({"methods": ["floor"]}, "'floor' requires the option 'floor'"),
         (3, "safe_mask=3 is not understood"),
     ):
         with pytest.raises(XGammaError, match=words):
@@ -127,7 +127,7 @@ def test_a_method_that_needs_the_run_says_so():
     register(needs_run=True)
     with pytest.raises(MissingDataError, match="pass the observation"):
         xg.safe_mask(example_map(), methods=["enough"])
-    with pytest.raises(XGammaError, match="looks_at='sky' of 'enough' is not known"):
+    with pytest.raises(XGammaError, match="looks_at='sky' of 'enough' is not recognised"):
         register(looks_at="sky")
 
 

@@ -114,7 +114,7 @@ WRONG = {
     "a path": (lambda: xg.excess_map("crab.nc"), "ds= must be a dataset, not str: open files"),
     "a collection": (
         lambda: xg.excess_map(xg.collect([example_map()])),
-        r"ds= must be a dataset, not DataTree: of a collection take tree.gamma.dataset\(name\)",
+        r"ds= must be a dataset, not DataTree: for a collection, select one with tree.gamma.dataset\(name\)",
     ),
     "a dataset for a map": (
         lambda: xg.write_flux_points("a", "b"),

@@ -185,7 +185,7 @@ def two():
 )
 def test_maps_of_different_frames_do_not_combine(two, combine):
     """Without the index they add silently."""
-    with pytest.raises(xg.FrameError, match=r"Different sky frames \(CRVAL2 22.01 against 22.5"):
+    with pytest.raises(xg.FrameError, match=r"Different sky frames \(CRVAL2 22.01 versus 22.5"):
         combine(*two)
 
 

@@ -121,7 +121,7 @@ def test_a_mask_of_a_smaller_part():
     part = circle(ds).isel(x=slice(3, 15))
     with pytest.raises(
         xg.AxisError,
-        match=r"NaN in part, as a mask of a smaller map.*reindex_like\(ds, fill_value=False\)",
+        match=r"partly NaN, as after assigning the mask of a smaller map.*reindex_like\(ds, fill_value=False\)",
     ):
         ds.assign(mask_fit=part).gamma.stat_sum()
     whole = part.reindex_like(ds, fill_value=False)

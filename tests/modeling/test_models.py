@@ -120,7 +120,7 @@ def test_errors_are_sentences():
         SkyModel(spectral.PowerLawNorm(), name="m")
     with pytest.raises(UnitError, match="use PowerLawNorm"):
         FoVBackground("gc", spectral.PowerLaw())
-    with pytest.raises(XGammaError, match="'nope' is not known"):
+    with pytest.raises(XGammaError, match="'nope' is not recognised"):
         Models.from_yaml("components: [{name: a, spectral: {type: nope}}]")
     with pytest.raises(XGammaError, match="not valid YAML"):
         Models.from_yaml("a: [")

@@ -113,7 +113,7 @@ def test_self_compton_as_gammapy(gammapy):
 
 def test_what_is_no_self_compton_source_is_refused():
     ic = models.InverseCompton(electrons())
-    with pytest.raises(XGammaError, match=r"nested_models=.* is not known: write {'SSC'"):
+    with pytest.raises(XGammaError, match=r"nested_models=.* is not recognised: write {'SSC'"):
         xg.NaimaSpectrum(ic, nested_models={"SSC": {"B": "1 G"}})
     with pytest.raises(XGammaError, match="needs an InverseCompton, which scatters, not PionDecay"):
         xg.NaimaSpectrum(models.PionDecay(protons()), nested_models=NESTED)
@@ -173,7 +173,7 @@ def test_what_cannot_be_is_refused(gammapy, monkeypatch):
     from gammapy.modeling.models import NaimaSpectralModel
     from gammapy.modeling.models import SkyModel as PeerSkyModel
 
-    with pytest.raises(XGammaError, match="radiative_model=PowerLaw of NoneType is not known"):
+    with pytest.raises(XGammaError, match="radiative_model=PowerLaw of NoneType is not recognised"):
         xg.NaimaSpectrum(protons())
     with pytest.raises(
         XGammaError, match="'NIR' is not a seed photon field of the model: it has CMB"

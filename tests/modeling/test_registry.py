@@ -131,7 +131,7 @@ def test_a_function_and_a_record_make_a_time_profile():
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(XGammaError, match="role='spectrum' is not known: use one of spectral"):
+    with pytest.raises(XGammaError, match="role='spectrum' is not recognised: use one of spectral"):
         xg.ModelRecord("spectrum", "A", power_law)
     with pytest.raises(XGammaError, match="'MyShape' needs extent="):
         xg.ModelRecord("spatial", "MyShape", power_law)
@@ -229,7 +229,7 @@ def test_models_of_another_package_are_found_by_entry_point(package):
   temporal: {type: StepModel, scale: utc}
 - {name: b, type: SkyModel, spectral: {type: flat}}
 """
-    with pytest.raises(XGammaError, match="'PluggedSpectralModel' is not known"):
+    with pytest.raises(XGammaError, match="'PluggedSpectralModel' is not recognised"):
         Models.from_yaml(text)
     package(ENTRIES, PLUGIN)
     assert "gammaplug" not in sys.modules
@@ -271,7 +271,7 @@ def test_every_model_of_gammapy_is_here(gammapy, role):
 
 
 def test_every_kind_is_found_in_a_new_session():
-    """Kinds whose modules nothing had imported were not known: YAML with a power law was refused."""
+    """Kinds whose modules nothing had imported were not recognised: YAML with a power law was refused."""
     names = [(r, n) for r, found in xg.list_models().items() for n in found if "Example" not in n]
     own = [(r, n) for r, n in names if xg.find_model(r, n).__module__.startswith("xgamma.")]
     assert len(own) > 35

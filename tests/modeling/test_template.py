@@ -93,7 +93,7 @@ def test_beyond_is_kept_and_checked(tmp_path):
     model = diffuse(cube(axis), beyond="hold")
     again = xg.Models.from_yaml(xg.Models(model).to_yaml())
     assert again["iem"].spatial.beyond == "hold"
-    with pytest.raises(XGammaError, match="beyond='flat' is not known"):
+    with pytest.raises(XGammaError, match="beyond='flat' is not recognised"):
         diffuse(cube(axis), beyond="flat")
 
 

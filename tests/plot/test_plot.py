@@ -95,7 +95,7 @@ def test_bare_xarray_plots_stay_right(ds):
     [
         (lambda ds: ds.counts.gamma.plot(), "4 bins along 'energy'"),
         (lambda ds: ds.energy.gamma.plot(), "no pixels"),
-        (lambda ds: ds.counts.sum("energy").gamma.plot(stretch="cube"), "is not known"),
+        (lambda ds: ds.counts.sum("energy").gamma.plot(stretch="cube"), "is not recognised"),
         (lambda ds: ds.counts.sum("energy").gamma.plot_grid(), "select the others first"),
         (lambda ds: ds.drop_vars(list(ds.data_vars)).gamma.peek(), "is empty"),
     ],

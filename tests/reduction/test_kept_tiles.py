@@ -146,7 +146,7 @@ def test_runs_that_come_later_and_none_at_all(store, job, whole, tmp_path, monke
     options = {**job, "out": tmp_path / "m.zarr", "resume": tmp_path / "kept"}
     first = store.select(obs_id=store.obs_ids[2:4])
     assert xg.reduce(first, **options).sizes["obs"] == 2
-    with pytest.raises(xg.XGammaError, match="exists already"):
+    with pytest.raises(xg.XGammaError, match="already exists"):
         xg.reduce(store, **options)
     equal(xg.reduce(store, overwrite=True, **options), whole)
     monkeypatch.setattr("xgamma.dl3.store.Store.open", None)

@@ -121,7 +121,7 @@ def test_options_of_the_library_hold_in_workers(store, job):
 
 def test_a_wrong_scheduler(store, job):
     for wrong in ("synchronous", 3):
-        with pytest.raises(xg.XGammaError, match="is not known: use None, 'threads'"):
+        with pytest.raises(xg.XGammaError, match="is not recognised: use None, 'threads'"):
             xg.reduce(store, scheduler=wrong, **job)
     with pytest.raises(xg.XGammaError, match="positive whole number"):
         xg.reduce(store, scheduler="processes", workers=0, **job)

@@ -170,11 +170,11 @@ def test_run_at_the_edge_of_the_map(three):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"errors": "ignore"}, "errors='ignore' is not known"),
-        ({"background": {"method": "guess"}}, "'guess' is not known"),
-        ({"background": "guess"}, "'guess' is not known"),
+        ({"errors": "ignore"}, "errors='ignore' is not recognised"),
+        ({"background": {"method": "guess"}}, "'guess' is not recognised"),
+        ({"background": "guess"}, "'guess' is not recognised"),
         ({"background": 3}, "background=3 is not understood"),
-        ({"safe_mask": ["guess"]}, "'guess' is not known"),
+        ({"safe_mask": ["guess"]}, "'guess' is not recognised"),
         ({"select": ["count"]}, "select='count'"),
         ({"workers": 0}, "workers=0"),
     ],

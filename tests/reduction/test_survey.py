@@ -158,7 +158,7 @@ def test_the_store_appears_whole_or_not_at_all(strip, job, tmp_path, monkeypatch
 def test_an_existing_store_is_kept_unless_asked(strip, job, tmp_path):
     one = strip.select(obs_id=strip.obs_ids[:1])
     xg.reduce(one, out=tmp_path / "m.zarr", **job)
-    with pytest.raises(xg.XGammaError, match="exists already"):
+    with pytest.raises(xg.XGammaError, match="already exists"):
         xg.reduce(one, out=tmp_path / "m.zarr", **job)
     xg.reduce(one, out=tmp_path / "m.zarr", overwrite=True, **job)
 

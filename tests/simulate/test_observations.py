@@ -389,7 +389,7 @@ def test_pointings_are_used_in_turn(tmp_path):
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
-        (lambda: simulated_irfs("4d"), XGammaError, "background='4d' is not known"),
+        (lambda: simulated_irfs("4d"), XGammaError, "background='4d' is not recognised"),
         (lambda: simulated_irfs(gradient=1.0), XGammaError, "use background='3d'"),
         (lambda: simulate_observation("nonsense"), XGammaError, "nonsense"),
         (lambda: simulate_observation(POINTING, livetime="3 deg"), UnitError, "livetime"),

@@ -73,11 +73,11 @@ def test_single_and_double_precision(key, tmp_path):
 BROKEN = {
     "energies reversed": (
         lambda ds: ds.isel(energy=slice(None, None, -1)),
-        "gape or overlap|increase",
+        "have gaps or overlap|increase",
     ),
     "true energies reversed": (
         lambda ds: ds.isel(energy_true=slice(None, None, -1)),
-        "gape or overlap|increase",
+        "have gaps or overlap|increase",
     ),
     "columns reversed": (
         lambda ds: ds.isel(x=slice(None, None, -1)) if "x" in ds.dims else None,

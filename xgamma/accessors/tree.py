@@ -29,7 +29,7 @@ class _Tree(Accessor):
         if is_observation(self._obj):
             number = self._obj.attrs.get("OBS_ID", self._obj.name)
             return AccessorError(
-                f"This tree is the observation {number}, not a collection of datasets, which tree.gamma.{name} is for: make a dataset of it with ds.gamma.fill(obs) or xg.reduce."
+                f"This tree is the observation {number}, not a collection of datasets, which tree.gamma.{name} is for: turn it into a dataset with ds.gamma.fill(obs) or xg.reduce."
             )
         return AccessorError(
             f"This tree is a collection of datasets, not an observation, which tree.gamma.{name} is for: take one of xg.open_store(folder)[obs_id]."

@@ -69,7 +69,7 @@ class BackgroundRecord(FunctionRecord):
         super().__post_init__()
         if not self.kinds or not set(self.kinds) <= set(KINDS):
             raise XGammaError(
-                f"kinds={self.kinds!r} of {self.name!r} is not known: use ('map',), ('spectrum',) or both."
+                f"kinds={self.kinds!r} of {self.name!r} is not recognised: use ('map',), ('spectrum',) or both."
             )
 
 

@@ -200,7 +200,7 @@ def _ring_radii(
         return [(r, r + width) for r in np.arange(inner, outer - width, step)]
     if method == "fixed_r_in":
         return [(inner, inner + w) for w in np.arange(width, outer - inner, step)]
-    raise XGammaError(f"method={method!r} is not known: use 'fixed_width' or 'fixed_r_in'.")
+    raise XGammaError(f"method={method!r} is not recognised: use 'fixed_width' or 'fixed_r_in'.")
 
 
 @operation

@@ -224,7 +224,7 @@ def _check_place(output: Output, config: Config, kind: str) -> None:
         return
     if output.path.exists() and not output.overwrite:
         raise XGammaError(
-            f"The output '{output.path}' exists already: give it overwrite: true, or another path."
+            f"The output '{output.path}' already exists: give it overwrite: true, or another path."
         )
     if not output.path.parent.is_dir():
         raise XGammaError(f"The folder '{output.path.parent}' does not exist: create it first.")

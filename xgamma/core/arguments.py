@@ -121,11 +121,11 @@ def scalar(value: ScalarLike, unit: str, name: str) -> float:
     0.5
     >>> scalar([1, 2], "deg", "width")
     Traceback (most recent call last):
-    xgamma.errors.UnitError: width=[1, 2] must be one value: write for example '1 deg'.
+    xgamma.errors.UnitError: width=[1, 2] must be a single value, for example '1 deg'.
     """
     found = to_value(value, unit, name)
     if np.ndim(found):
-        raise UnitError(f"{name}={shown(value)} must be one value: write for example '1 {unit}'.")
+        raise UnitError(f"{name}={shown(value)} must be a single value, for example '1 {unit}'.")
     return float(found)
 
 
@@ -144,7 +144,7 @@ def limit(value: ScalarLike, unit: str, name: str) -> float:
     """
     found = scalar(value, unit, name)
     if np.isnan(found):
-        raise UnitError(f"{name} is NaN, which bounds nothing: leave it out for an open range.")
+        raise UnitError(f"{name} is NaN, which is not a limit: omit it for an open range.")
     return found
 
 
@@ -182,9 +182,9 @@ def interval(value: object, unit: str, name: str) -> tuple[float, float]:
     (0.5, inf)
     >>> interval((1, 2, 3), "TeV", "energy")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: energy=(1, 2, 3) must be a range: give (lo, hi), None for an open end.
+    xgamma.errors.XGammaError: energy=(1, 2, 3) must be a range (lo, hi), with None for an open end.
     """
-    first, last = pair(value, name, "a range: give (lo, hi), None for an open end")
+    first, last = pair(value, name, "a range (lo, hi), with None for an open end")
     low = -np.inf if first is None else limit(first, unit, name)
     high = np.inf if last is None else limit(last, unit, name)
     if not low < high:
@@ -201,14 +201,14 @@ def choice(
     --------
     >>> choice("scal", "method", ["scale", "fit"])
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: method='scal' is not known: use 'scale' or 'fit'.
+    xgamma.errors.XGammaError: method='scal' is not recognised: use 'scale' or 'fit'.
     """
     names = list(allowed)
     if isinstance(value, str) and value in names:
         return value
     listed = ", ".join(repr(n) for n in names[:-1])
     listed += f" or {names[-1]!r}" if len(names) > 1 else repr(names[-1])
-    raise error(f"{name}={shown(value)} is not known: use {listed}.")
+    raise error(f"{name}={shown(value)} is not recognised: use {listed}.")
 
 
 def choices(values: object, name: str, allowed: Iterable[str]) -> tuple[str, ...]:
@@ -231,7 +231,9 @@ def choices(values: object, name: str, allowed: Iterable[str]) -> tuple[str, ...
         )
     unknown = [v for v in values if v not in names]
     if unknown:
-        raise XGammaError(f"{name}={unknown[0]!r} is not known: choose from {', '.join(names)}.")
+        raise XGammaError(
+            f"{name}={unknown[0]!r} is not recognised: choose from {', '.join(names)}."
+        )
     return tuple(values)
 
 
@@ -260,7 +262,7 @@ def pixel_mask(mask: object, ds: xr.Dataset) -> xr.DataArray | None:
     >>> ds = example_map()
     >>> pixel_mask(ds.counts, ds)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: mask= must be a map of True and False on the dataset's pixels, as ds.gamma.region_mask makes, not int...
+    xgamma.errors.XGammaError: mask= must be a boolean map on the dataset's pixels, as returned by ds.gamma.region_mask, not int...
     """
     if mask is None:
         return None
@@ -272,7 +274,7 @@ def pixel_mask(mask: object, ds: xr.Dataset) -> xr.DataArray | None:
     else:
         return mask
     raise XGammaError(
-        f"mask= must be a map of True and False on the dataset's pixels, as ds.gamma.region_mask makes, {problem}."
+        f"mask= must be a boolean map on the dataset's pixels, as returned by ds.gamma.region_mask, {problem}."
     )
 
 
@@ -283,11 +285,11 @@ def generator(seed: SeedLike) -> np.random.Generator:
     --------
     >>> generator(-1)
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: seed=-1 must be a whole number that is not negative, or a numpy.random.Generator.
+    xgamma.errors.XGammaError: seed=-1 must be a non-negative integer or a numpy.random.Generator.
     """
     try:
         return np.random.default_rng(seed)
     except (TypeError, ValueError):
         raise XGammaError(
-            f"seed={shown(seed)} must be a whole number that is not negative, or a numpy.random.Generator."
+            f"seed={shown(seed)} must be a non-negative integer or a numpy.random.Generator."
         ) from None

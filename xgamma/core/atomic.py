@@ -25,7 +25,7 @@ _AT_FDCWD, _RENAME_EXCHANGE, _RENAME_SWAP = -100, 2, 2
 def refuse_existing(path: Path) -> None:
     """Raise an `XGammaError` that names the mend if the file exists."""
     if path.exists():
-        raise XGammaError(f"'{path}' exists already: pass overwrite=True to replace it.")
+        raise XGammaError(f"'{path}' already exists: pass overwrite=True to replace it.")
 
 
 @contextlib.contextmanager
@@ -69,9 +69,11 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterato
     """
     target = place_of(path)
     if target.is_dir():
-        raise XGammaError(f"'{target}' is a folder: give the name of a file in it.")
+        raise XGammaError(f"'{target}' is a folder: give the path of a file.")
     if target.exists() and not target.is_file():
-        raise XGammaError(f"'{target}' is a device or a pipe, not a file: give another name.")
+        raise XGammaError(
+            f"'{target}' is a device or a pipe, not a regular file: give another path."
+        )
     if not overwrite:
         refuse_existing(target)
     temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
@@ -113,9 +115,9 @@ def place_of(path: str | os.PathLike[str]) -> Path:
         target = given.resolve() if given.is_symlink() else given
         there = target.absolute().parent.is_dir()
     except (OSError, RuntimeError):
-        raise XGammaError(f"'{given}' is a link to itself: remove it.") from None
+        raise XGammaError(f"'{given}' is a symbolic link to itself: remove it.") from None
     if target.is_symlink():
-        raise XGammaError(f"'{given}' is a link to itself: remove it.")
+        raise XGammaError(f"'{given}' is a symbolic link to itself: remove it.")
     if not there:
         raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
     return target
@@ -171,7 +173,7 @@ def replace_folder(new: Path, target: Path) -> None:
             old.rename(target)
         except OSError:
             raise XGammaError(
-                f"'{target}' cannot be replaced ({error}): the old version is kept as '{old}', the new one as '{new}'; rename one of them."
+                f"'{target}' cannot be replaced ({error}): the old version was kept as '{old}' and the new one as '{new}'; rename the one you need."
             ) from error
         raise
     shutil.rmtree(old, ignore_errors=True)

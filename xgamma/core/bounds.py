@@ -70,16 +70,16 @@ def require_room(size: float, what: str, cure: str) -> None:
 
     Examples
     --------
-    >>> require_room(1e3, "The axis 'energy'", "ask for fewer bins")
-    >>> require_room(8e11, "The axis 'energy'", "ask for fewer bins")
+    >>> require_room(1e3, "The axis 'energy'", "use fewer bins")
+    >>> require_room(8e11, "The axis 'energy'", "use fewer bins")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: The axis 'energy' would take 800.0 GB: ask for fewer bins, or allow it \
+    xgamma.errors.XGammaError: The axis 'energy' would take 800.0 GB: use fewer bins, or allow it \
 with xg.set_options(max_bytes=8e+11).
     """
     if size <= allowed_bytes():
         return
     if not math.isfinite(size):
-        raise XGammaError(f"{what} would take more than any memory: {cure}.")
+        raise XGammaError(f"{what} would exceed any available memory: {cure}.")
     raise XGammaError(
         f"{what} would take {size / 1e9:.1f} GB: {cure}, or allow it with xg.set_options(max_bytes={size:.2g})."
     )
@@ -94,7 +94,7 @@ def check_size(ds: xr.Dataset, select: Iterable[str]) -> None:
         for dim in _DIMS[name]:
             size *= ds.sizes.get(dim, ds.sizes.get("migra", 1) if dim == "energy" else 1)
         total += size
-    cure = "cut the map out first (ds.gamma.cutout), use larger pixels"
+    cure = "cut out a smaller map first (ds.gamma.cutout), use larger pixels"
     require_room(total, f"Filling {', '.join(names)}", cure)
 
 
@@ -115,7 +115,7 @@ def require_regular(path: str | os.PathLike[str]) -> None:
     --------
     >>> require_regular("/dev/null")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: '/dev/null' is a device or a pipe, not a file: copy what it gives to a file first.
+    xgamma.errors.XGammaError: '/dev/null' is a device or a pipe, not a regular file: copy its contents to a file first.
     """
     try:
         mode = os.stat(path).st_mode
@@ -123,7 +123,7 @@ def require_regular(path: str | os.PathLike[str]) -> None:
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise XGammaError(
-            f"'{os.fspath(path)}' is a device or a pipe, not a file: copy what it gives to a file first."
+            f"'{os.fspath(path)}' is a device or a pipe, not a regular file: copy its contents to a file first."
         )
 
 
@@ -163,13 +163,13 @@ def read_text(path: Path) -> str:
         raise XGammaError(f"The file '{path}' cannot be read: {error.strerror}.") from None
     if len(content) > limit:
         raise XGammaError(
-            f"'{path}' holds more than {limit / 1e6:g} MB, which is much for a text: give another file, or allow it with xg.set_options(max_text_bytes={path.stat().st_size:.2g})."
+            f"'{path}' is larger than {limit / 1e6:g} MB, the limit for text files: check the path, or raise the limit with xg.set_options(max_text_bytes={path.stat().st_size:.2g})."
         )
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise XGammaError(
-            f"'{path}' is no text: byte {error.start} is not UTF-8; give another file."
+            f"'{path}' is not a text file: byte {error.start} is not valid UTF-8; give another file."
         ) from None
 
 

@@ -20,7 +20,7 @@ class Hints:
     <ds.gamma of xgamma: ... methods and properties; dir(ds.gamma) lists them>
     >>> example_map().gamma.counts
     Traceback (most recent call last):
-    xgamma.errors.AccessorError: ds.gamma has no 'counts', but the dataset itself has: write ds.counts.
+    xgamma.errors.AccessorError: ds.gamma has no 'counts', but the dataset itself has it: use ds.counts.
     """
 
     _written = "ds"
@@ -45,8 +45,10 @@ class Hints:
         obj = self.__dict__.get("_obj")
         if name in getattr(obj, "variables", {}) or hasattr(type(obj), name):
             kind = {"ds": "dataset", "da": "array", "tree": "tree"}[self._written]
-            return f", but the {kind} itself has: write {self._written}.{name}."
+            return f", but the {kind} itself has it: use {self._written}.{name}."
         known = [n for n in dir(type(self)) if not n.startswith("_")]
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         near += [n for n in known if name in n and n not in near][:3]
-        return f": perhaps {', '.join(near)}." if near else f": see dir({self._written}.gamma)."
+        return (
+            f": did you mean {' or '.join(near)}?" if near else f": see dir({self._written}.gamma)."
+        )

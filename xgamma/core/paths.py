@@ -27,18 +27,18 @@ def file_path(value: object, role: str = "path") -> Path:
     --------
     >>> file_path(None)
     Traceback (most recent call last):
-    xgamma.errors.ArgumentTypeError: path=None must be the path of a file or folder: a text or a pathlib.Path.
+    xgamma.errors.ArgumentTypeError: path=None must be the path of a file or folder, as a string or pathlib.Path.
     >>> file_path("$GAMMAPY_DATA_NOT_SET/map.fits")
     Traceback (most recent call last):
-    xgamma.errors.MissingDataError: path='$GAMMAPY_DATA_NOT_SET/map.fits' names an environment variable that is not set: set it, or give the whole path.
+    xgamma.errors.MissingDataError: path='$GAMMAPY_DATA_NOT_SET/map.fits' refers to an environment variable that is not set: set it, or give the full path.
     """
     if isinstance(value, str) and "://" in value:
         raise XGammaError(
-            f"{role}={shown(value)} is a URL: only ds.gamma.to_zarr, xg.write_archive, xg.open, xg.open_store and xg.convert take one, for Zarr; give a path here."
+            f"{role}={shown(value)} is a URL: only ds.gamma.to_zarr, xg.write_archive, xg.open, xg.open_store and xg.convert accept URLs (of Zarr stores); give a local path."
         )
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
         raise ArgumentTypeError(
-            f"{role}={shown(value)} must be the path of a file or folder: a text or a pathlib.Path."
+            f"{role}={shown(value)} must be the path of a file or folder, as a string or pathlib.Path."
         )
     text = os.fspath(value)
     if "$" not in text and not text.startswith("~"):
@@ -49,7 +49,7 @@ def file_path(value: object, role: str = "path") -> Path:
     expanded = os.path.expanduser(os.path.expandvars(text))
     if VARIABLE.search(expanded) and not Path(expanded).exists():
         raise MissingDataError(
-            f"{role}={text!r} names an environment variable that is not set: set it, or give the whole path."
+            f"{role}={text!r} refers to an environment variable that is not set: set it, or give the full path."
         )
     return Path(expanded)
 
@@ -66,11 +66,11 @@ def part_name(value: object, role: str) -> str:
     '23523'
     >>> part_name("..", "OBS_ID")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: OBS_ID='..' cannot name a part of a store: give a name that is no path, without '/', '\' and control characters.
+    xgamma.errors.XGammaError: OBS_ID='..' cannot be the name of a group or variable: use a name without '/', '\' and control characters.
     """
     name = str(value)
     if name.strip() in {"", ".", ".."} or any(c in "/\\" or not c.isprintable() for c in name):
         raise XGammaError(
-            f"{role}={shown(value)} cannot name a part of a store: give a name that is no path, without '/', '\\' and control characters."
+            f"{role}={shown(value)} cannot be the name of a group or variable: use a name without '/', '\\' and control characters."
         )
     return name

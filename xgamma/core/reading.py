@@ -19,7 +19,7 @@ __all__ = ["CURE", "OF_CODE", "reader", "reading"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-CURE = "it is truncated or damaged, or not of this format; fetch or write it again"
+CURE = "it is truncated or damaged, or in another format; download or write it again"
 # Errors whose words are about code, not about a file.
 OF_CODE = (AttributeError, TypeError, LookupError, AssertionError, NameError, RecursionError)
 LONGEST = 200
@@ -47,8 +47,8 @@ def reading(place: object, cure: str = CURE) -> Iterator[None]:
     >>> with reading("run.fits"):
     ...     [][0]
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: 'run.fits' cannot be read: it is truncated or damaged, or not of this format; \
-fetch or write it again.
+    xgamma.errors.XGammaError: 'run.fits' cannot be read: it is truncated or damaged, or in another format; \
+download or write it again.
     """
     try:
         yield
@@ -60,7 +60,7 @@ fetch or write it again.
         ) from None
     except MemoryError as error:
         raise XGammaError(
-            f"'{place}' needs more memory than there is: it is damaged, or too large for this machine."
+            f"'{place}' needs more memory than is available: it is damaged, or too large for this machine."
         ) from error
     except Exception as error:
         said = " ".join(str(error).split())[:LONGEST].rstrip(".:")
@@ -79,7 +79,7 @@ def reader(function: Callable[P, R]) -> Callable[P, R]:
     >>> read_number("a.txt")
     Traceback (most recent call last):
     xgamma.errors.XGammaError: 'a.txt' cannot be read (invalid literal for int() with base 10: \
-'eight'): it is truncated or damaged, or not of this format; fetch or write it again.
+'eight'): it is truncated or damaged, or in another format; download or write it again.
     """
 
     @functools.wraps(function)

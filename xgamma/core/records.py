@@ -30,7 +30,7 @@ class Record:
     'my-way'
     >>> Record("my way", "Do it my way.")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: name='my way' of a Record is not usable: use letters, digits, - and _.
+    xgamma.errors.XGammaError: name='my way' of a Record is not valid: use letters, digits, - and _ only.
     """
 
     name: str
@@ -40,10 +40,10 @@ class Record:
         what = type(self).__name__
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z][\w-]*", self.name):
             raise XGammaError(
-                f"name={self.name!r} of a {what} is not usable: use letters, digits, - and _."
+                f"name={self.name!r} of a {what} is not valid: use letters, digits, - and _ only."
             )
         if not isinstance(self.summary, str) or not self.summary or "\n" in self.summary:
-            raise XGammaError(f"summary= of {self.name!r} must say in one line what it does.")
+            raise XGammaError(f"summary= of {self.name!r} must be a one-line description.")
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ class FunctionRecord(Record):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not callable(self.function):
-            raise XGammaError(f"function={self.function!r} of {self.name!r} cannot be called.")
+            raise XGammaError(f"function={self.function!r} of {self.name!r} must be callable.")
         if len(inspect.signature(self.function).parameters) < 2:
             raise XGammaError(
-                f"The function of {self.name!r} must take a dataset and an observation: "
-                "write it as f(ds, obs, **options)."
+                f"The function of {self.name!r} must accept a dataset and an observation: "
+                "define it as f(ds, obs, **options)."
             )
 
     @property
@@ -96,7 +96,7 @@ class FunctionRecord(Record):
         given = list(given)
         missing = [n for n, p in self.options.items() if p.default is p.empty and n not in given]
         if missing:
-            raise XGammaError(f"{self.name!r} needs the option {missing[0]!r}: give it a value.")
+            raise XGammaError(f"{self.name!r} requires the option {missing[0]!r}: give it a value.")
         if others:
             return
         parameters = inspect.signature(self.function).parameters.values()

@@ -61,7 +61,7 @@ class Registry(Generic[T]):
     'That of blood.'
     >>> colours.find("rad")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: The colour 'rad' is not known: choose from red.
+    xgamma.errors.XGammaError: The colour 'rad' is not recognised: choose from red.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Registry(Generic[T]):
             If it is no such record, or another has its name.
         """
         if self._record_in(record) is None:
-            raise XGammaError(f"{record!r} is no {self.kind}: register {self.expected}.")
+            raise XGammaError(f"{record!r} is not a {self.kind}: register {self.expected}.")
         origin = _origin(record)
         if not (self.package and origin.startswith(f"{self.package}.")):
             self._scan()
@@ -130,7 +130,7 @@ class Registry(Generic[T]):
             return ""
         theirs = self._sources.get(name) or _origin(known)
         theirs = "xgamma" if theirs.partition(".")[0] == "xgamma" else theirs
-        return f"The {self.kind} {name!r} of {source} has the name of that of {theirs}: choose another name."
+        return f"The {self.kind} {name!r} of {source} has the same name as that of {theirs}: choose another name."
 
     def find(self, name: str) -> T:
         """Return the record of a name.
@@ -153,7 +153,7 @@ class Registry(Generic[T]):
         if not isinstance(name, str):
             self._scan()
             raise XGammaError(
-                f"The {self.kind} {name!r} is not known: give its name, {self._choice('')}"
+                f"The {self.kind} {name!r} is not recognised: give its name, {self._choice('')}"
             )
         if name not in self._records:
             self._scan()
@@ -162,7 +162,7 @@ class Registry(Generic[T]):
         if name in self._contested:
             raise XGammaError(self._contested[name])
         if name not in self._records:
-            raise XGammaError(f"The {self.kind} {name!r} is not known: {self._choice(name)}")
+            raise XGammaError(f"The {self.kind} {name!r} is not recognised: {self._choice(name)}")
         return self._records[name]
 
     def own(self) -> dict[str, T]:
@@ -191,7 +191,7 @@ class Registry(Generic[T]):
         if near:
             return f"did you mean {near[0]!r}?"
         return (
-            f"{self._listing} names those there are."
+            f"{self._listing} lists the available ones."
             if self._listing
             else f"choose from {', '.join(own)}."
         )
@@ -217,7 +217,7 @@ class Registry(Generic[T]):
                     continue
                 for name in self._names(record):
                     if self._records.setdefault(name, record) is not record:
-                        raise XGammaError(f"Two modules of xgamma have the {self.kind} {name!r}.")
+                        raise XGammaError(f"Two modules of xgamma define the {self.kind} {name!r}.")
                     self._sources[name] = module.__name__
         self._scanned = True
 
@@ -252,15 +252,15 @@ class Registry(Generic[T]):
         except Exception as error:
             why = " ".join(f"{type(error).__name__}: {error}".split())
             return (
-                f"The {self.kind} {point.name!r} of {package} cannot be loaded ({why}): "
-                "correct or remove the package."
+                f"The {self.kind} {point.name!r} of {package} cannot be loaded ({why}): fix or "
+                "uninstall the package."
             )
         try:
             record = self._record_in(thing)
             if record is None:
                 return (
-                    f"The entry point {point.name!r} of {package} names {thing!r}: "
-                    f"it must name {self.expected}."
+                    f"The entry point {point.name!r} of {package} refers to {thing!r}: it must "
+                    f"refer to {self.expected}."
                 )
             self._contest(record, package)
             self.register(record, package)

@@ -27,7 +27,7 @@ class _Loader(yaml.SafeLoader):
         if self.depth > DEPTH:
             mark = self.get_mark()
             raise yaml.MarkedYAMLError(
-                problem=f"lists or fields lie more than {DEPTH} deep in each other",
+                problem=f"lists or fields are nested more than {DEPTH} levels deep",
                 problem_mark=mark,
             )
         try:
@@ -61,7 +61,7 @@ def compose_yaml(text: str, what: str) -> tuple[Any, Any]:
     """
     if len(text) > options["max_text_bytes"]:
         raise XGammaError(
-            f"{what} {len(text) / 1e6:.0f} MB are much for a text; allow it with xg.set_options(max_text_bytes={len(text):.2g})."
+            f"{what} {len(text) / 1e6:.0f} MB exceed the limit for text; raise it with xg.set_options(max_text_bytes={len(text):.2g})."
         )
     loader = None
     try:
@@ -71,7 +71,7 @@ def compose_yaml(text: str, what: str) -> tuple[Any, Any]:
             return None, None
         if _expanded(node) > FREE + PER_CHARACTER * len(text):
             raise yaml.MarkedYAMLError(
-                problem="its aliases (*) expand to far more than is written",
+                problem="its aliases (*) expand to far more than the text itself",
                 problem_mark=node.start_mark,
             )
         return loader.construct_document(node), node
@@ -115,7 +115,7 @@ def _expanded(root: Any) -> int:
         key = id(node)
         if key in open_nodes:
             raise yaml.MarkedYAMLError(
-                problem="an alias (*) holds itself", problem_mark=node.start_mark
+                problem="an alias (*) refers to itself", problem_mark=node.start_mark
             )
         if key not in sizes:
             open_nodes.add(key)

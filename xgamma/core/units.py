@@ -49,7 +49,7 @@ def parse_unit(text: str | u.UnitBase) -> u.UnitBase:
     if isinstance(text, u.UnitBase):
         return text
     if not isinstance(text, str):
-        raise UnitError(f"{shown(text)} is no unit: write for example 'm2 s'.")
+        raise UnitError(f"{shown(text)} is not a unit: use for example 'm2 s'.")
     cleaned = text.strip()
     if cleaned.lower() in {"", "count", "counts", "ct", "none"}:
         return u.dimensionless_unscaled
@@ -62,7 +62,7 @@ def parse_unit(text: str | u.UnitBase) -> u.UnitBase:
             except (ValueError, TypeError):
                 continue
     raise UnitError(
-        f"The unit {text!r} is not one that astropy can parse: write it as for example 'm2 s' or 'MeV-1 s-1 sr-1'."
+        f"The unit {text!r} cannot be parsed by astropy: use for example 'm2 s' or 'MeV-1 s-1 sr-1'."
     )
 
 
@@ -94,7 +94,7 @@ def conversion(source: str, target: str) -> float:
         return float(parse_unit(source).to(parse_unit(target)))
     except u.UnitConversionError:
         raise UnitError(
-            f"The unit {source!r} cannot be turned into {target!r}: give a value with a unit of that kind."
+            f"The unit {source!r} cannot be converted to {target!r}: give a value in a compatible unit."
         ) from None
 
 
@@ -135,10 +135,10 @@ def to_value(value: QuantityLike, unit: str, name: str = "value") -> Any:
             value = u.Quantity(value)
         except (TypeError, ValueError):
             raise UnitError(
-                f"{name}={value!r} is not a quantity: write for example '1 {unit}'."
+                f"{name}={value!r} is not a quantity: use for example '1 {unit}'."
             ) from None
         if value.unit == u.dimensionless_unscaled and wanted != u.dimensionless_unscaled:
-            raise UnitError(f"{name}={str(value)!r} has no unit: write for example '1 {unit}'.")
+            raise UnitError(f"{name}={str(value)!r} has no unit: use for example '1 {unit}'.")
     elif isinstance(value, (list, tuple)) and any(isinstance(v, (u.Quantity, str)) for v in value):
         return np.array([to_value(v, unit, name) for v in value])
     if isinstance(value, u.Quantity):
@@ -146,13 +146,13 @@ def to_value(value: QuantityLike, unit: str, name: str = "value") -> Any:
             value = value.to_value(wanted)
         except u.UnitConversionError:
             raise UnitError(
-                f"{name} has the unit {str(value.unit)!r}, which cannot be turned into {unit!r}."
+                f"{name} has the unit {str(value.unit)!r}, which cannot be converted to {unit!r}."
             ) from None
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         raise UnitError(
-            f"{name}={shown(value)} is no quantity: write for example '1 {unit}'."
+            f"{name}={shown(value)} is not a quantity: use for example '1 {unit}'."
         ) from None
     return float(array) if array.ndim == 0 else array
 

@@ -15,17 +15,17 @@ __all__ = ["let_go", "write_errors"]
 
 # What can be done about each cause.
 CURES = {
-    errno.ENOSPC: "the disk is full; free some of it, or write elsewhere",
-    errno.EDQUOT: "your share of the disk is full; free some of it, or write elsewhere",
-    errno.EFBIG: "the file exceeds the size allowed here; raise the limit (ulimit -f), or write elsewhere",
-    errno.EROFS: "the disk can only be read; write elsewhere",
-    errno.ENOENT: "its folder is gone, or takes no files; write elsewhere",
-    errno.EACCES: "its folder may not be changed; ask for permission, or write elsewhere",
-    errno.EPERM: "the system does not permit it; ask for permission, or write elsewhere",
-    errno.ENAMETOOLONG: "its name is too long; give a shorter one",
+    errno.ENOSPC: "the disk is full; free some space, or write elsewhere",
+    errno.EDQUOT: "your disk quota is used up; free some space, or write elsewhere",
+    errno.EFBIG: "the file exceeds the size limit; raise it (ulimit -f), or write elsewhere",
+    errno.EROFS: "the disk is read-only; write elsewhere",
+    errno.ENOENT: "its folder was removed, or does not accept files; write elsewhere",
+    errno.EACCES: "no write permission in its folder; ask for it, or write elsewhere",
+    errno.EPERM: "the operation is not permitted; ask for permission, or write elsewhere",
+    errno.ENAMETOOLONG: "its name is too long; use a shorter one",
     errno.EMFILE: "too many files are open; close some, or raise the limit (ulimit -n)",
-    errno.EIO: "the disk failed; write elsewhere",
-    errno.ENOTEMPTY: "its name was taken meanwhile; write again",
+    errno.EIO: "the disk reported an error; write elsewhere",
+    errno.ENOTEMPTY: "another file was given its name in the meantime; write again",
     errno.EXDEV: "its folder spans two disks; write elsewhere",
 }
 # How the NetCDF and HDF5 libraries begin to say that the system refused them.
@@ -89,7 +89,9 @@ def _likely(target: Path) -> int | None:
 def _refuse(target: Path, number: int | None, said: str, error: BaseException) -> NoReturn:
     if number == errno.EACCES and os.access(target.absolute().parent, os.W_OK):
         number = _likely(target) or (number if os.path.isdir(target) else None)
-    cure = CURES.get(number or 0, "the disk may be full, or a limit reached; write elsewhere")
+    cure = CURES.get(
+        number or 0, "the disk may be full, or a limit may be reached; write elsewhere"
+    )
     said = " ".join(said.split())
     found = WriteError(f"'{target}' cannot be written ({said}): {cure}.")
     found.errno = number

@@ -105,7 +105,7 @@ def smooth(
     elif kernel == "box":
         weights = np.ones([2 * round((s - 1) / 2) + 1 for s in size])
     else:
-        raise XGammaError(f"kernel={kernel!r} is not known: use 'gauss', 'disk' or 'box'.")
+        raise XGammaError(f"kernel={kernel!r} is not recognised: use 'gauss', 'disk' or 'box'.")
     return convolve(array, weights / weights.sum())
 
 
@@ -189,7 +189,7 @@ def _structure(mask: xr.DataArray, width: AngleLike, kernel: str) -> np.ndarray:
         return disk_kernel((size[1], size[0]))
     if kernel == "box":
         return np.ones([2 * round(s) + 1 for s in size])
-    raise XGammaError(f"kernel={kernel!r} is not known: use 'disk' or 'box'.")
+    raise XGammaError(f"kernel={kernel!r} is not recognised: use 'disk' or 'box'.")
 
 
 @operation

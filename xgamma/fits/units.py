@@ -66,7 +66,7 @@ def unit_and_factor(
             return text, 1.0
         raise UnitError(
             f"The column {name} of the HDU {table.name!r} of {table.file.path} has the unit {text!r}, "
-            f"which cannot be turned into {expected or 'a plain number'}: correct TUNIT in the file."
+            f"which cannot be converted to {expected or 'a plain number'}: correct TUNIT in the file."
         ) from None
 
 

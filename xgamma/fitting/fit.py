@@ -83,7 +83,7 @@ def fit(
     """
     if backend not in optimisers.BACKENDS:
         raise XGammaError(
-            f"backend={backend!r} is not known: use one of {', '.join(optimisers.BACKENDS)}."
+            f"backend={backend!r} is not recognised: use one of {', '.join(optimisers.BACKENDS)}."
         )
     start = chosen_models(data, models)
     if not start:

@@ -110,7 +110,7 @@ class Likelihood:
             bad = int(np.count_nonzero(~((used >= 0) & (used < np.inf))))
             if bad:
                 raise XGammaError(
-                    f"The {name} of the dataset {self.data.name!r} are NaN, infinite or negative in {bad} of the bins to fit: take these out of mask_safe, or correct them."
+                    f"The {name} of the dataset {self.data.name!r} are NaN, infinite or negative in {bad} of the bins to fit: exclude these bins in mask_safe, or correct them."
                 )
 
 

@@ -89,7 +89,7 @@ class FormatRecord(Record):
             )
         if not self.kinds or not set(self.kinds) <= set(KINDS):
             raise XGammaError(
-                f"kinds={self.kinds!r} of {self.name!r} is not known: use ('map',), ('spectrum',) or both."
+                f"kinds={self.kinds!r} of {self.name!r} is not recognised: use ('map',), ('spectrum',) or both."
             )
 
     def open(self, path: Any, kwargs: dict[str, Any]) -> xr.Dataset | xr.DataTree:

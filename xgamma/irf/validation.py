@@ -80,7 +80,7 @@ def _issues_of_response_axes(ds: xr.Dataset, group: str) -> list[str]:
         issue = issue_of_bins(dim, lo, hi, str(ds[dim].attrs.get("units", "")), nodes=True)
         if issue is not None:
             found.append(
-                f"The bins of the axis {dim!r} of {group!r} {issue}: make its coordinates {dim}, {dim}_lo and {dim}_hi anew."
+                f"The bins of the axis {dim!r} of {group!r} {issue}: replace its coordinates {dim}, {dim}_lo and {dim}_hi."
             )
     return found
 

@@ -42,7 +42,7 @@ def _check(
 ) -> None:
     if not isinstance(irfs, str) or irfs not in {"DL3", "DL4"}:
         raise XGammaError(
-            f"irfs={irfs!r} is not known: use 'DL3' (the run's) or 'DL4' (the maps')."
+            f"irfs={irfs!r} is not recognised: use 'DL3' (the run's) or 'DL4' (the maps')."
         )
     if where["position"] is not None and where["fixed_offset"] is not None:
         raise XGammaError("Give position or fixed_offset, not both.")

@@ -134,7 +134,7 @@ def axis_coords(axis: xr.DataArray | xr.Dataset, dim: str | None = None) -> dict
     missing = [n for n in names if n not in axis.coords]
     if missing:
         raise AxisError(
-            f"The axis {name!r} lacks the coordinate {missing[0]!r}: make axes with energy_axis and its siblings."
+            f"The axis {name!r} has no coordinate {missing[0]!r}: create axes with xg.energy_axis and related functions."
         )
     return {n: coord_variable(axis, n) for n in names}
 
@@ -157,7 +157,7 @@ def edges(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:
     Raises
     ------
     AxisError
-        If the axis is missing, or its bins gape or overlap (as after a bare ``coarsen``), do not
+        If the axis is missing, or its bins have gaps or overlap (as after a bare ``coarsen``), do not
         increase, are not finite or lie beyond the range that is possible.
 
     Examples
@@ -170,13 +170,13 @@ def edges(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:
     lo = np.atleast_1d(np.asarray(coords[f"{dim}_lo"].values, dtype=float))
     hi = np.atleast_1d(np.asarray(coords[f"{dim}_hi"].values, dtype=float))
     if not lo.size:
-        raise AxisError(f"The axis {dim!r} has no bins: nothing was left by a selection before.")
+        raise AxisError(f"The axis {dim!r} has no bins: an earlier selection left none.")
     units = str(coords[dim].attrs.get("units", ""))
     issue = issue_of_bins(dim, lo, hi, units, tolerance=TOLERANCE)
     if issue is not None:
-        cure = "make the axis anew with xg.energy_axis and its siblings, or sort it"
-        if "gape" in issue:
-            cure = "rebin with ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps"
+        cure = "create the axis again with xg.energy_axis or a related function, or sort it"
+        if "gaps" in issue:
+            cure = "rebin with ds.gamma.downsample or resample_energy instead of coarsen or isel with a step"
         raise AxisError(f"The bins of the axis {dim!r} {issue}: {cure}.")
     return np.append(lo, hi[-1])
 
@@ -241,7 +241,7 @@ def require_same_axis(a: xr.Dataset | xr.DataArray, b: xr.Dataset | xr.DataArray
     first, second = edges(a, dim), edges_in(b, dim, units_of(a, dim))
     unit = units_of(a, dim)
     raise AxisError(
-        f"The axes {dim!r} differ ({first.size - 1} bins from {first[0]:.6g} to {first[-1]:.6g} {unit} "
-        f"against {second.size - 1} bins from {second[0]:.6g} to {second[-1]:.6g} {unit}): "
-        "make both with one axis, or resample one first."
+        f"The axes {dim!r} differ ({first.size - 1} bins from {first[0]:.6g} to {first[-1]:.6g} "
+        f"{unit} versus {second.size - 1} bins from {second[0]:.6g} to {second[-1]:.6g} "
+        f"{unit}): create both with the same axis, or resample one of them first."
     )

@@ -66,8 +66,8 @@ def require_usable(ds: xr.Dataset) -> xr.Dataset:
     True
     >>> ds.isel(energy=[0, 2]).gamma.to_image()
     Traceback (most recent call last):
-    xgamma.errors.AxisError: The bins of the axis 'energy' gape or overlap: rebin with \
-ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
+    xgamma.errors.AxisError: The bins of the axis 'energy' have gaps or overlap: rebin with \
+ds.gamma.downsample or resample_energy instead of coarsen or isel with a step.
     """
     require_map(ds)
     if "energy" not in ds.variables or any(name in ds.variables for name in FLUX_POINTS):
@@ -80,7 +80,7 @@ ds.gamma.downsample or resample_energy, not with bare coarsen or isel steps.
     for dim in SPATIAL:
         if dim in ds.coords and dim not in ds.dims:
             raise AxisError(
-                f"The map has lost its dimension {dim!r}: choose with isel({dim}=[0]), or with a slice, which keep it."
+                f"The map has lost its dimension {dim!r}: select with isel({dim}=[0]) or a slice to keep it."
             )
     for dim in AXES:
         if dim in ds.dims and f"{dim}_lo" in ds.variables:
@@ -135,13 +135,13 @@ def require_dataset(obj: object, role: str) -> xr.Dataset:
     --------
     >>> require_dataset("crab.nc", "into")
     Traceback (most recent call last):
-    xgamma.errors.ArgumentTypeError: into= must be a dataset, not str: open files with xg.open, make templates with xg.create_map.
+    xgamma.errors.ArgumentTypeError: into= must be a dataset, not str: open files with xg.open, create templates with xg.create_map.
     """
     if isinstance(obj, xr.Dataset):
         return obj
-    cure = "open files with xg.open, make templates with xg.create_map"
+    cure = "open files with xg.open, create templates with xg.create_map"
     if isinstance(obj, xr.DataTree):
-        cure = "of a collection take tree.gamma.dataset(name), or use tree.gamma.map(function)"
+        cure = "for a collection, select one with tree.gamma.dataset(name) or use tree.gamma.map(function)"
     raise ArgumentTypeError(f"{role}= must be a dataset, not {type(obj).__name__}: {cure}.")
 
 
@@ -169,12 +169,12 @@ def require_array(obj: object, role: str) -> xr.DataArray:
     --------
     >>> require_array([1, 2], "array")
     Traceback (most recent call last):
-    xgamma.errors.ArgumentTypeError: array= must be a map, not list: take a variable of a dataset, for instance ds.counts.
+    xgamma.errors.ArgumentTypeError: array= must be a map, not list: pass a variable of a dataset, for example ds.counts.
     """
     if isinstance(obj, xr.DataArray):
         return obj
     raise ArgumentTypeError(
-        f"{role}= must be a map, not {type(obj).__name__}: take a variable of a dataset, for instance ds.counts."
+        f"{role}= must be a map, not {type(obj).__name__}: pass a variable of a dataset, for example ds.counts."
     )
 
 
@@ -257,7 +257,7 @@ def _require_whole_exposure(ds: xr.Dataset) -> None:
         at = tuple(place.get(str(dim), slice(None)) for dim in exposure.dims)
         if np.isnan(exposure.values[at]).any() and _any_safe(ds, exposure[place].isnull(), place):
             raise FrameError(
-                "The exposure is NaN in a part of the map that is safe, as a smaller map leaves it when it is assigned: use .reindex_like(ds, fill_value=0), or hide that part with mask_safe."
+                "The exposure is NaN in part of the safe data range, as after assigning a smaller map: use .reindex_like(ds, fill_value=0), or exclude that part in mask_safe."
             )
 
 
@@ -282,5 +282,5 @@ def _require_true_edges(ds: xr.Dataset) -> None:
         return
     if not ds.variables["wcs"].encoding:
         raise AxisError(
-            "The axis 'energy' has one bin and the frame no guard, as after a bare coarsen, which averages the edges of bins: use ds.gamma.to_image() or downsample; if the bin is right, xgamma.model.frame.set_frame(ds) puts the guard back."
+            "The axis 'energy' has one bin and the WCS index is gone, which looks like the result of coarsen(): it averages the bin edges. Use ds.gamma.to_image() or downsample; if the bin is correct, xgamma.model.frame.set_frame(ds) restores the index."
         )

@@ -56,12 +56,12 @@ COARSE = 0.2
 def _check_axis(axis: object, name: str) -> xr.DataArray:
     if not isinstance(axis, xr.DataArray) or f"{axis.name}_lo" not in axis.coords:
         raise ArgumentTypeError(
-            f"{name}= needs an axis, not {type(axis).__name__}: make one with xg.energy_axis, xg.rad_axis or xg.migra_axis."
+            f"{name}= must be an axis, not {type(axis).__name__}: create one with xg.energy_axis, xg.rad_axis or xg.migra_axis."
         )
     have, unit = axis.attrs.get("units", ""), {"rad": "deg", "migra": ""}.get(name, "TeV")
     if not parse_unit(have).is_equivalent(parse_unit(unit)):
         raise AxisError(
-            f"{name}= needs an axis in units like {unit!r}, not the axis {axis.name!r} in {have!r}."
+            f"{name}= must be an axis in units compatible with {unit!r}, not the axis {axis.name!r} in {have!r}."
         )
     return axis if axis.name == name else rename_axis(axis, name)
 
@@ -75,7 +75,7 @@ def _axis_variables(
     coords: dict[str, xr.Variable] = {}
     if energy is None:
         if energy_true is not None:
-            raise AxisError("energy_true= needs energy=, the axis of reconstructed energy.")
+            raise AxisError("energy_true= requires energy=, the axis of reconstructed energy.")
         return coords
     energy = _check_axis(energy, "energy")
     coords.update(axis_coords(energy))
@@ -92,9 +92,7 @@ def _gti_variables(gti: IntervalsLike | None, reference_time: TimeLike) -> dict[
     start, stop = np.empty(0), np.empty(0)
     if gti is not None:
         if not isinstance(gti, str) and len(gti) != 2:
-            raise XGammaError(
-                f"gti holds {len(gti)} entries: give a pair, all starts and all stops."
-            )
+            raise XGammaError(f"gti has {len(gti)} entries: give a pair (starts, stops).")
         start, stop = (np.atleast_1d(to_value(v, "s", "gti")) for v in gti)
         if start.shape != stop.shape or np.any(stop < start):
             raise XGammaError("gti= must be (start, stop) with stop >= start for each interval.")
@@ -233,7 +231,9 @@ def create_map(
     for n, fine, step in zip((nx, ny), scale, coarse, strict=True):
         _pixels(n * fine / step, "binsz_irf")
     if nx < 1 or ny < 1:
-        raise FrameError(f"width={width!r} is less than a pixel of {binsz!r}: give a larger width.")
+        raise FrameError(
+            f"width={width!r} is smaller than a pixel of {binsz!r}: give a larger width."
+        )
     sky.require_frame(frame)
     at = parse_position(center, frame)
     header = sky.make_wcs_attrs(at, (nx, ny), scale, proj, frame)

@@ -94,7 +94,7 @@ def wcs_attrs(wcs: WCS, shape: tuple[int, int] | None = None) -> dict[str, Any]:
 def require_frame(frame: str) -> None:
     """Raise a `FrameError` unless maps can be made in this celestial frame."""
     if frame not in AXIS_TYPES:
-        raise FrameError(f"frame={frame!r} is not known: use one of {', '.join(AXIS_TYPES)}.")
+        raise FrameError(f"frame={frame!r} is not recognised: use one of {', '.join(AXIS_TYPES)}.")
 
 
 def make_wcs_attrs(
@@ -140,7 +140,7 @@ def make_wcs_attrs(
         wcs.wcs.set()
     except Exception as error:
         raise FrameError(
-            f"proj={proj!r} is not a FITS projection that works here ({str(error).splitlines()[-1]}): use for example CAR, TAN or AIT."
+            f"proj={proj!r} is not a supported FITS projection ({str(error).splitlines()[-1]}): use for example CAR, TAN or AIT."
         ) from None
     return wcs_attrs(wcs, (npix[1], npix[0]))
 
@@ -219,11 +219,11 @@ def frame_attrs(obj: LabelledLike) -> dict[Hashable, Any]:
     """Return the FITS keywords of an object's frame."""
     if not hasattr(obj, "coords"):
         raise ArgumentTypeError(
-            f"A map is needed, not {type(obj).__name__}: make one with xg.create_map, open one with xg.open."
+            f"Expected a map, got {type(obj).__name__}: create one with xg.create_map or open one with xg.open."
         )
     if "wcs" not in obj.coords:
         raise FrameError(
-            "There is no coordinate 'wcs', so no sky frame: make maps with xg.create_map."
+            "There is no coordinate 'wcs', and hence no sky frame: create maps with xg.create_map."
         )
     return coord_variable(obj, "wcs").attrs
 

@@ -93,7 +93,9 @@ class FrameIndex(Index):
         FrameError
             Always.
         """
-        raise FrameError("The coordinate 'wcs' holds the sky frame and cannot be selected by.")
+        raise FrameError(
+            "The coordinate 'wcs' stores the sky frame and cannot be used for selection."
+        )
 
     def to_pandas_index(self) -> Any:
         """Return a one-element pandas index (xarray asks for it in some paths)."""

@@ -53,11 +53,9 @@ def axis_from_edges(
     if values.ndim != 1 or values.size < 2:
         raise AxisError(f"The axis {name!r} needs at least two edges, not {values.size}.")
     if not np.all(np.isfinite(values)) or not np.all(np.diff(values) > 0):
-        raise AxisError(
-            f"The edges of the axis {name!r} must be finite and increase from one to the next."
-        )
+        raise AxisError(f"The edges of the axis {name!r} must be finite and strictly increasing.")
     if interp not in {"lin", "log"}:
-        raise AxisError(f"interp={interp!r} is not known: use 'lin' or 'log'.")
+        raise AxisError(f"interp={interp!r} is not recognised: use 'lin' or 'log'.")
     coords = coords_from_edges(values, name, units, interp)
     return xr.DataArray(
         coords[name][1], dims=name, coords=coords, name=name, attrs=dict(coords[name][2])
@@ -160,7 +158,7 @@ def _edge_count(nbin: object, name: str) -> int:
     """Return the number of edges of so many bins, or raise if they would fill the memory."""
     count = number(nbin, "nbin")
     # Centres and both edges, and the edges that they are made of.
-    require_room(4 * 8 * count, f"The axis {name!r} of {count:.3g} bins", "ask for fewer bins")
+    require_room(4 * 8 * count, f"The axis {name!r} of {count:.3g} bins", "use fewer bins")
     return whole(count, "nbin") + 1
 
 

@@ -132,7 +132,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     True
     >>> total(ds.isel(energy=[0, 2]))
     Traceback (most recent call last):
-    xgamma.errors.AxisError: The bins of the axis 'energy' gape or overlap: rebin with ...
+    xgamma.errors.AxisError: The bins of the axis 'energy' have gaps or overlap: rebin with ...
     """
     code = function.__code__
     names = code.co_varnames[: code.co_argcount]
@@ -255,8 +255,8 @@ def _refuse_reco_psf(values: Iterable[object], name: str) -> None:
         if isinstance(value, xr.Dataset):
             if has_reco_psf(value):
                 raise XGammaError(
-                    f"{name} does not know a PSF in reconstructed energy, which the dataset "
-                    f"{value.attrs.get('name', '')!r} has: leave it out with ds.drop_vars('psf')."
+                    f"{name} does not support the PSF in reconstructed energy of the dataset "
+                    f"{value.attrs.get('name', '')!r}: drop it with ds.drop_vars('psf')."
                 )
         elif isinstance(value, xr.DataTree) and not is_observation(value):
             _refuse_reco_psf(datasets_in(value).values(), name)

@@ -46,7 +46,7 @@ def ring_regions(center: PositionLike, edges: AnglesLike) -> list[Any]:
     radii = np.atleast_1d(to_value(edges, "deg", "edges"))
     if radii.size < 2 or not (np.diff(radii) > 0).all() or radii[0] < 0:
         raise XGammaError(
-            f"edges={shown(edges)} must be at least two radii that increase from zero or more."
+            f"edges={shown(edges)} must be at least two increasing radii, none negative."
         )
     middle = parse_position(center)
     found = []
@@ -88,7 +88,7 @@ def slice_regions(start: PositionLike, stop: PositionLike, width: AngleLike, n: 
     last = parse_position(stop).transform_to(first.frame)
     length, across = first.separation(last), Quantity(scalar(width, "deg", "width"), "deg")
     if not length.deg > 0:
-        raise XGammaError("start= and stop= are the same position: slices need a line.")
+        raise XGammaError("start= and stop= are the same position: give two different ones.")
     if not across > 0:
         raise XGammaError(f"width={shown(width)} must be an angle above 0.")
     step, direction = length / whole(n, "n"), first.position_angle(last)

@@ -47,10 +47,10 @@ def _parse_text(text: str) -> tuple[SkyRegion, ...]:
     try:
         parsed = tuple(Regions.parse(text, format="ds9"))
     except Exception as error:
-        raise XGammaError(f"The region {text!r} is not DS9 text ({error}).") from None
+        raise XGammaError(f"The region {text!r} cannot be parsed as DS9 text ({error}).") from None
     if not parsed:
         raise XGammaError(
-            f"The region {text!r} holds no region: write for example 'icrs;circle(83.63, 22.01, 0.11)'."
+            f"The region {text!r} contains no region: use for example 'icrs;circle(83.63, 22.01, 0.11)'."
         )
     for region in parsed:
         check_region(region)
@@ -77,11 +77,13 @@ def check_region(region: Region) -> None:
         if hasattr(region, part):
             check_region(getattr(region, part))
     if kind.startswith(("Line", "Text")):
-        raise XGammaError(f"The {kind} has no area, so nothing lies inside: give a figure.")
+        raise XGammaError(
+            f"The {kind} has no area, so nothing lies inside: use a region with an area."
+        )
     if region.meta.get("include", True) in (False, "-"):
         raise XGammaError(
-            f"The {kind} is negated ('-' before its name), which is not understood here: give what "
-            f"lies inside, and inside=False for the complement."
+            f"The {kind} is negated ('-' before its name), which is not supported: give the "
+            "region itself, with inside=False for its complement."
         )
     wrong = [name for name in SIZES if not _is_finite(getattr(region, name, 0.0))]
     if wrong:
@@ -90,8 +92,10 @@ def check_region(region: Region) -> None:
         )
     if hasattr(region, "vertices") and _is_flat(region.vertices):
         raise XGammaError(
-            f"The {kind} has {region.vertices.size if hasattr(region.vertices, 'size') else len(region.vertices)} "
-            f"vertices on one line, so nothing lies inside: give three or more that span an area."
+            f"The {kind} has "
+            f"{region.vertices.size if hasattr(region.vertices, 'size') else len(region.vertices)} "
+            "collinear vertices, so nothing lies inside: give three or more that enclose an "
+            "area."
         )
 
 
@@ -180,7 +184,7 @@ def region_text(region: Region | Sequence[Region]) -> str:
     parsed = parse_regions(region)
     if any(hasattr(one, "region1") for one in parsed):
         raise XGammaError(
-            "The region combines others by 'and' or 'xor', which DS9 text cannot say: give the regions one by one, or a union (one | other)."
+            "The region combines others by 'and' or 'xor', which DS9 text cannot express: give the regions one by one, or a union (one | other)."
         )
     text = Regions(parsed).serialize(format="ds9", precision=8)
     lines = [line.strip() for line in text.splitlines() if line and not line.startswith("#")]

@@ -37,7 +37,7 @@ def response(obs: xr.DataTree, group: str) -> xr.Dataset:
     """
     if group not in observation(obs).children:
         raise MissingDataError(
-            f"Run {obs.attrs.get('OBS_ID', obs.name)} has no {group!r} response: leave it out of select=, or add the HDU to the index."
+            f"Run {obs.attrs.get('OBS_ID', obs.name)} has no {group!r} response: remove it from select=, or add the HDU to the index."
         )
     ds = obs.children[group].dataset
     if "OBS_ID" in ds.attrs:
@@ -63,10 +63,10 @@ def sound_coords(ds: xr.Dataset, dim: str) -> dict[str, xr.Variable]:
     units = str(coords[dim].attrs.get("units", ""))
     issue = issue_of_bins(dim, lo, hi, units, nodes=True)
     if issue is None and not ((lo <= center) & (center <= hi)).all():
-        issue = "do not hold their centres"
+        issue = "do not contain their centres"
     if issue is not None:
         raise AxisError(
-            f"Run {ds.attrs.get('OBS_ID', '')}: the bins of the axis {dim!r} of the HDU {ds.attrs.get('EXTNAME', '')!r} {issue}: make its coordinates {dim}, {dim}_lo and {dim}_hi anew."
+            f"Run {ds.attrs.get('OBS_ID', '')}: the bins of the axis {dim!r} of the HDU {ds.attrs.get('EXTNAME', '')!r} {issue}: replace its coordinates {dim}, {dim}_lo and {dim}_hi."
         )
     return coords
 

@@ -129,7 +129,7 @@ def issue_of_bins(
     >>> issue_of_bins("offset", edges[1::-1], edges[:0:-1], "deg")
     'do not increase'
     >>> issue_of_bins("offset", edges[:-1] - 1, edges[1:] - 1, "deg")
-    'reach from -1 to 1 deg, beyond the possible range of 0 to 180 deg'
+    'extend from -1 to 1 deg, beyond the possible range of 0 to 180 deg'
     """
     low, high = (np.ascontiguousarray(v, dtype=float) for v in (lo, hi))
     return _issue_of_bins(name, low.tobytes(), high.tobytes(), units, nodes, tolerance)
@@ -150,10 +150,10 @@ def _issue_of_bins(
     if (np.diff(lo) <= 0).any() or (np.diff(hi) <= 0).any():
         return "do not increase"
     if not points and (width <= 0).any():
-        return "do not end above where they begin"
+        return "do not have upper edges above the lower ones"
     gaps = np.abs(lo[1:] - hi[:-1])
     if not points and (gaps > tolerance * np.minimum(width[1:], width[:-1])).any():
-        return "gape or overlap"
+        return "have gaps or overlap"
     return _issue_of_range(name, lo, hi, units, points)
 
 
@@ -173,7 +173,7 @@ def _issue_of_range(
     logarithmic = name.startswith("energy")
     if first < low - slack or last > high + slack or (logarithmic and points and first <= 0):
         limits = f"of {low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
-        return f"reach from {first:g} to {last:g} {unit}, beyond the possible range {limits} {unit}".rstrip()
+        return f"extend from {first:g} to {last:g} {unit}, beyond the possible range {limits} {unit}".rstrip()
     return None
 
 

@@ -203,22 +203,22 @@ def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
     for dim in variable.dims:
         if dim not in spec.dims and dim not in spec.optional_dims:
             if dim in RECO:
-                return f"{name} has the dimension {str(dim)!r}, but is defined over {', '.join(spec.dims)}: ds.where(ds.mask_safe) lays the mask over every variable, ds.gamma.to_masked() over counts and background alone; else reduce {str(dim)!r}."
-            return f"{name} has the dimension {str(dim)!r}, but is defined over {', '.join(spec.dims)}: choose one with isel, reduce it, or keep several datasets in a DataTree (xg.collect)."
+                return f"{name} has the dimension {str(dim)!r}, but is defined over {', '.join(spec.dims)}: ds.where(ds.mask_safe) applies the mask to every variable, whereas ds.gamma.to_masked() applies it to counts and background only; otherwise reduce {str(dim)!r}."
+            return f"{name} has the dimension {str(dim)!r}, but is defined over {', '.join(spec.dims)}: select one with isel, reduce it, or keep several datasets in a DataTree (xg.collect)."
     if spec.dims == RECO and name not in MASKS:
         # Without any energy it is an image; with a scalar one, the dimension was dropped.
         lost = ["energy"] if "energy" in ds.variables and "energy" not in variable.dims else []
         if ("y" in variable.dims) != ("x" in variable.dims):
             lost.append("x" if "y" in variable.dims else "y")
         if lost:
-            return f"{name} has lost its dimension {lost[0]!r}: choose with isel({lost[0]}=[0]), or with a slice, which keep it."
+            return f"{name} has lost its dimension {lost[0]!r}: select with isel({lost[0]}=[0]) or a slice to keep it."
     if spec.dtype == "bool" and variable.dtype != bool:
         if bool(variable.isnull().any()):
-            return f"{name} is NaN in part, as a mask of a smaller map leaves it: use mask.reindex_like(ds, fill_value=False)."
+            return f"{name} is partly NaN, as after assigning the mask of a smaller map: use mask.reindex_like(ds, fill_value=False)."
         if name == "mask_fit" and variable.dtype.kind == "f":
             if bool(((variable >= 0) & (variable < float("inf"))).all()):
                 return None
-            return "mask_fit is negative or infinite in part, but numbers in it are weights of a fit: use mask_fit.clip(0, 1)."
+            return "mask_fit has negative or infinite values, but must contain fit weights: use mask_fit.clip(0, 1)."
         return f"{name} has dtype {variable.dtype}, but is a mask: use .astype(bool)."
     return None
 
@@ -234,7 +234,7 @@ def issue_of_pixels(obj: xr.Dataset | xr.DataArray, dim: str) -> str | None:
     if steps[0] < 0:
         return f"The pixels run backwards along {dim!r}: use .sortby({dim!r})."
     if steps[0] == 0 or steps.max() - steps.min() > 1e-6 * steps[0]:
-        return f"The pixel labels {dim!r} are not evenly spaced: choose pixels with a slice, or fill the gaps with .reindex({dim}=...)."
+        return f"The pixel labels {dim!r} are not evenly spaced: select pixels with a slice, or fill the gaps with .reindex({dim}=...)."
     return None
 
 

@@ -73,9 +73,7 @@ def difference(a: Key, b: Key) -> str:
     first, second = dict(a), dict(b)
     names = sorted(first.keys() | second.keys())
     texts = [
-        f"{n} {first.get(n)} against {second.get(n)}"
-        for n in names
-        if first.get(n) != second.get(n)
+        f"{n} {first.get(n)} versus {second.get(n)}" for n in names if first.get(n) != second.get(n)
     ]
     return ", ".join(texts[:3])
 
@@ -164,4 +162,4 @@ def issue_of_stamps(obj: xr.Dataset | xr.DataArray) -> str | None:
 
 
 def _sentence(what: str) -> str:
-    return f"There are maps of {what} here: one was put on with assign or ds[...] =, which goes by pixel number. Bring it to the same pixels first, da.gamma.reproject_to(ds) or interp_to(ds), and put it on the dataset as it was before."
+    return f"The dataset mixes maps of {what}: one was added with assign or ds[...] =, which match by pixel number only. Start again from the dataset before that, bring the map to its pixels with da.gamma.reproject_to(ds) or interp_to(ds), and then add it."

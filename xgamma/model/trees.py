@@ -42,14 +42,14 @@ def datasets_in(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     """
     if is_observation(tree):
         raise XGammaError(
-            f"This tree is the observation {tree.attrs.get('OBS_ID', tree.name)}, not a collection of datasets: make a dataset of it with ds.gamma.fill(obs) or xg.reduce."
+            f"This tree is the observation {tree.attrs.get('OBS_ID', tree.name)}, not a collection of datasets: turn it into a dataset with ds.gamma.fill(obs) or xg.reduce."
         )
     found = {}
     for node in tree.subtree:
         root = node is tree
         if is_observation(node):
             raise XGammaError(
-                f"This tree holds the observation {node.attrs.get('OBS_ID', node.name)}, and is no collection of datasets: make datasets of observations with xg.reduce."
+                f"This tree contains the observation {node.attrs.get('OBS_ID', node.name)} and is not a collection of datasets: turn observations into datasets with xg.reduce."
             )
         if node.data_vars or (not root and not node.children and node.coords):
             name = _root_name(tree) if root else node.relative_to(tree)

@@ -69,7 +69,7 @@ def wider_axis(energy: xr.DataArray) -> xr.DataArray:
     inner = edges(energy, str(energy.name))
     if not inner[0] > 0:
         raise AxisError(
-            f"The axis 'energy' starts at {inner[0]:g}, from where no logarithmic axis of true energy can go down: pass energy_true=."
+            f"The axis 'energy' starts at {inner[0]:g}, so a logarithmic axis of true energy cannot be extended below it: pass energy_true=."
         )
     fine = max(PER_DECADE, density(inner))
     below, above = (
@@ -111,7 +111,7 @@ def response_axis(source: str | ObservationsLike, energy: xr.DataArray) -> xr.Da
     """
     axes = [grid_edges(response(obs, "aeff"), "energy_true") for obs in _runs(source)]
     if not axes:
-        raise MissingDataError("energy_true= holds no run: there is no axis to take from it.")
+        raise MissingDataError("energy_true= contains no run from which to take an axis.")
     first = axes[0]
     own = edges(energy, str(energy.name))
     fine = max(PER_DECADE, density(own) if own[0] > 0 else 0.0)
@@ -130,7 +130,7 @@ def _runs(source: str | ObservationsLike) -> list[xr.DataTree]:
         if all(isinstance(run, xr.DataTree) for run in runs):
             return runs
     raise AxisError(
-        f"energy_true={shown(source)} is no axis: give xg.energy_axis(...), 'reco' for that of energy, or runs, to take that of their responses."
+        f"energy_true={shown(source)} is not an axis: give xg.energy_axis(...), 'reco' for the axis of energy=, or runs to use the axis of their responses."
     )
 
 

@@ -46,20 +46,20 @@ def _issues_of_points(ds: xr.Dataset) -> list[str]:
                 same = False
             if not same:
                 found.append(
-                    f"{key} has the units {text!r}, but is a flux per energy, as TeV-1 s-1 cm-2: set attrs['units']."
+                    f"{key} has the units {text!r}, but is a differential flux, in for example TeV-1 s-1 cm-2: set attrs['units']."
                 )
         weights = key == "mask_fit" and ds[key].dtype.kind == "f"
         flags = key in ("is_ul", "success", "mask_safe", "mask_fit") and not weights
         if flags and ds[key].dtype != bool:
             found.append(f"{key} has dtype {ds[key].dtype}, but is a mask: use .astype(bool).")
         if key.endswith(("_err", "_errn", "_errp")) and bool((ds[key] < 0).any()):
-            found.append(f"{key} is negative somewhere: errors are lengths.")
+            found.append(f"{key} has negative values, but errors cannot be negative.")
     if (
         "is_ul" in ds
         and bool(ds["is_ul"].any())
         and not any(n in ds for n in ("dnde_ul", "norm_ul"))
     ):
-        found.append("is_ul marks upper limits, but there is no dnde_ul: add it.")
+        found.append("is_ul flags upper limits, but there is no dnde_ul: add it.")
     return found
 
 
@@ -93,7 +93,7 @@ def _issues_of_edges(ds: xr.Dataset, dim: str, units: str) -> list[str]:
     at, slack = ds[dim].values, 1e-6 * (high.values - low.values)
     if not np.all((low.values - slack <= at) & (at <= high.values + slack)):
         found.append(
-            f"Labels of the axis {dim!r} lie outside of their bins: make the axis anew with xg.energy_axis and its siblings."
+            f"Labels of the axis {dim!r} lie outside their bins: create the axis again with xg.energy_axis or a related function."
         )
     return found
 
@@ -103,7 +103,7 @@ def _issues_of_variable(ds: xr.Dataset, name: str) -> list[str]:
     issue = issue_of_dims(ds, name)
     found = [] if issue is None else [issue]
     if spec.dtype == "number" and variable.dtype.kind not in "iuf":
-        found.append(f"{name} has dtype {variable.dtype}, but holds numbers: convert it.")
+        found.append(f"{name} has dtype {variable.dtype}, but must be numeric: convert it.")
     if spec.units:
         text = str(variable.attrs.get("units", ""))
         try:
@@ -121,7 +121,9 @@ def _issues_of_frame(ds: xr.Dataset) -> list[str]:
     if not spatial:
         return []
     if "wcs" not in ds.coords:
-        return ["There is no coordinate 'wcs', so no sky frame: make maps with xg.create_map."]
+        return [
+            "There is no coordinate 'wcs', and hence no sky frame: create maps with xg.create_map."
+        ]
     if "wcs" not in ds.xindexes:
         return [
             "The coordinate 'wcs' has no FrameIndex: open files with xg.open, or call xgamma.model.sky.set_frame(ds)."
@@ -173,7 +175,7 @@ def _issues_of_values(ds: xr.Dataset) -> list[str]:
             continue
         issue = issue_of_values(name, values, _used(ds, name))
         if issue is not None:
-            found.append(f"{issue}: take these out of mask_safe, or correct them.")
+            found.append(f"{issue}: exclude these bins in mask_safe, or correct them.")
     if "gti_start" in ds and "gti_stop" in ds:
         start, stop = (ds.variables[n].values for n in ("gti_start", "gti_stop"))
         if not (stop >= start).all():
@@ -225,7 +227,7 @@ def validate_dataset(ds: xr.Dataset, errors: str = "raise", values: bool = True)
     version = ds.attrs.get("model_version", MODEL_VERSION)
     if int(version) > MODEL_VERSION:
         found.append(
-            f"The dataset follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
+            f"The dataset follows data model {version}, newer than the supported {MODEL_VERSION}: update xgamma."
         )
     if found and errors == "raise":
         raise XGammaError("This dataset does not follow the data model:\n- " + "\n- ".join(found))

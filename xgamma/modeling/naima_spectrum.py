@@ -82,7 +82,7 @@ class NaimaSpectrum(Spectrum):
         particles: Any = getattr(radiative_model, "particle_distribution", None)
         if kind not in RADIATIVE or type(particles).__name__ not in PARTICLES:
             raise XGammaError(
-                f"radiative_model={kind} of {type(particles).__name__} is not known: use one of "
+                f"radiative_model={kind} of {type(particles).__name__} is not recognised: use one of "
                 f"{', '.join(RADIATIVE)} with {', '.join(PARTICLES)} of naima.models."
             )
         model = deepcopy(radiative_model)
@@ -221,7 +221,7 @@ def self_compton(kind: str, nested: dict[str, Any]) -> dict[str, Any]:
     entry = nested.get(SSC)
     if set(nested) != {SSC} or not isinstance(entry, dict) or set(entry) != {"B", "radius"}:
         raise XGammaError(
-            f"nested_models={shown(nested)} is not known: write {{'SSC': {{'B': '100 uG', 'radius': '2 pc'}}}}."
+            f"nested_models={shown(nested)} is not recognised: write {{'SSC': {{'B': '100 uG', 'radius': '2 pc'}}}}."
         )
     if kind != "InverseCompton":
         raise XGammaError(f"nested_models= needs an InverseCompton, which scatters, not {kind}.")

@@ -309,7 +309,7 @@ def set_parameter(parameter: Parameter, value: Value, where: str) -> None:
             given = Quantity(value)
         except (TypeError, ValueError):
             raise XGammaError(
-                f"{where}={value!r} is not a quantity: write for example '1 {parameter.unit}'."
+                f"{where}={value!r} is not a quantity: use for example '1 {parameter.unit}'."
             ) from None
     unit = getattr(given, "unit", None)
     if unit is not None:

@@ -118,7 +118,7 @@ class Prior:
     def __post_init__(self) -> None:
         if self.kind not in LAWS:
             known = " or ".join(repr(kind) for kind in LAWS)
-            raise XGammaError(f"The prior {self.kind!r} is not known: use {known}.")
+            raise XGammaError(f"The prior {self.kind!r} is not recognised: use {known}.")
         flaw = LAWS[self.kind].flaw(*self.numbers)
         if flaw:
             raise XGammaError(f"A {self.kind} prior needs {flaw}.")

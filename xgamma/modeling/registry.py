@@ -103,7 +103,9 @@ class ModelRecord:
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
-            raise XGammaError(f"role={self.role!r} is not known: use one of {', '.join(ROLES)}.")
+            raise XGammaError(
+                f"role={self.role!r} is not recognised: use one of {', '.join(ROLES)}."
+            )
         if not self.name.isidentifier():
             raise XGammaError(f"name={self.name!r} is no name of a class: write it as 'MyModel'.")
         if self.role == "spatial" and self.extent is None:
@@ -175,7 +177,7 @@ def find_model(role: str, name: str) -> Any:
     True
     """
     if role not in ROLES:
-        raise XGammaError(f"role={role!r} is not known: use one of {', '.join(ROLES)}.")
+        raise XGammaError(f"role={role!r} is not recognised: use one of {', '.join(ROLES)}.")
     return REGISTRIES[role].find(name)
 
 

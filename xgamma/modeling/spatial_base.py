@@ -64,7 +64,9 @@ class Shape(Component):
                 f"{type(self).__name__}({frame!r}, ...): give numbers by name, as lon='83.63 deg', lat='22.01 deg'."
             )
         if frame not in FRAMES:
-            raise FrameError(f"The frame {frame!r} is not known: use one of {', '.join(FRAMES)}.")
+            raise FrameError(
+                f"The frame {frame!r} is not recognised: use one of {', '.join(FRAMES)}."
+            )
         object.__setattr__(self, "frame", frame)
         super().__init__(**{ALIASES.get(k, k): v for k, v in values.items()})
         if position is not None:

@@ -278,7 +278,9 @@ class CompoundSpectrum(Spectrum):
     def __init__(self, model1: Spectrum, model2: Spectrum, operator: str = "mul") -> None:
         super().__init__()
         if operator not in {"add", "mul", "sub", "truediv"}:
-            raise XGammaError(f"operator={operator!r} is not known: use add, mul, sub or truediv.")
+            raise XGammaError(
+                f"operator={operator!r} is not recognised: use add, mul, sub or truediv."
+            )
         same = model1.unit == model2.unit
         fine = same if operator in {"add", "sub"} else not model2.unit or not model1.unit
         if not fine:

@@ -250,7 +250,7 @@ def model_from_dict(data: dict[str, Any], links: dict[str, Parameter]) -> Model:
         counts = map_from_text(data["map"]) if filename is None else read_template(filename)
         return TemplateNPred(counts, name=name, datasets=datasets, filename=filename, **parts)
     raise XGammaError(
-        f"The model type {kind!r} of {name!r} is not known: use SkyModel, FoVBackgroundModel or "
+        f"The model type {kind!r} of {name!r} is not recognised: use SkyModel, FoVBackgroundModel or "
         "TemplateNPredModel."
     )
 
@@ -325,4 +325,4 @@ def prior_from_dict(data: dict[str, Any] | None) -> Prior | None:
             first, second, *rest = (values.get(name, np.nan) for name in law.names)
             return Prior(kind, first, second, weight, *rest)
     known = ", ".join(law.tag for law in LAWS.values())
-    raise XGammaError(f"The prior {data['type']!r} is not known: use one of {known}.")
+    raise XGammaError(f"The prior {data['type']!r} is not recognised: use one of {known}.")

@@ -84,7 +84,9 @@ def _norm(stretch: str, values: np.ndarray, vmin: float | None, vmax: float | No
     colors = require_package("matplotlib.colors", "Drawing", "plot")
 
     if stretch not in STRETCHES:
-        raise XGammaError(f"stretch={stretch!r} is not known: use one of {', '.join(STRETCHES)}.")
+        raise XGammaError(
+            f"stretch={stretch!r} is not recognised: use one of {', '.join(STRETCHES)}."
+        )
     finite = values[np.isfinite(values)]
     low = (float(finite.min()) if finite.size else 0.0) if vmin is None else vmin
     high = (float(finite.max()) if finite.size else 1.0) if vmax is None else vmax

@@ -69,7 +69,7 @@ def place_for(scheduler: SchedulerLike, workers: int | None, gather: bool) -> Wh
     --------
     >>> place_for("thread", None, False)
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: scheduler='thread' is not known: use None, 'threads', ...
+    xgamma.errors.XGammaError: scheduler='thread' is not recognised: use None, 'threads', ...
     """
     number = default_workers() if workers is None else workers
     if number < 1:
@@ -88,5 +88,5 @@ def place_for(scheduler: SchedulerLike, workers: int | None, gather: bool) -> Wh
     ):
         return Cluster(scheduler, gather)
     raise XGammaError(
-        f"scheduler={scheduler!r} is not known: use None, 'threads', 'processes', a concurrent.futures executor or a distributed.Client."
+        f"scheduler={scheduler!r} is not recognised: use None, 'threads', 'processes', a concurrent.futures executor or a distributed.Client."
     )

@@ -174,7 +174,7 @@ def simulated_irfs(
     'PSF_3GAUSS'
     """
     if background not in {"2d", "3d", "none"}:
-        raise XGammaError(f"background={background!r} is not known: use '2d', '3d' or 'none'.")
+        raise XGammaError(f"background={background!r} is not recognised: use '2d', '3d' or 'none'.")
     if gradient and background != "3d":
         raise XGammaError("A background with a gradient is not radial: use background='3d'.")
     threshold = to_value(energy_threshold, "TeV", "energy_threshold")

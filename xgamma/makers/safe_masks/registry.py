@@ -70,7 +70,7 @@ class SafeMaskRecord(FunctionRecord):
         super().__post_init__()
         if self.looks_at not in PLACES:
             raise XGammaError(
-                f"looks_at={self.looks_at!r} of {self.name!r} is not known: use one of {', '.join(PLACES)}."
+                f"looks_at={self.looks_at!r} of {self.name!r} is not recognised: use one of {', '.join(PLACES)}."
             )
 
     def looks_at_maps(self, irfs: str) -> bool:
