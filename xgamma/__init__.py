@@ -90,6 +90,8 @@ _LAZY: dict[str, str] = {
     "sensitivity": "xgamma.estimators.sensitivity",
     "excess_map": "xgamma.estimators.maps",
     "ts_map": "xgamma.estimators.maps",
+    "read_flux_maps": "xgamma.estimators.flux_map_files",
+    "write_flux_maps": "xgamma.estimators.flux_map_files",
     "sample_events": "xgamma.simulate.events",
     "plot_spectrum": "xgamma.plot.spectra",
     "plot_flux_points": "xgamma.plot.spectra",

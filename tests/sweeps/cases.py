@@ -89,6 +89,7 @@ KINDS: dict[str, Callable[[dict[str, xr.Dataset]], Any]] = {
     "maps": lambda w: [w["map"], w["map"].assign_attrs(name="again")],
     "tree": lambda w: xg.collect([w["map"], w["map"].assign_attrs(name="again")]),
     "points": lambda w: xg.flux_points(w["map"], "crab", [1, 10]),
+    "norms": lambda w: xg.ts_map(w["map"], example_model(), kernel_width="0.5 deg"),
     "curve": lambda w: xg.light_curve(
         [w["spectrum"], w["spectrum"].assign_attrs(name="again").assign(later(w["spectrum"]))],
         "crab",
@@ -179,6 +180,7 @@ CASES: dict[str, Case] = {
     "fits_write.write_fits": file("a.fits"),
     "fits_write.write_map": file("b.fits")._replace(on="counts"),
     "flux_points.write_flux_points": file("c.fits")._replace(on="points"),
+    "flux_map_files.write_flux_maps": file("d.fits")._replace(on="norms"),
     "ogip_write.write_ogip": file("pha_obs1.fits")._replace(on="spectrum"),
     "storage.to_netcdf": file("a.nc"),
     "storage.to_zarr": file("a.zarr"),
@@ -286,6 +288,7 @@ OTHERS = {
     "fits.read_fits",
     "fits_maps.read_map",
     "flux_points.read_flux_points",
+    "flux_map_files.read_flux_maps",
     "ogip_read.read_ogip",
     "opening.open",
     "verify.verify",

@@ -20,6 +20,7 @@ from xgamma.fitting.predict import full_likelihood, labelled, result_attrs
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.create import require
 from xgamma.model.operation import later, operation
+from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.numerics.ts_map import ts_map as solve
 from xgamma.numerics.ts_source import source_sums
@@ -180,7 +181,8 @@ def ts_map(
         with `errors` ``norm_errn``, ``norm_errp``, ``norm_ul`` and ``flux_ul``. For few counts
         these have their nominal coverage, whereas ``norm_err``, from the curvature, covers less.
         NaN at pixels without a bin inside the masks, and where a bin within the kernel is NaN. The
-        attribute ``kernel_spacing`` (deg) is the side of the tiles.
+        attribute ``kernel_spacing`` (deg) is the side of the tiles; ``energy_min``, ``energy_max``
+        (TeV) and ``reference_model`` (YAML) are what the norms are of.
 
     Raises
     ------
@@ -234,7 +236,8 @@ def ts_map(
     maps = maps.isel(energy=0, drop=True) if "energy" in maps.dims else maps
     # Responses are those of the place to half of this.
     side = source.tile_side * float(np.degrees(max(data.scale)))
-    maps.attrs["kernel_spacing"] = side
+    maps.attrs |= {"kernel_spacing": side, "energy_min": float(low), "energy_max": float(high)}
+    maps.attrs["reference_model"] = Models([model]).to_yaml()
     for name in (n for n in map(str, maps.data_vars) if n.startswith("flux")):
         maps[name].attrs["units"] = "s-1 cm-2"
     return maps

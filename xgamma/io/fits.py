@@ -82,14 +82,16 @@ def open_dataset(
     name: str | None = None,
     resample: bool = False,
     own_types: bool = True,
+    every: bool = False,
 ) -> xr.Dataset:
     """Open a dataset; variables are read on first use. See `read_fits`.
 
     With `own_types` a variable has the type it had before it was written, else that of the file.
+    With `every` all maps of the file belong to it, not those of the data model alone.
     """
     file = map_fits(path)
     side = sidecar_of(file)
-    maps = _maps(file, side, own_types)
+    maps = _maps(file, side, own_types, every)
     if not maps and not side:
         names = ", ".join(h.name for h in file.hdus)
         raise MissingDataError(
@@ -116,13 +118,13 @@ def open_dataset(
     return ds if name is None else ds.assign_attrs(name=name)
 
 
-def _maps(file: FitsFile, side: Sidecar, own_types: bool) -> dict[str, FitsMap]:
-    """Return the maps of a file; an unknown one belongs only if we wrote it."""
+def _maps(file: FitsFile, side: Sidecar, own_types: bool, every: bool) -> dict[str, FitsMap]:
+    """Return the maps of a file; an unknown one belongs if we wrote it, or every one does."""
     maps = {}
     for hdu in file.hdus[1:]:
         name = hdu.name.lower()
         known = {n.lower(): n for n in side.variables}.get(name, name)
-        if (known in VARIABLES or known in side.variables) and is_map(file, hdu):
+        if (every or known in VARIABLES or known in side.variables) and is_map(file, hdu):
             maps[known] = read_map_hdu(file, hdu, known, side.variables.get(known), own_types)
     return maps
 

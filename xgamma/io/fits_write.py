@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +25,7 @@ from xgamma.model.frame import without_frame
 from xgamma.model.operation import operation
 from xgamma.model.validation import validate_dataset
 
-__all__ = ["write_fits", "write_map"]
+__all__ = ["write_fits", "write_hdus", "write_map"]
 
 # Bytes, not time, decide at this level: 9 takes four times as long for 1 % less.
 GZIP_LEVEL = 4
@@ -74,13 +74,23 @@ def write_fits(
     ...     sorted(p.name for p in Path(folder).iterdir())
     ['template.fits']
     """
-    target = map_path(path)
+    write_hdus(ds, map_path(path), overwrite, checksum)
+
+
+def write_hdus(
+    ds: xr.Dataset,
+    target: Path,
+    overwrite: bool = False,
+    checksum: bool = True,
+    cards: Iterable[tuple[str, Any]] = (),
+) -> None:
+    """Write a dataset, with further keywords in its first header. See `write_fits`."""
     issues = [
         i for i in validate_dataset(ds, errors="return", values=False) if "data model" not in i
     ]
     if issues:
         raise XGammaError("This dataset cannot be written to FITS: " + " ".join(issues))
-    _write(_dataset_hdus(ds), target, overwrite, checksum)
+    _write(_dataset_hdus(ds, cards), target, overwrite, checksum)
 
 
 @operation
@@ -140,9 +150,10 @@ def _map_file(ds: xr.Dataset, name: str) -> Iterator[bytes]:
 PRIMARY: list[tuple[str, Any]] = [("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)]
 
 
-def _dataset_hdus(ds: xr.Dataset) -> Iterator[bytes]:
+def _dataset_hdus(ds: xr.Dataset, cards: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
     name = str(ds.attrs.get("name", ""))
-    yield header_bytes([*PRIMARY, *([("NAME", name)] if name.isascii() else []), *creator()])
+    named = [("NAME", name)] if name.isascii() else []
+    yield header_bytes([*PRIMARY, *named, *cards, *creator()])
     maps = [n for n in ds.data_vars if _is_map(ds, str(n))]
     # The order of gammapy first, so that the first image of a file is the counts.
     for variable in sorted(map(str, maps), key=_rank):

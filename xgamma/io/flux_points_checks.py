@@ -32,7 +32,7 @@ def require_confidence(value: object, path: PathLike) -> float:
     return float(value)
 
 
-def require_kinds(ds: xr.Dataset, path: PathLike) -> None:
+def require_kinds(ds: xr.Dataset, path: PathLike, what: str = "column") -> None:
     """Raise if energies or fluxes are no numbers, of another quantity, or cannot be energies."""
     for name in (*ENERGY_NAMES, *_WANTED):
         if name not in ds.variables:
@@ -40,15 +40,15 @@ def require_kinds(ds: xr.Dataset, path: PathLike) -> None:
         variable = ds.variables[name]
         if variable.dtype.kind not in "iuf":
             raise XGammaError(
-                f"The column {name} of '{path}' must hold one number in each row: correct the table."
+                f"The {what} {name} of '{path}' must hold one number in each row: correct the table."
             )
         unit, wanted = str(variable.attrs.get("units", "")), _WANTED.get(name, "TeV")
         if unit and not parse_unit(unit).is_equivalent(parse_unit(wanted)):
             raise UnitError(
-                f"The column {name} of '{path}' is in {unit!r}, but is a quantity in {wanted!r}: correct its unit."
+                f"The {what} {name} of '{path}' is in {unit!r}, but is a quantity in {wanted!r}: correct its unit."
             )
         values = variable.values
         if name in ENERGY_NAMES and not (np.isfinite(values).all() and (values > 0).all()):
             raise AxisError(
-                f"The column {name} of '{path}' has energies that are NaN, infinite or not above 0: leave out those rows."
+                f"The {what} {name} of '{path}' has energies that are NaN, infinite or not above 0: leave out those rows."
             )

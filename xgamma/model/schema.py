@@ -158,8 +158,10 @@ def in_own_units(ds: xr.Dataset) -> xr.Dataset:
 
 
 def is_flux_points(ds: xr.Dataset) -> bool:
-    """Tell whether a dataset holds flux points."""
-    return "energy" in ds.dims and any(name in ds.variables for name in ("dnde", "ref_dnde"))
+    """Tell whether a dataset holds flux points: on the sky they are flux maps."""
+    return {"energy"} == {"energy", "y", "x"} & set(ds.dims) and any(
+        name in ds.variables for name in ("dnde", "ref_dnde")
+    )
 
 
 def has_reco_psf(ds: xr.Dataset) -> bool:
