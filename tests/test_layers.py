@@ -32,6 +32,8 @@ LONGEST_MODULE, LONGEST_FUNCTION = 350, 50
 DOORS = {
     "xgamma.dl3": "xgamma.dl3 has offered the simulation of runs from the start",
     "xgamma.modeling.spectrum_base": "spectrum.plot() draws",
+    "xgamma.io.formats.flux_maps": "xg.open reads norms with their model",
+    "xgamma.io.formats.datasets_yaml": "xg.open reads datasets with their models",
 }
 
 

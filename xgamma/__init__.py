@@ -83,6 +83,8 @@ _LAZY: dict[str, str] = {
     "energy_morphology": "xgamma.estimators.energy_morphology",
     "nested_test": "xgamma.estimators.nested",
     "stat_sum": "xgamma.fitting.compare",
+    "read_datasets": "xgamma.fitting.datasets_files",
+    "write_datasets": "xgamma.fitting.datasets_files",
     "flux_points": "xgamma.estimators.flux_points",
     "light_curve": "xgamma.estimators.light_curve",
     "variability": "xgamma.estimators.variability",

@@ -36,7 +36,6 @@ FAMILY = re.compile(r"(ref_)?(dnde|e2dnde|flux|eflux|norm)(_.*)?$")
 SCANS = ("norm_scan", "stat_scan")
 # gammapy reads these with an axis of datasets only.
 BY_DATASET = ("counts", "npred", "npred_excess")
-GOOD_TIME = ("gti_start", "gti_stop")
 ROWS = ("time", "region")
 HELD = {*ROWS, "energy", "norm_scan", "dataset", "gti"}
 DAY_NS = 86_400_000_000_000
@@ -102,6 +101,8 @@ def variable(column: Any, key: str, row: str | None, flat: bool) -> xr.Variable:
     if values.dtype.kind in "OSU" and key in ("is_ul", "success"):
         values = np.char.lower(values.astype(str)) == "true"
     values = values.astype(values.dtype.newbyteorder("="))
+    if key in ("mask_fit", "mask_safe") and values.size == len(values):
+        values = values.reshape(-1).astype(bool)  # gammapy has images of one pixel.
     alone = key in (*DISTANCES.values(), "region", "lon", "lat")
     if row and flat and values.ndim == 1 and not alone:
         values = values[:, np.newaxis]
@@ -276,7 +277,7 @@ def chosen_names(points: xr.Dataset, sed_type: str) -> list[str]:
     references, values, others = [], [], []
     for name in map(str, points.data_vars):
         family = FAMILY.match(name)
-        if name in (*GOOD_TIME, "norm_values", "norm_scan", "stat_scan"):
+        if name in ("gti_start", "gti_stop", "norm_values", "norm_scan", "stat_scan"):
             continue
         if family is None:
             others.append(name)

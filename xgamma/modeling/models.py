@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.atomic import atomic_path
+from xgamma.core.atomic import atomic_path, refuse_existing
 from xgamma.core.bounds import read_text
 from xgamma.core.paths import file_path
 from xgamma.core.reading import reading
 from xgamma.errors import ArgumentTypeError, MissingDataError, MissingFileError, XGammaError
+from xgamma.modeling.covariance_file import take_covariance, write_covariance
 from xgamma.modeling.model_base import Model, ModelsLike
 from xgamma.modeling.parameter import Parameter
-from xgamma.modeling.yaml import from_yaml, take_covariance, to_yaml
+from xgamma.modeling.yaml import from_yaml, to_yaml
 
 __all__ = ["Models"]
 
@@ -144,7 +145,7 @@ class Models(list[Model]):
         """Make models from YAML text, gammapy's or our own."""
         return cls(from_yaml(text))
 
-    def write(self, path: str | Path, overwrite: bool = False) -> None:
+    def write(self, path: str | Path, overwrite: bool = False, covariance: bool = False) -> None:
         """Write the models to a YAML file.
 
         Parameters
@@ -153,9 +154,18 @@ class Models(list[Model]):
             File.
         overwrite : bool
             Whether an existing file may be replaced.
+        covariance : bool
+            Whether to write the covariance to ``<name>_covariance.dat`` beside it too, where gammapy
+            looks for it.
         """
-        text = self.to_yaml()
-        with atomic_path(file_path(path), overwrite) as temporary:
+        place, text = file_path(path), self.to_yaml()
+        if covariance:
+            beside = place.with_name(f"{place.stem}_covariance.dat")
+            if not overwrite:
+                refuse_existing(place)
+            write_covariance(self, beside, overwrite)
+            text += f"covariance: {beside.name!r}\n"
+        with atomic_path(place, overwrite) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     @classmethod

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
-from xgamma.core.bounds import read_text
 from xgamma.core.reading import reading
 from xgamma.core.safe_yaml import load_yaml
 from xgamma.core.units import parse_unit
-from xgamma.errors import MissingFileError, XGammaError, shown
+from xgamma.errors import XGammaError, shown
 from xgamma.modeling.parameter import Component, Parameter
 from xgamma.modeling.prior import LAWS, Prior
 from xgamma.modeling.registry import ROLES, find_model
@@ -31,7 +29,7 @@ from xgamma.modeling.yaml_fields import (
     square_of,
 )
 
-__all__ = ["from_yaml", "take_covariance", "to_yaml"]
+__all__ = ["from_yaml", "to_yaml"]
 
 
 def to_yaml(models: Iterable[Model]) -> str:
@@ -90,54 +88,6 @@ def from_yaml(text: str) -> list[Model]:
         with reading(f"components[{k}], {name}, of the models' YAML", "correct this entry"):
             models.append(model_from_dict(fields_of(entry, "A model"), links))
     return models
-
-
-def take_covariance(models: Iterable[Model], text: str, folder: Path) -> None:
-    """Give models the covariance of the file that their YAML names, as gammapy writes it.
-
-    Parameters
-    ----------
-    models : iterable of Model
-        Models made from `text`; changed.
-    text : str
-        YAML whose entry ``covariance`` may name a file: a table with a row for each parameter.
-    folder : Path
-        Where a relative name starts.
-
-    Raises
-    ------
-    MissingDataError
-        If the file is not there.
-    XGammaError
-        If it is no square table.
-    """
-    name = load_yaml(text, "The models are not valid YAML:").get("covariance")
-    if not isinstance(name, str):
-        return
-    path = folder / name
-    if not path.exists():
-        raise MissingFileError(
-            f"The models name their covariance in {str(path)!r}, which is not there: put it beside the "
-            "models, or take the entry 'covariance' out of them."
-        )
-    rows = [line.strip().strip("|").split("|") for line in read_text(path).splitlines()[1:]]
-    names = [row[0].strip() for row in rows]
-    try:
-        matrix = np.array([[float(cell) for cell in row[1:]] for row in rows])
-    except ValueError:
-        matrix = np.zeros(0)
-    if matrix.shape != (len(names), len(names)):
-        raise XGammaError(f"The covariance in {str(path)!r} is not a square table of numbers.")
-    at = dict(zip(names, range(len(names)), strict=True))
-    for model in models:
-        for role, component in model.components().items():
-            full = [f"{model.name}.{role}.{n}" for n, _ in component.named_parameters()]
-            if not all(n in at for n in full):
-                continue
-            index = [at[n] for n in full]
-            component.covariance = matrix[np.ix_(index, index)]
-            for parameter, i in zip(component.parameters, index, strict=True):
-                parameter.error = float(np.sqrt(max(matrix[i, i], 0.0)))
 
 
 def link_labels(models: Iterable[Model]) -> dict[int, str]:
