@@ -78,6 +78,7 @@ _LAZY: dict[str, str] = {
     "convert": "xgamma.dl3.convert",
     "read_map": "xgamma.io.fits_maps",
     "open_store": "xgamma.dl3.opening",
+    "read_events": "xgamma.dl3.assemble",
     "select_events": "xgamma.dl3.selection",
     "fit": "xgamma.fitting.fit",
     "energy_morphology": "xgamma.estimators.energy_morphology",

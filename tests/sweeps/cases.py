@@ -157,6 +157,9 @@ CASES: dict[str, Case] = {
     "peaks.find_peaks": Case("image", lambda w: {"threshold": 0.5}),
     "regrid.interp_to": Case("map", lambda w: {"template": template(binsz="0.15 deg")}),
     "regrid.reproject_to": Case("map", lambda w: {"template": template(npix=6)}),
+    "responses.with_responses": Case(
+        "map", lambda w: {"exposure": template().energy_true.copy().assign_attrs(units="m2 s")}
+    ),
     "resample.downsample": Case("map", lambda w: {"factor": 2}),
     "resample.resample_energy": Case("map", lambda w: {"edges": ["1 TeV", "10 TeV"]}),
     "resample.to_image": Case("map"),
@@ -286,6 +289,7 @@ OTHERS = {
     "opening.open_store",
     "archive.write_archive",
     "convert.convert",
+    "assemble.read_events",
     "fits.read_fits",
     "fits_maps.read_map",
     "flux_points.read_flux_points",

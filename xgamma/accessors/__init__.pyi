@@ -199,6 +199,13 @@ class GammaDataset:
         **options: Any,
     ) -> xr.Dataset:
         """Fill the energy dispersion only. See `xgamma.makers.fill.fill`."""
+    def with_responses(
+        self,
+        exposure: LabelledLike | None = None,
+        psf: LabelledLike | None = None,
+        edisp: LabelledLike | None = None,
+    ) -> xr.Dataset:
+        """Put an exposure, a PSF and an energy dispersion on a map, interpolated to its pixels and energies. See `xgamma.datasets.responses.with_responses`."""
     def safe_mask(
         self,
         obs: xr.DataTree | None = None,

@@ -33,6 +33,7 @@ class GammaDataset(OfDatasets, OnSky):
     fill_edisp = Method(
         "xgamma.makers.fill:fill", "Fill the energy dispersion only.", fixed={"select": "edisp"}
     )
+    with_responses = Method("xgamma.datasets.responses")
     safe_mask = Method("xgamma.makers.safe_mask")
     exposure_image = Method("xgamma.makers.exposure")
     stack = Method("xgamma.datasets.stack")

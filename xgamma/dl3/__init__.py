@@ -6,7 +6,7 @@ from xgamma.core.late import late_names
 
 # Loaded at first use: reading a run needs neither the writer nor the simulation.
 _MODULES = {
-    "assemble": ("build_observation", "read_observation"),
+    "assemble": ("build_observation", "read_events", "read_observation"),
     "xgamma.irf.checks": ("check_finite",),
     "xgamma.fits.times": ("MissionTime",),
     "observation": (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -13,17 +12,18 @@ from xgamma.dl3.row_tables import ROW_TABLES, all_groups, group_of
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.files import FitsFile, open_fits
 from xgamma.fits.keywords import number, run_id
+from xgamma.typing import PathLike
 
-__all__ = ["build_observation", "read_observation"]
+__all__ = ["build_observation", "read_events", "read_observation"]
 
 
 @reader
-def read_observation(path: str | Path) -> xr.DataTree:
+def read_observation(path: PathLike) -> xr.DataTree:
     """Read a DL3 file as an observation.
 
     Parameters
     ----------
-    path : str or Path
+    path : path-like
         FITS file, gzipped or not, with events and responses, or with either.
 
     Returns
@@ -46,6 +46,44 @@ def read_observation(path: str | Path) -> xr.DataTree:
             f"The file {path} holds no DL3 table (events, GTIs, responses): its tables are {names}."
         )
     return build_observation(groups, name=str(file.path.name).partition(".fits")[0])
+
+
+@reader
+def read_events(path: PathLike) -> xr.DataTree:
+    """Read an event list: of Fermi-LAT (FT1), or the EVENTS of any DL3 file.
+
+    Parameters
+    ----------
+    path : path-like
+        FITS file, gzipped or not.
+
+    Returns
+    -------
+    obs : DataTree
+        An observation with the groups ``events`` and, where the file has them, ``gti`` and
+        responses. It need not have a pointing: ``ds.gamma.fill_counts(obs)`` bins its events,
+        ``obs.gamma.select_events`` cuts them. Bit masks (EVENT_CLASS, EVENT_TYPE) are arrays of
+        bools, the highest bit first.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file, or it holds no events.
+    XGammaError
+        If the file is truncated or damaged, or a column is not what it should be.
+
+    Examples
+    --------
+    >>> import xgamma as xg
+    >>> obs = xg.read_events("ft1.fits")  # doctest: +SKIP
+    >>> obs.gamma.select_events(event_class=128, zenith_angle=(0, 90))  # doctest: +SKIP
+    """
+    obs = read_observation(path)
+    if "events" not in obs.children:
+        raise MissingDataError(
+            f"The file {path} holds no events: its groups are {', '.join(obs.children)}."
+        )
+    return obs
 
 
 def read_groups(file: FitsFile) -> dict[str, xr.Dataset]:

@@ -85,6 +85,18 @@ def pointing(obs: xr.DataTree) -> SkyCoord:
     return position
 
 
+def has_pointing(obs: xr.DataTree) -> bool:
+    """Tell whether an observation says anything of where it pointed; satellites that scan do not.
+
+    Examples
+    --------
+    >>> from xgamma.dl3 import simulate_observation
+    >>> has_pointing(simulate_observation(events=False))
+    True
+    """
+    return "pointing" in obs.children
+
+
 def _scalars(obs: xr.DataTree, *names: str) -> list[float]:
     """Return scalars of the group ``pointing``, NaN where they are missing."""
     node = group(obs, "pointing") if "pointing" in obs.children else {}

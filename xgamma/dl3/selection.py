@@ -16,7 +16,7 @@ from xgamma.dl3.good_time import gti_bounds, mission_time, timed_events
 from xgamma.dl3.groups import group, obs_id
 from xgamma.dl3.phases import in_phase, phase_intervals
 from xgamma.dl3.pointings import pointing
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import ArgumentTypeError, MissingDataError, XGammaError, shown
 from xgamma.model.regions import parse_regions, region_center, region_text
 from xgamma.typing import PhasesLike, RegionsLike
 
@@ -93,7 +93,9 @@ def select_events(
         Random seed; required with `fraction`.
     **columns
         Any column of the events, in any case: ``(lo, hi)`` with ``lo <= value <
-        hi``, or a callable that takes the `~xarray.DataArray` and returns a mask.
+        hi``, or a callable that takes the `~xarray.DataArray` and returns a mask. Of bit masks, as
+        EVENT_CLASS and EVENT_TYPE of Fermi-LAT, a whole number keeps events that have any of its
+        bits: ``event_type=4 | 8``.
 
     Returns
     -------
@@ -179,11 +181,31 @@ def _column_mask(
     obs: xr.DataTree, events: xr.Dataset, name: str, limits: object, cuts: list[dict[str, Any]]
 ) -> np.ndarray:
     column = _column(obs, events, name)
+    if column.ndim == 2 and column.dtype == bool and not callable(limits):
+        return _bit_mask(name, column.values, limits, cuts)
     if callable(limits):
         cuts.append({name.lower(): getattr(limits, "__name__", "callable")})
         return np.asarray(limits(column), dtype=bool)
     unit = str(column.attrs.get("units", ""))
     return _in_range(column.values, _limits(name.lower(), limits, unit, cuts))
+
+
+def _bit_mask(
+    name: str, bits: np.ndarray, wanted: object, cuts: list[dict[str, Any]]
+) -> np.ndarray:
+    """Return which rows of a bit mask, its highest bit first, have any of the bits of a number."""
+    most = 2 ** bits.shape[1]
+    if isinstance(wanted, bool) or not isinstance(wanted, (int, np.integer)):
+        raise ArgumentTypeError(
+            f"{name}= selects bits of a mask: give a whole number such as 128, not {shown(wanted)}."
+        )
+    if not 0 < wanted < most:
+        raise XGammaError(
+            f"{name}={wanted} is no set of the {bits.shape[1]} bits of the column: give 1 to {most - 1}."
+        )
+    chosen = [-1 - bit for bit in range(bits.shape[1]) if int(wanted) >> bit & 1]
+    cuts.append({name.lower(): int(wanted), "units": "bits"})
+    return np.asarray(bits[:, chosen].any(axis=1))
 
 
 def _mission_limits(obs: xr.DataTree, limits: tuple[Any, Any]) -> tuple[float, float]:

@@ -96,7 +96,7 @@ def open_dataset(
         names = ", ".join(h.name for h in file.hdus)
         raise MissingDataError(
             f"The file {file.path} holds no dataset in a layout known here (its HDUs are {names}): "
-            "read single maps with xg.read_map, spectra with xg.read_ogip."
+            "read single maps with xg.read_map, spectra with xg.read_ogip, events with xg.read_events."
         )
     match_energies(maps, file, resample)
     coords: dict[str, Any] = _axis_coords(maps, file)

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.units import parse_unit
-from xgamma.errors import AxisError
+from xgamma.errors import AxisError, UnitError
 from xgamma.fits.tables import Table
 from xgamma.model.axes import NODE, axis_coords_from_bounds, bounds_between, edges
 from xgamma.model.sanity import issue_of_bins
@@ -203,14 +203,22 @@ def _fermi_axis(table: Table, where: str) -> Axis:
     """Return the axis of Fermi-LAT's counts cubes (EBOUNDS) and templates (ENERGIES)."""
     if "ENERGY" in table.columns and ("E_MIN" not in table.columns or _is_fermi_template(table)):
         nodes = np.asarray(table.read("ENERGY"), dtype=float)
+        _require_energies(str(table["ENERGY"].unit or "MeV"), where)
         lo, hi = bounds_between(nodes, "log")
         return Axis("energy_true", lo, hi, str(table["ENERGY"].unit or "MeV"), "log", nodes)
     if "E_MIN" in table.columns:
         units = str(table["E_MIN"].unit or "keV")
+        _require_energies(units, where)
         return Axis("energy", table.read("E_MIN"), table.read("E_MAX"), units, "log")
     raise AxisError(
         f"{where} has neither AXCOLS keywords nor E_MIN and E_MAX: its layout is not known."
     )
+
+
+def _require_energies(units: str, where: str) -> None:
+    """Raise a `UnitError` unless a unit is one of energy."""
+    if not parse_unit(units).is_equivalent("eV"):
+        raise UnitError(f"{where} has energies in {units!r}: correct TUNIT.")
 
 
 def _is_fermi_template(table: Table) -> bool:

@@ -31,6 +31,7 @@ from xgamma.fits.bytes import is_fits_name
 from xgamma.fits.files import HDU, FitsFile, map_fits
 from xgamma.fits.images import ImageArray, is_whole
 from xgamma.fits.tables import Table
+from xgamma.io.fermi_files import fermi_kind, stated_unit
 from xgamma.io.fits_axes import Axis, band_sizes, read_bands
 from xgamma.io.fits_frame import frame_attrs
 from xgamma.io.fits_regions import read_region
@@ -188,11 +189,16 @@ def read_map_hdu(
     bands = _band_table(file, hdu)
     if hdu.is_image:
         sizes = hdu.shape[:-2][::-1]
-        unit = hdu.header.get("BUNIT")
+        unit = stated_unit(hdu)
     else:
         column = hdu.table["DATA"]
         unit = column.unit
         sizes = _region_sizes(hdu, bands)
+    if bands is None and any(n > 1 for n in sizes):
+        raise MissingDataError(
+            f"The HDU {hdu.name!r} of {file.path} has planes {sizes}, but no table of bands (EBOUNDS, ENERGIES "
+            f"or {hdu.name}_BANDS) says of which energies: fetch the file again, or add it."
+        )
     axes = read_bands(bands, sizes) if bands is not None and sizes else []
     axes = _named_axes(name, axes, sizes)
     spec = VARIABLES.get(name)
@@ -275,7 +281,7 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
     side = sidecar_of(file)
     name = chosen.name.lower()
     if chosen.index == 0 or side.content.get("single"):
-        name = "map"
+        name = "exposure" if fermi_kind(file) == "gtexpcube2" else "map"
     found = read_map_hdu(file, chosen, name, side.variables.get(name))
     coords: dict[str, Any] = {}
     for axis in found.axes.values():

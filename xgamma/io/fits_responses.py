@@ -23,7 +23,7 @@ from xgamma.model.create import VARIABLES, label_variables
 from xgamma.model.schema import IRF_MIN_PIXELS
 from xgamma.numerics.psf_kernels import CONTAINMENT, listed_radii
 
-__all__ = ["RESPONSE_MAPS", "match_energies", "place_responses"]
+__all__ = ["RESPONSE_MAPS", "match_energies", "own_grid", "place_responses", "radii_attrs"]
 
 RESPONSE_MAPS = frozenset(name for name, spec in VARIABLES.items() if "y_irf" in spec.dims)
 # How far nodes may differ, relative to the largest, when a response is the same everywhere.
@@ -102,13 +102,33 @@ def _gammapy_radii(one: FitsMap, wanted: Axis) -> dict[str, Any]:
     rad = one.axes.get("rad")
     if rad is None or not same_everywhere(one):
         return {}
-    factor = rad.factor_to("rad")
     values = np.asarray(one.variable.transpose("energy_true", "rad", ...).values, dtype=float)
     profile = values.reshape(*values.shape[:2], -1)[..., 0]
+    return radii_attrs(profile, rad, wanted.size)
+
+
+def radii_attrs(profile: np.ndarray, rad: Axis, size: int) -> dict[str, Any]:
+    """Return where gammapy cuts the kernels of a PSF with energies of its own, as attributes.
+
+    Parameters
+    ----------
+    profile : ndarray
+        PSF per steradian at its own energies, shape (n, rad).
+    rad : Axis
+        Its radii.
+    size : int
+        Number of true energies to which it is interpolated.
+
+    Returns
+    -------
+    attrs : dict
+        What ``scheme="gammapy"`` looks at.
+    """
+    factor = rad.factor_to("rad")
     edges = np.append(rad.lo, rad.hi[-1]) * factor
     nodes = rad.nodes is not None
     (radii,) = listed_radii(profile, rad.center * factor, edges, nodes, (CONTAINMENT,))
-    return {"interpolated_to": wanted.size, "gammapy_radii": np.degrees(radii)}
+    return {"interpolated_to": size, "gammapy_radii": np.degrees(radii)}
 
 
 def _warn_beyond(axis: Axis, wanted: Axis, file: FitsFile) -> None:
@@ -204,9 +224,26 @@ def _own_grid(
         if not resample:
             raise FrameError(_turned(name, problem, file))
         return coarse_grid(one.frame, parent)
+    return own_grid(int(parent["NAXIS1"]), int(parent["NAXIS2"]))
+
+
+def own_grid(nx: int, ny: int) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Return the smallest coarse grid over a map, for responses that are the same everywhere.
+
+    Parameters
+    ----------
+    nx, ny : int
+        Pixels of the map.
+
+    Returns
+    -------
+    x, y : ndarray
+        Labels in pixel numbers, counted from the first pixel.
+    step : (dx, dy)
+        Distance between labels.
+    """
     labels, steps = [], []
-    for i in (1, 2):
-        n = int(parent[f"NAXIS{i}"])
+    for n in (nx, ny):
         steps.append(n / IRF_MIN_PIXELS)
         labels.append((np.arange(IRF_MIN_PIXELS) + 0.5) * steps[-1] - 0.5)
     return labels[0], labels[1], (steps[0], steps[1])

@@ -147,7 +147,7 @@ def fill(
     limit = None if offset_limit is None else to_value(offset_limit, "deg", "offset_limit")
     field = Field(ds, obs, limit)
     variables = fill_variables(field, wanted, background_oversampling, **options)
-    variables |= observation_row(field, reference_time_of(ds))
+    variables |= observation_row(field, reference_time_of(ds), wanted == ("counts",))
     if limit is not None:
         variables["mask_safe"] = _within_limit(field)
     return refilled(ds, variables, name)

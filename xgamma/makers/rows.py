@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3 import good_time, observation
+from xgamma.dl3.pointings import has_pointing
 from xgamma.makers.field import Field
 from xgamma.model.assembly import labels_alone
 from xgamma.model.create import variable_attrs
@@ -15,18 +16,22 @@ from xgamma.model.create import variable_attrs
 __all__ = ["observation_row", "refilled"]
 
 
-def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]:
-    """Return the metadata of one run: its row along ``obs`` and its good time intervals."""
+def observation_row(
+    field: Field, reference_time: str, counts_alone: bool = False
+) -> dict[str, xr.Variable]:
+    """Return the metadata of one run: its row along ``obs`` and its good time intervals.
+
+    With `counts_alone` the run may lack a pointing and a dead time, as event lists of satellites
+    do: the row then lacks them.
+    """
     obs = field.obs
     good_time.check_event_times(obs)
     offset = observation.mission_time(obs).offset(reference_time)
     start, stop = observation.gti_bounds(obs)
     row: dict[str, Any] = {
         "obs_id": observation.obs_id(obs),
-        "livetime": field.livetime,
         "ontime": field.ontime,
-        "pointing_lon": float(field.pointing.ra.deg),
-        "pointing_lat": float(field.pointing.dec.deg),
+        **_known(field, counts_alone),
         "time_start": float(start[0]) + offset if start.size else np.nan,
         "time_stop": float(stop[-1]) + offset if stop.size else np.nan,
         "telescope": str(obs.attrs.get("TELESCOP", "")),
@@ -43,6 +48,19 @@ def observation_row(field: Field, reference_time: str) -> dict[str, xr.Variable]
     )
     variables["gti_stop"] = xr.Variable("gti", stop + offset, variable_attrs("gti_stop", **attrs))
     return variables
+
+
+def _known(field: Field, counts_alone: bool) -> dict[str, float]:
+    """Return live time and pointing; without those that a run does not say and counts do not need."""
+    may_lack = counts_alone and not has_pointing(field.obs)
+    attrs = field.obs.attrs
+    known = {}
+    if not may_lack or "DEADC" in attrs or {"LIVETIME", "ONTIME"} <= set(attrs):
+        known["livetime"] = field.livetime
+    if not may_lack:
+        known["pointing_lon"] = float(field.pointing.ra.deg)
+        known["pointing_lat"] = float(field.pointing.dec.deg)
+    return known
 
 
 def refilled(ds: xr.Dataset, variables: dict[str, xr.Variable], name: str | None) -> xr.Dataset:

@@ -194,5 +194,5 @@ def fill_spectrum(
         variables |= _psf(field, exposure)
     if "edisp" in wanted:
         variables |= _dispersion(field, exposure, share)
-    variables |= observation_row(field, reference_time_of(ds))
+    variables |= observation_row(field, reference_time_of(ds), wanted == ("counts",))
     return refilled(ds, variables, name)
