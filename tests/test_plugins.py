@@ -40,11 +40,6 @@ def project():
     return tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
 
 
-def forget_cached_responses():
-    for cached in (responses.kinds, responses._by_class, responses._by_name):
-        cached.cache_clear()
-
-
 @pytest.fixture(autouse=True)
 def _registries_as_before(monkeypatch):
     """Forget what a test finds."""
@@ -63,9 +58,7 @@ def _registries_as_before(monkeypatch):
         for tag, kind in list(base.registry.items()):
             if not (kind.__module__ or "").startswith("xgamma."):
                 del base.registry[tag]
-    forget_cached_responses()
     yield
-    forget_cached_responses()
     for role, base in ROLES.items():
         base.registry.clear()
         base.registry.update(held[role])

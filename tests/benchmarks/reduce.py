@@ -77,7 +77,7 @@ def run_gammapy(data: Path) -> tuple[float, int]:
 IMPORTS = {
     "xgamma": (
         "xgamma",
-        "xgamma.dl3.store",
+        "xgamma.dl3.opening",
         "xgamma.reduction.front",
         "xgamma.makers.safe_mask",
         "dask.array",  # xarray looks for it at its first array

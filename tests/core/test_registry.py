@@ -54,6 +54,13 @@ CODE = """
 """
 
 
+def test_summaries_name_what_packages_bring_too(install):
+    install("pkg", CODE.format(name="one"), one="record")
+    registry = colours()
+    registry.register(FunctionRecord("light", "Light.", light))
+    assert registry.summaries() == {"light": "Light.", "one": "Paint it."}
+
+
 def test_a_record_is_found_by_name_and_others_are_refused():
     registry = colours()
     record = registry.register(FunctionRecord("light", "Light.", light))

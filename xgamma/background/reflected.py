@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from astropy import units as u
-from regions import CircleSkyRegion
 
 from xgamma.background.region_finder import find_angles, finder_options, overlap
 from xgamma.background.registry import BackgroundRecord
@@ -21,6 +20,7 @@ from xgamma.core.defaults import (
     SCHEME,
     SCHEMES,
 )
+from xgamma.core.heavy import regions as rg
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.dl3 import observation
 from xgamma.errors import XGammaError, warn
@@ -50,7 +50,7 @@ def _check_region(field: RegionField, n_off_regions: int | None) -> tuple[Any, b
     radius = largest_rad_max(field.obs, float(low), float(high), field.center_offset)
     if n_off_regions is not None:
         return region, True
-    return CircleSkyRegion(region_center(region), radius * u.deg), True
+    return rg.CircleSkyRegion(region_center(region), radius * u.deg), True
 
 
 def _off_counts(

@@ -151,7 +151,7 @@ def list_backgrounds() -> dict[str, str]:
     >>> xg.list_backgrounds()["ring"]
     'Counts in a ring around each pixel.'
     """
-    return {name: record.summary for name, record in REGISTRY.records().items()}
+    return REGISTRY.summaries()
 
 
 @dataclass(frozen=True)

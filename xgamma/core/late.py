@@ -1,16 +1,18 @@
 """Names that are imported when they are first used: the one lazy mechanism of the package.
 
-The package itself uses it for its public names, so that ``import xgamma`` stays quick, and a class
-for a method that delegates to a layer above its own, such as ``spectrum.plot()``.
+The package itself uses it for its public names, so that ``import xgamma`` stays quick, a class
+for a method that delegates to a layer above its own, such as ``spectrum.plot()``, and
+`xgamma.core.heavy` for packages that few jobs need.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
-__all__ = ["imported", "late", "late_names"]
+__all__ = ["imported", "late", "late_module", "late_names"]
 
 
 def late(path: str) -> Callable[..., Any]:
@@ -36,6 +38,34 @@ def late(path: str) -> Callable[..., Any]:
         return imported(path)(*args, **kwargs)
 
     return function
+
+
+class _LateModule(ModuleType):
+    """Stand in for a module until one of its names is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def late_module(name: str) -> ModuleType:
+    """Return a module that is imported when one of its names is first used.
+
+    Parameters
+    ----------
+    name : str
+        Name of the module, as in ``"colorsys"``.
+
+    Returns
+    -------
+    module : module
+        Its names are those of the module itself, so ``isinstance(x, module.Class)`` holds.
+
+    Examples
+    --------
+    >>> late_module("math").sqrt(9.0)
+    3.0
+    """
+    return _LateModule(name)
 
 
 def late_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:

@@ -182,6 +182,10 @@ class Registry(Generic[T]):
             self._asked = True
         return self.own()
 
+    def summaries(self) -> dict[str, str]:
+        """Return the one-line description of each record by name, other packages' included."""
+        return {name: getattr(record, "summary", "") for name, record in self.records().items()}
+
     def _choice(self, name: str) -> str:
         """Return what to choose from: all names, or the nearest of many."""
         own = sorted({self._names(record)[0] for record in self._records.values()})

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
-from regions import CircleSkyRegion, SkyRegion
 
 from xgamma.core.arguments import generator, interval, pair
+from xgamma.core.heavy import regions as rg
 from xgamma.dl3.good_time import gti_bounds, mission_time, timed_events
 from xgamma.dl3.groups import group, obs_id
 from xgamma.dl3.phases import in_phase, phase_intervals
@@ -248,9 +248,9 @@ def _region_mask(obs: xr.DataTree, region: RegionsLike, cuts: list[dict[str, Any
 
 
 def _inside(region: Region, positions: SkyCoord) -> np.ndarray:
-    if isinstance(region, CircleSkyRegion):
+    if isinstance(region, rg.CircleSkyRegion):
         return np.asarray(region.center.separation(positions) < region.radius)
-    if not isinstance(region, SkyRegion):
+    if not isinstance(region, rg.SkyRegion):
         raise XGammaError(f"{type(region).__name__} is in pixels: events need a sky region.")
     center = region_center(region).icrs
     wcs = WCS(naxis=2)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 from astropy.io import fits
 from astropy.table import QTable
-from regions import Regions
 
+from xgamma.core.heavy import regions as rg
 from xgamma.errors import XGammaError
 from xgamma.fits.bintable import BinTable
 from xgamma.io.fits_frame import frame_attrs
@@ -49,7 +49,7 @@ def read_region(hdu: HDU) -> tuple[str, dict[str, Any]]:
     shape = str(hdu.header.get("WCSSHAPE", "(1,1)")).strip("()").split(",")
     frame = frame_attrs(hdu.header, (int(shape[1]), int(shape[0])))
     try:
-        pixels = Regions.parse(table, format="fits")
+        pixels = rg.Regions.parse(table, format="fits")
     except Exception as error:
         raise XGammaError(
             f"The region table {hdu.name} of {hdu.file.path} cannot be read ({error})."
@@ -80,7 +80,7 @@ def region_table(ds: xr.Dataset | xr.DataArray, name: str) -> BinTable | None:
     text = str(ds.coords["region"].values)
     wcs = sky.wcs_of(ds)
     pixels = [region.to_pixel(wcs) for region in parse_regions(text)]
-    table = Regions(pixels).serialize(format="fits")
+    table = rg.Regions(pixels).serialize(format="fits")
     header = fits.Header()
     attrs = coord_variable(ds, "wcs").attrs
     for key, value in attrs.items():

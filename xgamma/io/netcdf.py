@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from netCDF4 import Dataset
 from xarray.backends import CachingFileManager, NetCDF4DataStore
 
 from xgamma.core.bounds import bytes_of, require_room
+from xgamma.core.heavy import netCDF4
 from xgamma.core.lazy import await_threads, is_lazy
 from xgamma.core.write_errors import let_go
 from xgamma.errors import MissingDataError
@@ -118,7 +118,7 @@ def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:
     with lock:
         status = os.stat(path)
         identity = f"{status.st_dev}-{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
-        opener: Any = Dataset
+        opener: Any = netCDF4.Dataset
         manager = CachingFileManager(
             opener, os.path.realpath(path), mode="r", lock=lock, manager_id=identity
         )

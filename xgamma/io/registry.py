@@ -215,4 +215,4 @@ def list_formats() -> dict[str, str]:
     >>> xg.list_formats()["netcdf"]
     'Datasets and collections in NetCDF-4, with CF attributes.'
     """
-    return {name: record.summary for name, record in REGISTRY.records().items()}
+    return REGISTRY.summaries()

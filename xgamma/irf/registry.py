@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TypeVar
 
 import xarray as xr
@@ -58,8 +57,6 @@ def register_response(kind: KindT) -> KindT:
     True
     """
     RESPONSES.register(kind)
-    for cached in (kinds, _by_class, _by_name):
-        cached.cache_clear()
     return kind
 
 
@@ -105,13 +102,12 @@ def list_responses() -> dict[str, str]:
     >>> xg.list_responses()["BKG_2D"]
     'Background rate against energy and offset.'
     """
-    return {name: kind.summary for name, kind in RESPONSES.records().items()}
+    return RESPONSES.summaries()
 
 
-@functools.cache
 def kinds() -> tuple[ResponseKind, ...]:
     """Return all kinds in the order of the groups; of one group first what has more marks."""
-    found = RESPONSES.records().values()
+    found = RESPONSES.records(again=False).values()
     return tuple(sorted(found, key=lambda kind: (kind.rank, kind.group, -len(kind.marks))))
 
 
@@ -204,12 +200,14 @@ def kind_of_table(table: Table, group: str) -> ResponseKind:
 
 def group_of_class(hduclas2: str) -> str | None:
     """Return the group of a second class, or None."""
-    return _by_class().get(hduclas2.upper())
+    names = {name: k.group for k in kinds() for name in (k.hduclas2, *k.aliases)}
+    return names.get(hduclas2.upper())
 
 
 def group_of_name(extname: str) -> str | None:
     """Return the group of a table without HDUCLAS keywords, from its name, or None."""
-    return _by_name().get(extname.strip().upper())
+    names = {name: k.group for k in kinds() for name in (k.extname, k.name, *k.aliases)}
+    return names.get(extname.strip().upper())
 
 
 def group_of_columns(columns: set[str]) -> str | None:
@@ -222,13 +220,3 @@ def group_of_columns(columns: set[str]) -> str | None:
 
 def _either(names: list[str]) -> str:
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
-
-
-@functools.cache
-def _by_class() -> dict[str, str]:
-    return {name: k.group for k in kinds() for name in (k.hduclas2, *k.aliases)}
-
-
-@functools.cache
-def _by_name() -> dict[str, str]:
-    return {name: k.group for k in kinds() for name in (k.extname, k.name, *k.aliases)}

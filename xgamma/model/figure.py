@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
-from regions import PixCoord
 
+from xgamma.core.heavy import regions as rg
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.regions import parse_regions, region_center, region_text
@@ -116,7 +116,7 @@ def _general_figure(region: SkyRegion, plane: Plane, center: complex) -> Figure:
     corners = [complex(x, y) for x in (box.ixmin, box.ixmax) for y in (box.iymin, box.iymax)]
 
     def contains(z: np.ndarray) -> np.ndarray:
-        return np.asarray(pixels.contains(PixCoord(np.real(z), np.imag(z))), dtype=bool)
+        return np.asarray(pixels.contains(rg.PixCoord(np.real(z), np.imag(z))), dtype=bool)
 
     return Figure(contains, center, max(abs(c - center) for c in corners) + 1.0)
 
@@ -158,7 +158,7 @@ def turned_regions(region: SkyRegion, plane: Plane, angles: list[float]) -> list
 def _turned_general(region: SkyRegion, plane: Plane, angles: list[float], frame: str) -> list[str]:
     wcs = wcs_of_plane(plane, frame)
     pixels = region.to_pixel(wcs)
-    origin = PixCoord(0.0, 0.0)
+    origin = rg.PixCoord(0.0, 0.0)
     return [region_text(pixels.rotate(origin, angle * u.rad).to_sky(wcs)) for angle in angles]
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from astropy.units import Quantity
-from regions import CircleAnnulusSkyRegion, CircleSkyRegion, RectangleSkyRegion
 
 from xgamma.core.arguments import scalar, whole
+from xgamma.core.heavy import regions as rg
 from xgamma.core.units import position as parse_position
 from xgamma.core.units import to_value
 from xgamma.errors import XGammaError, shown
@@ -52,7 +52,7 @@ def ring_regions(center: PositionLike, edges: AnglesLike) -> list[Any]:
     found = []
     for low, high in itertools.pairwise(Quantity(radii, "deg")):
         made = (middle, low, high) if low > 0 else (middle, high)
-        found.append((CircleAnnulusSkyRegion if low > 0 else CircleSkyRegion)(*made))
+        found.append((rg.CircleAnnulusSkyRegion if low > 0 else rg.CircleSkyRegion)(*made))
     return found
 
 
@@ -97,5 +97,5 @@ def slice_regions(start: PositionLike, stop: PositionLike, width: AngleLike, n: 
         middle = first.directional_offset_by(direction, (k + 0.5) * step)
         # The width of a rectangle lies along the longitude, its angle turns towards the north.
         angle = middle.position_angle(last) - Quantity(90, "deg")
-        found.append(RectangleSkyRegion(middle, Quantity(step), across, Quantity(angle)))
+        found.append(rg.RectangleSkyRegion(middle, Quantity(step), across, Quantity(angle)))
     return found

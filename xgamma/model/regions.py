@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from astropy.coordinates import SkyCoord
-from regions import CompoundPixelRegion, CompoundSkyRegion, PixCoord, PixelRegion, Region, Regions
 
+from xgamma.core.heavy import regions as rg
 from xgamma.core.paths import file_path
 from xgamma.errors import ArgumentTypeError, XGammaError
 from xgamma.model import sky
@@ -21,7 +21,7 @@ from xgamma.numerics import sphere
 from xgamma.typing import LabelledLike, RegionsLike
 
 if TYPE_CHECKING:
-    from regions import SkyRegion
+    from regions import PixCoord, Region, SkyRegion
 
 __all__ = ["check_region", "parse_regions", "region_center", "region_mask", "region_text"]
 
@@ -45,7 +45,7 @@ SIZES = (
 @functools.lru_cache(maxsize=128)
 def _parse_text(text: str) -> tuple[SkyRegion, ...]:
     try:
-        parsed = tuple(Regions.parse(text, format="ds9"))
+        parsed = tuple(rg.Regions.parse(text, format="ds9"))
     except Exception as error:
         raise XGammaError(f"The region {text!r} cannot be parsed as DS9 text ({error}).") from None
     if not parsed:
@@ -152,21 +152,23 @@ def parse_regions(regions: RegionsLike) -> list[SkyRegion]:
     >>> len(parse_regions("galactic;circle(0, 0, 0.5)"))
     1
     """
-    if isinstance(regions, (CompoundSkyRegion, CompoundPixelRegion)):
+    if isinstance(regions, (rg.CompoundSkyRegion, rg.CompoundPixelRegion)):
         if regions.operator is operator.or_:
             return [*parse_regions(regions.region1), *parse_regions(regions.region2)]
         return [regions]
-    if isinstance(regions, Region):
+    if isinstance(regions, rg.Region):
         check_region(regions)
         return [regions]
     if isinstance(regions, Path) or (isinstance(regions, str) and regions.endswith(".reg")):
         path = file_path(regions, "regions")
         if not path.is_file():
             raise XGammaError(f"The region file {str(path)!r} does not exist: check its path.")
-        return [parsed for one in Regions.read(path, format="ds9") for parsed in parse_regions(one)]
+        return [
+            parsed for one in rg.Regions.read(path, format="ds9") for parsed in parse_regions(one)
+        ]
     if isinstance(regions, str):
         return list(_parse_text(regions))
-    if isinstance(regions, (list, tuple, Regions)):
+    if isinstance(regions, (list, tuple, rg.Regions)):
         return [parsed for one in regions for parsed in parse_regions(one)]
     raise ArgumentTypeError(
         f"{type(regions).__name__} is not a region: give a regions.SkyRegion, DS9 text or a .reg file."
@@ -186,7 +188,7 @@ def region_text(region: Region | Sequence[Region]) -> str:
         raise XGammaError(
             "The region combines others by 'and' or 'xor', which DS9 text cannot express: give the regions one by one, or a union (one | other)."
         )
-    text = Regions(parsed).serialize(format="ds9", precision=8)
+    text = rg.Regions(parsed).serialize(format="ds9", precision=8)
     lines = [line.strip() for line in text.splitlines() if line and not line.startswith("#")]
     return ";".join(part for part in lines if not part.startswith("global"))
 
@@ -216,7 +218,7 @@ def _parts(parsed: list[Any]) -> list[Any]:
 
 
 def _one_center(region: Region) -> SkyCoord:
-    if isinstance(region, PixelRegion):
+    if isinstance(region, rg.PixelRegion):
         raise XGammaError(
             f"The {type(region).__name__} is in pixels: give a region on the sky, for example 'icrs;circle(83.63, 22.01, 0.11)'."
         )
@@ -274,7 +276,7 @@ def region_mask(obj: LabelledLike, regions: RegionsLike, inside: bool = True) ->
                 np.abs(grid_y - pixels.center.y) <= half_y
             )
         else:
-            mask |= pixels.contains(PixCoord(grid_x, grid_y))
+            mask |= pixels.contains(rg.PixCoord(grid_x, grid_y))
     return sky.label_map(
         obj, mask if inside else ~mask, False, "in region" if inside else "outside region", ""
     )
@@ -298,7 +300,7 @@ def contains(obj: LabelledLike, regions: RegionsLike, position: SkyCoord) -> np.
         Shape of the positions.
     """
     x, y = sky.world_to_pix(obj, position)
-    pix = PixCoord(x, y)
+    pix = rg.PixCoord(x, y)
     inside = np.zeros(np.shape(x), dtype=bool)
     for region in parse_regions(regions):
         inside |= np.asarray(pixel_region(obj, region).contains(pix), dtype=bool)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from regions import PointSkyRegion
 
+from xgamma.core.heavy import regions as rg
 from xgamma.modeling.parameter import Spec
 from xgamma.modeling.spatial_base import Shape, ellipse_region
 from xgamma.numerics import rings as laws
@@ -53,7 +53,7 @@ class PointSource(Shape):
 
     def to_region(self) -> Any:
         """Return the point as a region."""
-        return PointSkyRegion(self.position)
+        return rg.PointSkyRegion(self.position)
 
 
 class Gaussian(Shape):

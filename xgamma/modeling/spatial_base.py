@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.units import Quantity
-from regions import CircleSkyRegion, EllipseSkyRegion
 
 from xgamma.core.defaults import FRAME
+from xgamma.core.heavy import regions as rg
 from xgamma.core.units import position, to_value
 from xgamma.errors import FrameError, XGammaError
 from xgamma.modeling.labels import labelled
@@ -175,7 +175,7 @@ class Shape(Component):
         region : `~regions.SkyRegion`
             A circle of the shape's radius.
         """
-        return CircleSkyRegion(self.position, Quantity(self.extent, "deg"))
+        return rg.CircleSkyRegion(self.position, Quantity(self.extent, "deg"))
 
     def extra(self) -> dict[str, Any]:
         """Entries of the serialised form beside the parameters."""
@@ -190,7 +190,7 @@ class Shape(Component):
 def ellipse_region(shape: Shape, major: float) -> Any:
     """Return the ellipse of a shape with `e` and `phi`, of a semi-major axis in degrees."""
     minor = major * np.sqrt(1 - shape.e.value**2)
-    return EllipseSkyRegion(
+    return rg.EllipseSkyRegion(
         shape.position,
         width=Quantity(2 * minor, "deg"),
         height=Quantity(2 * major, "deg"),

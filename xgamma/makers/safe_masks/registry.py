@@ -179,7 +179,7 @@ def list_safe_masks() -> dict[str, str]:
     >>> xg.list_safe_masks()["offset-max"]
     'Nearer to the pointing than offset_max.'
     """
-    return {name: record.summary for name, record in REGISTRY.records().items()}
+    return REGISTRY.summaries()
 
 
 def find_safe_masks(
