@@ -30,6 +30,8 @@ OPTIONAL = {
 NEEDS_OPTIONAL = {"xgamma.io.remote_writing": "zarr", "xgamma.config.schema": "pydantic"}
 # Lines of a module, and of the body of a function.
 LONGEST_MODULE, LONGEST_FUNCTION = 350, 50
+# Share of the parameters that may be of the type Any.
+ANY = 0.03
 # Methods of lower layers that hand on to a higher one, by `xgamma.core.late`: doors of users.
 DOORS = {
     "xgamma.dl3": "xgamma.dl3 has offered the simulation of runs from the start",
@@ -206,6 +208,27 @@ def test_modules_and_functions_are_short(name):
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     long = {f.name: _body_lines(f) for f in functions if _body_lines(f) > LONGEST_FUNCTION}
     assert not long
+
+
+def test_few_parameters_are_of_any_type():
+    """What is passed on or only shown is `object`; `Any` is for what other libraries leave open."""
+    parameters = [p for tree in MODULES.values() for p in _parameters(tree)]
+    loose = [p for p in parameters if p.annotation is None or _is_any(p.annotation)]
+    assert len(loose) < ANY * len(parameters), f"{len(loose)} of {len(parameters)}"
+
+
+def _parameters(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            a = node.args
+            several = [p for p in (a.vararg, a.kwarg) if p]
+            for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *several):
+                if p.arg not in ("self", "cls"):
+                    yield p
+
+
+def _is_any(annotation):
+    return ast.unparse(annotation) in ("Any", "Any | None")
 
 
 def _body_lines(function):

@@ -7,16 +7,12 @@ imports eagerly, xgamma at first use, so what it will use is imported before.
 """
 
 import importlib
-import json
-import subprocess
-import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.figures import keep
-from tests.conftest import find_data
+from tests.benchmarks.own_process import Figures, measure, program, real_data, timed
 
 CRAB = (83.63, 22.01)
 CRAB_RUNS = [23523, 23526, 23559, 23592]
@@ -155,7 +151,7 @@ def reflected_gammapy(folder: Path) -> Any:
 
 
 LAZY = (
-    "xgamma.dl3.store",
+    "xgamma.dl3.opening",
     "xgamma.reduction.front",
     "xgamma.background.ring",
     "xgamma.background.reflected",
@@ -174,35 +170,23 @@ JOBS = {
 }
 
 
-def measure(job: str, library: str, folder: str) -> None:
-    """Run one job in this process and print its seconds and result."""
+def child(job: str, library: str, folder: str) -> Figures:
+    """Run one job in this process; return its seconds and result."""
     warnings.simplefilter("ignore")
     for module in LAZY if library == "xgamma" else ():
         importlib.import_module(module)
-    function = JOBS[job][library](Path(folder))
-    start = time.perf_counter()
-    result = function()
-    print(json.dumps({"seconds": time.perf_counter() - start, **result}))
+    return timed(JOBS[job][library](Path(folder)))
 
 
 def main(repetitions: int = 3) -> None:
     """Print the best times of each and their ratio."""
-    data = find_data()
-    if data is None:
-        raise SystemExit("no real data: set $XGAMMA_DATA")
+    folder = real_data() / "hess-dl3-dr1"
     for job, libraries in JOBS.items():
         best: dict[str, float] = {}
-        counts: dict[str, tuple[int, int]] = {}
+        counts: dict[str, tuple[float, float]] = {}
         for _ in range(repetitions):
             for library in libraries:
-                command = [sys.executable, "-m", "tests.benchmarks.background", job, library]
-                out = subprocess.run(
-                    [*command, str(data / "hess-dl3-dr1")],
-                    check=True,
-                    capture_output=True,
-                    text=True,
-                )
-                found = json.loads(out.stdout.strip().splitlines()[-1])
+                found = measure(__spec__.name, job, library, folder)
                 best[library] = min(best.get(library, float("inf")), found["seconds"])
                 counts[library] = (found["on"], found["off"])
         if counts["xgamma"] != counts["gammapy"]:
@@ -216,7 +200,4 @@ def main(repetitions: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 3:
-        measure(*sys.argv[1:4])
-    else:
-        main(*map(int, sys.argv[1:2]))
+    program(main, child)

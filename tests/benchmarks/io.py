@@ -14,7 +14,7 @@ from typing import Any
 
 import xgamma as xg
 from tests.benchmarks.figures import keep
-from tests.conftest import find_data
+from tests.benchmarks.own_process import real_data
 from xgamma.io.fits import open_dataset
 
 
@@ -60,9 +60,7 @@ def main(repetitions: int = 3) -> None:
     """Print the ratios."""
     from gammapy.datasets import MapDataset
 
-    data = find_data()
-    if data is None:
-        raise SystemExit("no real data: set $XGAMMA_DATA")
+    data = real_data()
     warnings.simplefilter("ignore")
     packed = data / "dl4" / "cta-1dc-gc.fits.gz"
     with tempfile.TemporaryDirectory() as name:

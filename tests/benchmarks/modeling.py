@@ -15,7 +15,7 @@ import numpy as np
 
 import xgamma as xg
 from tests.benchmarks.figures import keep
-from tests.conftest import find_data
+from tests.benchmarks.own_process import real_data
 from tests.helpers.from_gammapy import map_from_gammapy, spectrum_from_gammapy
 from xgamma.estimators.maps import ts_map
 from xgamma.fitting.likelihood import likelihood_of
@@ -158,9 +158,7 @@ def maps(peer: Any, repetitions: int) -> None:
 def main(repetitions: int = 3) -> None:
     """Print every comparison."""
     warnings.simplefilter("ignore")
-    folder = find_data()
-    if folder is None:
-        raise SystemExit("no real data: set $XGAMMA_DATA")
+    folder = real_data()
     peer, ours, models = galactic_centre(folder)
     one_evaluation(peer, ours, models, "index", repetitions)
     one_evaluation(peer, ours, models, "lon", repetitions)

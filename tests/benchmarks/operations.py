@@ -13,7 +13,7 @@ import numpy as np
 
 import xgamma as xg
 from tests.benchmarks.figures import keep
-from tests.conftest import find_data
+from tests.benchmarks.own_process import real_data
 
 REGION = "galactic;circle(0, 0, 0.5)"
 Case = tuple[Callable[[], Any], Callable[[], Any]]
@@ -221,9 +221,7 @@ def seconds(function: Callable[[], Any]) -> float:
 
 def main(repetitions: int = 15) -> None:
     """Print the shortest times of both and their ratio, as the table of the documentation."""
-    data = find_data()
-    if data is None:
-        raise SystemExit("no real data: set $XGAMMA_DATA")
+    data = real_data()
     warnings.simplefilter("ignore")
     both = Both(data / "dl4/cta-1dc-gc.fits.gz")
     print("| operation | gammapy 2.1 | xgamma | ratio |\n|---|---|---|---|")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import xgamma as xg
 from tests.benchmarks.figures import keep
-from tests.conftest import find_data
+from tests.benchmarks.own_process import real_data
 
 
 def read_xgamma(folder: Path) -> int:
@@ -44,9 +44,7 @@ def timed(function: Callable[[Path], int], folder: Path) -> tuple[float, int]:
 
 def main(repetitions: int = 3) -> None:
     """Print the best times of each and their ratio."""
-    data = find_data()
-    if data is None:
-        raise SystemExit("no real data: set $XGAMMA_DATA")
+    data = real_data()
     folder = data / "hess-dl3-dr1"
     times: dict[str, list[float]] = {"xgamma": [], "gammapy": []}
     for _ in range(repetitions):

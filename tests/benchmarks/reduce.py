@@ -6,20 +6,16 @@ libraries take turns, so that a change in the machine's speed hits both.
 """
 
 import importlib
-import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from tests.benchmarks.figures import keep
-from tests.conftest import find_data
+from tests.benchmarks.own_process import Figures, in_turn, program, real_data, used
 
 POSITION = (329.7169, -30.2256)
 
 
-def run_xgamma(data: Path) -> tuple[float, int]:
+def run_xgamma(data: Path) -> Figures:
     """Return the seconds of the loop, and the counts."""
     import xgamma as xg
 
@@ -38,10 +34,10 @@ def run_xgamma(data: Path) -> tuple[float, int]:
         safe_mask={"methods": ["aeff-default", "offset-max"], "offset_max": "2.5 deg"},
         progress=False,
     )
-    return time.perf_counter() - start, int(ds.counts.sum())
+    return {"seconds": time.perf_counter() - start, "counts": int(ds.counts.sum())}
 
 
-def run_gammapy(data: Path) -> tuple[float, int]:
+def run_gammapy(data: Path) -> Figures:
     """Do the same with gammapy."""
     import logging
     import warnings
@@ -70,7 +66,7 @@ def run_gammapy(data: Path) -> tuple[float, int]:
     for obs in store.get_observations(ids):
         cutout = stacked.cutout(obs.get_pointing_icrs(obs.tmid), width="5 deg")
         stacked.stack(safe.run(maker.run(cutout, obs), obs))
-    return time.perf_counter() - start, int(stacked.counts.data.sum())
+    return {"seconds": time.perf_counter() - start, "counts": int(stacked.counts.data.sum())}
 
 
 # What each needs imported before it can work: gammapy imports eagerly, xgamma at first use.
@@ -90,10 +86,8 @@ IMPORTS = {
 RUNNERS = {"xgamma": run_xgamma, "gammapy": run_gammapy}
 
 
-def child(name: str, data: Path) -> None:
-    """Run one library here and print its figures as a line of JSON."""
-    import resource
-
+def child(name: str, data: str) -> Figures:
+    """Run one library here and return its figures."""
     before = time.perf_counter()
     # `import gammapy` alone brings nothing: its users import the subpackages.
     for module in IMPORTS[name][: 1 if name == "xgamma" else None]:
@@ -101,34 +95,12 @@ def child(name: str, data: Path) -> None:
     imported = time.perf_counter() - before
     for module in IMPORTS[name]:
         importlib.import_module(module)
-    seconds, counts = RUNNERS[name](data)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "import": imported, "peak": peak, "counts": counts}))
-
-
-def measure(name: str, data: Path) -> dict[str, float]:
-    """Run one library in a new process and return its figures."""
-    command = [sys.executable, "-m", "tests.benchmarks.reduce", "--child", name, str(data)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return {**RUNNERS[name](Path(data)), "import": imported, **used()}
 
 
 def main(repetitions: int = 3) -> None:
     """Print seconds, peak memory and import time of both, and the ratios."""
-    data = find_data()
-    if data is None:
-        raise SystemExit("no real data: set $XGAMMA_DATA")
-    figures: dict[str, list[dict[str, float]]] = {name: [] for name in RUNNERS}
-    for _ in range(repetitions):
-        for name, results in figures.items():
-            results.append(measure(name, data))
-    counts = {int(r["counts"]) for results in figures.values() for r in results}
-    if len(counts) != 1:
-        raise SystemExit(f"the libraries do not agree on the counts: {counts}")
-    median = {
-        name: {k: sorted(r[k] for r in results)[repetitions // 2] for k in results[0]}
-        for name, results in figures.items()
-    }
+    median = in_turn(__spec__.name, list(RUNNERS), repetitions, real_data())
     for name, m in median.items():
         print(
             f"{name:8s} {m['seconds']:7.2f} s   {1000 * m['seconds'] / 21:7.1f} ms a run   "
@@ -138,12 +110,10 @@ def main(repetitions: int = 3) -> None:
     ratio = {k: median["gammapy"][k] / median["xgamma"][k] for k in ("seconds", "peak", "import")}
     print(
         f"ratio    {ratio['seconds']:7.1f} in time, {ratio['peak']:.2f} in peak memory, "
-        f"{ratio['import']:.1f} in import time (medians of {repetitions}, {counts.pop()} counts)"
+        f"{ratio['import']:.1f} in import time (medians of {repetitions}, "
+        f"{median['xgamma']['counts']:.0f} counts)"
     )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2], Path(sys.argv[3]))
-    else:
-        main(*map(int, sys.argv[1:]))
+    program(main, child)

@@ -5,23 +5,19 @@ energies and 40 true ones, the cutouts are 10 degrees wide. Each measurement is 
 at this size the first use of memory is much of the time.
 """
 
-import json
 import os
-import resource
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from tests.benchmarks.figures import keep
-from tests.conftest import find_data
+from tests.benchmarks.own_process import Figures, in_turn, program, real_data, used
 
 POSITION = (0.0, 0.0)
 STORE = "cta-1dc/index/gps"
 RUNS = (110380, 111140, 111159)
 
 
-def run_xgamma(data: Path) -> tuple[float, int]:
+def run_xgamma(data: Path) -> Figures:
     """Return the seconds of the loop, and the counts."""
     import xgamma as xg
 
@@ -41,10 +37,10 @@ def run_xgamma(data: Path) -> tuple[float, int]:
         safe_mask={"methods": ["aeff-max", "offset-max"], "offset_max": "5 deg"},
         progress=False,
     )
-    return time.perf_counter() - start, int(ds.counts.sum())
+    return {"seconds": time.perf_counter() - start, "counts": int(ds.counts.sum())}
 
 
-def run_gammapy(data: Path) -> tuple[float, int]:
+def run_gammapy(data: Path) -> Figures:
     """Do the same with gammapy."""
     import logging
     import warnings
@@ -73,52 +69,26 @@ def run_gammapy(data: Path) -> tuple[float, int]:
     for obs in store.get_observations(RUNS):
         cutout = stacked.cutout(obs.get_pointing_icrs(obs.tmid), width="10 deg")
         stacked.stack(safe.run(maker.run(cutout, obs), obs))
-    return time.perf_counter() - start, int(stacked.counts.data.sum())
+    return {"seconds": time.perf_counter() - start, "counts": int(stacked.counts.data.sum())}
 
 
 RUNNERS = {"xgamma": run_xgamma, "gammapy": run_gammapy}
 
 
-def child(name: str, data: Path) -> None:
-    """Run one library here and print its figures as a line of JSON."""
-    seconds, counts = RUNNERS[name](data)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    figures = {
-        "seconds": seconds,
-        "processor": used.ru_utime + used.ru_stime,
-        "peak": used.ru_maxrss / 1024,
-        "counts": counts,
-    }
-    print(json.dumps(figures))
-
-
-def measure(name: str, data: Path) -> dict[str, float]:
-    """Run one library in a new process and return its figures."""
-    command = [sys.executable, "-m", "tests.benchmarks.reduce_cta", "--child", name, str(data)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
-    return json.loads(done.stdout.strip().splitlines()[-1])
+def child(name: str, data: str) -> Figures:
+    """Run one library here and return its figures."""
+    return {**RUNNERS[name](Path(data)), **used()}
 
 
 def main(repetitions: int = 3) -> None:
     """Print seconds, processor time and peak memory of both: medians."""
-    data = find_data()
-    if data is None:
-        raise SystemExit("no real data: set $XGAMMA_DATA")
-    figures: dict[str, list[dict[str, float]]] = {name: [] for name in RUNNERS}
-    for _ in range(repetitions):
-        for name, results in figures.items():
-            results.append(measure(name, data))
-    for name, results in figures.items():
-        m = {k: sorted(r[k] for r in results)[repetitions // 2] for k in results[0]}
+    for name, m in in_turn(__spec__.name, list(RUNNERS), repetitions, real_data()).items():
         print(
             f"{name:8s} {m['seconds']:7.2f} s   processor {m['processor']:7.2f} s   "
-            f"peak {m['peak']:6.0f} MB   {m['counts']} counts"
+            f"peak {m['peak']:6.0f} MB   {m['counts']:.0f} counts"
         )
         keep("reduce_cta", {name: m})
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2], Path(sys.argv[3]))
-    else:
-        main(*map(int, sys.argv[1:]))
+    program(main, child)

@@ -13,12 +13,12 @@ FIRST = 1_000_000
 class Repeated(Store):
     """Runs under new ids. Each has files of its own (links), so that nothing is shared."""
 
-    def open(self, obs_id, groups=None) -> xr.DataTree:
-        """Open a run under its new id."""
-        tree = super().open(obs_id, groups)
-        tree.attrs["OBS_ID"] = obs_id
-        tree.name = str(obs_id)
-        return tree
+    def _dataset(self, group, path, hdu, opened) -> xr.Dataset:
+        """Return one HDU, which says the new id: that in the name of the link."""
+        ds = super()._dataset(group, path, hdu, opened)
+        if "OBS_ID" in ds.attrs:
+            ds.attrs["OBS_ID"] = int(Path(path).name.partition("-")[0])
+        return ds
 
 
 def repeated(store: Store, number: int, folder: Path) -> Store:

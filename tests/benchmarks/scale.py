@@ -7,8 +7,7 @@ memory is that of the largest. Repeated runs have new ids and files of their own
 the page cache after the first pass), so that nothing is shared between them.
 """
 
-import json
-import os
+import importlib
 import pickle
 import resource
 import subprocess
@@ -18,8 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks.figures import keep
+from tests.benchmarks.own_process import Figures, measure, program, real_data, used
 from tests.benchmarks.reduce import IMPORTS, POSITION
-from tests.conftest import find_data
+from tests.benchmarks.repeated import repeated
 
 RUNS = 21
 LONG = (21, 105, 210, 1000)
@@ -53,19 +53,13 @@ def options():
 def runs_of(data: Path, number: int, folder: Path):
     """The runs, repeated where more are asked for."""
     import xgamma as xg
-    from tests.benchmarks.repeated import repeated
 
     store = xg.open_store(data / "hess-dl3-dr1").select(target="PKS 2155-304")
     assert len(store) == RUNS
     return repeated(store, number, folder)
 
 
-def peak(who: int = resource.RUSAGE_SELF) -> float:
-    """Peak memory in MB."""
-    return resource.getrusage(who).ru_maxrss / 1024
-
-
-def run_xgamma(data: Path, number: int, scheduler: str, workers: int) -> dict[str, float]:
+def run_xgamma(data: Path, number: int, scheduler: str, workers: int) -> Figures:
     """Reduce runs, and return the figures."""
     import xgamma as xg
 
@@ -78,7 +72,7 @@ def run_xgamma(data: Path, number: int, scheduler: str, workers: int) -> dict[st
     return {"seconds": seconds, "counts": int(ds.counts.sum())}
 
 
-def run_gammapy(data: Path, number: int, backend: str, workers: int) -> dict[str, float]:
+def run_gammapy(data: Path, number: int, backend: str, workers: int) -> Figures:
     """Do the same with gammapy's own parallel maker."""
     import logging
     import warnings
@@ -117,27 +111,18 @@ def run_gammapy(data: Path, number: int, backend: str, workers: int) -> dict[str
     return {"seconds": time.perf_counter() - start, "counts": int(ds.counts.data.sum())}
 
 
-def child(library: str, number: int, scheduler: str, workers: int) -> None:
-    """Measure here, and print a line of JSON."""
-    import importlib
-
-    data = find_data()
+def child(library: str, number: str, scheduler: str, workers: str) -> Figures:
+    """Measure here; the peak memory of workers is that of the largest."""
     for module in IMPORTS[library]:
         importlib.import_module(module)
     run = {"xgamma": run_xgamma, "gammapy": run_gammapy}[library]
-    figures = run(data, number, scheduler, workers)
-    figures |= {"peak": peak(), "worker": peak(resource.RUSAGE_CHILDREN)}
-    print(json.dumps(figures))
+    figures = run(real_data(), int(number), scheduler, int(workers))
+    return {**figures, **used(), "worker": used(resource.RUSAGE_CHILDREN)["peak"]}
 
 
-def measure(library: str, number: int, scheduler: str, workers: int) -> dict[str, float]:
-    """Run a measurement in a new process."""
-    arguments = [library, str(number), scheduler, str(workers)]
-    command = [sys.executable, "-m", "tests.benchmarks.scale", "--child", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
-    if done.returncode:
-        raise SystemExit(done.stderr[-3000:])
-    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+def measured(library: str, number: int, scheduler: str, workers: int) -> Figures:
+    """Measure in a new process, and print a line."""
+    figures = measure(__spec__.name, library, number, scheduler, workers)
     name = f"{library} {scheduler} x {workers}"
     print(
         f"{name:30s} {number:5d} runs {figures['seconds']:8.2f} s "
@@ -148,12 +133,12 @@ def measure(library: str, number: int, scheduler: str, workers: int) -> dict[str
     return figures
 
 
-def speedup(library: str, number: int, repetitions: int, scheduler: str) -> dict[str, float]:
+def speedup(library: str, number: int, repetitions: int, scheduler: str) -> Figures:
     """Measure one and two workers in turn; return the ratio of the fastest, and the figures."""
-    found: dict[int, list[dict[str, float]]] = {1: [], 2: []}
+    found: dict[int, list[Figures]] = {1: [], 2: []}
     for _ in range(repetitions):
         for workers, figures in found.items():
-            figures.append(measure(library, number, scheduler, workers))
+            figures.append(measured(library, number, scheduler, workers))
     one, two = (min(found[w], key=lambda f: f["seconds"]) for w in (1, 2))
     ratio = one["seconds"] / two["seconds"]
     print(f"{library}: {ratio:.2f} times faster with two processes ({number} runs)", flush=True)
@@ -245,9 +230,7 @@ def survey(data: Path) -> None:
 
 def main(*arguments: str) -> None:
     """Print a table of all, or of what is asked for."""
-    data = find_data()
-    if data is None:
-        raise SystemExit("no real data: set $XGAMMA_DATA")
+    data = real_data()
     wanted = set(arguments) - {"all"} or {"opening", "graph", "speed", "long", "survey", "peer"}
     if "opening" in wanted:
         opening(data)
@@ -259,7 +242,7 @@ def main(*arguments: str) -> None:
             figures[number] = speedup("xgamma", number, repetitions, "processes")
     if "long" in wanted:
         for number in LONG:
-            figures[number] = figures.get(number) or measure("xgamma", number, "processes", 2)
+            figures[number] = figures.get(number) or measured("xgamma", number, "processes", 2)
         first = figures[LONG[0]]
         for number in LONG[1:]:
             ratio = figures[number]["worker"] / first["worker"]
@@ -276,7 +259,4 @@ def main(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
-    else:
-        main(*sys.argv[1:])
+    program(main, child)

@@ -371,7 +371,7 @@ class GammaDataset:
         self,
         position: PositionLike | None = None,
         max_radius: AngleLike | None = None,
-        spectrum: Any = None,
+        spectrum: object = None,
         *,
         binsz: AngleLike | None = None,
         containment: float = 0.999,
@@ -689,7 +689,7 @@ class GammaObservation:
         phase: PhasesLike | None = None,
         fraction: float | None = None,
         seed: int | None = None,
-        **columns: Any,
+        **columns: object,
     ) -> xr.DataTree:
         """Select the events of an observation that fulfil all conditions. See `xgamma.dl3.selection.select_events`."""
 

@@ -114,7 +114,7 @@ class Member:
         if not offered.parameters:
             return functools.partial(function, **fixed)
 
-        def called(obj: Any, *args: Any, **kwargs: Any) -> Any:
+        def called(obj: Any, *args: object, **kwargs: object) -> Any:
             given = offered.bind(*args, **kwargs)
             arguments = dict(given.arguments)
             for name, parameter in offered.parameters.items():
@@ -142,7 +142,7 @@ class Method(Member):
         """The method as Python shows it: name, signature, types and docstring."""
         call, function = self.call, self.function
 
-        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def method(self: Any, *args: object, **kwargs: object) -> Any:
             return call(self._obj, *args, **kwargs)
 
         functools.update_wrapper(method, function)

@@ -25,7 +25,7 @@ __all__ = ["Config"]
 
 
 def _quantity(unit: str) -> Any:
-    def check(value: Any) -> Any:
+    def check(value: object) -> Any:
         to_value(value, unit, "the value")
         return value
 
@@ -37,7 +37,7 @@ def _position(value: Any) -> Any:
     return value
 
 
-def _place(value: Any) -> Path | str:
+def _place(value: object) -> Path | str:
     if not isinstance(value, (str, Path)) or not str(value):
         raise ValueError("a path or a URL is needed")
     return value if is_remote(value) else Path(value)

@@ -148,12 +148,12 @@ def postponed(
     return like.assign(variables)
 
 
-def _as_dataset(function: Callable[..., Any], *args: object, **kwargs: Any) -> xr.Dataset:
+def _as_dataset(function: Callable[..., Any], *args: object, **kwargs: object) -> xr.Dataset:
     return xr.Dataset({"array": function(*args, **kwargs).variable})
 
 
 def _values(
-    function: Callable[..., Any], forms: list[Any], *args: object, **kwargs: Any
+    function: Callable[..., Any], forms: list[Any], *args: object, **kwargs: object
 ) -> list[np.ndarray]:
     """Do the task: the values of each variable, in the dims and type that were promised."""
     result = function(*args, **kwargs)

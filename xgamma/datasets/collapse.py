@@ -19,6 +19,7 @@ from xgamma.datasets.region_response import (
 from xgamma.errors import FrameError, XGammaError
 from xgamma.irf.dispersion import edisp_kernel
 from xgamma.irf.queries import at_position
+from xgamma.model.assembly import named
 from xgamma.model.operation import operation
 from xgamma.model.regions import parse_regions, region_center, region_mask, region_text
 from xgamma.model.schema import ONOFF, SPATIAL, variable_attrs
@@ -99,9 +100,7 @@ def _assemble(
     drop = (*drop, *(str(c) for c in ds.coords if is_stamp(c)))
     out = ds.drop_dims(spatial).drop_vars(drop, errors="ignore").assign(new)
     text = xr.Variable((), region_text(region), {"long_name": "on region", "format": "ds9"})
-    out = out.assign_coords(region=text)
-    out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
-    return out
+    return named(out.assign_coords(region=text), name)
 
 
 def _require_contained(ds: xr.Dataset, region: Region) -> None:

@@ -9,6 +9,7 @@ import xarray as xr
 from xgamma.core.paths import part_name
 from xgamma.datasets.stack import stack_all
 from xgamma.errors import MissingDataError
+from xgamma.model.assembly import named
 from xgamma.model.check import require_dataset, require_tree
 from xgamma.model.operation import operation, outside
 from xgamma.model.trees import collection_of, datasets_in
@@ -61,10 +62,7 @@ def collect(parts: Iterable[xr.Dataset], name: str | None = None) -> xr.DataTree
         while key in children:
             number += 1
             key = f"{base}-{number}"
-        if ds.attrs.get("name") != key:
-            ds = ds.copy()
-            ds.attrs = {**ds.attrs, "name": key}
-        children[key] = xr.DataTree(ds)
+        children[key] = xr.DataTree(ds if ds.attrs.get("name") == key else named(ds, key))
     return xr.DataTree(children=children, name=name)
 
 
@@ -181,7 +179,7 @@ def add(tree: xr.DataTree, *parts: xr.Dataset) -> xr.DataTree:
         while key in found:
             number += 1
             key = f"{name}-{number}"
-        found[key] = ds if key == name else ds.assign_attrs(name=key)
+        found[key] = ds if key == name else named(ds, key)
     return collection_of(found, tree)
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 from xgamma.core.arguments import choice
 from xgamma.errors import FrameError, OutsideError
 from xgamma.model import sky
+from xgamma.model.assembly import named
 from xgamma.model.create import IRF_MIN_PIXELS
 from xgamma.model.operation import operation
 from xgamma.typing import Labelled, LabelledLike, PositionLike, SizeLike
@@ -120,6 +121,4 @@ def cutout(
     10
     """
     part = obj.isel(cutout_slices(obj, position, width, mode))
-    if name is not None and isinstance(part, xr.Dataset):
-        part.attrs = {**part.attrs, "name": name}
-    return part
+    return named(part, name) if isinstance(part, xr.Dataset) else part

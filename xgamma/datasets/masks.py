@@ -7,6 +7,7 @@ import xarray as xr
 
 from xgamma.core.arguments import limit
 from xgamma.errors import warn
+from xgamma.model.assembly import named
 from xgamma.model.axes import edges, units_of
 from xgamma.model.operation import operation
 from xgamma.model.sky import label_step
@@ -199,9 +200,7 @@ def to_masked(ds: xr.Dataset, name: str | None = None) -> xr.Dataset:
     """
     used = safe(ds)
     new = {} if used is None else {k: under_mask(ds, k, used) for k in UNDER_MASK if k in ds}
-    out = ds.assign(new)
-    out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
-    return out
+    return named(ds.assign(new), name)
 
 
 def corner_pixels(ds: xr.Dataset, dim: str) -> tuple[np.ndarray, np.ndarray]:

@@ -29,7 +29,7 @@ from xgamma.datasets.placing import (
 from xgamma.datasets.rows import join_gtis, join_rows
 from xgamma.errors import XGammaError
 from xgamma.model import sky
-from xgamma.model.assembly import labels_alone
+from xgamma.model.assembly import labels_alone, named
 from xgamma.model.create import ONOFF, VARIABLES, variable_attrs
 from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import in_own_units
@@ -304,10 +304,7 @@ class Mosaic(MosaicState):
             variables["exposure"].attrs["livetime"] = self.livetime
         variables |= join_rows(self.rows)
         variables |= join_gtis(self.gtis, self._reference())
-        ds = labels_alone(self.template).assign(variables)
-        if name is not None:
-            ds.attrs = {**ds.attrs, "name": name}
-        return ds
+        return named(labels_alone(self.template).assign(variables), name)
 
     def _variable(self, key: str) -> xr.Variable:
         """Return a sum, or a mean, with the dims and in the precision of a dataset."""

@@ -7,7 +7,7 @@ from typing import Any
 import xarray as xr
 
 from xgamma.errors import AxisError
-from xgamma.model.assembly import assemble
+from xgamma.model.assembly import assemble, named
 from xgamma.model.frame import without_frame
 from xgamma.model.schema import ONOFF
 
@@ -109,5 +109,4 @@ def rebuilt(
     attrs = {str(k): v for k, v in ds.attrs.items()}
     # Indexes of what stays are taken over: making them again is half of the work.
     same = {k: ds.xindexes[k] for k in labels if k in ds.xindexes and k not in coords}
-    attrs |= {} if name is None else {"name": name}
-    return assemble(labels, data, wcs, attrs=attrs, indexes=same)
+    return named(assemble(labels, data, wcs, attrs=attrs, indexes=same), name)

@@ -12,6 +12,7 @@ from xgamma.datasets.masks import energy_mask
 from xgamma.datasets.rules import PIXELS, rebuilt
 from xgamma.errors import AxisError
 from xgamma.model import sky
+from xgamma.model.assembly import named
 from xgamma.model.axes import edges, units_of
 from xgamma.model.operation import operation
 from xgamma.typing import EnergyLike
@@ -60,9 +61,7 @@ def slice_energy(
         raise AxisError(
             f"No energy bin lies wholly between {min} and {max}: the axis runs from {have[0]:.4g} to {have[-1]:.4g} {unit}."
         )
-    out = ds.isel(energy=slice(int(keep[0]), int(keep[-1]) + 1))
-    out.attrs = dict(ds.attrs) if name is None else {**ds.attrs, "name": name}
-    return out
+    return named(ds.isel(energy=slice(int(keep[0]), int(keep[-1]) + 1)), name)
 
 
 @operation

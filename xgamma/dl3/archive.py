@@ -80,7 +80,7 @@ class ZarrStore(Store):
         return xr.DataTree.from_dict(kept, name=tree.name)
 
 
-def is_archive(path: Any) -> bool:
+def is_archive(path: object) -> bool:
     """Tell whether a folder, or what lies at a URL, is an archive of runs in Zarr."""
     return _attrs(path).get("xgamma_format") == FORMAT
 
@@ -139,7 +139,7 @@ def open_archive(path: Any) -> ZarrStore:
 
 def write_archive(
     observations: Store | Iterable[xr.DataTree],
-    path: Any,
+    path: object,
     overwrite: bool = False,
     progress: bool = False,
 ) -> None:

@@ -36,7 +36,7 @@ class GADFBackend(BackendEntrypoint):
 
     def open_dataset(
         self,
-        filename_or_obj: Any,
+        filename_or_obj: object,
         *,
         drop_variables: str | Iterable[str] | None = None,
         group: str | None = None,
@@ -71,7 +71,7 @@ class GADFBackend(BackendEntrypoint):
 
     def open_groups_as_dict(
         self,
-        filename_or_obj: Any,
+        filename_or_obj: object,
         *,
         drop_variables: str | Iterable[str] | None = None,
     ) -> dict[str, xr.Dataset]:

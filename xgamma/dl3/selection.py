@@ -60,7 +60,7 @@ def select_events(
     phase: PhasesLike | None = None,
     fraction: float | None = None,
     seed: int | None = None,
-    **columns: Any,
+    **columns: object,
 ) -> xr.DataTree:
     """Select the events of an observation that fulfil all conditions.
 

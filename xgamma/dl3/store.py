@@ -217,8 +217,8 @@ class Store:
         frame: str = FRAME,
         time: tuple[Any, Any] | None = None,
         zenith: tuple[Any, Any] | None = None,
-        quality: Any = None,
-        **columns: Any,
+        quality: object = None,
+        **columns: object,
     ) -> Store:
         """Return a store with some of the observations; all conditions must hold.
 

@@ -12,6 +12,7 @@ from astropy.time import Time
 from xgamma.errors import XGammaError
 from xgamma.fits.keywords import number
 from xgamma.fits.times import MissionTime
+from xgamma.numerics.earth import rotation_angle
 
 __all__ = ["zenith_angles"]
 
@@ -74,9 +75,7 @@ def _altitude(
     """Return altitudes, without refraction; all in deg."""
     time = Time(mjd, format="mjd", scale="tt")
     now = SkyCoord(ra, dec, unit="deg", frame="icrs").transform_to(CIRS(obstime=time))
-    days = time.utc.mjd - 51544.5
-    turned = 360.0 * (0.7790572732640 + (1.00273781191135448 * days) % 1.0)
-    hour = np.deg2rad(turned + lon - now.ra.deg)
+    hour = np.deg2rad(rotation_angle(time.utc.mjd) + lon - now.ra.deg)
     place, height = np.deg2rad(lat), now.dec.rad
     sine = np.sin(place) * np.sin(height) + np.cos(place) * np.cos(height) * np.cos(hour)
     return np.asarray(np.rad2deg(np.arcsin(np.clip(sine, -1.0, 1.0))))

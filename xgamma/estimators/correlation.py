@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -14,6 +12,7 @@ from xgamma.errors import XGammaError
 from xgamma.estimators.variability import QUANTITIES, series_of
 from xgamma.model.operation import operation
 from xgamma.numerics import variability as kernels
+from xgamma.typing import DurationLike
 
 __all__ = ["discrete_correlation"]
 
@@ -23,7 +22,7 @@ def discrete_correlation(
     curve: xr.Dataset,
     other: xr.Dataset | None = None,
     quantity: str = QUANTITY,
-    width: Any = None,
+    width: DurationLike | None = None,
 ) -> xr.Dataset:
     """Correlate a light curve with another, or with itself, in bins of the lag between points.
 

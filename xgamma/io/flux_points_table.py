@@ -119,7 +119,7 @@ def variable(column: Any, key: str, row: str | None, flat: bool) -> xr.Variable:
     return xr.Variable(dims, values, {"units": unit_text(column.unit) or default})
 
 
-def unit_text(unit: Any) -> str:
+def unit_text(unit: object) -> str:
     """Return a unit without photons: they are counted, not measured."""
     if unit is None:
         return ""

@@ -45,7 +45,7 @@ def open_engine(place: Any, engine: str, kwargs: dict[str, Any]) -> xr.Dataset |
     return checked_tree(restored, place)
 
 
-def checked_tree(tree: xr.DataTree, place: Any) -> xr.DataTree:
+def checked_tree(tree: xr.DataTree, place: object) -> xr.DataTree:
     """Return a collection whose datasets follow the data model."""
     for node in tree.subtree:
         check_version(node.attrs, place)

@@ -58,7 +58,7 @@ def write_manifest(folder: Path, documents: Mapping[str, Mapping[str, Any]]) -> 
     (folder / "zarr.json").write_text(json.dumps(with_manifest(documents)))
 
 
-def manifest_of(root: Mapping[str, Any], place: Any) -> dict[str, Any] | None:
+def manifest_of(root: Mapping[str, Any], place: object) -> dict[str, Any] | None:
     """Return the list in the description of a root; None if it has none.
 
     Raises
@@ -79,7 +79,7 @@ def manifest_of(root: Mapping[str, Any], place: Any) -> dict[str, Any] | None:
 
 
 def require_listed(
-    listed: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]], place: Any
+    listed: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]], place: object
 ) -> None:
     """Raise if something that was written is lost, or described otherwise.
 
@@ -152,7 +152,7 @@ def _attrs(document: Mapping[str, Any], path: str) -> dict[str, Any]:
     return attrs if path else {k: v for k, v in attrs.items() if k != MANIFEST}
 
 
-def _sum(value: Any) -> int:
+def _sum(value: object) -> int:
     """Return the sum of a value; that of one nested beyond what Python follows is of no text."""
     try:
         return zlib.crc32(json.dumps(value, sort_keys=True).encode())

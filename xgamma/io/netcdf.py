@@ -165,7 +165,7 @@ class _Later:
     def __init__(self) -> None:
         self.pairs: list[tuple[Any, Any]] = []
 
-    def add(self, source: Any, target: Any, region: Any = None) -> None:
+    def add(self, source: object, target: object, region: object = None) -> None:
         """Take values and where they belong; whole variables only, so there is no region."""
         self.pairs.append((source, target))
 

@@ -22,7 +22,7 @@ __all__ = ["format_of_name", "open", "write_dataset"]
 HEAD = 512
 
 
-def open(path: Any, **kwargs: Any) -> Any:
+def open(path: object, **kwargs: Any) -> Any:
     """Open a dataset or a collection from NetCDF, Zarr or FITS, lazily.
 
     Parameters

@@ -92,7 +92,7 @@ class FormatRecord(Record):
                 f"kinds={self.kinds!r} of {self.name!r} is not recognised: use ('map',), ('spectrum',) or both."
             )
 
-    def open(self, path: Any, kwargs: dict[str, Any]) -> xr.Dataset | xr.DataTree:
+    def open(self, path: object, kwargs: dict[str, Any]) -> xr.Dataset | xr.DataTree:
         """Return what a file holds; keywords go to the reader."""
         if self.read is None:
             raise XGammaError(f"'{path}' is of the format {self.name!r}, which is only written.")
@@ -122,7 +122,7 @@ class FormatRecord(Record):
                 f"The format {self.name!r} holds a {self.kinds[0]}, not a {kind(data)}."
             )
 
-    def save(self, data: xr.Dataset | xr.DataTree, path: Any, overwrite: bool = False) -> None:
+    def save(self, data: xr.Dataset | xr.DataTree, path: object, overwrite: bool = False) -> None:
         """Write data to a path."""
         self.require_holds(data)
         assert self.write is not None

@@ -68,7 +68,7 @@ def joined(place: Any, *parts: str) -> Any:
     return place.joinpath(*parts)
 
 
-def store_at(path: Any) -> Any:
+def store_at(path: object) -> Any:
     """Return what xarray reads and writes: the store of a URL, the object itself otherwise.
 
     Parameters
@@ -98,7 +98,7 @@ def store_at(path: Any) -> Any:
         raise MissingDataError(f"'{path}' cannot be opened: {error}.") from None
 
 
-def zarr_options(store: Any) -> dict[str, Any]:
+def zarr_options(store: object) -> dict[str, Any]:
     """Return how xarray is to write a store: a remote one with its metadata in one object.
 
     Each array of a remote store costs a request when it is opened without that. Folders are
@@ -116,7 +116,7 @@ def without_warning() -> Iterator[None]:
         yield
 
 
-def is_consolidated(path: Any) -> bool:
+def is_consolidated(path: object) -> bool:
     """Tell whether the root of a store holds the metadata of all its arrays.
 
     Raises
@@ -129,14 +129,14 @@ def is_consolidated(path: Any) -> bool:
     return zarr.open_group(store_at(path), mode="r").metadata.consolidated_metadata is not None
 
 
-def is_unfinished(path: Any) -> bool:
+def is_unfinished(path: object) -> bool:
     """Tell whether the writing of a remote store has begun and not ended."""
     if not is_remote(path):
         return False
     return bool(sync(store_at(path).exists(UNFINISHED)))
 
 
-def read_root(path: Any) -> tuple[bytes, set[str]]:
+def read_root(path: object) -> tuple[bytes, set[str]]:
     """Return the description of the root of a store that is no folder, and the keys in it.
 
     Parameters
@@ -164,7 +164,7 @@ def read_root(path: Any) -> tuple[bytes, set[str]]:
     return result
 
 
-def zarr_attrs(path: Any) -> dict[str, Any]:
+def zarr_attrs(path: object) -> dict[str, Any]:
     """Return the attributes of the root of a store; none where there is no store."""
     zarr = require_package("zarr", "A Zarr store", "dask")
 

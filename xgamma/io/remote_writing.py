@@ -84,7 +84,7 @@ def is_metadata(key: str) -> bool:
 
 
 @contextmanager
-def new_remote(path: Any, overwrite: bool = False) -> Iterator[NewStore]:
+def new_remote(path: object, overwrite: bool = False) -> Iterator[NewStore]:
     """Give an empty store to write, which opens after the block only.
 
     Parameters
@@ -119,7 +119,7 @@ def new_remote(path: Any, overwrite: bool = False) -> Iterator[NewStore]:
 
 
 @contextmanager
-def _write_errors(path: Any) -> Iterator[None]:
+def _write_errors(path: object) -> Iterator[None]:
     """Turn what a file system says when it refuses into one sentence."""
     try:
         yield

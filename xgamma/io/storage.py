@@ -10,13 +10,11 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.atomic import atomic_path
-from xgamma.core.lazy import is_lazy
 from xgamma.core.paths import part_name
 from xgamma.io.cf import encoding_of, export, netcdf_ready, rechunked, restore, text_as
 from xgamma.io.netcdf import begin_file, write_groups
 from xgamma.io.new_store import new_store
 from xgamma.io.remote import is_remote, without_warning, zarr_options
-from xgamma.io.zarr_files import write_files
 from xgamma.io.zarr_seal import all_chunks, list_contents, sealed
 from xgamma.model.operation import operation
 
@@ -224,11 +222,6 @@ def write_tree(tree: xr.DataTree, store: Any, **kwargs: Any) -> None:
     encoding = {p: _zarr_encoding(ds, kwargs) for p, ds in nodes.items()}
     if _seals(kwargs):
         nodes["/"] = sealed(nodes["/"])
-    if not (kwargs or is_remote(store) or is_lazy(*nodes.values())):
-        with all_chunks():
-            write_files(nodes, Path(store), encoding)
-        list_contents(Path(store))
-        return
     out = xr.DataTree.from_dict({p: rechunked(ds, encoding[p]) for p, ds in nodes.items()})
     with without_warning(), all_chunks():
         out.to_zarr(store, **{**zarr_options(store), "encoding": encoding, **kwargs})

@@ -21,7 +21,8 @@ from xgamma.io.netcdf_seal import sum_fault
 from xgamma.io.new_store import is_zarr
 from xgamma.io.remote import as_place, is_remote, joined
 from xgamma.io.zarr_broken import broken_chunk
-from xgamma.io.zarr_seal import read_documents, require_folder_whole
+from xgamma.io.zarr_documents import read_documents
+from xgamma.io.zarr_seal import require_folder_whole
 
 __all__ = ["verify"]
 
@@ -79,7 +80,7 @@ def verify(
     return faults
 
 
-def _place_of(source: Any) -> Path:
+def _place_of(source: object) -> Path:
     if isinstance(source, (xr.Dataset, xr.DataTree)):
         found = source.encoding.get("source")
         if not found:

@@ -16,7 +16,7 @@ CHECKSUM = 4
 LONGEST_TEXT = 2**22
 
 
-def require_possible(document: Mapping[str, Any], path: str, place: Any) -> None:
+def require_possible(document: Mapping[str, Any], path: str, place: object) -> None:
     """Raise if the sizes of an array are none, or one of its chunks would fill the memory.
 
     Parameters

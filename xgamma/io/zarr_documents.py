@@ -1,14 +1,17 @@
-"""The descriptions in a Zarr folder (version 3), read as bytes, each text parsed once."""
+"""The descriptions in a Zarr folder, read as bytes, each text parsed once."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from xgamma.io.manifest import MANIFEST
 
 __all__ = [
     "TEXTS",
@@ -16,13 +19,16 @@ __all__ = [
     "Documents",
     "Group",
     "UnusualError",
-    "described",
+    "parsed",
     "read",
+    "read_documents",
+    "stored",
     "values_of",
     "walk",
 ]
 
-DOCUMENT = "zarr.json"
+# Of version 3, and of arrays of version 2.
+DOCUMENTS = ("zarr.json", ".zarray")
 NUMBERS = {f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)}
 TEXTS = {"string", "fixed_length_utf32"}
 TYPES = NUMBERS | TEXTS | {"bool"}
@@ -130,7 +136,71 @@ def _array(document: dict[str, Any]) -> Array:
     )
 
 
-def walk(place: Path, documents: Documents) -> dict[str, Group]:
+def stored(
+    place: Path, parse: Callable[[bytes], dict[str, Any]], within: bool = False
+) -> Iterator[tuple[str, bytes | None, dict[str, Any]]]:
+    """Yield the descriptions in a store, without a look among the chunks.
+
+    Parameters
+    ----------
+    place : Path
+        Folder.
+    parse : callable
+        Turns the text of a description into a dict.
+    within : bool
+        Whether to leave out what lies in a store in this one, such as a run in an archive, which
+        has a list of its own.
+
+    Yields
+    ------
+    path, text, description
+        Parents first; the path of the root is ``""``. Of a folder without a description the text
+        is None. A link that leads around in a circle is passed over.
+    """
+    todo = [("", str(place), frozenset([os.path.realpath(place)]))]
+    while todo:
+        path, folder, seen = todo.pop()
+        texts = (read(f"{folder}/{name}") for name in DOCUMENTS)
+        text = next((text for text in texts if text is not None), None)
+        document = {} if text is None else parse(text)
+        yield path, text, document
+        inner = within and path and MANIFEST in (document.get("attributes") or {})
+        if inner or document.get("node_type") == "array":
+            continue
+        for name, target in _folders(folder):
+            if target not in seen:
+                below = (f"{path}/{name}".lstrip("/"), f"{folder}/{name}")
+                todo.append((*below, seen | {target} if target else seen))
+
+
+def _folders(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield the folders in a folder, last name first, and what those that are links lead to."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name, reverse=True):
+            if entry.is_dir():
+                yield entry.name, os.path.realpath(entry.path) if entry.is_symlink() else ""
+
+
+def read_documents(folder: Path, within: bool = False) -> dict[str, Any]:
+    """Return the descriptions in a folder by path, of version 2 or 3; see `stored`.
+
+    One that cannot be read as JSON is empty.
+    """
+    if not folder.is_dir():
+        return {}
+    return {path: found for path, text, found in stored(folder, parsed, within) if text is not None}
+
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """Return a description; an empty one for what is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def walk(place: Path, documents: Documents) -> tuple[dict[str, Group], dict[str, dict[str, Any]]]:
     """Read all descriptions in a store.
 
     Parameters
@@ -143,46 +213,27 @@ def walk(place: Path, documents: Documents) -> dict[str, Group]:
     Returns
     -------
     groups : dict of str to Group
-        By path, parents first.
+        By path, parents first; that of the root is ``"/"``.
+    described : dict of str to dict
+        Descriptions of groups and arrays by path, that of the root ``""``.
 
     Raises
     ------
     UnusualError
         If there is anything but groups and arrays of version 3.
     """
-    found: dict[str, Group] = {}
-    todo = [("/", str(place))]
-    while todo:
-        path, folder = todo.pop()
-        arrays: dict[str, bytes] = {}
-        inner = []
-        for name in sorted(os.listdir(folder)):
-            if name == DOCUMENT:
-                continue
-            text = read(f"{folder}/{name}/{DOCUMENT}")
-            if text is None:
-                raise UnusualError
-            if documents.parse(text)["node_type"] == "array":
-                arrays[name] = text
-            else:
-                inner.append((f"{path.rstrip('/')}/{name}", f"{folder}/{name}"))
-        text = read(f"{folder}/{DOCUMENT}")
+    groups: dict[str, Group] = {}
+    described: dict[str, dict[str, Any]] = {}
+    for path, text, document in stored(place, documents.parse):
         if text is None:
             raise UnusualError
-        documents.parse(text)
-        found[path] = Group(text, arrays)
-        todo += reversed(inner)
-    return found
-
-
-def described(groups: dict[str, Group], documents: Documents) -> dict[str, dict[str, Any]]:
-    """Return the descriptions of groups and arrays by path, that of the root ``""``."""
-    found: dict[str, dict[str, Any]] = {}
-    for path, group in groups.items():
-        found[path.lstrip("/")] = documents.parse(group.document)
-        for name, text in group.arrays.items():
-            found[f"{path}/{name}".lstrip("/")] = documents.parse(text)
-    return found
+        described[path] = document
+        if document["node_type"] == "array":
+            group, _, name = path.rpartition("/")
+            groups[f"/{group}"].arrays[name] = text
+        else:
+            groups[f"/{path}"] = Group(text, {})
+    return groups, described
 
 
 def read(file: str) -> bytes | None:

@@ -27,7 +27,7 @@ class _Array(ZarrArrayWrapper):
 class _Store(ZarrStore):
     """A group whose arrays are guarded."""
 
-    def open_store_variable(self, name: Any) -> Any:
+    def open_store_variable(self, name: object) -> Any:
         """Return a variable that is read later."""
         variable = super().open_store_variable(name)  # type: ignore[no-untyped-call]
         replace_array(variable, ZarrArrayWrapper, _Array)
@@ -49,7 +49,7 @@ class GuardedZarr(ZarrBackendEntrypoint):
             )
         return super().open_dataset(filename_or_obj, **kwargs)
 
-    def open_groups_as_dict(self, filename_or_obj: Any, **kwargs: Any) -> dict[str, xr.Dataset]:
+    def open_groups_as_dict(self, filename_or_obj: object, **kwargs: Any) -> dict[str, xr.Dataset]:
         """Open a group and all below it."""
         own = {key: kwargs.pop(key) for key in OF_STORE if key in kwargs}
         start = "/" + str(kwargs.pop("group", None) or "").strip("/")

@@ -25,7 +25,6 @@ from xgamma.io.zarr_documents import (
     Documents,
     Group,
     UnusualError,
-    described,
     read,
     values_of,
     walk,
@@ -54,11 +53,11 @@ def open_groups(place: Path) -> dict[str, xr.Dataset] | None:
     """
     documents = Documents()
     try:
-        groups = walk(place, documents)
+        groups, described = walk(place, documents)
     except (UnusualError, OSError, ValueError, KeyError, TypeError, RecursionError):
         require_folder_whole(place)
         return None
-    require_folder_whole(place, described(groups, documents))
+    require_folder_whole(place, described)
     if len(groups) < 2:
         return None
     try:
@@ -167,7 +166,7 @@ class _Reader:
         assert isinstance(frame, FrameIndex)
         return frame
 
-    def _labels(self, name: Any, path: str, array: Array) -> tuple[xr.Index, xr.Variable]:
+    def _labels(self, name: object, path: str, array: Array) -> tuple[xr.Index, xr.Variable]:
         """Return the index of a dimension, and a variable that shows its labels."""
         key, values = self._values(path, array)
         if (name, key) not in self.indexes:

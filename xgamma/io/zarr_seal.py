@@ -24,7 +24,6 @@ from xgamma.core.atomic import atomic_path
 from xgamma.core.extras import require_package
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.manifest import (
-    MANIFEST,
     SEAL,
     manifest_of,
     require_listed,
@@ -33,13 +32,13 @@ from xgamma.io.manifest import (
 )
 from xgamma.io.remote import is_remote, read_root
 from xgamma.io.zarr_broken import require_possible
+from xgamma.io.zarr_documents import parsed, read_documents
 
 __all__ = [
     "add_attrs",
     "all_chunks",
     "compressors",
     "list_contents",
-    "read_documents",
     "read_sealed",
     "refuse_code",
     "require_folder_whole",
@@ -51,7 +50,6 @@ __all__ = [
 
 # What older stores say instead of a list: that no chunk of any array is left out.
 ALL_CHUNKS = (SEAL[0], "crc32c")
-DOCUMENTS = ("zarr.json", ".zarray")
 # Codecs that run what is stored when they decode it.
 RUNS_CODE = {"pickle"}
 
@@ -88,7 +86,7 @@ def add_attrs(folder: Path, attrs: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(with_manifest(documents)))
 
 
-def refuse_code(documents: Iterable[Mapping[str, Any]], place: Any) -> None:
+def refuse_code(documents: Iterable[Mapping[str, Any]], place: object) -> None:
     """Raise if an array is stored so that reading it runs code from the file.
 
     Parameters
@@ -126,7 +124,7 @@ from the file when it is read: have it written again as numbers or text.
 
 
 def require_whole(
-    root: Mapping[str, Any], arrays: Mapping[str, Any], names: Any, place: Any
+    root: Mapping[str, Any], arrays: Mapping[str, Any], names: Any, place: object
 ) -> None:
     """Raise if a store lacks a chunk of an array that was written whole.
 
@@ -247,13 +245,13 @@ def require_store_whole(place: Any) -> None:
         require_folder_whole(Path(place))
         return
     text, names = read_root(place)
-    root = _parsed(text)
+    root = parsed(text)
     inner = (root.get("consolidated_metadata") or {}).get("metadata") or {}
     # Without the metadata of all arrays in one object, what zarr reads of each later decides.
     _require({"": root, **inner} if inner else {}, names, place)
 
 
-def _require(documents: Mapping[str, Any], names: Any, place: Any) -> None:
+def _require(documents: Mapping[str, Any], names: Any, place: object) -> None:
     refuse_code(documents.values(), place)
     arrays = {p: d for p, d in documents.items() if d.get("node_type") == "array"}
     for path, document in arrays.items():
@@ -263,38 +261,3 @@ def _require(documents: Mapping[str, Any], names: Any, place: Any) -> None:
         root = documents.get("", {})
         require_listed(manifest_of(root, place) or {}, documents, place)
         require_whole(root, arrays, names, place)
-
-
-def read_documents(folder: Path, within: bool = False) -> dict[str, Any]:
-    """Return the descriptions in a folder by path, without a look among the chunks.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the store.
-    within : bool
-        Whether to leave out what lies in a store in this one, such as a run in an archive, which
-        has a list of its own.
-
-    Returns
-    -------
-    documents : dict of str to dict
-        That of the root is ``""``.
-    """
-    found: dict[str, Any] = {}
-    for path, folders, files in os.walk(folder):
-        for name in (n for n in files if n in DOCUMENTS):
-            key = os.path.relpath(path, folder).replace(os.sep, "/").removeprefix(".")
-            found[key] = _parsed((Path(path) / name).read_bytes())
-            inner = within and key and MANIFEST in (found[key].get("attributes") or {})
-            if inner or found[key].get("node_type") == "array":
-                folders.clear()
-    return found
-
-
-def _parsed(text: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -27,7 +25,7 @@ def psf_kernel(
     ds: xr.Dataset,
     position: PositionLike | None = None,
     max_radius: AngleLike | None = None,
-    spectrum: Any = None,
+    spectrum: object = None,
     *,
     binsz: AngleLike | None = None,
     containment: float = CONTAINMENT,
@@ -138,7 +136,7 @@ def _profile(ds: xr.Dataset, position: PositionLike) -> np.ndarray:
 
 
 def _averaged(
-    ds: xr.Dataset, kernel: xr.DataArray, spectrum: Any, position: PositionLike
+    ds: xr.Dataset, kernel: xr.DataArray, spectrum: object, position: PositionLike
 ) -> xr.DataArray:
     """Return the mean of kernels over a spectrum times exposure."""
     edges = edges_in(ds, "energy_true", "TeV")

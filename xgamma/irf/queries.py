@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -188,7 +187,7 @@ def _hollow(array: xr.DataArray, energy_true: EnergiesLike, **attrs: object) -> 
 
 
 def _on_profile(
-    function: Callable[..., xr.DataArray], psf: xr.DataArray, *options: Any
+    function: Callable[..., xr.DataArray], psf: xr.DataArray, *options: object
 ) -> xr.DataArray:
     return function(psf.to_dataset(name="psf"), *options)
 

@@ -7,7 +7,7 @@ Dialects found in the wild are read too: HDUs that lack their HDUCLAS keywords, 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -22,7 +22,8 @@ from xgamma.fits.units import unit_and_factor
 from xgamma.irf.gadf import AXIS_COLUMNS, ENCLOSURES
 from xgamma.irf.kind import ResponseKind
 from xgamma.irf.registry import kind_of_table
-from xgamma.model.dimensions import DIMENSIONS, long_name_of
+from xgamma.model.axes import coords_of_bins
+from xgamma.model.dimensions import DIMENSIONS
 from xgamma.model.sanity import issue_of_bins
 
 __all__ = ["read_response"]
@@ -149,7 +150,7 @@ def _coordinates(axes: tuple[Axis, ...]) -> xr.Coordinates:
     Centres of energies are geometric means, of a bin that starts at zero and of
     other axes arithmetic ones. Nodes (lower edge = upper edge) stay nodes.
     """
-    coords = {}
+    coords: dict[str, Any] = {}
     for dim, unit, interp, lo_bytes, hi_bytes in axes:
         lo, hi = np.frombuffer(lo_bytes), np.array(np.frombuffer(hi_bytes))
         gap = np.abs(hi[:-1] - lo[1:])
@@ -160,10 +161,7 @@ def _coordinates(axes: tuple[Axis, ...]) -> xr.Coordinates:
         if interp == "log":
             center = np.where(lo > 0, np.sqrt(np.abs(lo * hi)), center)
         hi.flags.writeable = center.flags.writeable = False
-        name = long_name_of(dim)
-        coords[dim] = (dim, center, {"units": unit, "interp": interp, "long_name": name})
-        coords[f"{dim}_lo"] = (dim, lo, {"units": unit, "long_name": f"lower edge of {name}"})
-        coords[f"{dim}_hi"] = (dim, hi, {"units": unit, "long_name": f"upper edge of {name}"})
+        coords |= coords_of_bins(center, lo, hi, dim, unit, interp)
     return xr.Dataset(coords=coords).coords
 
 

@@ -14,7 +14,7 @@ from xgamma.model.schema import (
     VARIABLES,
 )
 
-__all__ = ["assemble", "labels_alone"]
+__all__ = ["assemble", "labels_alone", "named"]
 
 
 def assemble(
@@ -89,3 +89,27 @@ def labels_alone(ds: xr.Dataset, keep: Iterable[str] = ()) -> xr.Dataset:
         or (name in VARIABLES and name in ds.data_vars and name not in keep)
     ]
     return ds.drop_vars(stale)
+
+
+def named(ds: xr.Dataset, name: str | None) -> xr.Dataset:
+    """Return a dataset under another name, with attributes of its own.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Any; it is left as it is.
+    name : str or None
+        Its new name; None keeps the old one.
+
+    Returns
+    -------
+    ds : Dataset
+        A new dataset of the same variables.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> named(xr.Dataset(attrs={"name": "old"}), "new").attrs
+    {'name': 'new'}
+    """
+    return ds.assign_attrs({} if name is None else {"name": name})

@@ -70,6 +70,13 @@ def axis_coords_from_bounds(
         ``{name, name_lo, name_hi}`` as ``(dim, values, attrs)`` tuples.
     """
     center = np.sqrt(lo * hi) if interp == "log" and np.all(lo > 0) else 0.5 * (lo + hi)
+    return coords_of_bins(center, lo, hi, name, units, interp)
+
+
+def coords_of_bins(
+    center: np.ndarray, lo: np.ndarray, hi: np.ndarray, name: str, units: str, interp: str
+) -> dict[str, Any]:
+    """Return the three coordinates of an axis; see `axis_coords_from_bounds`."""
     long_name = long_name_of(name)
     return {
         name: (name, center, {"units": units, "interp": interp, "long_name": long_name}),

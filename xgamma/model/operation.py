@@ -185,7 +185,7 @@ def later(
     like: Obj,
     names: Iterable[str] | None = None,
     then: Callable[[Any], Any] | None = None,
-    **changed: Any,
+    **changed: object,
 ) -> Obj:
     """Return what the operation that is running will give, as one task of the graph.
 
@@ -234,7 +234,7 @@ def _again(
     return made if then is None else then(made)
 
 
-def outside(function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+def outside(function: Callable[..., R], *args: object, **kwargs: object) -> R:
     """Call a function of the user's from within an operation: what it calls is checked again.
 
     Examples

@@ -252,7 +252,7 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def made(value: Any) -> Any:
+def made(value: object) -> Any:
     """Return an option from `plain` again; numbers without a unit are plain."""
     if not isinstance(value, dict):
         return value

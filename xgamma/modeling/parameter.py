@@ -185,7 +185,7 @@ def _sealing(init: Callable[..., None]) -> Callable[..., None]:
     """Return a constructor after which an object is sealed, that of a subclass included."""
 
     @functools.wraps(init)
-    def making(self: Any, *args: Any, **kwargs: Any) -> None:
+    def making(self: Any, *args: object, **kwargs: object) -> None:
         depth = self.__dict__.get("_making", 0)
         object.__setattr__(self, "_making", depth + 1)
         init(self, *args, **kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class ScaledSpectrum(Spectrum):
     tag, short = "ScaleSpectralModel", "scale"
     specs: ClassVar[dict[str, Spec]] = {"norm": Spec(1.0, log=True)}
 
-    def __init__(self, model: Spectrum, norm: Any = 1.0) -> None:
+    def __init__(self, model: Spectrum, norm: object = 1.0) -> None:
         if not isinstance(model, Spectrum):
             raise XGammaError(f"model={shown(model)} must be a spectrum, such as xg.PowerLaw().")
         super().__init__(norm=norm)

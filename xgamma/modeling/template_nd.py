@@ -82,7 +82,7 @@ class TemplateSpectrumND(TemplateSpectrum):
         interp: str = INTERPOLATION,
         extrapolate: bool = False,
         filename: str | None = None,
-        **values: Any,
+        **values: object,
     ) -> None:
         if not isinstance(map, xr.DataArray) or not {"energy", "energy_true"} & set(map.dims):
             raise XGammaError(
@@ -220,7 +220,7 @@ class TemplateMapND(TemplateMap):
         interp: str = INTERPOLATION,
         filename: str | None = None,
         beyond: str = OUTSIDE,
-        **values: Any,
+        **values: object,
     ) -> None:
         if not isinstance(map, xr.DataArray) or not {"y", "x"} <= set(map.dims):
             raise XGammaError(
@@ -263,10 +263,10 @@ class TemplateMapND(TemplateMap):
         return SkyCoord(*self._middle, unit="deg", frame=self.frame)
 
     @position.setter
-    def position(self, value: Any) -> None:
+    def position(self, value: object) -> None:
         self.set_position(value)
 
-    def set_position(self, value: Any) -> None:
+    def set_position(self, value: object) -> None:
         """Refuse: the map stays where it is."""
         raise XGammaError("A TemplateMapND stays where its map is: move the map.")
 

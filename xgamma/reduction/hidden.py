@@ -26,7 +26,7 @@ def _methods(safe_mask: Mapping[str, Any] | None) -> tuple[SafeMaskRecord, ...]:
 
 
 def hidden_offset(
-    into: xr.Dataset, safe_mask: Mapping[str, Any] | None, background: Any
+    into: xr.Dataset, safe_mask: Mapping[str, Any] | None, background: object
 ) -> float | None:
     """Return the offset beyond which the masks of a stack hide everything for good.
 

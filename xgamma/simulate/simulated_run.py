@@ -12,6 +12,7 @@ from astropy.coordinates import SkyCoord
 
 from xgamma.core.units import time_value, to_value
 from xgamma.errors import XGammaError
+from xgamma.numerics.earth import J2000, sidereal_time
 from xgamma.numerics.sphere import lonlat_to_vector, offset_basis, separation
 from xgamma.typing import DurationLike, TimeLike
 
@@ -79,12 +80,9 @@ def schedule(number: int, ontime: float, start: TimeLike, right_ascension: float
 
 
 def sidereal_angle(time: float, longitude: float = SITE[0]) -> float:
-    """Return the local mean sidereal time in degrees at s since MJDREF.
-
-    Formula: Meeus, Astronomical Algorithms, 12.4, with UT1 taken as UTC.
-    """
-    days = (MJDREFI - 51544.5 + MJDREFF) + (time - TT_MINUS_UTC) / 86400.0
-    return (280.46061837 + 360.98564736629 * days + longitude) % 360.0
+    """Return the local mean sidereal time in degrees at s since MJDREF."""
+    mjd = MJDREFI + MJDREFF + (time - TT_MINUS_UTC) / 86400.0
+    return (sidereal_time(mjd) + longitude) % 360.0
 
 
 def altaz(
@@ -116,7 +114,7 @@ def altaz(
     >>> round(alt), round(az)
     (45, 0)
     """
-    years = (MJDREFI - 51544.5 + time / 86400.0) / 365.25
+    years = (MJDREFI - J2000 + time / 86400.0) / 365.25
     a, d = np.deg2rad(ra), np.deg2rad(dec)
     # Annual precession in right ascension and declination: m, n of J2000.
     ra = ra + years * (46.124 + 20.043 * np.sin(a) * np.tan(d)) / 3600.0
