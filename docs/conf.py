@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "matplotlib.sphinxext.plot_directive",
     "sphinx_autosummary_accessors",
     "numpydoc",
     "schema_tables",
@@ -33,6 +34,11 @@ extensions = [
     "short_names",
 ]
 templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
+# The pictures of the how-to pages are drawn by the programs in _plots, at every build.
+plot_include_source = False
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = [("png", 110)]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 # Formulas without a network, where sphinx-mathjax-offline is installed.
 if importlib.util.find_spec("sphinx-mathjax-offline"):
