@@ -1,7 +1,6 @@
 """The light curve of a source that varies from night to night."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 from scene import CENTRE, point
 
 import xgamma as xg
