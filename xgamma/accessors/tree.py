@@ -54,6 +54,8 @@ class GammaObservation(_Tree):
         "xgamma.dl3.observation:group", "The good time intervals.", fixed={"name": "gti"}
     )
     select_events = Method("xgamma.dl3.selection")
+    field_counts = Method("xgamma.acceptance.field_counts")
+    with_background = Method("xgamma.acceptance.in_run")
 
 
 def _on_each(says: str, method: str, module: str, runs: bool = False, **how: Any) -> Method:

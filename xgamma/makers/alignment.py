@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from astropy import units as u
-from astropy.coordinates import AltAz, SkyCoord
+from astropy.coordinates import AltAz, EarthLocation
 
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError
 
-__all__ = ["alignment_of", "altaz_basis", "good_seconds", "rotation_times"]
+__all__ = ["alignment_of", "altaz_bases", "good_seconds", "rotation_times"]
 
 EARTH_RATE = 360.0 / 86400.0  # degrees of rotation a second, as gammapy: solar, not sidereal
 MIN_TIME_STEP = 1.0
+# The rotation is found every so many seconds, and straight between; never less than TINY deg/s.
+GRID, TINY = 20.0, 1e-9
 
 
 def alignment_of(ds: xr.Dataset, obs: xr.DataTree) -> str:
@@ -80,16 +82,13 @@ def rotation_times(obs: xr.DataTree, step: float = 1.0) -> np.ndarray:
         raise MissingDataError(
             f"Run {observation.obs_id(obs)} has a background in ALTAZ alignment but no GEOLON and GEOLAT: add them to the EVENTS header."
         )
-    start = observation.tstart(obs)
-    pointing = observation.pointing(obs)
     starts, stops = good_seconds(obs)
+    grid = np.linspace(0.0, stops[-1], 2 + int(stops[-1] / GRID))
+    rates = _turning(obs, grid, place)
     times = [0.0]
     while times[-1] < stops[-1]:
-        at = pointing.transform_to(AltAz(obstime=start + times[-1] * u.s, location=place))
-        rate = EARTH_RATE * np.cos(place.lat.rad) * abs(np.cos(at.az.rad))
-        with np.errstate(divide="ignore"):
-            delta = step * np.cos(at.alt.rad) / rate
-        last = times[-1] + max(float(delta), MIN_TIME_STEP)
+        delta = step / float(np.interp(times[-1], grid, rates))
+        last = times[-1] + max(delta, MIN_TIME_STEP)
         # A step ends with the good time it reaches; what begins after a gap is a new one.
         reached = int(np.searchsorted(starts, last)) - 1
         times.append(min(last, stops[reached]))
@@ -98,28 +97,37 @@ def rotation_times(obs: xr.DataTree, step: float = 1.0) -> np.ndarray:
     return np.array(times)
 
 
+def _turning(obs: xr.DataTree, seconds: np.ndarray, place: EarthLocation) -> np.ndarray:
+    """Return by how much the field turns at some times, deg/s."""
+    here = AltAz(obstime=observation.tstart(obs) + seconds * u.s, location=place)
+    at = observation.pointing(obs).transform_to(here)
+    with np.errstate(divide="ignore"):
+        rate = np.cos(place.lat.rad) * np.abs(np.cos(at.az.rad)) / np.cos(at.alt.rad)
+    return np.asarray(np.maximum(EARTH_RATE * rate, TINY))
+
+
 def good_seconds(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
     """Return the good time intervals, seconds after the start of the observation."""
     starts, stops = observation.gti_bounds(obs)
     return starts - starts[0], stops - starts[0]
 
 
-def altaz_basis(obs: xr.DataTree, seconds: float, frame: str) -> np.ndarray:
-    """Return the axes of the field in altitude and azimuth at a time.
+def altaz_bases(obs: xr.DataTree, seconds: np.ndarray, frame: str) -> np.ndarray:
+    """Return the axes of the field in altitude and azimuth at some times.
 
     Parameters
     ----------
     obs : DataTree
         Observation, with the location of the telescopes.
-    seconds : float
-        After the start of the observation.
+    seconds : ndarray
+        After the start of the observation, shape (n,).
     frame : str
         Frame of the result.
 
     Returns
     -------
-    basis : ndarray
-        Rows (towards the pointing, towards larger azimuth, up), shape (3, 3).
+    bases : ndarray
+        For each time the rows (towards the pointing, towards larger azimuth, up), shape (n, 3, 3).
     """
     place = observation.location(obs)
     here = AltAz(obstime=observation.tstart(obs) + seconds * u.s, location=place)
@@ -127,11 +135,8 @@ def altaz_basis(obs: xr.DataTree, seconds: float, frame: str) -> np.ndarray:
     # A short arc along azimuth gives the direction of the horizon at the pointing; the
     # rotation is rigid to the small change of aberration across the field (below 1e-5 deg).
     east = at.directional_offset_by(90 * u.deg, 0.01 * u.deg)
-    both = SkyCoord([at.az, east.az], [at.alt, east.alt], frame=here)
-    vectors = both.transform_to(frame).cartesian.xyz.value.T
-    ahead = vectors[0]
-    along = vectors[1] - ahead * (vectors[1] @ ahead)
-    along /= np.linalg.norm(along)
+    ahead, along = (c.transform_to(frame).cartesian.xyz.value.T for c in (at, east))
+    along = along - ahead * (along * ahead).sum(axis=1, keepdims=True)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
     # Azimuth runs from north over east, against the hand of right ascension.
-    up = np.cross(along, ahead)
-    return np.stack([ahead, along, up])
+    return np.stack([ahead, along, np.cross(along, ahead)], axis=1)

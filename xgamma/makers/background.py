@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgamma.irf.background_rate import Rate, log_rate
 from xgamma.irf.response import grid_axis
-from xgamma.makers.alignment import alignment_of, altaz_basis, good_seconds, rotation_times
+from xgamma.makers.alignment import alignment_of, altaz_bases, good_seconds, rotation_times
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import sky
 from xgamma.model.create import variable_attrs
@@ -100,8 +100,9 @@ def _time_averaged(
     times, frame = rotation_times(field.obs, step), sky.frame_of(field.ds)
     weights = trapezoid_weights(times, *good_seconds(field.obs))
     total: Any = 0.0
-    for time, weight in zip(times, weights / weights.sum(), strict=True):
+    bases = altaz_bases(field.obs, times, frame)
+    for basis, weight in zip(bases, weights / weights.sum(), strict=True):
         if weight > 0:
-            detx, dety = field.detector(altaz_basis(field.obs, float(time), frame))
+            detx, dety = field.detector(basis)
             total = total + weight * rate.integrated(dety, detx)
     return lambda part: np.array(total[part])

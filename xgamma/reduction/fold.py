@@ -37,7 +37,7 @@ class Job:
     into : Dataset
         Template.
     options : dict
-        Keywords of `reduce_one`.
+        Keywords of `function`.
     errors : {"raise", "warn"}
         With "raise" a task ends at its first failure.
     stack : bool
@@ -46,6 +46,8 @@ class Job:
         Whether the sum is on the smallest grid that holds a run, not on the whole template.
     retries : int
         How often a run is tried again after an error that is not a plain fault of the data.
+    function : callable
+        Of a run, the template and the options: returns a dataset.
     limits : dict
         Options of the library (`set_options`) where the job was made; they hold in workers too.
     """
@@ -56,6 +58,7 @@ class Job:
     stack: bool = True
     local: bool = False
     retries: int = RETRIES
+    function: Callable[..., xr.Dataset] = reduce_one
     limits: dict[str, Any] = field(default_factory=lambda: dict(limits))
 
 
@@ -140,7 +143,7 @@ def fold_away(job: Job, task: Task) -> Partial:
 
 
 def _reduced(job: Job, task: Task, k: int) -> xr.Dataset:
-    return reduce_one(task.runs.open(k), job.into, **job.options)
+    return job.function(task.runs.open(k), job.into, **job.options)
 
 
 def _tried(work: Callable[[], xr.Dataset], retries: int) -> xr.Dataset:

@@ -23,7 +23,7 @@ from xgamma.reduction.checkpoint import ResumeLike
 from xgamma.reduction.fold import Job
 from xgamma.reduction.hidden import hidden_offset
 from xgamma.reduction.places import SchedulerLike, Work
-from xgamma.reduction.runs import RunsLike
+from xgamma.reduction.runs import RunsLike, runs_of
 from xgamma.reduction.sums import each, stacked
 from xgamma.reduction.survey import reduce_survey
 from xgamma.typing import AngleLike, PathLike
@@ -45,6 +45,7 @@ def reduce(
     select: Iterable[str] = SELECTION,
     safe_mask: SafeMaskLike = None,
     background: BackgroundLike = None,
+    background_model: xr.Dataset | None = None,
     stack: bool = True,
     errors: str = "raise",
     progress: bool | None = None,
@@ -79,6 +80,9 @@ def reduce(
     background : dict, str or callable, optional
         ``{"name": "fov", ...}`` with the options of that method, its name alone (one of
         `list_backgrounds`), or ``f(ds, obs)``.
+    background_model : Dataset, optional
+        From `background_model`: used instead of the background response of each run, for its
+        zenith angle and azimuth.
     stack : bool
         True for one stacked dataset, False for a `DataTree` with a child for each run.
     errors : {"raise", "warn"}
@@ -132,7 +136,7 @@ def reduce(
     """
     choice(errors, "errors", ("raise", "warn"))
     require_dataset(into, "into")
-    runs = _runs(observations)
+    runs = runs_of(observations)
     background = choose_background(background)
     masks = choose_safe_masks(_safe_options(safe_mask, offset_max))
     options = {
@@ -143,6 +147,8 @@ def reduce(
         "fill_options": fill_options,
         "hidden_beyond": hidden_offset(into, masks, background) if stack else None,
     }
+    if background_model is not None:
+        options["background_model"] = background_model
     job = Job(into, options, errors, stack)
     work = Work(scheduler, workers, progress)
     with signals_clean_up():
@@ -159,18 +165,6 @@ def reduce(
             "No run was reduced: the list is empty, or every run failed or missed the map."
         )
     return mosaic.to_dataset(name, release=True)
-
-
-def _runs(observations: RunsLike | xr.DataTree) -> RunsLike:
-    """Return the runs of what is given: a tree may be one, or hold some."""
-    if isinstance(observations, xr.DataTree):
-        one = "events" in observations.children or not observations.children
-        return [observations] if one else list(observations.children.values())
-    if not isinstance(observations, Iterable):
-        raise XGammaError(
-            f"{type(observations).__name__} is no list of observations: open them with xg.open_store(folder)."
-        )
-    return observations
 
 
 def _cutout_width(

@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from xgamma.acceptance.in_run import with_background
 from xgamma.background.registry import choose_background
 from xgamma.core.lazy import is_lazy
 from xgamma.datasets.cutout import cutout
@@ -28,6 +29,7 @@ def reduce_one(
     background: dict[str, Any] | str | Callable[..., xr.Dataset] | None = None,
     fill_options: dict[str, Any] | None = None,
     hidden_beyond: float | None = None,
+    background_model: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Reduce one observation: the body of the loop of `reduce`.
 
@@ -42,6 +44,8 @@ def reduce_one(
     hidden_beyond : float, optional
         Offset from the pointing, in degrees, beyond which nobody will look at the maps after
         `safe_mask`; what lies there need not be computed.
+    background_model : Dataset, optional
+        As in `reduce`.
 
     Returns
     -------
@@ -53,6 +57,8 @@ def reduce_one(
     OutsideError
         If the field of view does not touch the template.
     """
+    if background_model is not None:
+        obs = with_background(obs, background_model)
     part = into
     if cutout_width is not None and "x" in into.dims:
         part = cutout(into, observation.pointing(obs), cutout_width)

@@ -11,8 +11,9 @@ import xarray as xr
 from xgamma.core import arguments
 from xgamma.dl3 import observation
 from xgamma.dl3.fingerprint import of_observation
+from xgamma.errors import XGammaError
 
-__all__ = ["TASK", "Archive", "Runs", "RunsLike", "Task", "split"]
+__all__ = ["TASK", "Archive", "Runs", "RunsLike", "Task", "runs_of", "split"]
 
 # Runs of one task at most that add up elsewhere: a sum is worth sending, little is lost with a worker.
 TASK = 32
@@ -43,6 +44,24 @@ RunsLike: TypeAlias = Archive | Iterable[xr.DataTree]
 
 def _is_archive(observations: RunsLike) -> TypeGuard[Archive]:
     return hasattr(observations, "obs_ids")
+
+
+def runs_of(observations: RunsLike | xr.DataTree) -> RunsLike:
+    """Return the runs of what is given: a tree may be one, or hold some.
+
+    Raises
+    ------
+    XGammaError
+        If it is no list of runs.
+    """
+    if isinstance(observations, xr.DataTree):
+        one = "events" in observations.children or not observations.children
+        return [observations] if one else list(observations.children.values())
+    if not isinstance(observations, Iterable):
+        raise XGammaError(
+            f"{type(observations).__name__} is no list of observations: open them with xg.open_store(folder)."
+        )
+    return observations
 
 
 class Task(NamedTuple):
