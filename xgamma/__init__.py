@@ -43,6 +43,7 @@ _LAZY: dict[str, str] = {
     "validate": "xgamma.irf.validation",
     "coarse_mask": "xgamma.datasets.masks",
     "collect": "xgamma.datasets.collection",
+    "background_at": "xgamma.acceptance.in_run",
     "background_model": "xgamma.reduction.background_model",
     "reduce": "xgamma.reduction.front",
     "effective_livetime_map": "xgamma.makers.livetime_map",

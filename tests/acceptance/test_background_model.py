@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 
 import xgamma as xg
-from xgamma.acceptance.in_run import background_at
 from xgamma.dl3 import open_store, simulate_observation, wobble_pointings, write_store
 from xgamma.irf.background_rate import log_rate
 from xgamma.numerics.interpolation import sparse_weights
@@ -143,17 +142,17 @@ def test_zenith_and_azimuth():
     np.testing.assert_allclose([low, high], [zenith[:2].mean(), zenith[2:].mean()], atol=0.5)
     # Between: the mean cosine gives the geometric mean of the rates.
     middle = np.rad2deg(np.arccos(0.5 * (np.cos(np.deg2rad(low)) + np.cos(np.deg2rad(high)))))
-    at = background_at(model, zenith=middle).bkg
+    at = xg.background_at(model, zenith=middle).bkg
     np.testing.assert_allclose(at, np.sqrt(model.bkg[0] * model.bkg[1]), rtol=1e-12)
     for beyond, row in ((0, 0), (89, 1)):
-        np.testing.assert_array_equal(background_at(model, zenith=beyond).bkg, model.bkg[row])
+        np.testing.assert_array_equal(xg.background_at(model, zenith=beyond).bkg, model.bkg[row])
     with pytest.raises(xg.XGammaError, match="give zenith="):
-        background_at(model)
+        xg.background_at(model)
     azimuth = xg.background_model(runs, AXIS, offset=OFFSET, azimuth=[-90, 90, 270], **OPTIONS)
     if azimuth.sizes["azimuth"] == 2:
-        north = background_at(azimuth, azimuth=0.0).bkg
+        north = xg.background_at(azimuth, azimuth=0.0).bkg
         np.testing.assert_allclose(north, azimuth.bkg[0])
-        np.testing.assert_allclose(background_at(azimuth, azimuth=360.0).bkg, north)
+        np.testing.assert_allclose(xg.background_at(azimuth, azimuth=360.0).bkg, north)
 
 
 def test_zero_rates_are_interpolated_linearly():
@@ -164,7 +163,7 @@ def test_zero_rates_are_interpolated_linearly():
     if model.sizes["zenith"] == 1:
         pytest.skip("all runs in one bin")
     model.bkg[1, 0] = 0.0
-    at = background_at(model, zenith=float(model.zenith[0]) + 1e-3).bkg
+    at = xg.background_at(model, zenith=float(model.zenith[0]) + 1e-3).bkg
     assert (at[0] > 0.99 * model.bkg[0, 0]).all()
 
 

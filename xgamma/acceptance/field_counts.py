@@ -43,7 +43,7 @@ def field_counts(
     obs : DataTree
         Observation.
     energy : DataArray
-        Axis of reconstructed energy.
+        Axis of reconstructed energy, dims ``(energy,)``.
     offset : Quantity or array_like, optional
         Edges of the offset from the pointing; by default 0 to 2.5 deg in steps of 0.25 deg.
     field : Quantity or array_like, optional
@@ -51,7 +51,7 @@ def field_counts(
     alignment : {"RADEC", "ALTAZ"}
         With `field`: what these are aligned with.
     exclusion : DataArray, regions, DS9 text or path of a .reg file, optional
-        Sources to leave out: regions, or a mask that is False there.
+        Sources to leave out: regions, or a boolean mask that is False there.
 
     Returns
     -------

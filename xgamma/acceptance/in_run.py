@@ -26,7 +26,8 @@ def with_background(obs: xr.DataTree, model: xr.Dataset) -> xr.DataTree:
     obs : DataTree
         Observation.
     model : Dataset
-        From `background_model`, or any background response (GADF BKG_2D or BKG_3D).
+        From `background_model`, or any background response: ``bkg`` with the dims of GADF BKG_2D or
+        BKG_3D.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def background_at(
     Parameters
     ----------
     model : Dataset
-        From `background_model`.
+        From `background_model`: ``bkg`` with the dims of a response, and ``zenith``, ``azimuth``.
     zenith, azimuth : float, optional
         In degrees; needed if the model has these dimensions.
 

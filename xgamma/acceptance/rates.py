@@ -208,7 +208,7 @@ def _node_factors(rate: np.ndarray, grid: FieldGrid, points: Points) -> np.ndarr
         inside = np.bincount(points.bins, found * points.solid_angle) / area
         ratio = np.divide(mean, inside, out=np.ones(mean.size), where=good & (inside > 0))
         values *= np.clip(ratio, 1.0 / MOST, MOST)
-    return np.divide(values, mean, out=np.ones(mean.size), where=good)
+    return np.asarray(np.divide(values, mean, out=np.ones(mean.size), where=good))
 
 
 def _averaged(values: np.ndarray, axis: int) -> np.ndarray:
@@ -218,7 +218,7 @@ def _averaged(values: np.ndarray, axis: int) -> np.ndarray:
     width = [(int(k == axis), int(k == axis)) for k in range(values.ndim)]
     wide = np.moveaxis(np.pad(values, width, mode="reflect", reflect_type="odd"), axis, 0)
     out = np.moveaxis(0.25 * (wide[:-2] + 2.0 * wide[1:-1] + wide[2:]), 0, axis)
-    return np.maximum(out, 0.0)
+    return np.asarray(np.maximum(out, 0.0))
 
 
 def _kind(grid: FieldGrid) -> BackgroundKind:

@@ -692,6 +692,17 @@ class GammaObservation:
         **columns: object,
     ) -> xr.DataTree:
         """Select the events of an observation that fulfil all conditions. See `xgamma.dl3.selection.select_events`."""
+    def field_counts(
+        self,
+        energy: xr.DataArray,
+        offset: AnglesLike | None = None,
+        field: AnglesLike | None = None,
+        alignment: str = "RADEC",
+        exclusion: ExclusionLike = None,
+    ) -> xr.Dataset:
+        """Count the events of a run in its field of view, and the exposure, outside of exclusions. See `xgamma.acceptance.field_counts.field_counts`."""
+    def with_background(self, model: xr.Dataset) -> xr.DataTree:
+        """Return a run whose background response is that of a model. See `xgamma.acceptance.in_run.with_background`."""
 
 class GammaCollection:
     """``tree.gamma`` of a collection of datasets, nested or not."""

@@ -49,9 +49,9 @@ def background_model(
         Runs: without sources, or with sources that `exclusion` leaves out. What an exclusion hides
         in one run, the others show, if they point elsewhere or the model is radial.
     energy : DataArray
-        Axis of reconstructed energy, from `energy_axis`.
+        Axis of reconstructed energy, dims ``(energy,)``.
     exclusion : DataArray, regions, DS9 text or path of a .reg file, optional
-        Sources to leave out: regions, or a mask that is False there.
+        Sources to leave out: regions, or a boolean mask that is False there.
     offset : Quantity or array_like, optional
         Edges of the offset, in degrees, for a radial model (GADF BKG_2D). By default 0 to 2.5 deg
         in steps of 0.25 deg.
