@@ -51,7 +51,7 @@ def significances(runs, target, model):
         background_model=model,
         progress=False,
     )
-    keep = (ds.gamma.region_mask(excluded, inside=False) & ds.mask_safe).values
+    keep = (ds.mask_safe & ds.gamma.region_mask(excluded, inside=False)).values
     for low, high in itertools.pairwise(GROUPS):
         use = (ds.energy.values > low) & (ds.energy.values < high)
         counts, background = (
