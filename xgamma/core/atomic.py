@@ -16,7 +16,16 @@ from xgamma.core.paths import file_path
 from xgamma.core.write_errors import let_go, write_errors
 from xgamma.errors import MissingDataError, XGammaError
 
-__all__ = ["atomic_path", "place_of", "put_file", "refuse_existing", "replace_folder"]
+__all__ = [
+    "atomic_path",
+    "drop_empty",
+    "filled_folder",
+    "make_folder",
+    "place_of",
+    "put_file",
+    "refuse_existing",
+    "replace_folder",
+]
 
 # Constants of the system calls that exchange two names.
 _AT_FDCWD, _RENAME_EXCHANGE, _RENAME_SWAP = -100, 2, 2
@@ -109,18 +118,106 @@ def place_of(path: str | os.PathLike[str]) -> Path:
     XGammaError
         If links go round in a circle.
     """
+    target = _end_of_links(path)
+    if not target.absolute().parent.is_dir():
+        raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
+    return target
+
+
+def _end_of_links(path: str | os.PathLike[str]) -> Path:
+    """Return where a chain of links ends, or the path itself."""
     given = file_path(path)
     try:
         # Strict resolution of a link alone: what it names may not exist yet.
         target = given.resolve() if given.is_symlink() else given
-        there = target.absolute().parent.is_dir()
+        target.absolute().parent.is_dir()
     except (OSError, RuntimeError):
         raise XGammaError(f"'{given}' is a symbolic link to itself: remove it.") from None
     if target.is_symlink():
         raise XGammaError(f"'{given}' is a symbolic link to itself: remove it.")
-    if not there:
-        raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
     return target
+
+
+@contextlib.contextmanager
+def filled_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a folder to write into, made if need be; one that was made and is empty goes after a failure.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder; folders above it are made, too.
+
+    Yields
+    ------
+    folder : `~pathlib.Path`
+        Where a link points to.
+
+    Raises
+    ------
+    XGammaError
+        If there is a file, a device or a pipe.
+    WriteError
+        If it cannot be made.
+
+    Examples
+    --------
+    >>> with filled_folder("/dev/null"):
+    ...     pass
+    Traceback (most recent call last):
+    xgamma.errors.XGammaError: '/dev/null' is a file, a device or a pipe: give a folder.
+    """
+    target, made = make_folder(path)
+    try:
+        yield target
+    except BaseException:
+        drop_empty(made)
+        raise
+
+
+def make_folder(path: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
+    """Make a folder and those above it; return where it is, and which were made, the lowest last.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder, which may be there; a link leads to it, or to where it is made.
+
+    Returns
+    -------
+    folder : Path
+        The folder.
+    made : list of Path
+        Folders that were not there.
+
+    Raises
+    ------
+    XGammaError
+        If there is a file, a device or a pipe.
+    WriteError
+        If it cannot be made.
+    """
+    target = _end_of_links(path)
+    made: list[Path] = []
+    try:
+        with write_errors(target):
+            if target.exists() and not target.is_dir():
+                raise XGammaError(f"'{target}' is a file, a device or a pipe: give a folder.")
+            missing = [p for p in (target, *target.parents) if not p.exists()]
+        for folder in reversed(missing):
+            with write_errors(folder):
+                folder.mkdir(exist_ok=True)
+            made.append(folder)
+    except BaseException:
+        drop_empty(made)
+        raise
+    return target, made
+
+
+def drop_empty(folders: list[Path]) -> None:
+    """Remove folders in which there is nothing, the last first."""
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def put_file(new: Path, target: Path) -> None:

@@ -23,6 +23,8 @@ CURES = {
     errno.EACCES: "no write permission in its folder; ask for it, or write elsewhere",
     errno.EPERM: "the operation is not permitted; ask for permission, or write elsewhere",
     errno.ENAMETOOLONG: "its name is too long; use a shorter one",
+    errno.ENOTDIR: "a part of its path is a file; write elsewhere",
+    errno.ELOOP: "its path is a circle of symbolic links; write elsewhere",
     errno.EMFILE: "too many files are open; close some, or raise the limit (ulimit -n)",
     errno.EIO: "the disk reported an error; write elsewhere",
     errno.ENOTEMPTY: "another file was given its name in the meantime; write again",

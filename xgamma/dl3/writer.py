@@ -13,7 +13,13 @@ from typing import Any
 
 import xarray as xr
 
-from xgamma.core.atomic import atomic_path, place_of, put_file, refuse_existing
+from xgamma.core.atomic import (
+    atomic_path,
+    filled_folder,
+    place_of,
+    put_file,
+    refuse_existing,
+)
 from xgamma.core.paths import file_path
 from xgamma.core.write_errors import write_errors
 from xgamma.dl3.hdus import row_hdu
@@ -198,12 +204,12 @@ def write_store(
 @contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
     """Give a temporary folder on the same disk as `folder`; remove it whatever happens."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-    try:
-        yield stage
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+    with filled_folder(folder) as place:
+        stage = Path(tempfile.mkdtemp(prefix=".writing-", dir=place))
+        try:
+            yield stage
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
 
 
 def _commit(stage: Path, folder: Path) -> None:

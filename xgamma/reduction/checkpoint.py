@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from xgamma.core.atomic import atomic_path
+from xgamma.core.atomic import atomic_path, drop_empty, make_folder
 from xgamma.core.ends import locked, release
 from xgamma.core.extras import require_package
 from xgamma.core.paths import file_path
@@ -92,27 +92,29 @@ class Checkpoint:
         self.path = Path(f"xgamma-resume-{mark[:12]}")
         if not isinstance(resume, bool):
             self.path = file_path(resume, "resume")
-        manifest = self._manifest()
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.lock = locked(self.path)
-        if self.lock is None:
-            raise XGammaError(
-                f"Another session writes the partial results in '{self.path}': wait for it, or give another folder."
-            )
+        # Now, since Ctrl-C in the middle of an import leaves a package that cannot write.
+        require_package("zarr", "resume=", "dask")
+        self.lock: int | None = None
+        self.path, self.made = make_folder(self.path)
         try:
-            self._open(manifest)
+            self.lock = locked(self.path)
+            if self.lock is None:
+                raise XGammaError(
+                    f"Another session writes the partial results in '{self.path}': wait for it, or give another folder."
+                )
+            # Read under the lock: a session that ends meanwhile makes another state count.
+            self._open(self._manifest())
         except BaseException:
-            self.close()
+            release(self.lock)
+            drop_empty(self.made)
             raise
         self.saved, self.took = time.monotonic(), 0.0
 
     def _manifest(self) -> dict[str, str] | None:
         """Return the manifest; None if the folder is new."""
         file = self.path / MANIFEST
-        if self.path.exists() and not self.path.is_dir():
-            raise XGammaError(f"'{self.path}' is a file: give a folder for the partial results.")
         if not file.is_file():
-            if self.path.is_dir() and any(not _left(p) for p in self.path.iterdir()):
+            if any(not _left(p) for p in self.path.iterdir()):
                 raise XGammaError(
                     f"The folder '{self.path}' holds something else than partial results: give another."
                 )
@@ -216,6 +218,13 @@ class Checkpoint:
         self.saved = time.monotonic()
         self.took = self.saved - start
 
+    def _leave(self) -> None:
+        """Remove what says that nothing is done, and the folder if this session made it."""
+        for file in self.path.glob("tile-*.zarr"):
+            shutil.rmtree(file, ignore_errors=True)
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        drop_empty(self.made)
+
     def close(self) -> None:
         """Remove what an interrupted `save` left, and let another session use the folder."""
         if self.lock is not None and hasattr(self, "files"):
@@ -224,6 +233,8 @@ class Checkpoint:
             manifest = self._manifest()
             if manifest is not None and manifest["state"] == self.name:
                 self._sweep_states()
+                if not self.name:
+                    self._leave()
         release(self.lock)
         self.lock = None
 

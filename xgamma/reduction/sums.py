@@ -90,10 +90,17 @@ def add_all(
                 settle(partial, job)
                 # Not held while the next one is waited for.
                 del handle, partial
-    finally:
+    except BaseException as error:
         # A run that was being added when the session ended is neither in nor out.
         if kept and whole:
-            kept.save(sink.done, sink.write, now=True)
+            try:
+                kept.save(sink.done, sink.write, now=True)
+            except Exception as other:
+                # Why the session ends matters more; the state before counts.
+                error.add_note(f"What was done since the last state was not kept: {other}")
+        raise
+    if kept:
+        kept.save(sink.done, sink.write, now=True)
 
 
 class Whole:

@@ -131,7 +131,8 @@ def reduce_survey(
     tiled = _Tiled(job.into, memory_bytes(memory), side or TILE)
     target = require_replaceable(place, overwrite).absolute()
     with write_errors(place), own_folder(target.parent, f".xgamma-{target.name}-") as scratch:
-        _add_runs(Runs(observations), job, tiled, scratch, work, resume)
+        spilled = TileFiles(scratch / "sums", target=place)
+        _add_runs(Runs(observations), job, tiled, spilled, work, resume)
         if tiled.sums is None:
             raise XGammaError(
                 "No run was reduced: the list is empty, or every run failed or missed the map."
@@ -148,7 +149,7 @@ def _add_runs(
     runs: Runs,
     job: Job,
     tiled: _Tiled,
-    scratch: Path,
+    spilled: TileFiles,
     work: Work,
     resume: ResumeLike | None,
 ) -> None:
@@ -161,7 +162,7 @@ def _add_runs(
             kept = stack.enter_context(closing(Checkpoint(resume, mark, runs)))
             todo = kept.left(todo)
         place = stack.enter_context(opened(work, gather=True))
-        tiled.use(kept.files if kept else TileFiles(scratch / "sums"), place.workers, kept)
+        tiled.use(kept.files if kept else spilled, place.workers, kept)
         # A run more than there are workers would wait in memory.
         place.ahead = place.workers
         tasks = place.tasks(runs, todo, 1)

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xgamma.core.extras import require_package
+from xgamma.core.lazy import await_threads
+from xgamma.core.write_errors import write_errors
 from xgamma.errors import MissingDataError
 from xgamma.io.zarr_seal import read_sealed, write_sealed
 
@@ -34,10 +36,14 @@ class TileFiles:
         Made if need be.
     names : dict of (int, int) to str
         Files of tiles that are there.
+    target : Path, optional
+        What is said to fail when a tile cannot be written; the folder when absent.
     """
 
-    def __init__(self, folder: Path, names: Mapping[Key, str] | None = None) -> None:
-        self.folder, self.names = folder, dict(names or {})
+    def __init__(
+        self, folder: Path, names: Mapping[Key, str] | None = None, target: Path | None = None
+    ) -> None:
+        self.folder, self.names, self.target = folder, dict(names or {}), target or folder
         self.kept = frozenset(self.names.values())
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -46,18 +52,34 @@ class TileFiles:
         return set(self.names)
 
     def write(self, key: Key, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write the sums of a tile, and remove its older file, if that is not to be kept."""
-        zarr = require_package("zarr", "A Zarr store", "dask")
+        """Write the sums of a tile, and remove its older file, if that is not to be kept.
+
+        Raises
+        ------
+        WriteError
+            If the disk is full, or the like: the older file counts on.
+        """
         name = f"tile-{key[0]}-{key[1]}-{secrets.token_hex(4)}.zarr"
-        group = zarr.open_group(self.folder / name, mode="w-")
-        for variable, values in arrays.items():
-            # Half of a mosaic may be zeros: light compression writes faster than none.
-            write_sealed(group, variable, values, _chunks(values))
-        group.attrs["variables"] = list(arrays)
+        with write_errors(self.target):
+            try:
+                self._write(self.folder / name, arrays)
+            except BaseException:
+                await_threads()
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+                raise
         old = self.names.get(key)
         self.names[key] = name
         if old is not None and old not in self.kept:
             shutil.rmtree(self.folder / old, ignore_errors=True)
+
+    @staticmethod
+    def _write(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
+        zarr = require_package("zarr", "A Zarr store", "dask")
+        group = zarr.open_group(file, mode="w-")
+        for variable, values in arrays.items():
+            # Half of a mosaic may be zeros: light compression writes faster than none.
+            write_sealed(group, variable, values, _chunks(values))
+        group.attrs["variables"] = list(arrays)
 
     def read(self, key: Key, variable: str) -> np.ndarray | int:
         """Return the sum of a variable in a tile; 0 where it was not written.

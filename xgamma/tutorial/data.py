@@ -12,8 +12,10 @@ from urllib.request import url2pathname
 
 import xarray as xr
 
+from xgamma.core.atomic import filled_folder
 from xgamma.core.extras import require_package
 from xgamma.core.paths import file_path
+from xgamma.core.write_errors import write_errors
 from xgamma.datasets.collection import collect
 from xgamma.dl3.backend import GADFBackend
 from xgamma.dl3.opening import open_store
@@ -97,17 +99,18 @@ def fetch(
     if not quiet:
         print(f"{entry['title']}\nLicence: {entry['licence']}\nCite: {entry['citation']}")
     pooch.get_logger().setLevel("WARNING")
-    for file in known:
-        _fetch_one(store, file, url)
+    with filled_folder(folder) as place:
+        for file in known:
+            _fetch_one(store, file, url, place)
     return folder / name
 
 
-def _fetch_one(store: Pooch, file: str, url: str) -> None:
+def _fetch_one(store: Pooch, file: str, url: str, folder: Path) -> None:
     try:
-        if url.startswith("file:"):
-            store.fetch(file, downloader=_copy)
-        else:
-            store.fetch(file)
+        with write_errors(folder):
+            _downloaded(store, file, url)
+    except XGammaError:
+        raise
     except ValueError as error:
         if "hash" not in str(error):
             raise
@@ -119,6 +122,13 @@ def _fetch_one(store: Pooch, file: str, url: str) -> None:
         raise MissingDataError(
             f"'{url}{file}' cannot be fetched ({type(error).__name__}): check the network, or set {URL_VARIABLE} to a mirror."
         ) from None
+
+
+def _downloaded(store: Pooch, file: str, url: str) -> None:
+    if url.startswith("file:"):
+        store.fetch(file, downloader=_copy)
+    else:
+        store.fetch(file)
 
 
 def _copy(url: str, target: Path, _: object) -> None:

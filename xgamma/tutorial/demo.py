@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from xgamma.core.atomic import atomic_path
+from xgamma.core.atomic import atomic_path, filled_folder
 from xgamma.core.extras import require_package
 from xgamma.core.paths import file_path
 from xgamma.dl3.opening import open_store
 from xgamma.dl3.store import Store
+from xgamma.io.storage import to_netcdf
 from xgamma.model import sky
 from xgamma.model.create import create_map
 from xgamma.model.make_axes import energy_axis
@@ -66,13 +67,12 @@ def run_demo(out: str | os.PathLike[str], seed: int = 0, quiet: bool = False) ->
     """
     require_package("matplotlib", "The picture of the demo", "plot")
     folder = file_path(out, "out")
-    folder.mkdir(parents=True, exist_ok=True)
-    store = open_store(simulate_store(folder / "store", source=CENTER, seed=seed, overwrite=True))
-    ds = demo_dataset(store)
-    with atomic_path(folder / "demo.nc") as temporary:
-        sky.drop_frame(ds).to_netcdf(temporary)
-    with atomic_path(folder / "demo.png") as temporary:
-        draw(ds).savefig(temporary, dpi=120)
+    with filled_folder(folder):
+        runs = simulate_store(folder / "store", source=CENTER, seed=seed, overwrite=True)
+        ds = demo_dataset(open_store(runs))
+        to_netcdf(ds, folder / "demo.nc", overwrite=True)
+        with atomic_path(folder / "demo.png") as temporary:
+            draw(ds).savefig(temporary, dpi=120)
     if not quiet:
         print(summary(ds))
         print(f"\nWritten: {folder / 'demo.nc'}, {folder / 'demo.png'}, {folder / 'store'}")
