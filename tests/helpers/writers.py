@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import os
 import resource
 from pathlib import Path
 
@@ -70,8 +71,10 @@ def _reduced(things, runs=3, **options):
 
 
 def _resumed(things, path):
-    """Keep one run more than is there: what is kept already would not be written."""
-    done = sum(1 for _ in Path(path).glob("tile-*"))
+    """Keep more runs than are there: what is kept already would not be written."""
+    done = 0
+    with contextlib.suppress(OSError):
+        done = sum(name.startswith("tile-") for name in os.listdir(path))
     _reduced(things, min(3, 1 + 2 * done), resume=path)
 
 

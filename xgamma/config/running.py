@@ -16,6 +16,7 @@ import xarray as xr
 
 from xgamma._version import __version__
 from xgamma.config.loading import load_config
+from xgamma.core.atomic import place_of
 from xgamma.core.bounds import read_text
 from xgamma.core.extras import require_package
 from xgamma.core.paths import file_path
@@ -222,12 +223,10 @@ def _check_place(output: Output, config: Config, kind: str) -> None:
             text = str(error).replace("pass overwrite=True", "give it overwrite: true")
             raise type(error)(f"The output {text}") from None
         return
-    if output.path.exists() and not output.overwrite:
+    if place_of(output.path).exists() and not output.overwrite:
         raise XGammaError(
             f"The output '{output.path}' already exists: give it overwrite: true, or another path."
         )
-    if not output.path.parent.is_dir():
-        raise XGammaError(f"The folder '{output.path.parent}' does not exist: create it first.")
 
 
 def _write(result: xr.Dataset | xr.DataTree, output: Output) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import secrets
 import shutil
@@ -131,7 +132,10 @@ def _end_of_links(path: str | os.PathLike[str]) -> Path:
         # Strict resolution of a link alone: what it names may not exist yet.
         target = given.resolve() if given.is_symlink() else given
         target.absolute().parent.is_dir()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno != errno.ELOOP:
+            with write_errors(given):
+                raise
         raise XGammaError(f"'{given}' is a symbolic link to itself: remove it.") from None
     if target.is_symlink():
         raise XGammaError(f"'{given}' is a symbolic link to itself: remove it.")
