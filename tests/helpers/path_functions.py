@@ -50,12 +50,25 @@ NEITHER = {
     "io.fits_maps.read_map_hdu",
     "io.opening.format_of_name",
     "io.registry.FormatRecord.__init__",
+    "modeling.count_models.TemplateNPred.__init__",
+    "modeling.ebl.EBLAbsorption.__init__",
+    "modeling.template_map.TemplateMap.__init__",
+    "modeling.template_nd.TemplateMapND.__init__",
+    "modeling.template_nd.TemplateSpectrumND.__init__",
+    "modeling.temporal.LightCurve.__init__",
+    "modeling.temporal.PhaseCurve.__init__",
     "modeling.yaml.take_covariance",
+    "reduction.cluster.Tree.write",
+    "reduction.tiles.TiledSums.__init__",
 }
 
 
 def _is_inner(module):
     return any(module == name or module.startswith(f"{name}.") for name in INNER)
+
+
+def _is_path(parameter):
+    return "Path" in str(parameter.annotation) or parameter.name in NAMES
 
 
 def _functions(module):
@@ -74,14 +87,19 @@ def _functions(module):
 
 def functions_with_paths():
     """Return the functions that a user may call with a path, as ``"module.function"``."""
-    found = set()
+    found = {
+        f"{getattr(xgamma, name).__module__.removeprefix('xgamma.')}.{name}"
+        for name in xgamma.__all__
+        if inspect.isfunction(getattr(xgamma, name))
+        and any(_is_path(p) for p in inspect.signature(getattr(xgamma, name)).parameters.values())
+    }
     for info in pkgutil.walk_packages(xgamma.__path__, "xgamma."):
         short = info.name.removeprefix("xgamma.")
         if short == "__main__" or _is_inner(short):
             continue
         for name, function in _functions(importlib.import_module(info.name)):
             parameters = inspect.signature(function).parameters.values()
-            if any("Path" in str(p.annotation) or p.name in NAMES for p in parameters):
+            if any(_is_path(p) for p in parameters):
                 found.add(f"{short}.{name}")
     return found - NEITHER
 

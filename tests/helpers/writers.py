@@ -36,7 +36,10 @@ def make_things(folder):
     cube = ds.counts.isel(energy=0, drop=True).assign_attrs(units="sr-1")
     table = xr.DataArray(
         [[1e-12, 1e-14], [1e-11, 1e-14]],
-        {"mass": [1.0, 3.0], "energy_true": ("energy_true", [1.0, 10.0], {"units": "TeV", "interp": "log"})},
+        {
+            "mass": [1.0, 3.0],
+            "energy_true": ("energy_true", [1.0, 10.0], {"units": "TeV", "interp": "log"}),
+        },
         ("mass", "energy_true"),
         attrs={"units": "cm-2 s-1 TeV-1"},
     )

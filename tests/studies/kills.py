@@ -66,13 +66,15 @@ def session(way: str, store: Path, folder: Path, seconds: float) -> None:
     """Reduce in this process, and print the digest and the runs of the result."""
     import xgamma as xg
     from tests.helpers.runs import template
-    from xgamma.reduction import checkpoint, survey, transport
+    from xgamma.reduction import checkpoint, sums, survey, transport
 
     # A shell may have had them ignored, for a job in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     checkpoint.INTERVAL = checkpoint.SHARE = 0.0
     survey.TILE = 12
+    # One run a task, so that something is kept before the end.
+    sums.TASK = 1
     transport.SHARED = folder / "memory"
     seen = folder / "seen"
     for place in (transport.SHARED, seen):
@@ -187,6 +189,14 @@ def left_behind(folder: Path, pid: int) -> list[str]:
     return names
 
 
+def kept(folder: Path) -> int:
+    """Return how many runs the next session finds done."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        state = json.loads((folder / "kept" / "manifest.json").read_text())["state"]
+        return len(json.loads((folder / "kept" / state).read_text())["done"]) if state else 0
+    return 0
+
+
 def trial(way: str, name: str, store: Path, want: dict, moment: float | int) -> Counter:
     """Kill a session, go on, and return what is wrong.
 
@@ -199,13 +209,16 @@ def trial(way: str, name: str, store: Path, want: dict, moment: float | int) -> 
     want : dict
         What a session gives that is left in peace.
     moment : float or int
-        Seconds after its start; an integer for the number of runs that were begun.
+        Seconds after its start; an integer for the number of runs that were begun, a negative one
+        for the number of those that were kept.
     """
     wrong = Counter(kills=1)
     with TemporaryDirectory() as place:
         folder, mark = Path(place), f"{os.getpid()}-{random.getrandbits(64):x}"
         process = start(way, store, folder, 0.3, mark)
-        if isinstance(moment, int):
+        if isinstance(moment, int) and moment < 0:
+            wait_for(lambda: kept(folder) >= -moment, process)
+        elif isinstance(moment, int):
             wait_for(lambda: len(list(folder.glob("seen/*"))) >= moment, process)
         else:
             wait_for((folder / "started").exists, process)
@@ -220,11 +233,7 @@ def trial(way: str, name: str, store: Path, want: dict, moment: float | int) -> 
         wrong["orphans"] += orphans(mark)
         if name != "KILL":
             wrong["files"] += len(left_behind(folder, process.pid))
-        found = 0
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            state = json.loads((folder / "kept" / "manifest.json").read_text())["state"]
-            found = len(json.loads((folder / "kept" / state).read_text())["done"]) if state else 0
-        wrong["found"] += found
+        wrong["found"] += kept(folder)
         got = finish(way, store, folder)
         seen = Counter(got["runs"])
         wrong["lost"] += len(set(want["runs"]) - set(seen))
@@ -251,7 +260,8 @@ def main(rounds: int) -> None:
             for name in SIGNALS:
                 found: Counter = Counter()
                 for _ in range(rounds):
-                    moment = chance.choice((chance.uniform(0, 3), chance.randrange(1, RUNS - 2)))
+                    runs = chance.randrange(1, RUNS - 2)
+                    moment = chance.choice((chance.uniform(0, 3), runs, -runs))
                     found += trial(way, name, store, want, moment)
                 total += found
                 row = " | ".join(str(found[c]) for c in columns)

@@ -6,10 +6,18 @@ import os
 import re
 from pathlib import Path
 
-from xgamma.errors import ArgumentTypeError, MissingDataError, XGammaError, shown
+from xgamma.errors import (
+    ArgumentTypeError,
+    MissingDataError,
+    MissingFileError,
+    XGammaError,
+    shown,
+)
 
 __all__ = ["file_path", "part_name"]
 
+# Bytes of a name, on all the usual file systems.
+LONGEST = 255
 VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 
 
@@ -21,7 +29,7 @@ def file_path(value: object, role: str = "path") -> Path:
     ArgumentTypeError
         If something else was given.
     MissingDataError
-        If a variable is not set.
+        If a variable is not set, or a name is too long for any file.
 
     Examples
     --------
@@ -41,6 +49,10 @@ def file_path(value: object, role: str = "path") -> Path:
             f"{role}={shown(value)} must be the path of a file or folder, as a string or pathlib.Path."
         )
     text = os.fspath(value)
+    if "\0" in text or any(len(os.fsencode(part)) > LONGEST for part in Path(text).parts):
+        raise MissingFileError(
+            f"{role}={text[:40]!r}... holds a name that is too long or has a zero byte, which no file has: check it."
+        )
     if "$" not in text and not text.startswith("~"):
         return Path(text)
     # A name that is there as it is written is that file.

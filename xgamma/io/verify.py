@@ -11,6 +11,7 @@ from typing import Any, Literal
 import xarray as xr
 
 from xgamma.core.arguments import choice
+from xgamma.core.bounds import require_regular
 from xgamma.errors import MissingFileError, XGammaError
 from xgamma.fits.bytes import BLOCK
 from xgamma.fits.checksum import check_sums
@@ -93,6 +94,7 @@ def _place_of(source: object) -> Path:
         raise XGammaError(f"'{place}' is a URL: copy it to a folder, which can be verified.")
     if not Path(place).exists():
         raise MissingFileError(f"There is no file or folder '{place}': check the path.")
+    require_regular(place)
     return Path(place)
 
 

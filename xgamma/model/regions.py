@@ -12,8 +12,10 @@ import numpy as np
 import xarray as xr
 from astropy.coordinates import SkyCoord
 
+from xgamma.core.bounds import read_text
 from xgamma.core.heavy import regions as rg
 from xgamma.core.paths import file_path
+from xgamma.core.reading import reading
 from xgamma.errors import ArgumentTypeError, XGammaError
 from xgamma.model import sky
 from xgamma.model.operation import operation
@@ -163,9 +165,13 @@ def parse_regions(regions: RegionsLike) -> list[SkyRegion]:
         path = file_path(regions, "regions")
         if not path.is_file():
             raise XGammaError(f"The region file {str(path)!r} does not exist: check its path.")
-        return [
-            parsed for one in rg.Regions.read(path, format="ds9") for parsed in parse_regions(one)
-        ]
+        with reading(path):
+            found = rg.Regions.parse(read_text(path), format="ds9")
+        if not found:
+            raise XGammaError(
+                f"The region file {str(path)!r} holds no region: write lines such as icrs;circle(83.63, 22.01, 0.2)."
+            )
+        return [parsed for one in found for parsed in parse_regions(one)]
     if isinstance(regions, str):
         return list(_parse_text(regions))
     if isinstance(regions, (list, tuple, rg.Regions)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
