@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import warnings
 
 import pytest
 
@@ -41,12 +40,11 @@ def files(tmp_path_factory):
     return make_files(tmp_path_factory.mktemp("files"))
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", list(READERS))
 def test_what_is_well_is_read(files, name):
     file, read = READERS[name]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        read(files / file)
+    read(files / file)
 
 
 def make(kind, path):
@@ -90,14 +88,14 @@ KINDS = (
 )
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", list(READERS))
 def test_what_is_no_such_file(tmp_path, name, kind):
     """One sentence that names it, in time."""
     file, read = READERS[name]
     path = make(kind, tmp_path / file.rpartition("/")[2])
-    with in_time(), warnings.catch_warnings(), pytest.raises(XGammaError) as caught:
-        warnings.simplefilter("ignore")
+    with in_time(), pytest.raises(XGammaError) as caught:
         read(path)
     text = str(caught.value)
     if name not in ("xgamma config", "load_config", "reduce_config", "xgamma reduce"):

@@ -40,6 +40,7 @@ def holds_runs(path: Path | str) -> bool:
     """
     if isinstance(path, str):
         return is_archive(path)
+    path = file_path(path)
     if path.is_dir():
         return is_archive(path) if is_zarr(path) else True
     if not path.is_file():
