@@ -46,6 +46,7 @@ INNER = {
 NEITHER = {
     "dl3.opening.holds_runs",
     "dl3.store.Store.__init__",
+    "io.fermi_files.fermi_kind",
     "io.fits_maps.is_map",
     "io.fits_maps.read_map_hdu",
     "io.opening.format_of_name",
@@ -57,7 +58,7 @@ NEITHER = {
     "modeling.template_nd.TemplateSpectrumND.__init__",
     "modeling.temporal.LightCurve.__init__",
     "modeling.temporal.PhaseCurve.__init__",
-    "modeling.yaml.take_covariance",
+    "modeling.covariance_file.take_covariance",
     "reduction.cluster.Tree.write",
     "reduction.tiles.TiledSums.__init__",
 }

@@ -17,6 +17,9 @@ from xgamma.config.loading import load_config
 from xgamma.config.running import reduce_config
 from xgamma.dl3 import read_observation
 from xgamma.dl3.archive import open_archive
+from xgamma.dl3.assemble import read_events
+from xgamma.estimators.flux_map_files import read_flux_maps, write_flux_maps
+from xgamma.fitting.datasets_files import read_datasets, write_datasets
 from xgamma.io.fits import open_dataset
 from xgamma.modeling.template_file import read_brightness, read_template, write_template
 from xgamma.reduction.files import stack_files
@@ -48,6 +51,8 @@ def make_files(folder):
     write_template(cube.assign_attrs(units="sr-1"), folder / "nd.fits")
     xg.dl3.write_observation(things["obs"], folder / "run.fits")
     xg.write_archive([things["obs"]], folder / "runs.zarr")
+    write_flux_maps(things["flux"], folder / "flux.fits", xg.PowerLaw())
+    write_datasets([ds], folder / "datasets.yaml", things["models"])
     table = Table({"TIME": [0.0, 1.0], "NORM": [1.0, 2.0]})
     table.meta = {"MJDREFI": 59000, "MJDREFF": 0.0, "TIMEUNIT": "d", "TIMESYS": "tt"}
     table.write(folder / "curve.fits")
@@ -111,6 +116,9 @@ READERS = {
     "open_dataset": ("a.fits", open_dataset),
     "read_map": ("map.fits", lambda p: xg.read_map(p).load()),
     "read_ogip": ("pha.fits", xg.read_ogip),
+    "read_flux_maps": ("flux.fits", lambda p: read_flux_maps(p, xg.PowerLaw())),
+    "read_datasets": ("datasets.yaml", read_datasets),
+    "read_events": ("run.fits", read_events),
     "read_flux_points": ("points.ecsv", xg.read_flux_points),
     "read_flux_points FITS": ("points.fits", xg.read_flux_points),
     "open_store": ("runs", lambda p: xg.open_store(p)),
@@ -160,7 +168,13 @@ READ_BY = {
     "config.running.reduce_config": "reduce_config",
     "dl3.archive.open_archive": "open_archive",
     "dl3.assemble.read_observation": "read_observation",
+    "dl3.assemble.read_events": "read_events",
     "dl3.convert.convert": "convert",
+    "estimators.flux_map_files.read_flux_maps": "read_flux_maps",
+    "fitting.datasets_files.read_datasets": "read_datasets",
+    "io.fermi_cubes.read_cube": "open FITS",
+    "io.fermi_responses.read_gtdrm": "open FITS",
+    "io.fermi_responses.read_gtpsf": "open FITS",
     "dl3.opening.open_store": "open_store",
     "io.fits.open_dataset": "open_dataset",
     "io.fits.read_fits": "read_fits",

@@ -17,6 +17,8 @@ from tests.helpers.runs import template
 from xgamma.cli import main
 from xgamma.config.running import reduce_config
 from xgamma.errors import WriteError
+from xgamma.estimators.flux_map_files import write_flux_maps
+from xgamma.fitting.datasets_files import write_datasets
 from xgamma.io.opening import write_dataset
 from xgamma.reduction.files import stack_files
 from xgamma.tutorial import example_map
@@ -59,6 +61,7 @@ def make_things(folder):
         "spectrum": spectrum,
         "obs": xg.dl3.simulate_observation("83.63d 22.51d", events=False),
         "points": points,
+        "flux": ds[["counts"]].rename(counts="norm"),
         "models": xg.Models(xg.FoVBackground("a")),
         "map": xg.TemplateMap(cube),
         "table": xg.TemplateSpectrumND(table),
@@ -181,6 +184,18 @@ WRITERS = {
         lambda t, p: xg.dl3.simulate_store(p, n_runs=1, livetime="1 min", overwrite=True),
     ),
     "Models.write": ("a.yaml", lambda t, p: t["models"].write(p, overwrite=True)),
+    "Models.write covariance": (
+        "a.yaml",
+        lambda t, p: t["models"].write(p, overwrite=True, covariance=True),
+    ),
+    "write_datasets": (
+        "datasets.yaml",
+        lambda t, p: write_datasets([t["ds"]], p, t["models"], overwrite=True),
+    ),
+    "write_flux_maps": (
+        "a.fits",
+        lambda t, p: write_flux_maps(t["flux"], p, xg.PowerLaw(), overwrite=True),
+    ),
     "TemplateMap.write": ("a.fits", lambda t, p: t["map"].write(p, overwrite=True)),
     "TemplateSpectrumND.write": ("a.fits", lambda t, p: t["table"].write(p, overwrite=True)),
     "write_dataset": ("a.nc", lambda t, p: write_dataset(t["ds"], p, overwrite=True)),
@@ -221,7 +236,11 @@ COVERED = {
     "dl3.convert.convert": "convert",
     "dl3.writer.write_observation": "write_observation",
     "dl3.writer.write_store": "write_store",
+    "estimators.flux_map_files.write_flux_maps": "write_flux_maps",
+    "fitting.datasets_files.write_datasets": "write_datasets",
     "io.fits_write.write_fits": "to_fits",
+    "io.fits_write.write_hdus": "write_flux_maps",
+    "modeling.covariance_file.write_covariance": "Models.write covariance",
     "io.fits_write.write_map": "to_fits map",
     "io.flux_points.write_flux_points": "write_flux_points",
     "io.ogip_write.write_ogip": "to_ogip",

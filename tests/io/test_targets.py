@@ -89,7 +89,7 @@ def test_what_cannot_be_a_target(tmp_path, made, name, kind):
         write(made, target)
     text = str(caught.value)
     assert "\n" not in text
-    assert target.name[:20] in text or str(target.parent) in text or "/dev/null" in text
+    assert target.stem[:20] in text or str(target.parent) in text or "/dev/null" in text
     assert text.endswith((".", ")"))
     assert ("too long" in text) == (kind == "long name")
     assert tree(folder) == before

@@ -11,6 +11,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from xgamma.core.paths import file_path
@@ -19,17 +20,18 @@ from xgamma.errors import MissingDataError, XGammaError
 
 __all__ = [
     "atomic_path",
-    "drop_empty",
-    "filled_folder",
-    "make_folder",
+    "end_of_links",
     "place_of",
     "put_file",
     "refuse_existing",
     "replace_folder",
+    "together",
 ]
 
 # Constants of the system calls that exchange two names.
 _AT_FDCWD, _RENAME_EXCHANGE, _RENAME_SWAP = -100, 2, 2
+# Files that wait for others, and their places.
+_TOGETHER: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("together", default=None)
 
 
 def refuse_existing(path: Path) -> None:
@@ -91,12 +93,74 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterato
         try:
             yield temporary
             _sync(temporary)
+            waiting = _TOGETHER.get()
+            if waiting is not None:
+                waiting.append((temporary, target))
+                return
             put_file(temporary, target)
         except BaseException:
             let_go(temporary)
             temporary.unlink(missing_ok=True)
             raise
         _sync(target.parent)
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Have all files that the block writes with `atomic_path` take their places at its end, or none.
+
+    Raises
+    ------
+    WriteError
+        If one of them cannot take its place: the others are as they were.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with together(), atomic_path(Path(folder) / "a") as one:
+    ...         _ = one.write_text("whole")
+    ...     [p.name for p in Path(folder).iterdir()]
+    ['a']
+    """
+    if _TOGETHER.get() is not None:
+        yield
+        return
+    waiting: list[tuple[Path, Path]] = []
+    token = _TOGETHER.set(waiting)
+    try:
+        try:
+            yield
+        finally:
+            _TOGETHER.reset(token)
+        _put_all(waiting)
+    finally:
+        for temporary, _ in waiting:
+            temporary.unlink(missing_ok=True)
+
+
+def _put_all(waiting: list[tuple[Path, Path]]) -> None:
+    """Move complete files to their places; if one cannot be, undo what was done before."""
+    done: list[tuple[Path, Path]] = []
+    try:
+        for temporary, target in waiting:
+            old = target.with_name(f".{secrets.token_hex(4)}-old-{target.name}")
+            with write_errors(target):
+                with contextlib.suppress(OSError):  # Not there, or a disk without links.
+                    os.link(target, old)
+                done.append((target, old))
+                put_file(temporary, target)
+                _sync(target.parent)
+    except BaseException:
+        for target, old in reversed(done[:-1]):
+            if old.exists():
+                os.replace(old, target)
+            else:
+                target.unlink(missing_ok=True)
+        raise
+    finally:
+        for _, old in done:
+            old.unlink(missing_ok=True)
 
 
 def place_of(path: str | os.PathLike[str]) -> Path:
@@ -119,13 +183,13 @@ def place_of(path: str | os.PathLike[str]) -> Path:
     XGammaError
         If links go round in a circle.
     """
-    target = _end_of_links(path)
+    target = end_of_links(path)
     if not target.absolute().parent.is_dir():
         raise MissingDataError(f"The folder '{target.parent}' does not exist: create it first.")
     return target
 
 
-def _end_of_links(path: str | os.PathLike[str]) -> Path:
+def end_of_links(path: str | os.PathLike[str]) -> Path:
     """Return where a chain of links ends, or the path itself."""
     given = file_path(path)
     try:
@@ -140,88 +204,6 @@ def _end_of_links(path: str | os.PathLike[str]) -> Path:
     if target.is_symlink():
         raise XGammaError(f"'{given}' is a symbolic link to itself: remove it.")
     return target
-
-
-@contextlib.contextmanager
-def filled_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a folder to write into, made if need be; one that was made and is empty goes after a failure.
-
-    Parameters
-    ----------
-    path : path-like
-        Folder; folders above it are made, too.
-
-    Yields
-    ------
-    folder : `~pathlib.Path`
-        Where a link points to.
-
-    Raises
-    ------
-    XGammaError
-        If there is a file, a device or a pipe.
-    WriteError
-        If it cannot be made.
-
-    Examples
-    --------
-    >>> with filled_folder("/dev/null"):
-    ...     pass
-    Traceback (most recent call last):
-    xgamma.errors.XGammaError: '/dev/null' is a file, a device or a pipe: give a folder.
-    """
-    target, made = make_folder(path)
-    try:
-        yield target
-    except BaseException:
-        drop_empty(made)
-        raise
-
-
-def make_folder(path: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
-    """Make a folder and those above it; return where it is, and which were made, the lowest last.
-
-    Parameters
-    ----------
-    path : path-like
-        Folder, which may be there; a link leads to it, or to where it is made.
-
-    Returns
-    -------
-    folder : Path
-        The folder.
-    made : list of Path
-        Folders that were not there.
-
-    Raises
-    ------
-    XGammaError
-        If there is a file, a device or a pipe.
-    WriteError
-        If it cannot be made.
-    """
-    target = _end_of_links(path)
-    made: list[Path] = []
-    try:
-        with write_errors(target):
-            if target.exists() and not target.is_dir():
-                raise XGammaError(f"'{target}' is a file, a device or a pipe: give a folder.")
-            missing = [p for p in (target, *target.parents) if not p.exists()]
-        for folder in reversed(missing):
-            with write_errors(folder):
-                folder.mkdir(exist_ok=True)
-            made.append(folder)
-    except BaseException:
-        drop_empty(made)
-        raise
-    return target, made
-
-
-def drop_empty(folders: list[Path]) -> None:
-    """Remove folders in which there is nothing, the last first."""
-    for folder in reversed(folders):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
 
 
 def put_file(new: Path, target: Path) -> None:

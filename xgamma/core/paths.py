@@ -49,9 +49,10 @@ def file_path(value: object, role: str = "path") -> Path:
             f"{role}={shown(value)} must be the path of a file or folder, as a string or pathlib.Path."
         )
     text = os.fspath(value)
-    if "\0" in text or any(len(os.fsencode(part)) > LONGEST for part in Path(text).parts):
+    odd = [part for part in Path(text).parts if "\0" in part or len(os.fsencode(part)) > LONGEST]
+    if odd:
         raise MissingFileError(
-            f"{role}={text[:40]!r}... holds a name that is too long or has a zero byte, which no file has: check it."
+            f"{role}: the name {odd[0][:40] + '…'!r} is too long, or has a zero byte; no file has it: give another name."
         )
     if "$" not in text and not text.startswith("~"):
         return Path(text)

@@ -15,11 +15,11 @@ import xarray as xr
 
 from xgamma.core.atomic import (
     atomic_path,
-    filled_folder,
     place_of,
     put_file,
     refuse_existing,
 )
+from xgamma.core.folders import filled_folder
 from xgamma.core.paths import file_path
 from xgamma.core.write_errors import write_errors
 from xgamma.dl3.hdus import row_hdu

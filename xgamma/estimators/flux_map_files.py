@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.atomic import refuse_existing
+from xgamma.core.atomic import refuse_existing, together
 from xgamma.core.bounds import read_text
 from xgamma.core.paths import file_path
 from xgamma.core.reading import reader
@@ -267,10 +267,11 @@ def write_flux_maps(
         "added": added,
     }
     out = out.rename(names).assign_attrs({"reference_model": text, CHANGES: changes})
-    Models.from_yaml(text).write(beside, overwrite)
     # gammapy opens the model by this name, from wherever it runs.
     cards = [("SED_TYPE", "likelihood"), ("MODEL", beside.absolute().as_posix())]
-    write_hdus(out, target, overwrite, cards=cards)
+    with together():
+        Models.from_yaml(text).write(beside, overwrite)
+        write_hdus(out, target, overwrite, cards=cards)
 
 
 def _on_energies(maps: xr.Dataset) -> tuple[xr.Dataset, bool]:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from xgamma.core.atomic import atomic_path, refuse_existing
+from xgamma.core.atomic import atomic_path, refuse_existing, together
 from xgamma.core.bounds import read_text
 from xgamma.core.paths import file_path
 from xgamma.core.reading import reader
@@ -192,13 +192,14 @@ def write_datasets(
         raise XGammaError("Two datasets would go to one file: give them names that differ.")
     for target in names if not overwrite else ():
         refuse_existing(target)
-    for target, ds in jobs:
-        _write_one(ds, target, overwrite)
-    if found:
-        found.write(file, overwrite, covariance=True)
-    # Last, so that a collection that is not complete has none.
-    with atomic_path(place, overwrite) as temporary:
-        temporary.write_text(yaml.safe_dump(header, sort_keys=False), encoding="utf-8")
+    with together():
+        for target, ds in jobs:
+            _write_one(ds, target, overwrite)
+        if found:
+            found.write(file, overwrite, covariance=True)
+        # Last, so that a collection that is not complete has none.
+        with atomic_path(place, overwrite) as temporary:
+            temporary.write_text(yaml.safe_dump(header, sort_keys=False), encoding="utf-8")
 
 
 def _write_one(ds: xr.Dataset, target: Path, overwrite: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
 import os
@@ -14,7 +13,7 @@ import xarray as xr
 from astropy.io import fits
 
 from xgamma._version import __version__
-from xgamma.core.atomic import atomic_path
+from xgamma.core.atomic import atomic_path, together
 from xgamma.core.units import conversion
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.fits.bintable import BinTable, Column, bin_table, primary_bytes
@@ -96,13 +95,13 @@ def write_ogip(
     links = {"ANCRFILE": "arf", "RESPFILE": "rmf", "BACKFILE": "bkg"}
     named = {k: names[v] if v in files else "none" for k, v in links.items()}
     files["pha"] = _pha(ds, livetime, energy_unit, named)
-    with contextlib.ExitStack() as stack:
+    with together():
         for kind, tables in files.items():
             place = target.parent / names[kind]
-            temporary = stack.enter_context(atomic_path(place, overwrite))
             hdus = [primary_bytes(), *(t if isinstance(t, bytes) else t.tobytes() for t in tables)]
             content = b"".join(part for hdu in hdus for part in with_sums(hdu))
-            temporary.write_bytes(_packed(content, place))
+            with atomic_path(place, overwrite) as temporary:
+                temporary.write_bytes(_packed(content, place))
 
 
 def _packed(content: bytes, path: Path) -> bytes:

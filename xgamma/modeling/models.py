@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xgamma.core.atomic import atomic_path, refuse_existing
+from xgamma.core.atomic import atomic_path, refuse_existing, together
 from xgamma.core.bounds import read_text
 from xgamma.core.paths import file_path
 from xgamma.core.reading import reading
@@ -159,14 +159,15 @@ class Models(list[Model]):
             looks for it.
         """
         place, text = file_path(path), self.to_yaml()
-        if covariance:
-            beside = place.with_name(f"{place.stem}_covariance.dat")
-            if not overwrite:
-                refuse_existing(place)
-            write_covariance(self, beside, overwrite)
-            text += f"covariance: {beside.name!r}\n"
-        with atomic_path(place, overwrite) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        with together():
+            if covariance:
+                beside = place.with_name(f"{place.stem}_covariance.dat")
+                if not overwrite:
+                    refuse_existing(place)
+                write_covariance(self, beside, overwrite)
+                text += f"covariance: {beside.name!r}\n"
+            with atomic_path(place, overwrite) as temporary:
+                temporary.write_text(text, encoding="utf-8")
 
     @classmethod
     def read(cls, path: str | Path) -> Models:

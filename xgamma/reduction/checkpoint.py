@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from xgamma.core.atomic import atomic_path, drop_empty, make_folder
+from xgamma.core.atomic import atomic_path
 from xgamma.core.ends import locked, release
 from xgamma.core.extras import require_package
+from xgamma.core.folders import drop_empty, make_folder
 from xgamma.core.paths import file_path
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.reduction.runs import Runs

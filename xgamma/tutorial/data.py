@@ -12,8 +12,8 @@ from urllib.request import url2pathname
 
 import xarray as xr
 
-from xgamma.core.atomic import filled_folder
 from xgamma.core.extras import require_package
+from xgamma.core.folders import filled_folder
 from xgamma.core.paths import file_path
 from xgamma.core.write_errors import write_errors
 from xgamma.datasets.collection import collect

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from xgamma.core.atomic import atomic_path, filled_folder
+from xgamma.core.atomic import atomic_path
 from xgamma.core.extras import require_package
+from xgamma.core.folders import filled_folder
 from xgamma.core.paths import file_path
 from xgamma.dl3.opening import open_store
 from xgamma.dl3.store import Store
