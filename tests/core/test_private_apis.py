@@ -92,3 +92,12 @@ def test_private_modules_are_imported_in_one_place():
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             found = [n for n in names if n.startswith(PRIVATE)]
             assert not found, f"{path.relative_to(PACKAGE)} imports {found[0]}: use private_apis"
+
+
+def test_a_dataset_grows_without_merging():
+    """All of it is compared with `assign` in tests/model/test_assembly.py."""
+    ds = xr.Dataset({"a": ("x", [1, 2])}, coords={"x": [3, 4]})
+    made = private_apis.grown(ds, {"b": xr.Variable("y", [5])}, {"x": 2, "y": 1}, {"name": "c"})
+    xr.testing.assert_identical(made, ds.assign(b=("y", [5])).assign_attrs(name="c"))
+    assert dict(made.sizes) == {"x": 2, "y": 1}
+    assert ds.attrs == {}

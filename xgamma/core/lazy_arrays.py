@@ -29,6 +29,9 @@ class LazyArray(BackendArray):  # type: ignore[misc,unused-ignore]
         raise NotImplementedError
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        whole = slice(None)
+        if all(type(part) is slice and part == whole for part in key.tuple):
+            return self.read_part((whole,) * len(self.shape))
         support = indexing.IndexingSupport
         return indexing.explicit_indexing_adapter(
             key, self.shape, support.OUTER if self.outer else support.BASIC, self.read_part

@@ -6,7 +6,7 @@ fails where a new version moves it. Nothing else in xgamma imports a private mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 # The base of lazy arrays is public; the adapters around it are what xarray's page "How to add a
@@ -32,6 +32,7 @@ __all__ = [
     "ZarrArrayWrapper",
     "buffer_prototype",
     "ensure_open",
+    "grown",
     "indexing",
     "naima_table",
     "normalize_path",
@@ -51,6 +52,16 @@ def replace_array(variable: Any, kind: type, by: Callable[[Any], Any]) -> None:
     found: bool = type(inner) is kind
     if found:
         variable._data.array = by(inner._array)
+
+
+def grown(
+    ds: Any, variables: Mapping[Any, Any], sizes: Mapping[Any, int], attrs: dict[Any, Any]
+) -> Any:
+    """Return a dataset with more data variables, of known sizes, and other attributes.
+
+    ``Dataset.assign`` aligns and merges every coordinate again, in 3,500 calls of functions.
+    """
+    return ds._replace(variables={**ds._variables, **variables}, dims=dict(sizes), attrs=attrs)
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
@@ -11,6 +12,12 @@ from typing import Any
 from xgamma.errors import XGammaError
 
 __all__ = ["FunctionRecord", "Record"]
+
+
+@functools.lru_cache(maxsize=256)
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of a function: a reduction asks for it several times a run."""
+    return inspect.signature(function)
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class FunctionRecord(Record):
     @property
     def options(self) -> dict[str, inspect.Parameter]:
         """The options of the function, by name: what it takes beyond dataset and observation."""
-        named = list(inspect.signature(self.function).parameters.values())[2:]
+        named = list(signature_of(self.function).parameters.values())[2:]
         return {p.name: p for p in named if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
 
     def require_options(self, given: Iterable[str], others: bool = False) -> None:
@@ -99,7 +106,7 @@ class FunctionRecord(Record):
             raise XGammaError(f"{self.name!r} requires the option {missing[0]!r}: give it a value.")
         if others:
             return
-        parameters = inspect.signature(self.function).parameters.values()
+        parameters = signature_of(self.function).parameters.values()
         unknown = [name for name in given if name not in self.options]
         if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
             known = f"choose from {', '.join(self.options)}" if self.options else "it takes none"

@@ -26,7 +26,8 @@ def require_same_grid(template: xr.Dataset, ds: xr.Dataset) -> None:
             f"The PSF of {ds.attrs.get('name', '')!r} is a PSF in reconstructed energy, which cannot be stacked: leave it out with ds.drop_vars('psf'), or fit the datasets together."
         )
     if "wcs" in ds.coords and "wcs" in template.coords:
-        FrameIndex(template.coords["wcs"].attrs).join(FrameIndex(ds.coords["wcs"].attrs))
+        own, other = (d.variables["wcs"].attrs for d in (template, ds))
+        FrameIndex(own).join(FrameIndex(other))
     if set(spatial_dims(ds, FINE)) != set(spatial_dims(template, FINE)):
         raise FrameError(
             "A map and a spectrum cannot be stacked: collapse the map first with to_spectrum."

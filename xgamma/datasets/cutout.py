@@ -9,6 +9,7 @@ from xgamma.core.arguments import choice
 from xgamma.errors import FrameError, OutsideError
 from xgamma.model import sky
 from xgamma.model.assembly import named
+from xgamma.model.axes import coord_variable
 from xgamma.model.create import IRF_MIN_PIXELS
 from xgamma.model.operation import operation
 from xgamma.typing import Labelled, LabelledLike, PositionLike, SizeLike
@@ -44,7 +45,7 @@ def _slices(
     scales = sky.pixel_scale(obj, irf)
     for dim, at, size, scale in zip(dims, (x, y), width, scales, strict=True):
         step = sky.label_step(obj, dim)
-        index = (float(at) - float(obj.coords[dim].values[0])) / step
+        index = (float(at) - float(coord_variable(obj, dim).values[0])) / step
         n = int(np.round(max(size / scale, least)))
         out[dim] = _overlap(index, n, obj.sizes[dim], mode if not irf else "trim", dim)
     return out

@@ -23,13 +23,14 @@ from xgamma.datasets.placing import (
     row_blocks,
     rows_first,
     safe_bins,
+    shown_blocks,
     spatial_dims,
     zeros_in_order_of,
 )
 from xgamma.datasets.rows import join_gtis, join_rows
 from xgamma.errors import XGammaError
 from xgamma.model import sky
-from xgamma.model.assembly import labels_alone, named
+from xgamma.model.assembly import labels_alone, named, with_data
 from xgamma.model.create import ONOFF, VARIABLES, variable_attrs
 from xgamma.model.sanity import issue_of_values
 from xgamma.model.schema import in_own_units
@@ -87,18 +88,17 @@ class Mosaic(MosaicState):
             self.count += 1
             return
         self._add_mask("mask_safe", mask, fine)
-        for name in SUMMED:
-            if name in ds:
-                self._add_sum(ds, name, mask, fine)
+        sums = {name: self._add_sum(ds, name, mask, image, fine) for name in SUMMED if name in ds}
         if is_onoff(ds):
-            self._add_onoff(ds, mask, fine)
+            self._add_onoff(ds, mask, image, fine)
         if "exposure" in ds:
             self._add_exposure(ds, image, fine)
         if "psf" in ds or "edisp" in ds:
             self._add_responses(ds, coarse_pixels(ds, mask), coarse)
         if "mask_fit" in ds or "mask_fit" in self.sums:
             self._add_fit_mask(ds, mask, fine)
-        self._add_metadata(ds, bool(image.any()))
+        # Of an on-off dataset the background is no variable.
+        self._add_metadata(ds, bool(image.any()), None if is_onoff(ds) else sums)
         self.count += 1
 
     def _of_one_kind(self, content: Container[Any], onoff: bool, shown: bool, name: str) -> bool:
@@ -153,8 +153,14 @@ class Mosaic(MosaicState):
         self._add_mask("mask_fit", fit, where)
 
     def _add_sum(
-        self, ds: xr.Dataset, name: str, mask: np.ndarray, where: tuple[slice, ...]
-    ) -> None:
+        self,
+        ds: xr.Dataset,
+        name: str,
+        mask: np.ndarray,
+        image: np.ndarray,
+        where: tuple[slice, ...],
+    ) -> np.ndarray:
+        """Add a variable under the mask, and return what was added at each energy."""
         dims = (*spatial_dims(ds, FINE), "energy")
         values = rows_first(ds, name, dims)
         whole = values.dtype.kind in "iu"
@@ -164,15 +170,25 @@ class Mosaic(MosaicState):
         if not whole and total.dtype.kind == "i":
             total = self.sums[name] = total.astype(np.float64)
         place = total[where]
-        for rows in row_blocks(values):
-            kept = under(values[rows], mask[rows])
+        added = np.zeros(mask.shape[-1])
+        for block in shown_blocks(values, image):
+            kept = under(values[block], mask[block])
             if not whole and issue_of_values(name, kept) is not None:
                 require_sound(ds, name, under(values, mask))
-            place[rows] += kept
+            place[block] += kept
+            if kept.ndim < 2:
+                added[block] += kept
+                continue
+            # One axis after the other: numpy sums long rows several times faster than short ones.
+            lines = kept.reshape(kept.shape[0], -1).sum(axis=0, dtype=float)
+            added += lines.reshape(-1, added.size).sum(axis=0)
+        return added
 
-    def _add_onoff(self, ds: xr.Dataset, mask: np.ndarray, where: tuple[slice, ...]) -> None:
+    def _add_onoff(
+        self, ds: xr.Dataset, mask: np.ndarray, image: np.ndarray, where: tuple[slice, ...]
+    ) -> None:
         if "counts_off" in ds:
-            self._add_sum(ds, "counts_off", mask, where)
+            self._add_sum(ds, "counts_off", mask, image, where)
         dims = (*spatial_dims(ds, FINE), "energy")
         shape = tuple(self.template.sizes[d] for d in dims)
         parts = {n: rows_first(ds, n, dims) if n in ds else None for n in ONOFF}
@@ -187,15 +203,16 @@ class Mosaic(MosaicState):
         factor = conversion(str(ds.variables["exposure"].attrs.get("units", "")), "m2 s")
         attrs = {k: v for k, v in ds.variables["exposure"].attrs.items() if k != "livetime"}
         total = self._sum("exposure", dims, np.float64, attrs | {"units": "m2 s"}, values)
-        if issue_of_values("exposure", values) is not None:
-            on_sky = np.isfinite(sky.pixel_solid_angle(ds)) if image.ndim else np.array(True)
-            require_sound(ds, "exposure", values, (image & on_sky)[..., np.newaxis])
-            values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-        shown = None if image.all() else np.broadcast_to(image[..., np.newaxis], values.shape)
         place = total[where]
-        for rows in row_blocks(values):
-            part = values[rows] if factor == 1.0 else values[rows] * factor
-            place[rows] += part if shown is None else part * shown[rows]
+        for block in shown_blocks(values, image):
+            part, shown = values[block], image[block[: image.ndim]]
+            if issue_of_values("exposure", part) is not None:
+                on_sky = np.isfinite(sky.pixel_solid_angle(ds)) if image.ndim else np.array(True)
+                require_sound(ds, "exposure", values, (image & on_sky)[..., np.newaxis])
+                part = np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0)
+            if factor != 1.0:
+                part = part * factor
+            place[block] += part if shown.all() else part * shown[..., np.newaxis]
 
     def _add_response(
         self,
@@ -304,7 +321,7 @@ class Mosaic(MosaicState):
             variables["exposure"].attrs["livetime"] = self.livetime
         variables |= join_rows(self.rows)
         variables |= join_gtis(self.gtis, self._reference())
-        return named(labels_alone(self.template).assign(variables), name)
+        return named(with_data(labels_alone(self.template), variables), name)
 
     def _variable(self, key: str) -> xr.Variable:
         """Return a sum, or a mean, with the dims and in the precision of a dataset."""

@@ -127,16 +127,18 @@ class MosaicState:
             order = np.argsort(list(places), kind="stable")
             self.rows = [self.rows[k] for k in order]
 
-    def _add_metadata(self, ds: xr.Dataset, any_safe: bool) -> None:
+    def _add_metadata(
+        self, ds: xr.Dataset, any_safe: bool, sums: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Note the runs of a dataset; `sums` are those of its counts and background, if known."""
         reference = self._reference()
-        row = row_of(ds, reference)
+        row = row_of(ds, reference, sums)
         if row:
             self.rows.append(row)
-        if "gti_start" in ds:
-            shift = seconds_between(
-                ds.variables["gti_start"].attrs.get("reference_time"), reference
-            )
-            self.gtis.append((ds["gti_start"].values + shift, ds["gti_stop"].values + shift))
+        start, stop = (ds.variables.get(name) for name in ("gti_start", "gti_stop"))
+        if start is not None and stop is not None:
+            shift = seconds_between(start.attrs.get("reference_time"), reference)
+            self.gtis.append((start.values + shift, stop.values + shift))
         if any_safe and "exposure" in ds:
             self.livetime += livetime_of(ds) or 0.0
 

@@ -22,6 +22,7 @@ __all__ = [
     "row_blocks",
     "rows_first",
     "safe_bins",
+    "shown_blocks",
     "spatial_dims",
     "zeros_in_order_of",
 ]
@@ -40,7 +41,10 @@ def spatial_dims(obj: LabelledLike, dims: tuple[str, str]) -> tuple[str, ...]:
 
 def rows_first(ds: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:
     """Return values with the spatial dims first, where the makers leave them contiguous."""
-    return np.asarray(ds.variables[name].transpose(*dims).data)
+    variable = ds.variables[name]
+    if variable.dims == dims:
+        return np.asarray(variable.data)
+    return np.asarray(variable.transpose(*dims).data)
 
 
 def row_blocks(values: np.ndarray) -> Iterator[slice]:
@@ -56,6 +60,27 @@ def row_blocks(values: np.ndarray) -> Iterator[slice]:
         step = min(step, max(1, BLOCK * step // values.size))
     for start in range(0, values.shape[0], max(step, 1)):
         yield slice(start, start + step)
+
+
+def shown_blocks(values: np.ndarray, image: np.ndarray) -> Iterator[tuple[slice, ...]]:
+    """Yield blocks of rows, and of the columns in which a pixel of theirs is shown.
+
+    What no pixel shows is neither read nor, in a sum, written: the corners around a field of view.
+
+    Parameters
+    ----------
+    values : ndarray
+        Spatial dims first.
+    image : ndarray of bool
+        Pixels that are shown, shape (y, x), or one number.
+    """
+    for rows in row_blocks(values):
+        if image.ndim < 2:
+            yield (rows,)
+            continue
+        seen = np.flatnonzero(image[rows].any(axis=0))
+        if seen.size:
+            yield rows, slice(int(seen[0]), int(seen[-1]) + 1)
 
 
 def zeros_in_order_of(like: np.ndarray, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
@@ -91,7 +116,7 @@ def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[
     slices = []
     for dim in spatial_dims(ds, dims):
         step = sky.label_step(template, dim)
-        labels, mine = ds.coords[dim].values, template.coords[dim].values
+        labels, mine = ds.variables[dim].values, template.variables[dim].values
         start = (labels[0] - mine[0]) / step
         first = round(start)
         if abs(start - first) > 1e-3 or abs(sky.label_step(ds, dim) - step) > 1e-6 * step:

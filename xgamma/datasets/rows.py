@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import xarray as xr
 
 from xgamma.core.units import conversion, time_value
 from xgamma.datasets.onoff import background_values, is_onoff, safe
-from xgamma.datasets.placing import row_blocks
+from xgamma.datasets.placing import row_blocks, rows_first
 from xgamma.fits.keywords import run_ids
 from xgamma.model.schema import ONOFF, VARIABLES, variable_attrs
 from xgamma.numerics.intervals import union_of_intervals
@@ -27,7 +28,7 @@ OBS_VARIABLES = tuple(v.name for v in VARIABLES.values() if v.dims[:1] == ("obs"
 Row = dict[str, tuple[np.ndarray, dict[str, Any]]]
 
 
-def row_of(ds: xr.Dataset, reference: str) -> Row:
+def row_of(ds: xr.Dataset, reference: str, sums: Mapping[str, np.ndarray] | None = None) -> Row:
     """Return what a dataset says of its runs, times since one reference, and its sums.
 
     Parameters
@@ -36,6 +37,8 @@ def row_of(ds: xr.Dataset, reference: str) -> Row:
         Map or spectrum.
     reference : str
         Reference time, ISO, TT.
+    sums : mapping of str to ndarray, optional
+        Its safe counts and background at each energy, where they are known.
 
     Returns
     -------
@@ -44,16 +47,29 @@ def row_of(ds: xr.Dataset, reference: str) -> Row:
     """
     row: Row = {}
     # Files bring rows of their own (obs_mode, …) beside those of the data model.
-    extra = [str(v) for v in ds.data_vars if "obs" in ds[v].dims and v not in OBS_VARIABLES]
+    variables, coords = ds.variables, set(ds.coords)
+    extra = [
+        str(name)
+        for name, variable in variables.items()
+        if "obs" in variable.dims and name not in OBS_VARIABLES and name not in coords
+    ]
     for name in (*OBS_VARIABLES, *extra):
-        if name in ds and "obs" in ds[name].dims:
-            attrs = dict(ds[name].attrs)
-            values = np.asarray(ds[name].variable.transpose("obs", ...).values)
+        variable = variables.get(name)
+        if variable is not None and "obs" in variable.dims:
+            attrs = dict(variable.attrs)
+            values = np.asarray(
+                (variable if variable.ndim == 1 else variable.transpose("obs", ...)).values
+            )
             if name.startswith("time"):
                 values = values + seconds_between(attrs.get("reference_time"), reference)
                 attrs["reference_time"] = reference
             row[name] = (values, attrs)
-    return row | row_sums(ds)
+    if sums is None:
+        return row | row_sums(ds)
+    if ds.sizes.get("obs") != 1 or "counts" not in sums:
+        return row
+    named = {f"{name}_sum": values[np.newaxis] for name, values in sums.items()}
+    return row | {key: (values, variable_attrs(key)) for key, values in named.items()}
 
 
 def row_sums(ds: xr.Dataset) -> Row:
@@ -69,9 +85,7 @@ def row_sums(ds: xr.Dataset) -> Row:
     dims = (*(d for d in ("y", "x") if d in ds.dims), "energy")
     mask = np.asarray(safe(ds).transpose(*dims).data)
     arrays = {
-        key: np.asarray(ds[name].variable.transpose(*dims).data)
-        for key, name in names.items()
-        if name in ds
+        key: rows_first(ds, name, dims) for key, name in names.items() if name in ds.variables
     }
     if all(name in ds for name in ONOFF):
         arrays["background_sum"] = np.moveaxis(background_values(ds), 0, -1)

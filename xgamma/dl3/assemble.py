@@ -12,6 +12,7 @@ from xgamma.dl3.row_tables import ROW_TABLES, all_groups, group_of
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.fits.files import FitsFile, open_fits
 from xgamma.fits.keywords import number, run_id
+from xgamma.model.assembly import with_data
 from xgamma.typing import PathLike
 
 __all__ = ["build_observation", "read_events", "read_observation"]
@@ -164,5 +165,5 @@ def _pointing_group(series: xr.Dataset | None, attrs: dict[str, Any]) -> xr.Data
     for name, key in (("ra", "RA_PNT"), ("dec", "DEC_PNT"), ("alt", "ALT_PNT"), ("az", "AZ_PNT")):
         scalars[name] = xr.Variable((), number(attrs.get(key)), {"units": "deg"})
     if series is None:
-        return xr.Dataset(scalars)
+        return with_data(xr.Dataset(), scalars)
     return series.assign(scalars)

@@ -16,6 +16,7 @@ from xgamma.fits.lazy_columns import LazyColumn
 from xgamma.fits.tables import Table
 from xgamma.fits.units import unit_and_factor
 from xgamma.irf.reading import read_response
+from xgamma.model.assembly import with_data
 
 __all__ = ["check_rows", "read_hdu"]
 
@@ -75,7 +76,7 @@ def _read_rows(table: Table, group: str, shared: bool) -> xr.Dataset:
         dims = (known.dim, *(f"{name.lower()}_{i}" for i in range(1, len(lazy.shape))))
         attrs = {"units": unit} if unit or column.unit is not None else {}
         variables[name.lower()] = lazy_variable(dims, lazy, attrs)
-    return xr.Dataset(variables, attrs=header_attrs(table.header))
+    return with_data(xr.Dataset(), variables, header_attrs(table.header))
 
 
 def check_rows(table: Table, required: tuple[str, ...]) -> None:

@@ -119,7 +119,7 @@ def gti_bounds(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
 
 def _column_seconds(table: xr.Dataset, name: str) -> np.ndarray:
     """Return a column of times in seconds, float64."""
-    column = table[name]
+    column = table.variables[name]
     values = np.asarray(column.values, dtype=float)
     unit = str(column.attrs.get("units") or "s")
     return values if unit == "s" else values * conversion(unit, "s")

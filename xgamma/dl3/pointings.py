@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import xarray as xr
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord
@@ -100,7 +102,8 @@ def has_pointing(obs: xr.DataTree) -> bool:
 def _scalars(obs: xr.DataTree, *names: str) -> list[float]:
     """Return scalars of the group ``pointing``, NaN where they are missing."""
     node = group(obs, "pointing") if "pointing" in obs.children else {}
-    return [float(node[name].values) if name in node else float("nan") for name in names]
+    known = node.variables if isinstance(node, xr.Dataset) else node
+    return [float(known[name].values) if name in known else float("nan") for name in names]
 
 
 def _icrs(obs: xr.DataTree, ra: float, dec: float) -> SkyCoord:
@@ -109,6 +112,12 @@ def _icrs(obs: xr.DataTree, ra: float, dec: float) -> SkyCoord:
             f"Run {obs_id(obs)}: RA_PNT={ra:g}, DEC_PNT={dec:g} is no position on the sky: "
             f"correct the EVENTS header."
         )
+    return _position(ra, dec)
+
+
+@functools.lru_cache(maxsize=64)
+def _position(ra: float, dec: float) -> SkyCoord:
+    """Return a position: cutout, makers and masks ask for that of their run."""
     return SkyCoord(ra, dec, unit="deg", frame="icrs")
 
 

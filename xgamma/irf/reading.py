@@ -22,6 +22,7 @@ from xgamma.fits.units import unit_and_factor
 from xgamma.irf.gadf import AXIS_COLUMNS, ENCLOSURES
 from xgamma.irf.kind import ResponseKind
 from xgamma.irf.registry import kind_of_table
+from xgamma.model.assembly import with_data
 from xgamma.model.axes import coords_of_bins
 from xgamma.model.dimensions import DIMENSIONS
 from xgamma.model.sanity import issue_of_bins
@@ -68,8 +69,8 @@ def read_response(table: Table, group: str, shared: bool = False) -> xr.Dataset:
             f"The HDU {table.name!r} of {table.file.path} is a {kind.name} without the axis "
             f"{', '.join(missing)}: its columns are {', '.join(table.columns)}."
         )
-    coords = _coordinates(axes)
-    sizes = {dim: coords[dim].size for dim in order}
+    labels = _labels(axes)
+    sizes = {dim: labels.sizes[dim] for dim in order}
     layout = _c_order(order)
     variables = {}
     for known in kind.columns:
@@ -82,7 +83,7 @@ def read_response(table: Table, group: str, shared: bool = False) -> xr.Dataset:
     attrs = header_attrs(table.header)
     attrs["HDUCLAS3"] = _enclosure(table)
     attrs["HDUCLAS4"] = kind.name
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return with_data(labels, variables, attrs)
 
 
 def _enclosure(table: Table) -> str:
@@ -144,7 +145,7 @@ def _axis(table: Table, prefix: str, kind: ResponseKind) -> Axis:
 
 
 @functools.lru_cache(maxsize=128)
-def _coordinates(axes: tuple[Axis, ...]) -> xr.Coordinates:
+def _labels(axes: tuple[Axis, ...]) -> xr.Dataset:
     """Return the coordinates of axes, with their indexes; the values are read-only.
 
     Centres of energies are geometric means, of a bin that starts at zero and of
@@ -162,7 +163,7 @@ def _coordinates(axes: tuple[Axis, ...]) -> xr.Coordinates:
             center = np.where(lo > 0, np.sqrt(np.abs(lo * hi)), center)
         hi.flags.writeable = center.flags.writeable = False
         coords |= coords_of_bins(center, lo, hi, dim, unit, interp)
-    return xr.Dataset(coords=coords).coords
+    return xr.Dataset(coords=coords)
 
 
 def _c_order(columns: list[str]) -> list[str]:

@@ -80,7 +80,8 @@ def values_of(
             f"The response {ds.attrs.get('EXTNAME', name)!r} has no column {name.upper()!r}: it has {', '.join(str(v) for v in ds.data_vars)}."
         )
     variable = ds.variables[name]
-    values = np.asarray(variable.transpose(*dims).values, dtype=float)
+    ordered = variable if variable.dims == dims else variable.transpose(*dims)
+    values = np.asarray(ordered.values, dtype=float)
     if unit is not None:
         values = values * conversion(str(variable.attrs.get("units", "")), unit)
     hdu = f"{name.upper()!r} in the HDU {ds.attrs.get('EXTNAME', name)!r}"

@@ -14,7 +14,6 @@ from xgamma.makers.alignment import alignment_of, altaz_bases, good_seconds, rot
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model import sky
 from xgamma.model.create import variable_attrs
-from xgamma.model.responses import response
 from xgamma.numerics.intervals import trapezoid_weights
 
 __all__ = ["background"]
@@ -62,7 +61,7 @@ def background(
         the bin edges, times the solid angle of the pixel and the *on* time.
     """
     require_time(field)
-    ds = response(field.obs, "bkg")
+    ds = field.response("bkg")
     edges = _fine_edges(field.energy_edges, oversampling)
     logs, valid, axes = log_rate(ds, edges, fill_missing)
     warn_outside(field, "background", grid_axis(ds, "energy"), valid[1:] & valid[:-1])

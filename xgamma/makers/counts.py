@@ -49,7 +49,7 @@ def pixel_of_events(ds: xr.Dataset, ra: np.ndarray, dec: np.ndarray) -> np.ndarr
     x, y = sky.lonlat_to_pix(ds, lon, lat)
     index = []
     for dim, at in (("y", y), ("x", x)):
-        labels = ds.coords[dim].values
+        labels = ds.variables[dim].values
         step = sky.label_step(ds, dim)
         position = (at - labels[0]) / step
         inside = (position >= -0.5) & (position < labels.size - 0.5)

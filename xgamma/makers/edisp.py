@@ -9,7 +9,6 @@ from xgamma.irf.kinds.edisp_2d import kernel, migration
 from xgamma.makers.field import Field
 from xgamma.model.axes import centers, edges
 from xgamma.model.create import variable_attrs
-from xgamma.model.responses import response
 
 __all__ = ["edisp"]
 
@@ -28,7 +27,7 @@ def edisp(field: Field) -> xr.Variable:
         Dims ``(energy_true, energy, y_irf, x_irf)``, probabilities, or
         ``(energy_true, migra, y_irf, x_irf)``, a density; float32.
     """
-    ds = response(field.obs, "edisp")
+    ds = field.response("edisp")
     if "migra" in field.ds.dims:
         values = migration(
             ds,

@@ -12,8 +12,7 @@ from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model.axes import axis_coords, edges_in
 from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import operation
-from xgamma.model.responses import response
-from xgamma.numerics.interpolation import sparse_weights
+from xgamma.numerics.interpolation import Axis, sparse_weights
 
 __all__ = ["exposure", "exposure_irf"]
 
@@ -23,7 +22,7 @@ BLOCK = 2**14
 
 def effective_area(field: Field, energy: np.ndarray | None = None) -> np.ndarray:
     """Return the effective area at energies and the nodes of its offset axis, m2, shape (n_offset, n_energy)."""
-    ds = response(field.obs, "aeff")
+    ds = field.response("aeff")
     area, weights = area_at(ds, field.energy_true if energy is None else energy)
     warn_outside(field, "effective area", grid_axis(ds, "energy_true"), weights.valid)
     return area
@@ -31,23 +30,33 @@ def effective_area(field: Field, energy: np.ndarray | None = None) -> np.ndarray
 
 def _project(field: Field, offset: np.ndarray) -> np.ndarray:
     """Return exposure in m2 s at offsets, shape (n, n_energy), float32."""
-    require_time(field)
-    axis = grid_axis(response(field.obs, "aeff"), "offset")
-    area = effective_area(field) * field.livetime
-    weights = axis.weights(offset)
-    # Single precision holds seven digits, and the responses are stored in it.
-    nodes = area.astype(np.float32)
-    out = np.empty((offset.size, nodes.shape[1]), dtype=np.float32)
-    for start in range(0, offset.size, BLOCK):
-        part = slice(start, start + BLOCK)
-        out[part] = sparse_weights(weights.take(part), dtype=np.float32) @ nodes
-    if not weights.inside.all():
-        np.maximum(out, 0.0, out=out)
+    axis, nodes = _nodes(field)
+    # Memory of what lies beyond the offset limit is never touched.
+    out = np.zeros((offset.size, nodes.shape[1]), dtype=np.float32)
+    used = None if field.offset_limit is None else np.flatnonzero(np.isfinite(offset))
+    for start in range(0, offset.size if used is None else used.size, BLOCK):
+        block = slice(start, start + BLOCK)
+        part = block if used is None else used[block]
+        weights = axis.weights(offset[part])
+        values = sparse_weights(weights, dtype=np.float32) @ nodes
+        out[part] = values if weights.inside.all() else np.maximum(values, 0.0)
     return out
 
 
+def _nodes(field: Field) -> tuple[Axis, np.ndarray]:
+    """Return the offset axis and the exposure at its nodes, m2 s, shape (n_offset, n_energy)."""
+    if "exposure" not in field.kept:
+        require_time(field)
+        area = effective_area(field) * field.livetime
+        # Single precision holds seven digits, and the responses are stored in it.
+        axis = grid_axis(field.response("aeff"), "offset")
+        field.kept["exposure"] = axis, area.astype(np.float32)
+    found: tuple[Axis, np.ndarray] = field.kept["exposure"]
+    return found
+
+
 def _attrs(field: Field, name: str) -> dict[str, object]:
-    enclosure = str(response(field.obs, "aeff").attrs.get("HDUCLAS3", "FULL-ENCLOSURE"))
+    enclosure = str(field.response("aeff").attrs.get("HDUCLAS3", "FULL-ENCLOSURE"))
     return variable_attrs(name, pointlike=int(enclosure.upper() == "POINT-LIKE"))
 
 
@@ -87,7 +96,10 @@ def exposure_irf(field: Field, name: str) -> xr.Variable:
     exposure : Variable
         Dims ``(energy_true, y_irf, x_irf)``, m2 s.
     """
-    values = _project(field, field.offset_irf)
+    if "exposure_irf" not in field.kept:
+        field.kept["exposure_irf"] = _project(field, field.offset_irf)
+    # A copy for each: they are changed one at a time.
+    values = field.kept["exposure_irf"].copy()
     dims = ("energy_true", "y_irf", "x_irf")
     return xr.Variable(dims, field.cube(values, irf=True), _attrs(field, name))
 

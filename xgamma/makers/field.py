@@ -12,6 +12,7 @@ from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
+from xgamma.model.responses import response
 from xgamma.numerics import sphere
 from xgamma.numerics.interpolation import Axis
 
@@ -41,11 +42,20 @@ class Field:
                 "The template has no energy axis, so nothing can be filled: pass energy=xg.energy_axis(...) to create_map."
             )
         self.ds, self.obs, self.offset_limit = ds, obs, offset_limit
+        # What one maker found and another needs too.
+        self.kept: dict[str, Any] = {}
 
     @functools.cached_property
     def pointing(self) -> SkyCoord:
         """Pointing position, ICRS."""
         return observation.pointing(self.obs)
+
+    def response(self, group: str) -> xr.Dataset:
+        """Return a response of the observation, looked up once."""
+        if group not in self.kept:
+            self.kept[group] = response(self.obs, group)
+        found: xr.Dataset = self.kept[group]
+        return found
 
     @functools.cached_property
     def ontime(self) -> float:
@@ -60,7 +70,8 @@ class Field:
     @functools.cached_property
     def basis(self) -> np.ndarray:
         """Rows towards the pointing, east, north (ICRS), as vectors in the map's frame."""
-        icrs = sphere.offset_basis(float(self.pointing.ra.deg), float(self.pointing.dec.deg))
+        lon, lat = sky.degrees_of(self.pointing)
+        icrs = sphere.offset_basis(float(lon), float(lat))
         values: np.ndarray = icrs @ sky.rotation_from_icrs(sky.frame_of(self.ds)).T
         return values
 

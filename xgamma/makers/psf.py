@@ -10,7 +10,6 @@ from xgamma.irf.registry import kind_of
 from xgamma.makers.field import Field
 from xgamma.model.axes import centers_in, edges_in
 from xgamma.model.create import variable_attrs
-from xgamma.model.responses import response
 from xgamma.numerics.responses import normalize_rad
 
 __all__ = ["psf"]
@@ -35,7 +34,7 @@ def psf(field: Field) -> xr.Variable:
         ``smallest_integral`` before scaling (of a table of densities only), because the scaling hides
         what a short axis or a file cuts off.
     """
-    ds = response(field.obs, "psf")
+    ds = field.response("psf")
     rad, edges = centers_in(field.ds, "rad", "deg"), edges_in(field.ds, "rad", "deg")
     kind = kind_of(ds, PSFKind)
     offset = field.offset_irf

@@ -10,7 +10,7 @@ import xarray as xr
 from xgamma.dl3 import good_time, observation
 from xgamma.dl3.pointings import has_pointing
 from xgamma.makers.field import Field
-from xgamma.model.assembly import labels_alone, named
+from xgamma.model.assembly import labels_alone, named, with_data
 from xgamma.model.create import variable_attrs
 
 __all__ = ["observation_row", "refilled"]
@@ -69,4 +69,4 @@ def refilled(ds: xr.Dataset, variables: dict[str, xr.Variable], name: str | None
     What other runs, and makers after them, left in it does not describe this run. The fit range
     is no result of a run: it stays.
     """
-    return named(labels_alone(ds, keep=("mask_fit",)).assign(variables), name)
+    return named(with_data(labels_alone(ds, keep=("mask_fit",)), variables), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from xgamma.core.units import position as parse_position
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.makers.safe_masks.registry import SafeMaskRecord, find_safe_masks
 from xgamma.model import sky
+from xgamma.model.assembly import with_data
 from xgamma.model.create import kind, require, variable_attrs
 from xgamma.model.operation import operation
 from xgamma.typing import AngleLike, PositionLike
@@ -28,9 +30,9 @@ DEFAULT = ("aeff-default",)
 
 def _background_valid(ds: xr.Dataset) -> xr.Variable | None:
     """Return where the background is usable; none if there is no background."""
-    if "background" not in ds:
+    values = ds.variables.get("background")
+    if values is None:
         return None
-    values = ds["background"].variable
     if kind(ds).endswith("onoff"):
         return xr.Variable(values.dims, np.isfinite(values.data))
     # NaN is not greater than zero, so one comparison drops both.
@@ -154,11 +156,11 @@ def safe_mask(
         given |= {"position": position, "fixed_offset": fixed_offset}
         return _postponed(ds, obs, records, given)
     parts = [
-        ds["mask_safe"].variable if "mask_safe" in ds else None,
+        ds.variables.get("mask_safe"),
         _background_valid(ds),
         *(record.mask(ds, obs, given | where) for record in records),
     ]
-    return ds.assign(mask_safe=_combine(ds, [p for p in parts if p is not None]))
+    return with_data(ds, {"mask_safe": _combine(ds, [p for p in parts if p is not None])})
 
 
 def choose_safe_masks(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -198,6 +200,7 @@ def choose_safe_masks(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {**asked, "methods": records}
 
 
+@functools.lru_cache(maxsize=1)
 def _own_options() -> list[str]:
     parameters = list(inspect.signature(safe_mask).parameters.values())[3:]
     return [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]

@@ -8,13 +8,14 @@ from typing import Any
 import xarray as xr
 
 from xgamma._version import __version__
+from xgamma.core.private_apis import grown
 from xgamma.model.frame import frame_coords
 from xgamma.model.schema import (
     MODEL_VERSION,
     VARIABLES,
 )
 
-__all__ = ["assemble", "labels_alone", "named"]
+__all__ = ["assemble", "labels_alone", "named", "with_data"]
 
 
 def assemble(
@@ -113,3 +114,45 @@ def named(ds: xr.Dataset, name: str | None) -> xr.Dataset:
     {'name': 'new'}
     """
     return ds.assign_attrs({} if name is None else {"name": name})
+
+
+def with_data(
+    ds: xr.Dataset, variables: Mapping[str, xr.Variable], attrs: Mapping[Any, Any] | None = None
+) -> xr.Dataset:
+    """Return a dataset with data variables added or replaced, as `assign` does, without merging.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Its labels stay as they are.
+    variables : mapping of str to Variable
+        Data variables. Anything but new values on the dims of the dataset, or on dims without
+        labels, is left to `assign`.
+    attrs : mapping, optional
+        Attributes of the result; those of `ds` when absent.
+
+    Returns
+    -------
+    ds : Dataset
+        New; it shares its arrays with `ds`.
+    """
+    sizes: dict[Any, int] = {}
+    own = dict(ds.variables)
+    replaced = own.keys() & variables.keys()
+    plain = not any(name in ds.coords for name in replaced)
+    if replaced:
+        kept = {d for name, v in own.items() if name not in variables for d in v.dims}
+        sizes = {d: n for d, n in ds.sizes.items() if d in kept}
+    else:
+        sizes = dict(ds.sizes)
+    for variable in variables.values():
+        for dim, size in zip(variable.dims, variable.shape, strict=True):
+            plain = plain and sizes.setdefault(dim, size) == size
+    plain = plain and not variables.keys() & sizes.keys()
+    given = dict(ds.attrs if attrs is None else attrs)
+    if plain:
+        made: xr.Dataset = grown(ds, variables, sizes, given)
+        return made
+    made = ds.assign(dict(variables))
+    made.attrs = given
+    return made

@@ -7,6 +7,7 @@ edges of each bin, so that slicing, concatenating and writing keep them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -138,12 +139,16 @@ def axis_coords(axis: xr.DataArray | xr.Dataset, dim: str | None = None) -> dict
     """
     name = str(dim or (axis.name if isinstance(axis, xr.DataArray) else ""))
     names = (name, f"{name}_lo", f"{name}_hi")
-    missing = [n for n in names if n not in axis.coords]
+    # As bare variables, without the cost of a DataArray around each.
+    coords = axis.coords
+    missing = [n for n in names if n not in coords]
     if missing:
         raise AxisError(
             f"The axis {name!r} has no coordinate {missing[0]!r}: create axes with xg.energy_axis and related functions."
         )
-    return {n: coord_variable(axis, n) for n in names}
+    variables: Mapping[Any, xr.Variable]
+    variables = axis.variables if isinstance(axis, xr.Dataset) else coords.variables
+    return {n: variables[n] for n in names}
 
 
 def edges(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:

@@ -36,5 +36,5 @@ def reference_time_of(ds: xr.Dataset) -> str:
     >>> reference_time_of(example_map())[:4]
     '2000'
     """
-    attrs = ds["gti_start"].attrs if "gti_start" in ds else {}
+    attrs = ds.variables["gti_start"].attrs if "gti_start" in ds.variables else {}
     return str(attrs.get("reference_time", REFERENCE_TIME))

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from astropy.coordinates import ICRS, SkyCoord
+from astropy.coordinates import (
+    ICRS,
+    SkyCoord,
+    SphericalRepresentation,
+    UnitSphericalRepresentation,
+)
 
 from xgamma.core.units import position as parse_position
 from xgamma.core.units import to_value
@@ -197,13 +203,22 @@ def pixel_solid_angle(obj: LabelledLike, irf: bool = False) -> np.ndarray:
     return _geometry(obj, irf, grid_solid_angle)
 
 
+def degrees_of(at: SkyCoord) -> tuple[Any, Any]:
+    """Return longitude and latitude of positions in their own frame, degrees."""
+    # What a SkyCoord looks up by name takes it hundreds of calls.
+    data = at.frame.data
+    if not isinstance(data, (SphericalRepresentation, UnitSphericalRepresentation)):
+        data = at.spherical
+    return data.lon.deg, data.lat.deg
+
+
 def position_vector(obj: LabelledLike, position: PositionLike) -> np.ndarray:
     """Return the unit vectors (3, ...) of positions in the map's frame."""
     frame = frame_of(obj)
     at = parse_position(position, frame)
     if at.frame.name not in {frame, "icrs"}:
         at = at.transform_to(frame)
-    vector = sphere.lonlat_to_vector(at.spherical.lon.deg, at.spherical.lat.deg)
+    vector = sphere.lonlat_to_vector(*degrees_of(at))
     # astropy's way from ICRS to another fixed frame is this rotation too, in a hundred times
     # the time.
     return vector if at.frame.name == frame else rotation_from_icrs(frame) @ vector
