@@ -35,7 +35,10 @@ def test_data_are_added_as_assign_adds_them(variables):
     assert dict(made.sizes) == dict(expected.sizes)
     assert list(made.variables) == list(expected.variables)
     assert set(made.xindexes) == set(expected.xindexes)
+    for variable in made.variables.values():
+        variable.attrs["changed"] = True
     xr.testing.assert_identical(ds, before)
+    assert not any("changed" in v.attrs for v in variables.values())
 
 
 def test_a_dim_that_only_what_is_replaced_had_is_gone():

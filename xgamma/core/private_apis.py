@@ -61,7 +61,10 @@ def grown(
 
     ``Dataset.assign`` aligns and merges every coordinate again, in 3,500 calls of functions.
     """
-    return ds._replace(variables={**ds._variables, **variables}, dims=dict(sizes), attrs=attrs)
+    every = {**ds._variables, **variables}
+    # Attributes belong to one dataset, values to all.
+    own = {name: variable.copy(deep=False) for name, variable in every.items()}
+    return ds._replace(variables=own, dims=dict(sizes), attrs=attrs)
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:
