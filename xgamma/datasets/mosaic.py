@@ -27,7 +27,7 @@ from xgamma.datasets.placing import (
     spatial_dims,
     zeros_in_order_of,
 )
-from xgamma.datasets.rows import join_gtis, join_rows
+from xgamma.datasets.rows import join_gtis, join_rows, sum_of_pixels
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.assembly import labels_alone, named, with_data
@@ -176,12 +176,7 @@ class Mosaic(MosaicState):
             if not whole and issue_of_values(name, kept) is not None:
                 require_sound(ds, name, under(values, mask))
             place[block] += kept
-            if kept.ndim < 2:
-                added[block] += kept
-                continue
-            # One axis after the other: numpy sums long rows several times faster than short ones.
-            lines = kept.reshape(kept.shape[0], -1).sum(axis=0, dtype=float)
-            added += lines.reshape(-1, added.size).sum(axis=0)
+            added[block if kept.ndim < 2 else ...] += sum_of_pixels(kept)
         return added
 
     def _add_onoff(

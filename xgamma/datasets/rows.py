@@ -22,6 +22,7 @@ __all__ = [
     "row_of",
     "row_sums",
     "seconds_between",
+    "sum_of_pixels",
 ]
 
 OBS_VARIABLES = tuple(v.name for v in VARIABLES.values() if v.dims[:1] == ("obs",))
@@ -100,13 +101,20 @@ def _sum_under(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if values.ndim > 2:
         total = np.zeros(values.shape[-1])
         for rows in row_blocks(values):
-            # One axis after the other: numpy sums long rows several times faster than short ones.
-            block = _finite_under(values[rows], mask[rows])
-            lines = block.reshape(block.shape[0], -1).sum(axis=0, dtype=float)
-            total += lines.reshape(-1, total.size).sum(axis=0)
+            total += sum_of_pixels(_finite_under(values[rows], mask[rows]))
         return total
     masked = _finite_under(values, mask).astype(float, copy=False)
     return masked if masked.ndim == 1 else masked.sum(axis=0)
+
+
+def sum_of_pixels(values: np.ndarray) -> np.ndarray:
+    """Return the sum over all axes but the last, float64."""
+    if values.ndim < 2:
+        return values.astype(float, copy=False)
+    # One axis after the other: numpy sums long rows several times faster than short ones.
+    lines: np.ndarray = values.reshape(values.shape[0], -1).sum(axis=0, dtype=float)
+    total: np.ndarray = lines.reshape(-1, values.shape[-1]).sum(axis=0)
+    return total
 
 
 def _finite_under(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
