@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xgamma.dl3.index_search import chosen_table, first_table
 from xgamma.dl3.row_tables import ROW_TABLES, all_groups, group_of
 from xgamma.dl3.zenith import zenith_angles
 from xgamma.errors import MissingDataError, XGammaError, warn
@@ -63,7 +64,9 @@ def read_columns(table: Table) -> xr.Dataset:
     return xr.Dataset(variables, attrs=header_attrs(table.header))
 
 
-def from_index(hdu_file: Path, obs_file: Path | None, caldb: str | None) -> tuple[xr.Dataset, Hdus]:
+def from_index(
+    hdu_file: Path, obs_file: Path | None, caldb: str | None, which: int | str | None = None
+) -> tuple[xr.Dataset, Hdus]:
     """Read a GADF index.
 
     Parameters
@@ -74,6 +77,8 @@ def from_index(hdu_file: Path, obs_file: Path | None, caldb: str | None) -> tupl
         Observation index; the headers of the events stand in for it.
     caldb : str, optional
         Root of the calibration database.
+    which : int or str, optional
+        Table of an HDU index that holds several: number of its HDU, or its name.
 
     Returns
     -------
@@ -82,7 +87,7 @@ def from_index(hdu_file: Path, obs_file: Path | None, caldb: str | None) -> tupl
     hdus : dict
         Run -> group -> (file, HDU name).
     """
-    index = _first_table(hdu_file)
+    index = chosen_table(hdu_file, which)
     columns = {name: index.read(name) for name in index.columns}
     for name in ("OBS_ID", "FILE_NAME", "HDU_NAME"):
         index[name]
@@ -111,7 +116,7 @@ def from_index(hdu_file: Path, obs_file: Path | None, caldb: str | None) -> tupl
     if obs_file is None:
         table = _table_of_rows([_event_row(obs_id, groups) for obs_id, groups in hdus.items()])
     else:
-        table = read_columns(_first_table(obs_file))
+        table = read_columns(first_table(obs_file))
         if "obs_id" not in table:
             raise MissingDataError(f"The observation index {obs_file} has no column OBS_ID.")
         hdus, table = _same_ids(hdus, table)
@@ -230,13 +235,6 @@ def _refuse_second(
         f"The HDU index {file} names two HDUs {group!r} for the run {obs_id} (rows {first} and {row}): "
         f"keep the one to use."
     )
-
-
-def _first_table(path: Path) -> Table:
-    tables = open_fits(path).tables
-    if not tables:
-        raise MissingDataError(f"The index {path} holds no table.")
-    return tables[0]
 
 
 def _resolve(folder: Path, parts: tuple[str, ...], caldb: str | None) -> Path:

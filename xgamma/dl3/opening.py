@@ -57,6 +57,7 @@ def open_store(
     *,
     hdu_index: str | Path | None = None,
     obs_index: str | Path | None = None,
+    hdu_table: int | str | None = None,
     caldb: str | Path | None = None,
 ) -> Store:
     """Open a store of DL3 observations.
@@ -71,6 +72,9 @@ def open_store(
         knows.
     hdu_index, obs_index : str or Path, optional
         Index files with other names, relative to `path`.
+    hdu_table : int or str, optional
+        Table of an HDU index that holds several, as HAWC's has one for each bin of events: the number
+        of its HDU or its name.
     caldb : str or Path, optional
         Root of a calibration database, for ``$CALDB`` in the index and for runs
         that name their responses by CALDB and IRF; the environment variable
@@ -119,5 +123,5 @@ def open_store(
         table, hdus = index_.from_files(files, root)
     else:
         obs_file = folder / obs_index if obs_index is not None else find_obs_index(hdu_file)
-        table, hdus = index_.from_index(hdu_file, obs_file, root)
+        table, hdus = index_.from_index(hdu_file, obs_file, root, hdu_table)
     return Store(table, hdus, path)

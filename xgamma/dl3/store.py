@@ -19,6 +19,7 @@ from xgamma.dl3.assemble import build_observation, check_run
 from xgamma.dl3.fingerprint import of_files
 from xgamma.dl3.gadf import read_hdu
 from xgamma.dl3.query import select_rows
+from xgamma.dl3.response_maps import read_response_map
 from xgamma.dl3.row_tables import all_groups
 from xgamma.errors import MissingDataError, MissingFileError, XGammaError, shown, warn
 from xgamma.fits.files import FitsFile, open_fits
@@ -183,13 +184,13 @@ class Store:
         if str(path) not in self._shared or group in ("events", "gti"):
             if path not in opened:
                 opened[path] = open_fits(path)
-            return read_hdu(opened[path].table(hdu), group)
+            return _read(opened[path], hdu, group)
         with self._lock:
             known = self._shared_file(path)
             if group not in known:
                 if path not in opened:
                     opened[path] = open_fits(path)
-                known[group] = read_hdu(opened[path].table(hdu), group, shared=True)
+                known[group] = _read(opened[path], hdu, group, shared=True)
             return known[group].copy(deep=False)
 
     def _shared_file(self, path: Path) -> dict[str, xr.Dataset]:
@@ -294,6 +295,14 @@ class Store:
                 f"{', '.join(f'{k}={v!r}' for k, v in asked.items())}: the selection is empty."
             )
         return chosen
+
+
+def _read(file: FitsFile, hdu: str, group: str, shared: bool = False) -> xr.Dataset:
+    """Return one HDU: a table, or a response that is a map."""
+    found = file.get(hdu)
+    if found is not None and found.is_image and len(found.shape) > 1:
+        return read_response_map(file, found, group)
+    return read_hdu(file.table(hdu), group, shared=shared)
 
 
 def _nearest(obs_id: object, known: list[Any]) -> str:

@@ -43,7 +43,8 @@ class Table:
     nrows : int
         Number of rows.
     repeated : set of str
-        Names that several columns have; the last one is in `columns`.
+        Names that several columns have, none or several of them in capitals; the last one is in
+        `columns`.
     """
 
     def __init__(self, file: Bytes, index: int, header: dict[str, Any], start: int) -> None:
@@ -57,6 +58,9 @@ class Table:
         check_columns(header, width, any(c.is_variable for c in columns), where)
         check_own_data(file.data, start, data_size(header, where), where)
         self.row_bytes, self.nrows = header["NAXIS1"], header["NAXIS2"]
+        # FITS takes RA and ra for one name; of the two, that in capitals is GADF's (HAWC has both).
+        spelt = {c.name for c in columns if c.name.isupper()}
+        columns = [c for c in columns if c.name in spelt or c.name.upper() not in spelt]
         self.columns = {c.name.upper(): c for c in columns}
         names = [c.name.upper() for c in columns]
         self.repeated = {name for name in names if names.count(name) > 1}

@@ -211,6 +211,8 @@ class Compiled(CompiledArrays):
     @property
     def resolution(self) -> float:
         """Three 68 % radii of the PSF at middle energies and three pixels, radians."""
+        if self.reco_psf is not None:
+            return self.reco_psf.resolution
         core = self._kernel_plan.core if self.psf is not None else np.zeros(1)
         seen = core[np.isfinite(core)]
         return 3 * (max(self.scale) + (float(np.median(seen)) if seen.size else 0.0))
@@ -218,6 +220,8 @@ class Compiled(CompiledArrays):
     @property
     def kernel_half(self) -> int:
         """Half width of the PSF kernel in pixels."""
+        if self.reco_psf is not None:
+            return self.reco_psf.kernel_half
         return self._kernel_plan.half if self.psf is not None and self.is_map else 0
 
     def psf_kernels(self, y: float, x: float) -> np.ndarray:

@@ -19,6 +19,7 @@ from xgamma.makers import edisp as edisp_
 from xgamma.makers import exposure as exposure_
 from xgamma.makers import psf as psf_
 from xgamma.makers.field import Field
+from xgamma.makers.response_maps import from_maps, has_response_maps
 from xgamma.makers.rows import observation_row, refilled
 from xgamma.makers.spectrum import fill_spectrum
 from xgamma.model.create import kind, variable_attrs
@@ -32,6 +33,7 @@ SELECTION = ("counts", "exposure", "background", "psf", "edisp")
 
 
 BACKGROUND_OPTIONS = ("fill_missing", "rotation_step")
+MAP_OPTIONS = (*BACKGROUND_OPTIONS, "transits")
 SPECTRUM_OPTIONS = (*BACKGROUND_OPTIONS, "containment_correction", "use_region_center")
 
 
@@ -58,8 +60,10 @@ def fill_variables(
         "psf": lambda: psf_.psf(field),
         "edisp": lambda: edisp_.edisp(field),
     }
-    variables = {}
-    for name in select:
+    maps = tuple(name for name in select if has_response_maps(field.obs, (name,)))
+    transits = options.pop("transits", None)
+    variables = from_maps(field, maps, 1.0 if transits is None else transits)
+    for name in (name for name in select if name not in maps):
         variables[name] = makers[name]()
         if name in {"psf", "edisp"}:
             weight = f"{name}_exposure"
@@ -106,7 +110,8 @@ def fill(
         not computed but left at zero, to save time. Pixels beyond it are not safe.
     **options
         ``fill_missing`` and ``rotation_step`` (degrees) for the background; for a spectrum
-        ``containment_correction`` and ``use_region_center``.
+        ``containment_correction`` and ``use_region_center``; for runs whose responses are maps of
+        one transit, ``transits``, their number or a map of it.
 
     Returns
     -------
@@ -135,7 +140,7 @@ def fill(
     wanted = choices(select, "select", SELECTION)
     if background_oversampling is not None:
         background_oversampling = whole(background_oversampling, "background_oversampling")
-    choices(options, "the option", BACKGROUND_OPTIONS if "x" in ds.dims else SPECTRUM_OPTIONS)
+    choices(options, "the option", MAP_OPTIONS if "x" in ds.dims else SPECTRUM_OPTIONS)
     check_size(ds, wanted)
     if kind(ds).startswith("spectrum"):
         if offset_limit is not None:
@@ -143,11 +148,18 @@ def fill(
                 "offset_limit= is for maps: a spectrum has one position, which safe_mask(obs, methods=['offset-max'], offset_max=...) takes or leaves."
             )
         return fill_spectrum(ds, obs, wanted, background_oversampling, name=name, **options)
+    if options.get("transits") is not None and not has_response_maps(obs, wanted):
+        raise XGammaError(
+            "transits= is for runs whose responses are maps of one transit: leave it out."
+        )
     wanted = _for_pointlike(wanted, obs)
     limit = None if offset_limit is None else to_value(offset_limit, "deg", "offset_limit")
     field = Field(ds, obs, limit)
     variables = fill_variables(field, wanted, background_oversampling, **options)
     variables |= observation_row(field, reference_time_of(ds), wanted == ("counts",))
+    if has_response_maps(obs, wanted):
+        # Such instruments look at the zenith for weeks: no direction on the sky is theirs.
+        variables = {n: v for n, v in variables.items() if not n.startswith("pointing_")}
     if limit is not None:
         variables["mask_safe"] = _within_limit(field)
     return refilled(ds, variables, name)

@@ -44,6 +44,7 @@ RECO_PSF = frozenset(
         "fake",
         "asimov",
         "fill",
+        "safe_mask",
         "region_mask",
         "energy_mask",
         "mask",

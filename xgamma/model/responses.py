@@ -7,15 +7,20 @@ import xarray as xr
 
 from xgamma.core.arguments import observation
 from xgamma.core.units import conversion
-from xgamma.errors import AxisError, MissingDataError
+from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.model.axes import axis_coords
 from xgamma.model.dimensions import unit_of
 from xgamma.model.sanity import issue_of_bins
 
-__all__ = ["grid_edges", "response", "sound_coords"]
+__all__ = ["grid_edges", "is_map", "response", "sound_coords"]
 
 
-def response(obs: xr.DataTree, group: str) -> xr.Dataset:
+def is_map(ds: xr.Dataset) -> bool:
+    """Tell whether a response is a map of the sky, not a table over the field of view."""
+    return "wcs" in ds.coords and {"y", "x"} <= set(ds.dims)
+
+
+def response(obs: xr.DataTree, group: str, maps: bool = False) -> xr.Dataset:
     """Return one response of an observation.
 
     Parameters
@@ -24,6 +29,8 @@ def response(obs: xr.DataTree, group: str) -> xr.Dataset:
         Observation.
     group : {"aeff", "edisp", "psf", "bkg", "rad_max"}
         Which response.
+    maps : bool
+        Whether it may be a map.
 
     Returns
     -------
@@ -34,12 +41,18 @@ def response(obs: xr.DataTree, group: str) -> xr.Dataset:
     ------
     MissingDataError
         If the observation has no such response.
+    XGammaError
+        If it is a map, and none is expected.
     """
     if group not in observation(obs).children:
         raise MissingDataError(
             f"Run {obs.attrs.get('OBS_ID', obs.name)} has no {group!r} response: remove it from select=, or add the HDU to the index."
         )
     ds = obs.children[group].dataset
+    if is_map(ds) and not maps:
+        raise XGammaError(
+            f"Run {obs.attrs.get('OBS_ID', obs.name)} has its response {group!r} as a map of the sky, which fills maps alone: use ds.gamma.fill(obs) of a map, then to_spectrum, and irfs='DL4' for safe masks."
+        )
     if "OBS_ID" in ds.attrs:
         return ds
     # Messages name the run; a response that several share, or made in memory, does not know it.
