@@ -16,13 +16,16 @@ from xgamma.simulate.observations import simulate_store
 from xgamma.tutorial import example_model
 
 # What public functions call a path.
+RUN_FILE = "obs_000001.fits.gz"
 NAMES = {"path", "out", "source", "target", "cache", "resume"}
 
 
 @pytest.fixture(scope="module")
 def things():
     work = made()
-    return {kind: KINDS[kind](work) for kind in ("map", "spectrum", "points", "tree", "counts")}
+    return {
+        kind: KINDS[kind](work) for kind in ("map", "spectrum", "points", "norms", "tree", "counts")
+    }
 
 
 def light_curve_table(path):
@@ -40,6 +43,8 @@ WRITE = {
     "tree.gamma.to_netcdf": lambda t, p: t["tree"].gamma.to_netcdf(f"{p}/t.nc"),
     "tree.gamma.to_zarr": lambda t, p: t["tree"].gamma.to_zarr(f"{p}/t.zarr"),
     "write_flux_points": lambda t, p: xg.write_flux_points(t["points"], f"{p}/p.ecsv"),
+    "write_flux_maps": lambda t, p: xg.write_flux_maps(t["norms"], f"{p}/ts.fits"),
+    "write_datasets": lambda t, p: xg.write_datasets(t["map"], f"{p}/datasets.yaml"),
     "write_store": lambda t, p: write_store([run()], f"{p}/store"),
     "write_archive": lambda t, p: xg.write_archive([run()], f"{p}/runs.zarr"),
     "convert": lambda t, p: xg.convert(f"{p}/a.nc", f"{p}/c.fits"),
@@ -57,6 +62,9 @@ READ = {
     "read_map": lambda p: xg.read_map(f"{p}/b.fits"),
     "read_ogip": lambda p: xg.read_ogip(f"{p}/pha.fits"),
     "read_flux_points": lambda p: xg.read_flux_points(f"{p}/p.ecsv"),
+    "read_flux_maps": lambda p: xg.read_flux_maps(f"{p}/ts.fits"),
+    "read_datasets": lambda p: xg.read_datasets(f"{p}/datasets.yaml", f"{p}/datasets_models.yaml"),
+    "read_events": lambda p: xg.read_events(f"{p}/store/data/{RUN_FILE}"),
     "open_store": lambda p: xg.open_store(f"{p}/store"),
     "open_store, archive": lambda p: xg.open_store(f"{p}/runs.zarr"),
     "Models.read": lambda p: xg.Models.read(f"{p}/models.yaml"),

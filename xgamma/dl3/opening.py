@@ -115,13 +115,14 @@ def open_store(
         return open_archive(place)
     folder = place if place.is_dir() else place.parent
     if hdu_index is not None:
-        hdu_file: Path | None = folder / hdu_index
+        hdu_file: Path | None = folder / file_path(hdu_index, "hdu_index")
     else:
         hdu_file = find_hdu_index(place)
     if hdu_file is None:
         files = fits_files(place)
         table, hdus = index_.from_files(files, root)
     else:
-        obs_file = folder / obs_index if obs_index is not None else find_obs_index(hdu_file)
+        named = None if obs_index is None else folder / file_path(obs_index, "obs_index")
+        obs_file = named or find_obs_index(hdu_file)
         table, hdus = index_.from_index(hdu_file, obs_file, root, hdu_table)
     return Store(table, hdus, path)
