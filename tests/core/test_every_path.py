@@ -15,8 +15,9 @@ from xgamma.dl3.writer import write_store
 from xgamma.simulate.observations import simulate_store
 from xgamma.tutorial import example_model
 
-# What public functions call a path.
+# The file of the run in the store.
 RUN_FILE = "obs_000001.fits.gz"
+# What public functions call a path.
 NAMES = {"path", "out", "source", "target", "cache", "resume"}
 
 
