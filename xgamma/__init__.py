@@ -52,6 +52,8 @@ _LAZY: dict[str, str] = {
     "find_background": "xgamma.background.registry",
     "list_backgrounds": "xgamma.background.registry",
     "register_background": "xgamma.background.registry",
+    "pair_runs": "xgamma.background.run_pairs",
+    "RunPairs": "xgamma.background.run_pairs",
     "reflected_regions": "xgamma.background.region_finder",
     "theta2": "xgamma.estimators.theta2",
     "ring_regions": "xgamma.model.region_series",

@@ -28,6 +28,12 @@ def run() -> xr.DataTree:
 
 
 @cache
+def other_run() -> xr.DataTree:
+    """A simulated run on an empty field."""
+    return simulate_observation("20d 22.31d", None, target="20d 22d", seed=4, obs_id=2)
+
+
+@cache
 def phased() -> xr.DataTree:
     """The same run with a phase for each event."""
     obs = run().copy(deep=True)
@@ -271,6 +277,7 @@ CASES: dict[str, Case] = {
     "validation.validate": Case("map", lambda w: {"errors": "return"}),
     "units.convert": Case("counts", lambda w: {"unit": ""}),
     "units.quantity": Case("counts", compare=False),
+    "off_run.off_run_background": Case("spectrum", lambda w: {"obs": run(), "off": other_run()}),
     "phase.phase_background": Case(
         "spectrum", lambda w: {"obs": phased(), "on_phase": (0.4, 0.6), "off_phase": (0.7, 1.0)}
     ),
@@ -288,6 +295,7 @@ OTHERS = {
     "selection.select_events",
     "field_counts.field_counts",
     "in_run.background_at",
+    "run_pairs.pair_runs",
     "in_run.with_background",
     "background_model.background_model",
     "opening.open_store",

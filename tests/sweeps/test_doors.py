@@ -7,7 +7,18 @@ import xarray as xr
 
 import xgamma as xg
 from tests.helpers.doors import ACCESSORS
-from tests.sweeps.cases import CASES, KINDS, doors, made, phased, physical, same, targets
+from tests.sweeps.cases import (
+    CASES,
+    KINDS,
+    doors,
+    made,
+    other_run,
+    phased,
+    physical,
+    run,
+    same,
+    targets,
+)
 from xgamma.accessors.members import members
 from xgamma.model.operation import is_operation
 
@@ -22,6 +33,11 @@ CHOSEN = {
     **{
         f"ds.gamma.fill_{n}": {"select": n}
         for n in ["counts", "exposure", "background", "psf", "edisp"]
+    },
+    "tree.gamma.off_run_background": {
+        "background": "off-run",
+        "observations": [run()],
+        "off": other_run(),
     },
     "tree.gamma.phase_background": {"background": "phase", "observations": [phased()], **PHASES},
     "tree.gamma.reflected_background": {"background": "reflected"},

@@ -19,6 +19,7 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 from xgamma.background.collection import RunsLike
+from xgamma.background.off_run import OffRunsLike
 from xgamma.estimators.info import Info
 from xgamma.makers.safe_masks.registry import SafeMaskRecord
 from xgamma.modeling.model_base import ModelsLike
@@ -276,6 +277,17 @@ class GammaDataset:
         column: str = "phase",
     ) -> xr.Dataset:
         """Select the on and off counts of a pulsar by intervals of its phase. See `xgamma.background.phase.phase_background`."""
+    def off_run_background(
+        self,
+        obs: xr.DataTree,
+        *,
+        off: OffRunsLike,
+        scale: str = "exposure",
+        exclusion: ExclusionLike = None,
+        off_exclusion: ExclusionLike = None,
+        control_offset: AngleLike = 2.0,
+    ) -> xr.Dataset:
+        """Take the background of a run from another run, on a field without the source. See `xgamma.background.off_run.off_run_background`."""
     @property
     def alpha(self) -> xr.DataArray:
         """Return the ratio of the acceptances, on to off. See `xgamma.datasets.onoff.alpha`."""
@@ -860,6 +872,17 @@ class GammaCollection:
         column: str = "phase",
     ) -> xr.DataTree:
         """Off counts from the off phase, for each dataset. See `xgamma.background.collection.each_background`."""
+    def off_run_background(
+        self,
+        observations: RunsLike | None = None,
+        *,
+        off: OffRunsLike,
+        scale: str = "exposure",
+        exclusion: ExclusionLike = None,
+        off_exclusion: ExclusionLike = None,
+        control_offset: AngleLike = 2.0,
+    ) -> xr.DataTree:
+        """Off counts from another run, for each dataset. See `xgamma.background.collection.each_background`."""
 
 class GammaDataTree(GammaObservation, GammaCollection):
     """What ``xr.DataTree.gamma`` lists: the members of both accessors of trees."""

@@ -49,6 +49,7 @@ class GammaDataset(OfDatasets, OnSky):
     )
     reflected_background = Method("xgamma.background.reflected")
     phase_background = Method("xgamma.background.phase", positional=["on_phase", "off_phase"])
+    off_run_background = Method("xgamma.background.off_run")
     alpha = Property("xgamma.datasets.onoff")
     background = Property("xgamma.datasets.onoff")
     excess = Property("xgamma.datasets.onoff")

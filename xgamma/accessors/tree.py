@@ -100,6 +100,9 @@ class GammaCollection(OfDatasets, _Tree):
     phase_background = _on_each(
         "Off counts from the off phase, for each dataset.", "phase", "phase", runs=True
     )
+    off_run_background = _on_each(
+        "Off counts from another run, for each dataset.", "off-run", "off_run", runs=True
+    )
 
 
 class GammaDataTree(GammaObservation, GammaCollection):

@@ -11,10 +11,8 @@ from xgamma.datasets.onoff import reco_dims, safe, to_onoff
 from xgamma.dl3 import observation
 from xgamma.dl3.phases import in_phase, phase_intervals
 from xgamma.errors import MissingDataError, XGammaError, warn
-from xgamma.makers import counts as counts_
-from xgamma.makers.field import Field, require_own_run
-from xgamma.makers.region_field import RegionField
-from xgamma.makers.spectrum import region_counts
+from xgamma.makers.event_counts import event_counts
+from xgamma.makers.field import require_own_run
 from xgamma.model.create import variable_attrs
 from xgamma.model.operation import operation
 from xgamma.typing import PhasesLike
@@ -38,9 +36,7 @@ def _counts(
     inside = in_phase(events[column.lower()].values, intervals)
     chosen = obs.copy()
     chosen["events"] = xr.DataTree(events.isel(event=np.flatnonzero(inside)))
-    if "x" in ds.dims:
-        return counts_.counts(Field(ds, chosen))
-    return xr.Variable("energy", region_counts(RegionField(ds, chosen)))
+    return event_counts(ds, chosen)
 
 
 @operation
