@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,6 @@ def group_variable(
     """
     axis = variable.get_axis_num(dim)
     assert isinstance(axis, int)
-    sizes = np.diff(numbers)
     whole = numbers[0] == 0 and numbers[-1] == variable.sizes[dim]
     within = {} if whole else {dim: slice(int(numbers[0]), int(numbers[-1]))}
     arrays = [variable.isel(within) if within else variable]
@@ -114,25 +114,52 @@ def group_variable(
     inner = _sum_dtype(variable.dtype, how)
     result = _result_dtype(variable.dtype, how) if dtype is None else np.dtype(dtype)
 
-    def reduce(block: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        out = _accumulate(block, mask, numbers - numbers[0], axis, UFUNCS[how], inner)
+    def reduce(
+        block: np.ndarray, mask: np.ndarray | None = None, within: np.ndarray = numbers - numbers[0]
+    ) -> np.ndarray:
+        out = _accumulate(block, mask, within, axis, UFUNCS[how], inner)
         if how == "mean":
             shape = [1] * block.ndim
             shape[axis] = -1
-            out = out / sizes.reshape(shape)
+            out = out / np.diff(within).reshape(shape)
         return out.astype(result, copy=False)
 
     if not any(hasattr(a.data, "dask") for a in arrays):
         return xr.Variable(
             variable.dims, reduce(*(np.asarray(a.data) for a in arrays)), variable.attrs
         )
+    return xr.Variable(
+        variable.dims, _by_chunks(reduce, arrays, dim, numbers - numbers[0], result), variable.attrs
+    )
+
+
+def _by_chunks(
+    reduce: Callable[..., np.ndarray],
+    arrays: list[xr.Variable],
+    dim: str,
+    numbers: np.ndarray,
+    dtype: DTypeLike,
+) -> Any:
+    """Reduce dask arrays chunk by chunk; a chunk that ends within a group goes on to its end."""
     import dask.array
 
-    blocks = dask.array.broadcast_arrays(*(a.chunk({dim: -1}).data for a in arrays))
+    axis = arrays[0].get_axis_num(dim)
+    assert isinstance(axis, int)
+    known = next((a.chunksizes[dim] for a in arrays if a.chunks is not None), ())
+    ends = np.unique(np.searchsorted(numbers, np.cumsum(known)))
+    bounds = np.append(0, ends[ends > 0])
+    sizes = tuple(np.diff(numbers[bounds]).tolist())
+    blocks = dask.array.broadcast_arrays(*(a.chunk({dim: sizes}).data for a in arrays))
     chunks = list(blocks[0].chunks)
-    chunks[axis] = (sizes.size,)
-    out = dask.array.map_blocks(reduce, *blocks, chunks=tuple(chunks), dtype=result)
-    return xr.Variable(variable.dims, out, variable.attrs)
+    chunks[axis] = tuple(np.diff(bounds).tolist())
+
+    def reduced(*parts: np.ndarray, block_info: Any = None) -> np.ndarray:
+        at = block_info[0]["chunk-location"][axis]
+        own = numbers[bounds[at] : bounds[at + 1] + 1]
+        return reduce(parts[0], parts[1] if len(parts) > 1 else None, own - own[0])
+
+    meta = np.empty([0] * len(chunks), dtype)
+    return dask.array.map_blocks(reduced, *blocks, chunks=tuple(chunks), dtype=dtype, meta=meta)
 
 
 def _accumulate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -26,9 +27,15 @@ def _over_pixels(
     function: Callable[..., np.ndarray],
     dtype: DTypeLike,
     *kernel: xr.DataArray,
+    reach: tuple[int, int] | None = None,
 ) -> xr.DataArray:
-    """Apply a function of the last two axes to the pixels; dask-backed maps stay lazy."""
+    """Apply a function of the last two axes to the pixels; dask-backed maps stay lazy.
+
+    `reach` says how many pixels along y and x the function looks away: chunks are kept then.
+    """
     lazy = hasattr(array.data, "dask")
+    if lazy and reach is not None and not kernel:
+        return _over_blocks(array, function, dtype, reach)
     source = array.chunk(dict.fromkeys(PIXELS, -1)) if lazy else array
     out: xr.DataArray = xr.apply_ufunc(
         function,
@@ -43,6 +50,31 @@ def _over_pixels(
     out = out if out.dims == array.dims else out.transpose(*array.dims)
     out.attrs = dict(array.attrs)
     return out
+
+
+def _over_blocks(
+    array: xr.DataArray,
+    function: Callable[..., np.ndarray],
+    dtype: DTypeLike,
+    reach: tuple[int, int],
+) -> xr.DataArray:
+    """Apply a function to each chunk and what lies within its reach; nothing beyond the edge."""
+    from dask.array import map_overlap
+
+    source = array.variable.transpose(..., *PIXELS)
+    # Chunks thinner than the reach would be joined with their neighbours anyway, one by one.
+    depth = {source.ndim - 2: reach[0], source.ndim - 1: reach[1]}
+    data = map_overlap(
+        function, source.data, depth=depth, boundary=0, dtype=dtype, meta=np.empty(0, dtype)
+    )
+    out = xr.Variable(source.dims, data, dict(array.attrs)).transpose(*array.dims)
+    return array.copy(data=out.data)
+
+
+def _halves(kernel: np.ndarray) -> tuple[int, int]:
+    """Return how far a kernel of odd sides reaches."""
+    height, width = kernel.shape
+    return height // 2, width // 2
 
 
 def _require_pixels(array: LabelledLike) -> None:
@@ -99,7 +131,9 @@ def smooth(
     size = _pixels(array, width, "width")
     if kernel == "gauss":
         along_y, along_x = (_gaussian(s) for s in size)
-        return _over_pixels(array, lambda v: convolve_separable(v, along_y, along_x), float)
+        reach = along_y.size // 2, along_x.size // 2
+        blur = functools.partial(convolve_separable, along_y=along_y, along_x=along_x)
+        return _over_pixels(array, blur, float, reach=reach)
     if kernel == "disk":
         weights = disk_kernel((size[1], size[0]))
     elif kernel == "box":
@@ -153,6 +187,11 @@ def convolve(array: xr.DataArray, kernel: ArrayLike | xr.DataArray) -> xr.DataAr
     """
     _require_pixels(array)
     weights = _weights(array, kernel)
+    if weights.ndim == 2 and hasattr(array.data, "dask"):
+        one = weights.values
+        return _over_pixels(
+            array, functools.partial(convolve_same, kernels=one), float, reach=_halves(one)
+        )
     return _over_pixels(array, convolve_same, float, weights)
 
 
@@ -219,7 +258,9 @@ def dilate(mask: xr.DataArray, width: AngleLike, kernel: str = "disk") -> xr.Dat
     5
     """
     structure = _structure(mask, width, kernel)
-    return _over_pixels(mask, lambda v: kernel_sum(v, [structure])[0] > 0, bool)
+    return _over_pixels(
+        mask, lambda v: kernel_sum(v, [structure])[0] > 0, bool, reach=_halves(structure)
+    )
 
 
 @operation
@@ -245,7 +286,9 @@ def erode(mask: xr.DataArray, width: AngleLike, kernel: str = "disk") -> xr.Data
     """
     structure = _structure(mask, width, kernel)
     total = int(structure.sum())
-    return _over_pixels(mask, lambda v: kernel_sum(v, [structure])[0] == total, bool)
+    return _over_pixels(
+        mask, lambda v: kernel_sum(v, [structure])[0] == total, bool, reach=_halves(structure)
+    )
 
 
 @operation

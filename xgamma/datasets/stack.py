@@ -47,7 +47,8 @@ def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Da
         by their exposures (the dispersion also under the mask: it carries the energy
         threshold), masks joined with OR, good time intervals their union, one row along
         ``obs`` for each run. The order of the datasets does not matter. Dask-backed datasets
-        give a dask-backed sum, which is one task; its one number that depends on their values,
+        give a dask-backed sum: counts, background, exposure and safe mask in the chunks of the
+        largest, the rest (on-off maps, responses) as one task; its one number that depends on their values,
         ``exposure.attrs["livetime"]``, leaves out what is unsafe everywhere only if that mask is
         in memory (``ds.assign(mask_safe=ds.mask_safe.compute())``).
 

@@ -11,6 +11,7 @@ import xarray as xr
 from xgamma.core.lazy import hollow, is_lazy, postponed
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.placing import COARSE, FINE, place
+from xgamma.datasets.stack_blocks import summed_by_blocks
 
 __all__ = ["added_up", "stack_lazily"]
 
@@ -30,7 +31,7 @@ def added_up(
 def stack_lazily(
     template: xr.Dataset, parts: Sequence[xr.Dataset], name: str | None = None
 ) -> xr.Dataset:
-    """Return a sum that is computed when it is asked for, as one task.
+    """Return a sum that is computed when it is asked for: maps of pixels by blocks, the rest as one task.
 
     Tables of runs and good times are small and decide on the sizes of the result, so they are
     read at once. The livetime of a dataset that is unsafe everywhere does not count, as in an
@@ -68,7 +69,10 @@ def stack_lazily(
     order = {n: maps[n] if n in maps else thin[n].variable for n in thin.data_vars}
     like = template.drop_vars(list(template.data_vars)).assign(order)
     like.attrs = thin.attrs
-    return postponed(like, added_up, template, list(parts), name, names=[str(n) for n in maps])
+    blocks = summed_by_blocks(template, parts, like)
+    rest = [str(n) for n in maps if n not in blocks]
+    whole = postponed(like, added_up, template, list(parts), name, names=rest) if rest else like
+    return whole.assign(blocks)
 
 
 def _pixel(ds: xr.Dataset) -> xr.Dataset:

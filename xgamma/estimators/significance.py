@@ -24,6 +24,7 @@ from xgamma.model.axes import axis_coords, edges, units_of
 from xgamma.model.create import require
 from xgamma.model.make_axes import axis_from_edges
 from xgamma.model.operation import later, operation
+from xgamma.model.windows import later_by_blocks
 from xgamma.numerics.convolve import disk_kernel, kernel_sum
 from xgamma.numerics.statistics import cash_significance, li_ma
 from xgamma.typing import AngleLike, AnglesLike, PositionLike
@@ -38,6 +39,10 @@ LONG_NAMES = {
     "alpha": "on to off acceptance",
     "significance": "significance",
 }
+
+
+# What is looked at of a dataset.
+NEEDS = ("counts", "background", "mask_safe", "counts_off", "acceptance", "acceptance_off")
 
 
 class _Inputs:
@@ -171,7 +176,11 @@ def significance(
         attrs = {"correlation_radius": radius}
     if is_lazy(ds, mask):
         like = _labelled(ds, _hollow(ds, sum_over_energy), sum_over_energy, attrs)
-        return later(like)
+        if "x" not in ds.dims:
+            return later(like)
+        kernel = np.zeros((1, 1)) if not attrs else _disc(ds, attrs["correlation_radius"])
+        reach = kernel.shape[0] // 2, kernel.shape[1] // 2
+        return later_by_blocks(ds, like, NEEDS, reach, mask=mask)
     data = _Inputs(ds, mask)
     if sum_over_energy:
         data.sum_energy()
@@ -182,9 +191,13 @@ def significance(
             per_bin = ratio(data.acceptance, data.acceptance_off)
             found["alpha"] = np.where(data.off > 0, ratio(data.background, data.off), per_bin)
     else:
-        scale = sky.pixel_scale(ds)
-        found = _disc_sums(data, disk_kernel((radius / scale[0], radius / scale[1])))
+        found = _disc_sums(data, _disc(ds, radius))
     return _labelled(ds, _significance(found, data.use), sum_over_energy, attrs)
+
+
+def _disc(ds: xr.Dataset, radius: float) -> np.ndarray:
+    scale = sky.pixel_scale(ds)
+    return disk_kernel((radius / scale[0], radius / scale[1]))
 
 
 def _hollow(ds: xr.Dataset, summed: bool, n_rings: int | None = None) -> dict[str, np.ndarray]:
