@@ -83,6 +83,8 @@ _LAZY: dict[str, str] = {
     "read_map": "xgamma.io.fits_maps",
     "open_store": "xgamma.dl3.opening",
     "read_events": "xgamma.dl3.assemble",
+    "read_fermipy": "xgamma.config.fermipy",
+    "read_isotropic": "xgamma.modeling.isotropic",
     "select_events": "xgamma.dl3.selection",
     "fit": "xgamma.fitting.fit",
     "energy_morphology": "xgamma.estimators.energy_morphology",

@@ -302,6 +302,8 @@ OTHERS = {
     "archive.write_archive",
     "convert.convert",
     "assemble.read_events",
+    "fermipy.read_fermipy",
+    "isotropic.read_isotropic",
     "fits.read_fits",
     "fits_maps.read_map",
     "flux_points.read_flux_points",

@@ -13,8 +13,10 @@ from xgamma.core.bounds import require_room
 from xgamma.core.defaults import REPROJECTION
 from xgamma.core.lazy import is_lazy
 from xgamma.datasets.grid import Interpolation, Reprojection, over_pixels
+from xgamma.datasets.healpix import cells_to_pixels, shared_cells
 from xgamma.errors import AxisError
 from xgamma.model import sky
+from xgamma.model.cells import has_cells
 from xgamma.model.frame import frame_attrs, frame_coords, without_frame
 from xgamma.model.operation import operation
 from xgamma.typing import Labelled, LabelledLike
@@ -54,7 +56,7 @@ def interp_to(
     Parameters
     ----------
     array : DataArray
-        Map; other dimensions stay.
+        Map, of pixels or of HEALPix cells; other dimensions stay.
     template : Dataset or DataArray
         Defines the frame and pixels.
     preserve_counts : bool
@@ -74,6 +76,8 @@ def interp_to(
     >>> interp_to(ds.gamma.separation((0, 0)), other).shape
     (10, 10)
     """
+    if has_cells(array):
+        return cells_to_pixels(array, template, preserve_counts)
     _require_pixels(array)
     grid = Interpolation(array, template)
     if array.dtype == bool:
@@ -97,11 +101,12 @@ def reproject_to(
     Parameters
     ----------
     array : DataArray
-        Map; other dimensions stay.
+        Map, of pixels or of HEALPix cells; other dimensions stay.
     template : Dataset or DataArray
         Defines the frame and pixels.
     preserve_counts : bool
-        Whether the map holds counts per pixel, whose sum is then kept; otherwise its mean is.
+        Whether the map holds counts per pixel, whose sum is then kept; otherwise its mean is. The
+        counts of a HEALPix cell are shared among pixels by the parts of the cell that lie in them.
     method : {"exact", "adaptive"}
         Spherical overlap of pixels, or the faster anti-aliased resampling.
 
@@ -125,6 +130,8 @@ def reproject_to(
     >>> reproject_to(ds.background, template).gamma.frame  # doctest: +SKIP
     'galactic'
     """
+    if has_cells(array):
+        return shared_cells(array, template, preserve_counts)
     _require_pixels(array)
     grid = Reprojection(array, template, method)
     if array.dtype == bool:

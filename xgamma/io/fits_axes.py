@@ -14,14 +14,24 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.units import parse_unit
-from xgamma.errors import AxisError, UnitError
+from xgamma.errors import AxisError, MissingDataError, UnitError
+from xgamma.fits.files import HDU, FitsFile
 from xgamma.fits.tables import Table
 from xgamma.model.axes import NODE, axis_coords_from_bounds, bounds_between, edges
 from xgamma.model.sanity import issue_of_bins
 
-__all__ = ["Axis", "axis_of", "band_columns", "band_keywords", "band_sizes", "read_bands"]
+__all__ = [
+    "Axis",
+    "axis_of",
+    "band_columns",
+    "band_keywords",
+    "band_sizes",
+    "band_table",
+    "read_bands",
+]
 
 MAX_AXES = 5
+BAND_TABLES = ("EBOUNDS", "ENERGIES")
 TOLERANCE = 1e-6
 NOT_NEGATIVE = ("rad", "offset")
 OLD_NAMES = {"theta": "rad", "e": "energy", "energ": "energy"}
@@ -163,6 +173,25 @@ def read_bands(table: Table, sizes: tuple[int, ...]) -> list[Axis]:
         require_bins(_band_axis(table, columns, interp, sizes, i), where)
         for i, (columns, interp) in enumerate(named)
     ]
+
+
+def band_table(file: FitsFile, hdu: HDU) -> Table | None:
+    """Return the table of the bands of a map, None without any.
+
+    Raises
+    ------
+    MissingDataError
+        If the map names one that the file lacks.
+    """
+    named = str(hdu.header.get("BANDSHDU") or f"{hdu.name}_BANDS")
+    for name in (named, *BAND_TABLES):
+        if name in file:
+            return file[name].table
+    if "BANDSHDU" in hdu.header:
+        raise MissingDataError(
+            f"The file {file.path} has no HDU {named!r}, which {hdu.name!r} names for its axes."
+        )
+    return None
 
 
 def band_sizes(table: Table) -> tuple[int, ...]:

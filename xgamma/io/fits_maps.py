@@ -32,9 +32,10 @@ from xgamma.fits.files import HDU, FitsFile, map_fits
 from xgamma.fits.images import ImageArray, is_whole
 from xgamma.fits.tables import Table
 from xgamma.io.fermi_files import fermi_kind, stated_unit
-from xgamma.io.fits_axes import Axis, band_sizes, read_bands
+from xgamma.io.fits_axes import Axis, band_sizes, band_table, read_bands
 from xgamma.io.fits_frame import frame_attrs
 from xgamma.io.fits_regions import read_region
+from xgamma.io.healpix import is_healpix, read_healpix
 from xgamma.io.sidecar import same_unit, sidecar_of
 from xgamma.model.assembly import assemble
 from xgamma.model.create import VARIABLES, label_variables, variable_attrs
@@ -42,7 +43,6 @@ from xgamma.model.create import VARIABLES, label_variables, variable_attrs
 __all__ = ["FitsMap", "is_map", "read_map", "read_map_hdu"]
 
 MASKS = {name for name, spec in VARIABLES.items() if spec.dtype == "bool"}
-BAND_TABLES = ("EBOUNDS", "ENERGIES")
 
 
 @dataclass
@@ -65,18 +65,6 @@ def is_map(file: FitsFile, hdu: HDU) -> bool:
     if hdu.is_image:
         return len(hdu.shape) > 1
     return hdu.is_table and f"{hdu.name}_BANDS" in file and "DATA" in hdu.table.columns
-
-
-def _band_table(file: FitsFile, hdu: HDU) -> Table | None:
-    named = str(hdu.header.get("BANDSHDU") or f"{hdu.name}_BANDS")
-    for name in (named, *BAND_TABLES):
-        if name in file:
-            return file[name].table
-    if "BANDSHDU" in hdu.header:
-        raise MissingDataError(
-            f"The file {file.path} has no HDU {named!r}, which {hdu.name!r} names for its axes."
-        )
-    return None
 
 
 def _meta(hdu: HDU) -> dict[str, Any]:
@@ -186,7 +174,7 @@ def read_map_hdu(
         If an image is not one of the sky.
     """
     name = name or hdu.name.lower()
-    bands = _band_table(file, hdu)
+    bands = band_table(file, hdu)
     if hdu.is_image:
         sizes = hdu.shape[:-2][::-1]
         unit = stated_unit(hdu)
@@ -243,7 +231,9 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
     Returns
     -------
     map : DataArray
-        Dims ``(..., y, x)``, or the axes alone over a region; lazy, with the coordinate ``wcs``.
+        Dims ``(..., y, x)``, or the axes alone over a region; lazy, with the coordinate ``wcs``. A
+        HEALPix map has the dim ``cell``, its coordinate ``cell_ids`` with the attributes that xdggs
+        decodes, and its frame in ``sky_frame``.
 
     Raises
     ------
@@ -265,7 +255,7 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
     """
     file = map_fits(path)
     if hdu is None:
-        maps = [h for h in file.hdus if is_map(file, h)]
+        maps = [h for h in file.hdus if is_map(file, h) or is_healpix(h)]
         framed = [h for h in maps if not h.is_image or "CTYPE1" in h.header]
         if not framed:
             names = ", ".join(h.name for h in file.hdus)
@@ -278,6 +268,8 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
         chosen = maps[0]
     else:
         chosen = file[hdu]
+    if is_healpix(chosen):
+        return read_healpix(file, chosen)
     side = sidecar_of(file)
     name = chosen.name.lower()
     if chosen.index == 0 or side.content.get("single"):
