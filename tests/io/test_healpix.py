@@ -244,3 +244,29 @@ def test_without_the_package(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(xg.errors.MissingPackageError, match=r"xgamma\[healpix\]"):
         array.gamma.interp_to(grid())
+
+
+def test_a_diffuse_model_becomes_a_template(tmp_path):
+    """A flux per sr of the form of gll_iem: the same where the template is asked, to its pixels."""
+    path = write(
+        tmp_path / "gll.fits",
+        columns(np.maximum(values_at(IDS), 0) * 1e-20),
+        name="SKYMAP",
+        COORDSYS="GAL",
+    )
+    shape = xg.TemplateMap.read(path, normalize=False)
+    assert shape.frame == "galactic"
+    lon, lat = np.array([10.0, 80.0, 300.0]), np.array([0.0, 40.0, -30.0])
+    points = SkyCoord(lon, lat, unit="deg").cartesian.xyz.value
+    found = shape.on_points(points, "galactic", np.array([0.1]))[0]
+    # Per TeV, at 100 GeV: a node.
+    np.testing.assert_allclose(found, exposure_of(lon, lat, 1e5) * 1e-20 * 1e6, rtol=0.05)
+    part = write(
+        tmp_path / "part.fits",
+        columns(values_at(np.arange(99))),
+        name="SKYMAP",
+        FIRSTPIX=0,
+        LASTPIX=98,
+    )
+    with pytest.raises(xg.XGammaError, match="whole sky"):
+        xg.TemplateMap.read(part, normalize=False)

@@ -6,14 +6,19 @@ import base64
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
+from xgamma.core.bounds import require_room
 from xgamma.core.paths import file_path
 from xgamma.core.units import parse_unit
+from xgamma.datasets.interp import interp_to
 from xgamma.errors import MissingFileError, UnitError, XGammaError
 from xgamma.fits.files import map_fits
 from xgamma.io.fits_maps import read_map
 from xgamma.io.fits_write import write_map
+from xgamma.model.cells import Cells, has_cells
+from xgamma.model.create import create_map
 
 __all__ = ["map_from_text", "map_to_text", "read_brightness", "read_template", "write_template"]
 
@@ -53,7 +58,8 @@ def read_brightness(path: str | Path, unit: str = "") -> xr.DataArray:
     ----------
     path : str or Path
         File; environment variables and ``~`` are expanded. The diffuse models of Fermi-LAT
-        (``gll_iem_*.fits``) are understood in their own form and in that of gammapy's cutouts.
+        (``gll_iem_*.fits``) are understood in their own form, in that of gammapy's cutouts, and as
+        HEALPix maps of the whole sky, which are brought onto pixels of the size of their cells.
     unit : str
         Unit of a map whose file does not say.
 
@@ -63,6 +69,8 @@ def read_brightness(path: str | Path, unit: str = "") -> xr.DataArray:
         Dims ``(y, x)`` or ``(energy_true, y, x)``.
     """
     array = read_template(path)
+    if has_cells(array):
+        array = _on_plane(array)
     if "energy" in array.dims:
         names = {"energy", "energy_lo", "energy_hi"} & set(array.coords)
         array = array.rename({n: n.replace("energy", "energy_true") for n in names})
@@ -71,6 +79,27 @@ def read_brightness(path: str | Path, unit: str = "") -> xr.DataArray:
     if fermi and not is_unit(stated):
         return array.assign_attrs(units=FERMI_UNIT)
     return array if stated else array.assign_attrs(units=unit)
+
+
+def _on_plane(array: xr.DataArray) -> xr.DataArray:
+    """Interpolate a HEALPix map at the pixels of the whole sky, about as large as its cells.
+
+    Raises
+    ------
+    XGammaError
+        If it is a part of the sky, or the map would not fit in memory.
+    """
+    cells = Cells.of(array)
+    if array.sizes["cell"] != 12 * cells.nside**2:
+        raise XGammaError(
+            "A template of HEALPix cells must cover the whole sky: bring a part of it onto a map with xg.read_map(path).gamma.interp_to(map), "
+            "and give that to xg.TemplateMap."
+        )
+    n = int(np.ceil(180.0 / cells.width))
+    planes = array.size // array.sizes["cell"]
+    require_room(8.0 * planes * 2 * n * n, "The template on the whole sky", "cut it out first")
+    grid = create_map((0, 0), npix=(2 * n, n), binsz=180.0 / n, frame=cells.frame)
+    return interp_to(array, grid)
 
 
 def is_unit(text: str) -> bool:
