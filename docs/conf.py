@@ -39,6 +39,12 @@ plot_include_source = False
 plot_html_show_source_link = False
 plot_html_show_formats = False
 plot_formats = [("png", 110)]
+plot_apply_rcparams = True
+plot_rcparams = {
+    "figure.figsize": (5.2, 3.4),
+    "figure.constrained_layout.use": True,
+    "savefig.bbox": "tight",
+}
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 # Formulas without a network, where sphinx-mathjax-offline is installed.
 if importlib.util.find_spec("sphinx-mathjax-offline"):

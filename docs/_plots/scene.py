@@ -1,13 +1,9 @@
 """The simulated maps of the pictures on the how-to pages."""
 
-import matplotlib as mpl
-
 import xgamma as xg
 from xgamma.simulate.observations import simulate_observation
 
 CENTRE = "83.63d 22.01d"
-
-mpl.rcParams.update({"figure.figsize": (5.2, 3.4), "figure.constrained_layout.use": True})
 
 
 def gaussian(name, sigma, index, amplitude, lon=83.63, lat=22.01):
