@@ -1,7 +1,10 @@
 """Background methods that fail, to be sent to workers."""
 
+import errno
 import os
+import resource
 import signal
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +37,29 @@ class Fail:
             if self.marker:
                 self.marker.touch()
             raise OSError("the disk is on fire")
+        return ds
+
+
+@dataclass(frozen=True)
+class Full:
+    """Meet a full disk or the end of the memory on a run."""
+
+    run: int
+    fault: str
+
+    def __call__(self, ds, obs):
+        if int(ds.attrs["name"]) == self.run:
+            if self.fault == "disk":
+                raise OSError(errno.ENOSPC, "No space left on device", "/scratch/a")
+            if self.fault == "file":
+                with tempfile.TemporaryDirectory() as folder:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+                    try:
+                        ds.gamma.to_netcdf(Path(folder) / "a.nc")
+                    finally:
+                        limits = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+                        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            raise MemoryError
         return ds
 
 

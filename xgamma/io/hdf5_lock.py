@@ -8,7 +8,9 @@ by plain xarray reads in another thread wait too.
 
 from __future__ import annotations
 
+import os
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -73,6 +75,20 @@ class HDF5Lock:
 
 
 _LOCK = HDF5Lock()
+
+
+def _forked() -> None:
+    """Make the locks anew in a forked process: whoever held them did not come along."""
+    _LOCK._own, _LOCK._depth = threading.RLock(), 0
+    with suppress(RuntimeError, AttributeError):
+        if not NETCDF4_PYTHON_LOCK.acquire(blocking=False):
+            NETCDF4_PYTHON_LOCK.release()
+            return
+        NETCDF4_PYTHON_LOCK.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def hdf5_lock() -> HDF5Lock:

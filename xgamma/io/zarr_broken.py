@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from xgamma.core.bounds import bytes_of, require_room
 from xgamma.errors import XGammaError
 
-__all__ = ["broken_chunk", "read_errors", "require_possible"]
+__all__ = ["broken_chunk", "read_errors", "require_possible", "same_version", "version_of"]
 
 CHECKSUM = 4
 LONGEST_TEXT = 2**22
@@ -84,6 +85,44 @@ def broken_chunk(folder: Path, path: str, document: dict[str, Any]) -> str | Non
         if value(raw[:-CHECKSUM]).to_bytes(CHECKSUM, "little") != raw[-CHECKSUM:]:
             return file.relative_to(folder).as_posix()
     return None
+
+
+def version_of(place: Any, path: str) -> tuple[int, ...] | None:
+    """Return what tells an array of a folder from one that replaces it; None elsewhere."""
+    if not isinstance(place, (str, Path)):
+        return None
+    try:
+        status = os.stat(os.path.join(place, path, "zarr.json"))
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+@contextmanager
+def same_version(place: Any, path: str, seen: tuple[int, ...] | None) -> Iterator[None]:
+    """Refuse values of a store that took the place of the one that was opened.
+
+    Parameters
+    ----------
+    place : Path or object
+        Folder of the store; others are not checked.
+    path : str
+        Of the array in it.
+    seen : tuple or None
+        `version_of` the array when it was opened.
+
+    Raises
+    ------
+    XGammaError
+        If it is another one before or after the block, whatever the block raises.
+    """
+    try:
+        yield
+    finally:
+        if seen is not None and version_of(place, path) not in (seen, None):
+            raise XGammaError(
+                f"'{place}' was replaced by another version while it was in use ({path or 'its root'}): open it again."
+            )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import xarray as xr
 from xarray.backends import StoreBackendEntrypoint, ZarrBackendEntrypoint, ZarrStore
 
 from xgamma.core.private_apis import ZarrArrayWrapper, normalize_path, replace_array
-from xgamma.io.zarr_broken import read_errors
+from xgamma.io.zarr_broken import read_errors, same_version, version_of
 
 __all__ = ["GuardedZarr"]
 
@@ -19,8 +19,15 @@ OF_STORE = ("mode", "consolidated", "storage_options", "zarr_format")
 class _Array(ZarrArrayWrapper):
     """An array that says in a sentence why it cannot be read."""
 
+    __slots__ = ("seen",)
+
+    def __init__(self, array: Any) -> None:
+        super().__init__(array)  # type: ignore[no-untyped-call]
+        self.seen = version_of(getattr(array.store, "root", None), array.path)
+
     def __getitem__(self, key: Any) -> Any:
-        with read_errors(self._array):
+        place = getattr(self._array.store, "root", None)
+        with same_version(place, self._array.path, self.seen), read_errors(self._array):
             return super().__getitem__(key)  # type: ignore[no-untyped-call]
 
 

@@ -18,7 +18,7 @@ from xarray.indexes import PandasIndex
 
 from xgamma.core.lazy_arrays import LazyArray, lazy_data
 from xgamma.io.cf import assembled, restore, restored_attrs
-from xgamma.io.zarr_broken import read_errors
+from xgamma.io.zarr_broken import read_errors, same_version, version_of
 from xgamma.io.zarr_documents import (
     TEXTS,
     Array,
@@ -83,16 +83,18 @@ class _Lazy(LazyArray):
 
     def __init__(self, place: str, path: str, shape: tuple[int, ...], dtype: Any):
         self.place, self.path, self.shape, self.dtype = place, path, shape, dtype
+        self.seen = version_of(place, path)
 
     outer = True
 
     def read_part(self, key: tuple[Any, ...]) -> Any:
         import zarr
 
-        array = zarr.open_array(self.place, path=self.path, mode="r")
         basic = all(isinstance(k, (int, np.integer, slice)) for k in key)
-        with read_errors(array):
-            return np.asarray(array[key] if basic else array.oindex[key], dtype=self.dtype)
+        with same_version(self.place, self.path, self.seen):
+            array = zarr.open_array(self.place, path=self.path, mode="r")
+            with read_errors(array):
+                return np.asarray(array[key] if basic else array.oindex[key], dtype=self.dtype)
 
 
 class _Reader:

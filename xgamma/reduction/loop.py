@@ -19,6 +19,11 @@ DIED = (
     "or more memory"
 )
 
+HUNGRY = (
+    "it needs more memory than there is where it is reduced: use fewer workers, larger pixels, or "
+    "a smaller cutout_width"
+)
+
 #: What a place knows a task by: a future, or several.
 Handle: TypeAlias = Any
 
@@ -185,6 +190,8 @@ def _report(obs_id: RunId, error: Exception, errors: str, trace: str) -> None:
     A run whose field misses the map is left out with a warning in either case.
     """
     named = f"Run {obs_id}"
+    if isinstance(error, MemoryError):
+        error = XGammaError(HUNGRY)
     text = str(error) if str(error).startswith(named) else f"{named}: {error}"
     if isinstance(error, OutsideError):
         warn(f"{text} It is left out.")

@@ -12,6 +12,7 @@ from xgamma.io.new_store import is_zarr
 from xgamma.io.registry import FormatRecord
 from xgamma.io.remote import is_remote
 from xgamma.io.storage import grown, to_zarr, tree_to_zarr
+from xgamma.io.zarr_broken import same_version, version_of
 from xgamma.io.zarr_groups import open_groups
 from xgamma.io.zarr_seal import require_folder_whole, require_store_whole
 
@@ -26,6 +27,12 @@ def _read(path: Path | str, **kwargs: Any) -> xr.Dataset | xr.DataTree:
     if is_remote(path):
         require_store_whole(path)
         return open_engine(path, "zarr", kwargs)
+    # Descriptions and labels are read one after the other: all of one version.
+    with same_version(path, "", version_of(path, "")):
+        return _read_folder(path, kwargs)
+
+
+def _read_folder(path: Path | str, kwargs: dict[str, Any]) -> xr.Dataset | xr.DataTree:
     if kwargs:
         require_folder_whole(Path(path))
     nodes = None if kwargs else open_groups(Path(path))
