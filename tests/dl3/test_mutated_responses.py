@@ -12,6 +12,7 @@ import xarray as xr
 from astropy.io import fits
 
 import xgamma as xg
+from tests.fuzz.mutant import damaged_values
 from tests.helpers.runs import responses, simulated
 from xgamma.dl3 import write_observation
 from xgamma.fits.headers import is_structural
@@ -102,24 +103,6 @@ def outcome(path, kind):
     return found
 
 
-def damages(values):
-    """Give damaged copies of the bins or values of one row, by name."""
-    flat = values.ravel()
-    order = np.random.default_rng(1).permutation(flat.size)
-    made = {
-        "reversed": flat[::-1],
-        "shuffled": flat[order],
-        "NaN": np.where(np.arange(flat.size) == flat.size // 2, np.nan, flat),
-        "all NaN": np.full(flat.size, np.nan),
-        "infinite": np.where(np.arange(flat.size) == flat.size - 1, np.inf, flat),
-        "zero": np.zeros(flat.size),
-        "negative": -flat,
-        "one value everywhere": np.full(flat.size, flat[0]),
-        "a thousand times": 1000 * flat,
-    }
-    return {n: v.reshape(values.shape) for n, v in made.items() if not np.array_equal(v, flat)}
-
-
 def mutants(hdus, whole):
     """Yield a description and the damaged HDUs, everything else as it was."""
     response = hdus[3]
@@ -129,7 +112,7 @@ def mutants(hdus, whole):
         sides = [f"{axis}_LO", f"{axis}_HI"]
         for columns in (sides, sides[:1], sides[1:]):
             kept = {c: response.data[c].copy() for c in columns}
-            made = {c: damages(np.array(kept[c][0], dtype=float)) for c in columns}
+            made = {c: damaged_values(np.array(kept[c][0], dtype=float)) for c in columns}
             for damage in made[columns[0]]:
                 if any(damage not in made[c] for c in columns):
                     continue
@@ -146,7 +129,7 @@ def mutants(hdus, whole):
         if column[-3:] in {"_LO", "_HI"}:
             continue
         kept = response.data[column].copy()
-        for damage, values in damages(np.array(kept[0], dtype=float)).items():
+        for damage, values in damaged_values(np.array(kept[0], dtype=float)).items():
             if damage not in {"NaN", "all NaN", "infinite", "negative", "zero"} or not kept.any():
                 continue
             if damage == "zero" and column.startswith(("SCALE", "AMPL", "SIGMA_2", "SIGMA_3")):

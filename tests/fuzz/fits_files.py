@@ -1,9 +1,10 @@
-"""Damage to FITS files: cards that contradict the bytes or each other, values that cannot be."""
+"""Damage to the headers of FITS files: cards that contradict the bytes or each other."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,29 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from tests.fuzz.mutant import Mutant, damaged_values
+from tests.fuzz.mutant import ABSENT, FRAME, OBSERVATION, Mutant
 from xgamma.fits.headers import is_structural
 
-__all__ = ["REMOVE", "fits_mutants", "headers", "known", "layout_mutants", "mutant"]
+__all__ = ["REMOVE", "header_mutants", "headers", "known", "layout_mutants", "mutant"]
 
 CARD, BLOCK = 80, 2880
-REMOVE = object()
-# Cards whose other value is another observation, or another map: not an impossible one.
-MEANT = re.compile(
-    r"(RA|DEC|ALT|AZ)_(PNT|OBJ)|OBS_ID|OBJECT|EXTNAME|C(RVAL|RPIX|DELT|TYPE|UNIT|ROTA)\d|EQUINOX|RADE.*"
-    r"|L..POLE|GEOLON|GEOLAT|ALTITUDE|TELESCOP|INSTRUME|(LO|HI)_THRES|TREF.*|TTYPE\d+|DATE.*|TIME.*"
-    r"|LIVETIME|EXPOSURE|DEADC|BACKSCAL|AREASCAL|HDUCLAS\d|HDUCLASS|EXTVER|(ANC|BACK|RESP)(FILE|R?FILE)"
+
+
+class Special(Enum):
+    """What is done to a card instead of another value; an enumeration survives pickling."""
+
+    REMOVE = "removed"
+
+
+REMOVE = Special.REMOVE
+# Cards whose other value is another observation, or another place, and not an impossible one.
+OBSERVED = re.compile(
+    r"(RA|DEC|ALT|AZ)_(PNT|OBJ)|OBS_ID|OBJECT|EQUINOX|RADE.*|GEOLON|GEOLAT|ALTITUDE|TELESCOP|INSTRUME"
+    r"|(LO|HI)_THRES|TREF.*|DATE.*|TIME(-|OFFS).*|TSTART|TSTOP|LIVETIME|ONTIME|EXPOSURE|DEADC|BACKSCAL"
+    r"|AREASCAL|MJDREF[IF]|NORM.*|REFERENC|SIGMA_.*|CREATOR|ORIGIN|AUTHOR|HDUDOC|HDUVERS|OBSERVER|NAME"
 )
-# Other units of the same kind are another value; these are none.
-UNITS = ("kg", "furlong", "1/0", "", REMOVE)
+PLACED = re.compile(r"C(RVAL|RPIX|DELT|ROTA)\d|PC\d_\d|CD\d_\d|L..POLE")
+TIMES = re.compile(r"MJDREF|TIME|TSTA|TSTO|DATE|ONTIME|LIVET|DEADC|TELAP|EXPOSU")
 
 
 def headers(data: bytes) -> list[tuple[int, int]]:
@@ -59,7 +68,8 @@ def mutant(data: bytes, number: int, key: str, value: Any) -> bytes:
         cards[places[0]] = new
     else:
         end = next(i for i, card in enumerate(cards) if card.rstrip() == b"END")
-        assert end + 1 < len(cards), "no room for another card"
+        if end + 1 == len(cards):
+            cards += [b" " * CARD] * (BLOCK // CARD)
         cards[end : end + 2] = [new, b"END".ljust(CARD)]
     return data[:start] + b"".join(cards) + data[stop:]
 
@@ -110,27 +120,15 @@ def known(header: Any, n: int) -> bool:
     return name in ("RA", "DEC", "ENERGY", "EFFAREA", "MATRIX") or name.endswith(("_LO", "_HI"))
 
 
-def fits_mutants(folder: Path) -> Iterator[Mutant]:
-    """Yield the damages by intent of each FITS file of a product."""
-    for path in sorted(folder.rglob("*.fits")):
-        name = str(path.relative_to(folder))
-        with fits.open(path, memmap=False) as hdus:
-            for number, hdu in enumerate(hdus):
-                yield from _header_mutants(name, number, hdu.header)
-                if isinstance(hdu, fits.BinTableHDU):
-                    yield from _table_mutants(name, number, hdu)
-                elif hdu.data is not None:
-                    yield from _image_mutants(name, number, hdu)
-                if number:
-                    yield _hdus(name, number, hdu.name)
+def header_mutants(name: str, number: int, header: Any) -> Iterator[Mutant]:
+    """Yield the damages of the cards of one HDU, in place."""
 
-
-def _header_mutants(name: str, number: int, header: Any) -> Iterator[Mutant]:
-    def made(intent: str, key: str, value: Any, meant: bool = False) -> Mutant:
+    def made(intent: str, key: str, value: Any, meant: str = "") -> Mutant:
         shown = "removed" if value is REMOVE else repr(value)
         what = f"{name}[{header.get('EXTNAME', number)}] {key}={shown} (was {header.get(key)!r})"
         apply = partial(_set_card, name=name, number=number, key=key, value=value)
-        return Mutant(intent, what, apply, meant)
+        # CHECKSUM tells of any other card.
+        return Mutant(intent, what, apply, "" if "CHECKSUM" in header else meant)
 
     if header["NAXIS"]:
         yield from (made("layout", key, value) for key, value in layout_mutants(header))
@@ -142,126 +140,52 @@ def _header_mutants(name: str, number: int, header: Any) -> Iterator[Mutant]:
         ):
             continue
         if re.match(r"TUNIT|CUNIT|BUNIT", key):
-            yield from (made("units", key, unit, key[0] == "C") for unit in UNITS)
-        elif re.match(r"MJDREF|TIME|TSTA|TSTO|DATE|ONTIME|LIVET|DEADC|TELAP|EXPOSU", key):
-            values = (REMOVE, -1, 0, np.nan, "nonsense", 1e9, "2020-13-45")
-            meant = MEANT.fullmatch(key) is not None
-            yield from (made("times", key, v, meant or v == 0) for v in values)
+            # A map that is alone has no quantity that another unit would contradict.
+            alone = key == "BUNIT" and number == 0
+            for unit in other_units(header[key]):
+                yield made("units", key, unit, OBSERVATION * (alone and unit in KINDS))
+        elif re.match(r"TTYPE", key):
+            continue  # Columns are renamed as such.
         elif not is_structural(key):
-            values = (REMOVE, -1, "nonsense", 1e9, 0, np.nan, True)
-            meant = MEANT.fullmatch(key) is not None or isinstance(header[key], str)
-            yield from (made("headers", key, v, meant) for v in values)
+            number_ = isinstance(header[key], (int, float)) and not isinstance(header[key], bool)
+            values = (REMOVE, -1, "nonsense", 1e9, 0, np.nan, True, header.get(key, 0))
+            values = values[:-1] + ((3 * header[key] + 1,) if number_ else ("2020-13-45", ""))
+            intent = "times" if TIMES.match(key) else "headers"
+            yield from (made(intent, key, v, meaning(key, header[key], v)) for v in values)
+
+
+def meaning(key: str, old: Any, value: Any) -> str:
+    """Return why another value of a card may be right."""
+    place = PLACED.fullmatch(key) is not None
+    if not place and OBSERVED.fullmatch(key) is None:
+        return ""
+    if value is REMOVE:
+        return ABSENT
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
+    same = number if isinstance(old, (int, float)) else isinstance(value, str)
+    return (FRAME if place else OBSERVATION) if same else ""
+
+
+ALIKE = (
+    ("TeV", "GeV", "MeV"),
+    ("deg", "rad", "arcmin"),
+    ("s", "h", "d"),
+    ("m2", "cm2"),
+    ("m", "km"),
+)
+
+
+KINDS = ("kg", "TeV", "deg", "s", "m2", "1 / (s TeV sr)", "10**3 TeV")
+
+
+def other_units(unit: str) -> Iterator[Any]:
+    """Yield units of other kinds, and what is no unit."""
+    alike = next((group for group in ALIKE if str(unit).strip() in group), ())
+    yield from (k for k in KINDS if k not in alike and k != str(unit).strip())
+    yield from ("furlong", "1/0", "TeV/", "deg deg", "(")
+    yield from ("", REMOVE) if str(unit).strip() else ()
 
 
 def _set_card(folder: Path, name: str, number: int, key: str, value: Any) -> None:
     data = (folder / name).read_bytes()
     (folder / name).write_bytes(mutant(data, number, key, value))
-
-
-def _table_mutants(name: str, number: int, hdu: Any) -> Iterator[Mutant]:
-    def made(intent: str, what: str, how: Any, meant: bool) -> Mutant:
-        apply = partial(_edit, name=name, number=number, how=how)
-        return Mutant(intent, f"{name}[{hdu.name}] {what}", apply, meant)
-
-    rows = len(hdu.data)
-    for column in hdu.columns.names:
-        values = np.asarray(hdu.data[column])
-        axis = column.endswith(("_LO", "_HI", "_MIN", "_MAX"))
-        if values.dtype.kind in "if":
-            for damage, new in damaged_values(values).items():
-                how = partial(_set_column, column=column, values=new)
-                intent = "axes" if axis else "columns"
-                yield made(intent, f"{column}: {damage}", how, _meant(hdu.name, column, damage))
-        yield made("columns", f"{column} dropped", partial(_drop_column, column=column), False)
-        how = partial(_rename, column=column, new="OTHER")
-        yield made("columns", f"{column} renamed", how, False)
-        text = partial(_to_text, column=column)
-        yield made("columns", f"{column} as text", text, False)
-    if rows:
-        yield made("columns", "no rows", partial(_rows, index=slice(0, 0)), False)
-        yield made("columns", "rows twice", partial(_rows, index=[*range(rows)] * 2), True)
-        yield made("columns", "half of the rows", partial(_rows, index=slice(rows // 2)), True)
-
-
-def _meant(hdu: str, column: str, damage: str) -> bool:
-    """Tell whether other values may just be other data."""
-    if (
-        hdu == "EVENTS"
-        or column in ("START", "STOP")
-        or ("TIME" in column and damage == "negative")
-    ):
-        return True
-    if damage in ("NaN", "all NaN", "infinite", "negative"):
-        return False
-    return not column.endswith(("_LO", "_HI", "_MIN", "_MAX"))
-
-
-def _image_mutants(name: str, number: int, hdu: Any) -> Iterator[Mutant]:
-    for damage, new in damaged_values(np.asarray(hdu.data)).items():
-        how = partial(_set_image, values=new)
-        apply = partial(_edit, name=name, number=number, how=how)
-        meant = damage not in ("NaN", "all NaN", "infinite", "negative")
-        yield Mutant("pixels", f"{name}[{hdu.name}]: {damage}", apply, meant)
-
-
-def _hdus(name: str, number: int, shown: str) -> Mutant:
-    return Mutant("HDUs", f"{name}[{shown}] lost", partial(_lose, name=name, number=number), True)
-
-
-def _lose(folder: Path, name: str, number: int) -> None:
-    with fits.open(folder / name, memmap=False) as hdus:
-        kept = [h.copy() for k, h in enumerate(hdus) if k != number]
-    fits.HDUList(kept).writeto(folder / name, overwrite=True, output_verify="ignore")
-
-
-def _edit(folder: Path, name: str, number: int, how: Any) -> None:
-    with fits.open(folder / name, memmap=False) as hdus:
-        new = [how(h) if k == number else h for k, h in enumerate(hdus)]
-        fits.HDUList(new).writeto(folder / name, overwrite=True, output_verify="ignore")
-
-
-def _set_column(hdu: Any, column: str, values: np.ndarray) -> Any:
-    hdu.data[column][:] = values
-    return hdu
-
-
-def _set_image(hdu: Any, values: np.ndarray) -> Any:
-    hdu.data = values
-    return hdu
-
-
-def _other_columns(hdu: Any, columns: list[Any], rows: int | None = None) -> Any:
-    plain = [
-        k for k in hdu.header if k and not is_structural(k) and k not in ("CHECKSUM", "DATASUM")
-    ]
-    new = fits.BinTableHDU.from_columns(columns, nrows=len(hdu.data) if rows is None else rows)
-    for key in plain:
-        if key not in new.header and key not in ("COMMENT", "HISTORY"):
-            new.header[key] = hdu.header[key]
-    return new
-
-
-def _copy(column: Any, hdu: Any, **changes: Any) -> Any:
-    options = {"name": column.name, "format": column.format, "unit": column.unit, "dim": column.dim}
-    return fits.Column(**{**options, "array": hdu.data[column.name], **changes})
-
-
-def _drop_column(hdu: Any, column: str) -> Any:
-    return _other_columns(hdu, [_copy(c, hdu) for c in hdu.columns if c.name != column])
-
-
-def _rename(hdu: Any, column: str, new: str) -> Any:
-    columns = [_copy(c, hdu, **({"name": new} if c.name == column else {})) for c in hdu.columns]
-    return _other_columns(hdu, columns)
-
-
-def _to_text(hdu: Any, column: str) -> Any:
-    text = {"format": "8A", "dim": None, "array": np.array(["nonsense"] * len(hdu.data))}
-    columns = [_copy(c, hdu, **(text if c.name == column else {})) for c in hdu.columns]
-    return _other_columns(hdu, columns)
-
-
-def _rows(hdu: Any, index: Any) -> Any:
-    rows = hdu.data[index]
-    columns = [_copy(c, hdu, array=rows[c.name]) for c in hdu.columns]
-    return _other_columns(hdu, columns, len(rows))

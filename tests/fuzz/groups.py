@@ -12,11 +12,22 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from tests.fuzz.mutant import Mutant, damaged_values
+from tests.fuzz.mutant import (
+    ABSENT,
+    EXCHANGED,
+    FRAME,
+    IMPOSSIBLE,
+    OBSERVATION,
+    SHOWN,
+    VALUE,
+    Mutant,
+    damaged_values,
+)
 
 __all__ = ["chunk_mutants", "netcdf_mutants"]
 
-ATTRS: tuple[Any, ...] = (None, "nonsense", "", -1, 0, np.nan, 2**40, [1, 2, 3], "kg")
+ATTRS: tuple[Any, ...] = (None, "nonsense", "", -1, 0, np.nan, 2**40, [1, 2, 3])
+UNITS = ("kg", "TeV", "deg", "furlong", "(", "10**3 TeV")
 
 
 def netcdf_mutants(folder: Path) -> Iterator[Mutant]:
@@ -37,33 +48,40 @@ def _walk(group: Any) -> Iterator[Any]:
 def _group_mutants(name: str, group: Any) -> Iterator[Mutant]:
     at = group.path
     for attr in group.ncattrs():
+        old = group.getncattr(attr)
         for value in ATTRS:
             apply = partial(_set_attr, name=name, group=at, variable=None, attr=attr, value=value)
-            yield Mutant("headers", f"{name}{at} {attr}={value!r}", apply, meant=True)
+            yield Mutant("headers", f"{name}{at} {attr}={value!r}", apply, _other(old, value))
     for key, variable in group.variables.items():
         for attr in variable.ncattrs():
-            # Without a scale, another unit of nothing is nothing: those of coordinates are meant.
-            for value in ATTRS:
+            old = variable.getncattr(attr)
+            for value in (*ATTRS, *(UNITS if attr == "units" else ())):
                 apply = partial(
                     _set_attr, name=name, group=at, variable=key, attr=attr, value=value
                 )
-                what = f"{name}{at} {key}.{attr}={value!r} (was {variable.getncattr(attr)!r})"
-                yield Mutant(
-                    "units" if attr == "units" else "headers",
-                    what,
-                    apply,
-                    attr != "units" or value is None,
-                )
+                what = f"{name}{at} {key}.{attr}={value!r} (was {old!r})"
+                meant = _other(old, value, FRAME if key == "wcs" else OBSERVATION)
+                units = attr == "units"
+                yield Mutant("units" if units else "headers", what, apply, meant * (not units))
         if variable.dtype != str and variable.dtype.kind in "if":
             axis = key.endswith(("_lo", "_hi"))
             for damage, new in damaged_values(np.asarray(variable[...])).items():
                 apply = partial(_set_values, name=name, group=at, variable=key, values=new)
-                bad = axis or damage in ("NaN", "all NaN", "infinite", "negative")
+                meant = "" if axis else SHOWN if damage in IMPOSSIBLE else VALUE
                 yield Mutant(
-                    "axes" if axis else "columns", f"{name}{at} {key}: {damage}", apply, not bad
+                    "axes" if axis else "columns", f"{name}{at} {key}: {damage}", apply, meant
                 )
         apply = partial(_rename, name=name, group=at, variable=key)
-        yield Mutant("columns", f"{name}{at} {key} renamed", apply, meant=True)
+        yield Mutant("columns", f"{name}{at} {key} renamed", apply, ABSENT)
+
+
+def _other(old: Any, value: Any, reason: str = OBSERVATION) -> str:
+    """Return why another attribute may be right: one of the same type, or none."""
+    if value is None:
+        return ABSENT
+    if isinstance(old, str):
+        return reason if isinstance(value, str) else ""
+    return reason if isinstance(value, (int, float)) and np.isfinite(value) else ""
 
 
 def _set_attr(
@@ -89,23 +107,28 @@ def _rename(folder: Path, name: str, group: str, variable: str) -> None:
         (file if group == "/" else file[group]).renameVariable(variable, "other")
 
 
-def chunk_mutants(folder: Path) -> Iterator[Mutant]:
+def chunk_mutants(folder: Path, sealed: bool = True) -> Iterator[Mutant]:
     """Yield losses and exchanges of the chunks and arrays of each Zarr store of a product."""
     chunks = [
         p for p in sorted(folder.rglob("*")) if p.is_file() and "c" in p.parts and p.suffix == ""
     ]
     names = [str(p.relative_to(folder)) for p in chunks]
     for name in names:
-        yield Mutant("chunks", f"{name} lost", partial(_unlink, name=name))
+        # Without a list, a chunk that is not there holds the fill value.
+        lost = partial(_unlink, name=name)
+        yield Mutant("chunks", f"{name} lost", lost, ABSENT * (not sealed))
         yield Mutant("chunks", f"{name} empty", partial(_empty, name=name))
     for one, two in pairwise(names):
-        yield Mutant("chunks", f"{one} and {two} exchanged", partial(_swap, one=one, two=two), True)
+        yield Mutant(
+            "chunks", f"{one} and {two} exchanged", partial(_swap, one=one, two=two), EXCHANGED
+        )
     for path in sorted(folder.rglob("zarr.json")):
         name = str(path.relative_to(folder))
-        yield Mutant("chunks", f"{name} lost", partial(_unlink, name=name), True)
+        yield Mutant("chunks", f"{name} lost", partial(_unlink, name=name), ABSENT * (not sealed))
         if path.parent != folder:
             place = str(path.parent.relative_to(folder))
-            yield Mutant("chunks", f"{place}/ lost", partial(_rmtree, name=place))
+            lost = partial(_rmtree, name=place)
+            yield Mutant("chunks", f"{place}/ lost", lost, ABSENT * (not sealed))
 
 
 def _unlink(folder: Path, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.fuzz.mutant import SHOWN, VALUE
 from tests.fuzz.products import Product
 from xgamma.errors import XGammaError
 
@@ -35,7 +36,7 @@ def answer(product: Product, folder: Path) -> tuple[dict[str, Any], set[str]]:
     return found, {str(w.message).replace(str(folder), "") for w in told}
 
 
-def judged(product: Product, folder: Path, expected: Any, meant: bool) -> tuple[str, str]:
+def judged(product: Product, folder: Path, expected: Any, meant: str) -> tuple[str, str]:
     """Return the outcome of a mutant, and what there is to say about it."""
     try:
         found, told = answer(product, folder)
@@ -53,17 +54,22 @@ def judged(product: Product, folder: Path, expected: Any, meant: bool) -> tuple[
         return "equal", ""
     if told - expected[1]:
         return "warned", next(iter(told - expected[1]))
-    if all("values of " in n and _alike(expected[0].get(n), found.get(n)) for n in different):
-        # Of what was only read: the file says so.
-        return "changed", ", ".join(different)
-    lost = [
-        n
-        for n in different
-        if n in found and n in expected[0] and _newly_wild(expected[0][n], found[n])
-    ]
-    if lost:
-        return "not finite", ", ".join(lost)
-    return ("changed" if meant else "silent"), ", ".join(different)
+    return _unsaid(expected[0], found, different, meant)
+
+
+def _unsaid(
+    expected: dict[str, Any], found: dict[str, Any], different: list[str], meant: str
+) -> tuple[str, str]:
+    """Return the outcome where another result came without a word."""
+    text = ", ".join(different)
+    shown = all(n.startswith("values of ") for n in different)
+    if meant == SHOWN:
+        alike = shown and all(_alike(expected.get(n), found.get(n)) for n in different)
+        return ("changed" if alike else "silent"), text
+    both = [n for n in different if n in found and n in expected]
+    if any(_newly_wild(expected[n], found[n]) for n in both) and not (meant == VALUE and shown):
+        return "not finite", text
+    return ("changed" if meant else "silent"), text
 
 
 def is_sentence(text: str) -> bool:

@@ -8,10 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["RANDOM", "Mutant", "damaged_values"]
+__all__ = [
+    "ABSENT", "CHANCE", "EXCHANGED", "FRAME", "IMPOSSIBLE", "OBSERVATION", "RANDOM", "SHORTER", "SHOWN", "UNIT", "VALUE", "Mutant",
+    "damaged_values",
+]  # fmt: skip
 
 # Intents whose place is drawn, not chosen.
 RANDOM = ("truncated bytes", "flipped bytes")
+
+# Why another result may be right, and nobody can tell; see the docstring of `tests.fuzz`.
+VALUE = "another value in a table, an image or a text"
+OBSERVATION = "a keyword that nothing else in the file states"
+FRAME = "another place on the sky, of a file without sums"
+UNIT = "another unit of the same kind, of a file without sums"
+ABSENT = "a part that may be absent, of a file without a list"
+EXCHANGED = "two whole chunks of one shape, each with its sum, exchanged"
+SHORTER = "a text that ends early, and is one"
+CHANCE = "a byte of a file without sums"
+SHOWN = "a value that cannot be, shown as it is and used by nothing"
 
 
 @dataclass(frozen=True)
@@ -26,14 +40,14 @@ class Mutant:
         Where and how, for the report.
     apply : callable
         ``apply(folder)`` changes the files of a copy.
-    meant : bool
-        Whether the changed bytes may mean just that, so that another result is right.
+    meant : str
+        Why the changed bytes may mean just that, so that another result is right; "" if none is.
     """
 
     intent: str
     what: str
     apply: Callable[[Path], None]
-    meant: bool = False
+    meant: str = ""
 
 
 def damaged_values(values: np.ndarray, seed: int = 1) -> dict[str, np.ndarray]:
@@ -48,9 +62,11 @@ def damaged_values(values: np.ndarray, seed: int = 1) -> dict[str, np.ndarray]:
         "reversed": flat[::-1],
         "shuffled": flat[order],
         "one value everywhere": np.full_like(flat, flat[0]),
+        "the first one twice": flat[np.maximum(np.arange(flat.size) - 1, 0)],
     }
     if flat.dtype.kind in "if":
         made["negative"] = -flat
+        made["a thousand times"] = 1000 * flat
         made["huge"] = np.where(middle, np.array(2**14 if flat.dtype.kind == "i" else 1e30), flat)
     if flat.dtype.kind == "f":
         made["NaN"] = np.where(middle, np.nan, flat)
@@ -62,3 +78,7 @@ def damaged_values(values: np.ndarray, seed: int = 1) -> dict[str, np.ndarray]:
         for n, v in kept.items()
         if not np.array_equal(v, values, equal_nan=v.dtype.kind == "f")
     }
+
+
+# Values that cannot be, where a quantity is finite and not negative.
+IMPOSSIBLE = ("NaN", "all NaN", "infinite", "negative")

@@ -12,16 +12,17 @@ from tests.fuzz.judge import BAD, is_sentence
 N, SEED = 216, 20
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_no_mutant_is_silent_bare_or_endless():
     """In a process of its own: it forks children, which this one with its threads must not."""
     root = Path(__file__).parents[2]
     command = [sys.executable, "-W", "ignore", "-m", "tests.fuzz", str(N), str(SEED)]
     path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
     env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-4000:]
-    assert f"| {N} |" in done.stdout, done.stdout[-2000:]
+    row = next(line for line in done.stdout.splitlines() if line.startswith("| all |"))
+    assert int(row.rstrip(" |").rpartition("|")[2]) >= N, done.stdout[-2000:]
 
 
 def test_outcomes_that_none_may_have():

@@ -185,7 +185,7 @@ def test_a_response_on_another_grid(tmp_path):
         del hdus["XGAMMA"]
         for name in ("PSF", "PSF_EXPOSURE", "EDISP", "EDISP_EXPOSURE"):
             hdus[name].header["CRVAL1"] += 0.3
-        hdus.writeto(tmp_path / "b.fits")
+        hdus.writeto(tmp_path / "b.fits", checksum=True)
     with pytest.raises(xg.FrameError, match="resample=True"):
         xg.read_fits(tmp_path / "b.fits")
     back = xg.read_fits(tmp_path / "b.fits", resample=True)
@@ -325,6 +325,18 @@ def test_an_edit_that_leaves_the_sum_is_read_with_a_warning(tmp_path):
     with pytest.warns(xg.XGammaWarning, match="read as they are"):
         read = xg.read_fits(path)
     np.testing.assert_array_equal(read.counts, 2 * ds.counts)
+
+
+def test_an_edited_keyword_that_leaves_the_sum_is_read_with_a_warning(tmp_path):
+    """`writeto` keeps CHECKSUM as it was: a position that was changed is said."""
+    example_map().gamma.to_fits(tmp_path / "a.fits")
+    with fits.open(tmp_path / "a.fits") as hdus:
+        hdus["COUNTS"].header["TELESCOP"] = "another"
+        hdus.writeto(tmp_path / "b.fits")
+        hdus.writeto(tmp_path / "c.fits", checksum=True)
+    with pytest.warns(xg.XGammaWarning, match="header of the HDU 'COUNTS' .* left its CHECKSUM"):
+        xg.read_fits(tmp_path / "b.fits")
+    xg.read_fits(tmp_path / "c.fits")
 
 
 def test_a_corrected_position_holds(tmp_path):

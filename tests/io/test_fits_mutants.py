@@ -195,7 +195,7 @@ def test_the_first_image_without_a_frame_is_not_passed_over(tmp_path):
     lost = header.copy()
     del lost["CTYPE1"]
     parts = [fits.ImageHDU(2 * values, lost, name="A"), fits.ImageHDU(values, header, name="B")]
-    fits.HDUList([fits.PrimaryHDU(), *parts]).writeto(tmp_path / "two.fits")
+    fits.HDUList([fits.PrimaryHDU(), *parts]).writeto(tmp_path / "two.fits", checksum=True)
     with pytest.raises(xg.FrameError, match=r"'A', has no celestial frame .* hdu='B'"):
         xg.read_map(tmp_path / "two.fits")
     assert float(xg.read_map(tmp_path / "two.fits", hdu="B").sum()) == pytest.approx(values.sum())

@@ -181,6 +181,8 @@ def test_times_count_in_the_scale_of_the_header(curve, scale, unit, tmp_path):
     for name in ("time_min", "time_max"):
         table[name] = table[name].data * factor
     table.meta |= {"TIMESYS": scale, "TIMEUNIT": unit}
+    for key in ("CHECKSUM", "DATASUM"):
+        table.meta.pop(key, None)
     table.write(tmp_path / "b.fits")
     theirs = gammapy_points(tmp_path / "b.fits").geom.axes["time"]
     found = xg.read_flux_points(tmp_path / "b.fits")

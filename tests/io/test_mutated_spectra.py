@@ -8,6 +8,7 @@ import xarray as xr
 from astropy.io import fits
 
 import xgamma as xg
+from tests.fuzz.mutant import damaged_values
 from xgamma.tutorial import example_map, example_spectrum
 
 FILES = ("pha", "arf", "rmf", "bkg")
@@ -62,15 +63,7 @@ def test_axes_of_spectra(spectrum, kind, hdu, columns, how):
     def change(hdus):
         for name in columns:
             values = np.array(hdus[hdu].data[name])
-            order = np.random.default_rng(1).permutation(values.size)
-            damage = {
-                "reversed": values[::-1],
-                "shuffled": values[order],
-                "NaN": np.where(np.arange(values.size) == 3, np.nan, values),
-                "zero": 0 * values,
-                "negative": -values,
-            }
-            hdus[hdu].data[name] = damage[how]
+            hdus[hdu].data[name] = damaged_values(values)[how]
 
     with pytest.raises(xg.AxisError):
         xg.open(damaged(spectrum, kind, change))

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The file .* lacks its last HDU")
 
 def without_unit(path, name):
     """Blank the unit of one map of a file."""
-    with fits.open(path, mode="update") as hdus:
+    with fits.open(path, mode="update", checksum=True) as hdus:
         del hdus[name].header["BUNIT"]
         if "XGAMMA" in hdus:
             del hdus["XGAMMA"]
@@ -81,6 +81,6 @@ def test_open_checks_datasets_in_fits(tmp_path):
         other = hdus["EXPOSURE"].copy()
         other.name, other.header["BUNIT"] = "BACKGROUND", ""
         kept = [h for h in hdus if not h.name.startswith("BACKGROUND")]
-        fits.HDUList([*kept, other]).writeto(tmp_path / "b.fits")
+        fits.HDUList([*kept, other]).writeto(tmp_path / "b.fits", checksum=True)
     with pytest.raises(xg.XGammaError, match="background has the dimension 'energy_true'"):
         xg.open(tmp_path / "b.fits")

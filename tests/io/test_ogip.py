@@ -29,12 +29,12 @@ def rewrite(path, hdu, **keywords):
     change = keywords.pop("change", None)
     if change is None:
         for key, value in keywords.items():
-            fits.setval(path, key, value=value, extname=hdu)
+            fits.setval(path, key, value=value, extname=hdu, checksum=True)
         return
     with fits.open(path) as hdus:
         hdus = fits.HDUList([h.copy() for h in hdus])
         hdus[hdu] = change(hdus[hdu])
-        hdus.writeto(path, overwrite=True)
+        hdus.writeto(path, overwrite=True, checksum=True)
 
 
 def with_column(name, values, form):

@@ -37,6 +37,7 @@ def test_what_was_written_is_sound(written, capsys):
     assert "all is as it was written" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore:The header of the HDU")
 def test_changed_bytes_are_found(written, capsys):
     """Of values, wherever they are: no flip changes what is read, and passes."""
     rng = np.random.default_rng(3)

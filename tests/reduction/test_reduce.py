@@ -124,7 +124,9 @@ def test_foreign_errors_carry_their_traceback(three):
     def fails(ds, obs):
         raise KeyError("inner")
 
-    with pytest.raises(xg.XGammaError, match=r"Run 10: 'inner' \(KeyError\)") as error:
+    with pytest.raises(
+        xg.XGammaError, match=r"^Run 10: 'inner' \(KeyError\) .*no check foresaw.*\.$"
+    ) as error:
         xg.reduce(three[:1], into=template(), background=fails)
     assert isinstance(error.value.__cause__, KeyError)
     with (

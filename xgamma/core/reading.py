@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from xgamma.errors import MissingFileError, XGammaError
 
-__all__ = ["CURE", "OF_CODE", "reader", "reading"]
+__all__ = ["CURE", "OF_CODE", "reader", "reading", "said_of"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,9 +63,19 @@ download or write it again.
             f"'{place}' needs more memory than is available: it is damaged, or too large for this machine."
         ) from error
     except Exception as error:
-        said = " ".join(str(error).split())[:LONGEST].rstrip(".:")
-        detail = f" ({said})" if said and not isinstance(error, OF_CODE) else ""
-        raise XGammaError(f"'{place}' cannot be read{detail}: {cure}.") from error
+        raise XGammaError(f"'{place}' cannot be read{said_of(error)}: {cure}.") from error
+
+
+def said_of(error: BaseException) -> str:
+    """Return what an error says, in brackets, where a user can make use of it; else "".
+
+    Examples
+    --------
+    >>> said_of(OSError("no such chunk.")), said_of(KeyError("x"))
+    (' (no such chunk)', '')
+    """
+    said = " ".join(str(error).split())[:LONGEST].rstrip(".:")
+    return f" ({said})" if said and not isinstance(error, OF_CODE) else ""
 
 
 def reader(function: Callable[P, R]) -> Callable[P, R]:

@@ -102,6 +102,8 @@ def load_yaml(text: str, what: str) -> Any:
 def _reason(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    if "unhashable" in str(problem):
+        problem = "a key is a list or a mapping, where a name is needed"
     line = f"line {mark.line + 1}: " if mark else ""
     return line + " ".join(str(problem).split())
 

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.dl3.index_search import chosen_table, first_table
+from xgamma.dl3.index_tables import warn_of_columns
 from xgamma.dl3.row_tables import ROW_TABLES, all_groups, group_of
 from xgamma.dl3.zenith import zenith_angles
 from xgamma.errors import MissingDataError, XGammaError, warn
@@ -116,7 +117,9 @@ def from_index(
     if obs_file is None:
         table = _table_of_rows([_event_row(obs_id, groups) for obs_id, groups in hdus.items()])
     else:
-        table = read_columns(first_table(obs_file))
+        runs = first_table(obs_file)
+        warn_of_columns(runs)
+        table = read_columns(runs)
         if "obs_id" not in table:
             raise MissingDataError(f"The observation index {obs_file} has no column OBS_ID.")
         hdus, table = _same_ids(hdus, table)

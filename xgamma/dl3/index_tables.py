@@ -8,13 +8,15 @@ import numpy as np
 import xarray as xr
 from astropy.io import fits
 
+from xgamma.core.units import conversion
 from xgamma.dl3.pointings import pointing_altaz
-from xgamma.errors import MissingDataError, XGammaError
+from xgamma.errors import MissingDataError, UnitError, XGammaError, warn
 from xgamma.fits.bintable import BinTable, Column, bin_table
 from xgamma.fits.keywords import number
+from xgamma.fits.tables import Table
 from xgamma.irf.gadf import GADF_KEYWORDS
 
-__all__ = ["hdu_index", "hdu_row", "index_keywords", "obs_index", "obs_row"]
+__all__ = ["hdu_index", "hdu_row", "index_keywords", "obs_index", "obs_row", "warn_of_columns"]
 
 # Columns of the observation index: name, unit, FITS format; text is as wide as its longest value.
 OBS_COLUMNS: tuple[tuple[str, str, str], ...] = (
@@ -46,6 +48,38 @@ OBS_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("INSTRUME", "", "A"),
     ("TELESCOP", "", "A"),
 )
+
+
+def warn_of_columns(table: Table) -> None:
+    """Warn of columns of an observation index that are twice there, or are not what GADF says.
+
+    Runs are still found by their numbers; what such a column says of them cannot be relied upon.
+    """
+    where = f"the observation index {table.file.path}"
+    for name in sorted(table.repeated):
+        warn(f"The column {name} is twice in {where}: the last one is read; rename the other.")
+    for name, unit, code in OBS_COLUMNS:
+        column = table.columns.get(name)
+        if column is None or code == "A":
+            continue
+        if column.code not in "BIJKED":
+            warn(f"The column {name} of {where} holds no numbers: correct its format (TFORM).")
+        stated = (column.unit or "").strip()
+        if stated and not same_kind(stated, unit):
+            warn(
+                f"The column {name} of {where} is in {stated!r}, not in {unit or 'numbers'}: correct its unit."
+            )
+
+
+def same_kind(one: str, other: str) -> bool:
+    """Tell whether a unit can be turned into another one."""
+    try:
+        conversion(one, other)
+    except UnitError:
+        return False
+    return True
+
+
 DTYPES = {"A": np.str_, "K": np.int64, "D": np.float64}
 MISSING = {"A": "", "K": 0, "D": np.nan}
 INDEX_KEYWORDS = (

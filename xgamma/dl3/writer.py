@@ -225,7 +225,7 @@ def _commit(stage: Path, folder: Path) -> None:
 
 def _write_hdus(hdus: list[BinTable], path: Path) -> None:
     """Write and flush; equal contents give equal bytes (no time stamp in the gzip header)."""
-    parts = [primary_bytes(), *(hdu.tobytes() for hdu in hdus)]
+    parts = [primary_bytes(len(hdus)), *(hdu.tobytes() for hdu in hdus)]
     content = b"".join(part for hdu in parts for part in with_sums(hdu))
     if path.name.endswith(".gz"):
         content = gzip.compress(content, compresslevel=GZIP_LEVEL, mtime=0)

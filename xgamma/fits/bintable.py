@@ -48,9 +48,11 @@ class BinTable(NamedTuple):
         return cards + self.rows + bytes(padding)
 
 
-def primary_bytes() -> bytes:
-    """Return an empty primary HDU."""
-    return bytes(fits.PrimaryHDU().header.tostring().encode("ascii"))
+def primary_bytes(extensions: int) -> bytes:
+    """Return an empty primary HDU, which states how many HDUs follow."""
+    header = fits.PrimaryHDU().header
+    header["NEXTEND"] = extensions
+    return bytes(header.tostring().encode("ascii"))
 
 
 def bin_table(columns: list[Column], keywords: fits.Header, extname: str) -> BinTable:

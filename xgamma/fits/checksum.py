@@ -9,9 +9,17 @@ import numpy as np
 from xgamma.errors import XGammaError, warn
 from xgamma.fits.bytes import BLOCK, CARD, parse_header
 
-__all__ = ["check_sums", "datasum_holds", "summed", "warn_of_datasum", "with_sums"]
+__all__ = [
+    "check_sums",
+    "datasum_holds",
+    "summed",
+    "warn_of_checksum",
+    "warn_of_datasum",
+    "with_sums",
+]
 
 _CHANGED = "is damaged, or was changed by a program that left its DATASUM"
+_EDITED = "is damaged, or was changed by a program that left its CHECKSUM"
 
 _FULL = 0xFFFFFFFF
 PART = 32_768
@@ -130,6 +138,31 @@ def warn_of_datasum(header: dict[str, Any], data: Any, start: int, size: int, wh
         )
 
 
+def warn_of_checksum(header: dict[str, Any], data: Any, begin: int, start: int, where: str) -> None:
+    """Warn if a header is not the one that CHECKSUM was made of.
+
+    The data are not read: CHECKSUM makes the sums of both zero, and DATASUM states theirs.
+
+    Parameters
+    ----------
+    header : dict
+        Keyword to value.
+    data : bytes or mmap
+        Content of the file.
+    begin, start : int
+        Where the header begins, and where it ends.
+    where : str
+        HDU and file, for the warning.
+    """
+    stated, text = (str(header.get(key, "")).strip() for key in ("DATASUM", "CHECKSUM"))
+    if not stated.isdecimal() or len(text) != 16 or text == "0" * 16:
+        return
+    if summed(data, begin, start, int(stated)) not in (0, _FULL):
+        warn(
+            f"The header of the {where} {_EDITED}: it is read as it is. Fetch the file again, or delete CHECKSUM if the change is meant."
+        )
+
+
 def check_sums(
     header: dict[str, Any], data: Any, begin: int, start: int, size: int, where: str
 ) -> None:
@@ -155,5 +188,5 @@ def check_sums(
     text = str(header.get("CHECKSUM", "")).strip()
     if len(text) == 16 and text != "0" * 16 and summed(data, begin, stop) not in (0, _FULL):
         raise XGammaError(
-            f"The header of the {where} is damaged, or was changed by a program that left its CHECKSUM: fetch it again, or delete CHECKSUM if the change is meant."
+            f"The header of the {where} {_EDITED}: fetch it again, or delete CHECKSUM if the change is meant."
         )

@@ -106,7 +106,7 @@ def columns_of(header: dict[str, Any], where: str) -> list[Column]:
                 shape=shape,
                 offset=offset,
                 unit=str(unit).strip() if unit is not None else None,
-                scale=_factor(header, f"TSCAL{number}", 1, where) or 1,
+                scale=_factor(header, f"TSCAL{number}", 1, where),
                 zero=_factor(header, f"TZERO{number}", 0, where),
                 null=header.get(f"TNULL{number}"),
                 bits=repeat,
@@ -121,8 +121,9 @@ def _factor(header: dict[str, Any], key: str, default: float, where: str) -> flo
     value = header.get(key)
     if value is None:
         return default
-    if isinstance(value, (bool, str)) or not math.isfinite(value):
-        raise XGammaError(f"The {where} is damaged: {key}={value!r} is not a number.")
+    none = value == 0 and key.startswith("TSCAL")
+    if isinstance(value, (bool, str)) or not math.isfinite(value) or none:
+        raise XGammaError(f"The {where} is damaged: {key}={value!r} is not a number that scales.")
     found: float = value  # a whole number stays one: unsigned columns are known by it
     return found
 

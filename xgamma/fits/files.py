@@ -17,9 +17,9 @@ from astropy.io import fits
 
 from xgamma.core.bounds import bytes_of, require_regular, require_room
 from xgamma.core.paths import file_path
-from xgamma.errors import MissingDataError, MissingFileError, XGammaError
+from xgamma.errors import MissingDataError, MissingFileError, XGammaError, warn
 from xgamma.fits.bytes import BLOCK, GZIP_MAGIC, parse_header, read_bytes
-from xgamma.fits.checksum import warn_of_datasum
+from xgamma.fits.checksum import warn_of_checksum, warn_of_datasum
 from xgamma.fits.codes import IMAGE_TYPES
 from xgamma.fits.layout import check_own_data, check_padding, data_size, has_hdu, whole_keyword
 from xgamma.fits.tables import Table
@@ -76,9 +76,7 @@ class HDU:
         """The binary table."""
         if not self.is_table:
             raise XGammaError(f"The HDU {self.name!r} of {self.file.path} is not a binary table.")
-        # Runs are read many at a time: theirs are for `xgamma.verify` to check.
-        if self.header.get("HDUCLASS") != "GADF":
-            warn_of_datasum(self.header, self.file.data, self.start, self.nbytes, self.where)
+        warn_of_datasum(self.header, self.file.data, self.start, self.nbytes, self.where)
         return Table(self.file, self.index, self.header, self.start)
 
     @property
@@ -161,6 +159,7 @@ class FitsFile:
             header, start = parse_header(data, position, self.path)
             hdu = HDU(self, len(hdus), header, start)
             where = hdu.where
+            warn_of_checksum(header, data, position, start, where)
             stop = start + hdu.nbytes
             if stop > len(data):
                 raise XGammaError(
@@ -170,6 +169,11 @@ class FitsFile:
             check_padding(data, start, hdu.nbytes, where)
             hdus.append(hdu)
             position = start + math.ceil(hdu.nbytes / BLOCK) * BLOCK
+        stated = hdus[0].header.get("NEXTEND") if hdus else None
+        if isinstance(stated, int) and len(hdus) - 1 < stated:
+            warn(
+                f"The file {self.path} has {len(hdus) - 1} extensions of the {stated} that it was written with (NEXTEND): it is truncated, or another program left some out; fetch it again, or correct NEXTEND."
+            )
         return hdus
 
     @cached_property

@@ -113,7 +113,7 @@ def open_dataset(
     if exposure is not None and "pointlike" in exposure.attrs:
         attrs["pointlike"] = exposure.attrs["pointlike"]
     found = str(file.hdus[0].header.get("NAME") or "") or None
-    ds = side.restore(assemble(coords, data, frame, found, attrs))
+    ds = side.restore(assemble(coords, data, frame, found, attrs), file.path)
     name = found if name is None else name
     return ds if name is None else ds.assign_attrs(name=name)
 

@@ -91,6 +91,7 @@ def _unit(hdu: HDU, name: str, unit: str | None) -> tuple[str | None, float]:
     spec = VARIABLES.get(name)
     text = (unit or "").strip()
     if spec is None or spec.units is None:
+        _warn_of_unknown(hdu, name, text)
         return (None if name in MASKS else text), 1.0
     if spec.units and not text:
         _tell_missing_unit(hdu, name, spec.units)
@@ -106,6 +107,16 @@ def _unit(hdu: HDU, name: str, unit: str | None) -> tuple[str | None, float]:
             f"The HDU {hdu.name!r} of {hdu.file.path} has the unit {text!r}, but {name} is in {spec.units!r}."
         )
     return spec.units, float(parsed.to(wanted))
+
+
+def _warn_of_unknown(hdu: HDU, name: str, text: str) -> None:
+    """Warn of a unit that cannot be understood, which nothing else in the file would tell."""
+    try:
+        parse_unit(text)
+    except UnitError:
+        warn(
+            f"The HDU {hdu.name!r} of {hdu.file.path} has the unit {text!r}, which is not known: {name} is in unknown units; correct BUNIT."
+        )
 
 
 def _tell_missing_unit(hdu: HDU, name: str, unit: str) -> None:
@@ -289,7 +300,7 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
         text, frame = read_region(found.region)
         coords["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
     array = assemble(coords, {name: found.variable}, frame)[name]
-    return side.restore_array(array)
+    return side.restore_array(array, file.path)
 
 
 def on_responses(variable: xr.Variable) -> xr.Variable:

@@ -10,8 +10,10 @@ from astropy.io import fits
 from astropy.table import QTable
 
 from xgamma.core.heavy import regions as rg
+from xgamma.core.reading import reading
 from xgamma.errors import XGammaError
 from xgamma.fits.bintable import BinTable
+from xgamma.fits.checks import require_once
 from xgamma.io.fits_frame import frame_attrs
 from xgamma.model import sky
 from xgamma.model.axes import coord_variable
@@ -44,20 +46,25 @@ def read_region(hdu: HDU) -> tuple[str, dict[str, Any]]:
     XGammaError
         If a shape is not known.
     """
-    with fits.open(hdu.file.path) as hdus:
+    where = f"HDU {hdu.name} of {hdu.file.path}"
+    _ = hdu.table  # Its layout and its sum.
+    for name in hdu.table.columns:
+        require_once(hdu.table, name, where)
+    with fits.open(hdu.file.path) as hdus, reading(where):
         table = QTable.read(hdus[hdu.index])
     shape = str(hdu.header.get("WCSSHAPE", "(1,1)")).strip("()").split(",")
     frame = frame_attrs(hdu.header, (int(shape[1]), int(shape[0])))
-    try:
-        pixels = rg.Regions.parse(table, format="fits")
-    except Exception as error:
-        raise XGammaError(
-            f"The region table {hdu.name} of {hdu.file.path} cannot be read ({error})."
-        ) from None
     wcs = wcs_from_key(header_key(frame))
-    for region in pixels:
-        region.meta["include"] = True
-    return region_text([region.to_sky(wcs) for region in pixels]), frame
+    with reading(where):
+        pixels = rg.Regions.parse(table, format="fits")
+        for region in pixels:
+            region.meta["include"] = True
+        text = region_text([region.to_sky(wcs) for region in pixels])
+        # What cannot be a region, a radius of 1e30 pixels say, is found now.
+        parse_regions(text)
+    if not pixels:
+        raise XGammaError(f"The {where} holds no region: fetch the file again.")
+    return text, frame
 
 
 def region_table(ds: xr.Dataset | xr.DataArray, name: str) -> BinTable | None:

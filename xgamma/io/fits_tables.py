@@ -73,12 +73,13 @@ def read_gti(file: FitsFile) -> dict[str, xr.Variable]:
         raise MissingDataError(
             f"{where} has no MJDREFI, so its times count from nowhere: add MJDREFI and MJDREFF."
         )
+    start, stop = (_seconds(table, column, where) for column in ("START", "STOP"))
+    if (stop < start).any():
+        raise XGammaError(f"{where} has intervals that end before they start: correct the table.")
     text = reference_text(reference.mjdrefi, reference.mjdreff, reference.timesys)
     return {
-        name: xr.Variable(
-            "gti", _seconds(table, column, where), variable_attrs(name, reference_time=text)
-        )
-        for name, column in (("gti_start", "START"), ("gti_stop", "STOP"))
+        name: xr.Variable("gti", values, variable_attrs(name, reference_time=text))
+        for name, values in (("gti_start", start), ("gti_stop", stop))
     }
 
 

@@ -30,7 +30,13 @@ from xgamma.errors import AxisError, MissingDataError, MissingFileError, XGammaE
 from xgamma.fits.bytes import is_fits_name
 from xgamma.fits.files import map_fits
 from xgamma.io.fits_tables import gti_table, read_gti
-from xgamma.io.flux_points_checks import SUFFIXES, UNITS, require_confidence, require_kinds
+from xgamma.io.flux_points_checks import (
+    SUFFIXES,
+    UNITS,
+    require_confidence,
+    require_kinds,
+    require_numbers,
+)
 from xgamma.io.flux_points_table import TYPES, from_table, to_table
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import operation
@@ -92,7 +98,11 @@ def read_flux_points(path: str | os.PathLike[str], reference: Kernels | None = N
     >>> points = xg.read_flux_points("crab.ecsv")  # doctest: +SKIP
     """
     place = file_path(path)
+    if is_fits_name(place) and place.is_file():
+        # astropy, which reads the columns, believes the layout and passes over sums.
+        _ = map_fits(place).tables
     table = _read_table(place)
+    require_numbers(table, place)
     ds = from_table(table, place)
     require_kinds(ds, place)
     sed_type = _sed_type(table, place)
@@ -272,5 +282,6 @@ def write_flux_points(
     hdus = fits.HDUList([fits.PrimaryHDU(), hdu])
     if gti is not None:
         hdus.append(fits.BinTableHDU.fromstring(gti.tobytes()))
+    hdus[0].header["NEXTEND"] = len(hdus) - 1
     with atomic_path(target, overwrite) as temporary:
         hdus.writeto(temporary, checksum=True)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
-from xgamma.core.units import parse_unit
-from xgamma.errors import AxisError, UnitError, XGammaError, shown
+from xgamma.core.units import conversion, parse_unit
+from xgamma.errors import AxisError, UnitError, XGammaError, shown, warn
 from xgamma.typing import PathLike
 
-__all__ = ["ENERGY_NAMES", "SUFFIXES", "UNITS", "require_confidence", "require_kinds"]
+__all__ = [
+    "ENERGY_NAMES",
+    "OLD_NAMES",
+    "SUFFIXES",
+    "UNITS",
+    "require_confidence",
+    "require_kinds",
+    "require_numbers",
+]
 
 SUFFIXES = ("", "_err", "_errn", "_errp", "_ul")
 UNITS = {
@@ -18,9 +28,20 @@ UNITS = {
     "flux": "s-1 cm-2",
     "eflux": "TeV s-1 cm-2",
 }
+# Times are days in double precision.
+TOUCH = np.timedelta64(1, "ms")
+_ENERGIES = ("e_ref", "e_min", "e_max")
+# Columns of norms had other names in version 0.1 of the format.
+OLD_NAMES = {"dloglike_scan": "stat_scan", "loglike": "stat", "loglike_null": "stat_null"}
 ENERGY_NAMES = ("energy", "energy_lo", "energy_hi")
 # Column to the unit that its quantity has.
-_WANTED = {f"{p}{t}{s}": unit for p in ("", "ref_") for t, unit in UNITS.items() for s in SUFFIXES}
+_FLUXES = {f"{p}{t}{s}": unit for p in ("", "ref_") for t, unit in UNITS.items() for s in SUFFIXES}
+_NUMBERS = (
+    *(f"norm{s}" for s in SUFFIXES),
+    *("ts", "sqrt_ts", "stat", "stat_null", "stat_scan", "norm_scan"),
+    *("counts", "npred", "npred_excess"),
+)
+_WANTED = _FLUXES | dict.fromkeys(_NUMBERS, "")
 
 
 def require_confidence(value: object, path: PathLike) -> float:
@@ -30,6 +51,16 @@ def require_confidence(value: object, path: PathLike) -> float:
             f"UL_CONF of '{path}' is {shown(value)}, where a number between 0 and 1 is needed: correct it."
         )
     return float(value)
+
+
+def require_numbers(table: Any, path: PathLike) -> None:
+    """Raise if a column of a table that holds numbers holds something else."""
+    for name in table.colnames:
+        known = OLD_NAMES.get(name, name)
+        if (known in _WANTED or known in _ENERGIES) and table[name].dtype.kind not in "iufb":
+            raise XGammaError(
+                f"The column {name} of '{path}' must hold numbers, not {table[name].dtype}: correct the table."
+            )
 
 
 def require_kinds(ds: xr.Dataset, path: PathLike, what: str = "column") -> None:
@@ -52,3 +83,28 @@ def require_kinds(ds: xr.Dataset, path: PathLike, what: str = "column") -> None:
             raise AxisError(
                 f"The {what} {name} of '{path}' has energies that are NaN, infinite or not above 0: leave out those rows."
             )
+    _require_bins(ds, path)
+    _warn_of_overlap(ds, path)
+
+
+def _require_bins(ds: xr.Dataset, path: PathLike) -> None:
+    """Raise if reference energies do not lie in their bins."""
+    if not all(name in ds.variables for name in ENERGY_NAMES):
+        return
+    energy, low, high = (
+        ds[n].values * conversion(str(ds[n].attrs.get("units", "TeV")), "TeV") for n in ENERGY_NAMES
+    )
+    slack = 1e-6 * energy
+    if not ((low < high) & (low <= energy + slack) & (energy <= high + slack)).all():
+        raise AxisError(
+            f"The energies of '{path}' do not lie between e_min and e_max: correct the columns, or their units."
+        )
+
+
+def _warn_of_overlap(ds: xr.Dataset, path: PathLike) -> None:
+    """Warn of intervals of a light curve that overlap: what they count is counted twice."""
+    if not {"time_lo", "time_hi"} <= set(ds.variables):
+        return
+    low, high = np.sort(ds["time_lo"].values), np.sort(ds["time_hi"].values)
+    if (low[1:] < high[:-1] - TOUCH).any():
+        warn(f"Intervals of the light curve '{path}' overlap: correct time_min and time_max.")

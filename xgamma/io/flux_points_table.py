@@ -21,6 +21,7 @@ from astropy.time import Time
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.fits.times import MissionTime
+from xgamma.io.flux_points_checks import OLD_NAMES
 from xgamma.model.axes import bounds_between
 
 __all__ = ["TYPES", "from_table", "to_table"]
@@ -29,8 +30,6 @@ TYPES = ("dnde", "e2dnde", "flux", "eflux")
 ENERGIES = {"e_ref": "energy", "e_min": "energy_lo", "e_max": "energy_hi"}
 DISTANCES = {"x_ref": "distance", "x_min": "distance_lo", "x_max": "distance_hi"}
 TIMES = ("time_min", "time_max")
-# Columns of norms had other names in version 0.1 of the format.
-OLD_NAMES = {"dloglike_scan": "stat_scan", "loglike": "stat", "loglike_null": "stat_null"}
 # What all quantities of one kind begin with.
 FAMILY = re.compile(r"(ref_)?(dnde|e2dnde|flux|eflux|norm)(_.*)?$")
 SCANS = ("norm_scan", "stat_scan")

@@ -19,8 +19,9 @@ from xgamma.core.lazy import await_threads, is_lazy
 from xgamma.core.write_errors import let_go
 from xgamma.errors import MissingDataError
 from xgamma.io.hdf5_lock import hdf5_lock
+from xgamma.io.manifest import SEAL
 from xgamma.io.netcdf_engine import GuardedNetCDF
-from xgamma.io.netcdf_seal import SUMMED, add_sum
+from xgamma.io.netcdf_seal import SUMMED, add_sum, check_sum
 
 __all__ = ["begin_file", "open_netcdf", "write_groups"]
 
@@ -124,6 +125,7 @@ def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:
         )
         root: Any = GuardedNetCDF(manager, mode="r", lock=lock)  # type: ignore[no-untyped-call,unused-ignore]
         try:
+            check_sum(path, SEAL[0] in root.ds.ncattrs())
             nodes = {}
             for place in _groups(root.ds):
                 if (place + "/").startswith(start.rstrip("/") + "/"):

@@ -98,7 +98,8 @@ def write_ogip(
     with together():
         for kind, tables in files.items():
             place = target.parent / names[kind]
-            hdus = [primary_bytes(), *(t if isinstance(t, bytes) else t.tobytes() for t in tables)]
+            parts = [t if isinstance(t, bytes) else t.tobytes() for t in tables]
+            hdus = [primary_bytes(len(parts)), *parts]
             content = b"".join(part for hdu in hdus for part in with_sums(hdu))
             with atomic_path(place, overwrite) as temporary:
                 temporary.write_bytes(_packed(content, place))

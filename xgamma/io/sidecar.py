@@ -140,13 +140,15 @@ class Sidecar:
     def __bool__(self) -> bool:
         return bool(self.content)
 
-    def restore(self, ds: xr.Dataset) -> xr.Dataset:
+    def restore(self, ds: xr.Dataset, path: object) -> xr.Dataset:
         """Return a dataset with its own attributes, types, labels and small arrays.
 
-        Lazy variables stay lazy: their types are set when they are opened.
+        Lazy variables stay lazy: their types are set when they are opened. What the file at the
+        path was written with, and lacks now, is warned of.
         """
         if not self:
             return ds
+        self._warn_of_lost(ds, path)
         variables: dict[Any, xr.Variable] = {}
         for name, old in without_frame(ds.variables).items():
             entry = self.variables.get(str(name))
@@ -170,6 +172,19 @@ class Sidecar:
         restored.attrs = dict(self.content["attrs"])
         return restored
 
+    def _warn_of_lost(self, ds: xr.Dataset, path: object) -> None:
+        """Warn of variables and dimensions that another program, or damage, took away."""
+        dims = {n: set(entry["dims"]) for n, entry in self.variables.items()}
+        lost = [
+            n
+            for n in dims
+            if n not in ds.variables or not dims[n] <= {str(d) for d in ds.variables[n].dims}
+        ]
+        if lost:
+            warn(
+                f"The file {path} lacks {', '.join(lost)}, which it was written with: it is damaged, or another program left that out; fetch it again, or delete the HDU {HDU_NAME} if it is meant."
+            )
+
     def has_sky_of(self, ds: xr.Dataset) -> bool:
         """Tell whether the images of a file still lie where they did when it was written.
 
@@ -191,11 +206,11 @@ class Sidecar:
                 return False
         return True
 
-    def restore_array(self, array: xr.DataArray) -> xr.DataArray:
+    def restore_array(self, array: xr.DataArray, path: object) -> xr.DataArray:
         """Return a single map with its own name, attributes and labels."""
         if not self.content.get("single"):
             return array
-        ds = self.restore(array.to_dataset(name="map"))
+        ds = self.restore(array.to_dataset(name="map"), path)
         name = ds.attrs.get("map_name")
         restored = ds["map"].rename(name)
         return restored

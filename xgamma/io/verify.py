@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ import xarray as xr
 
 from xgamma.core.arguments import choice
 from xgamma.core.bounds import require_regular
+from xgamma.core.reading import said_of
 from xgamma.errors import MissingFileError, XGammaError
 from xgamma.fits.bytes import BLOCK
 from xgamma.fits.checksum import check_sums
@@ -130,12 +132,14 @@ def _of_fits(path: Path) -> Iterator[str]:
 
 def _of_netcdf(path: Path) -> Iterator[str]:
     try:
-        tree = open_netcdf(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # What is warned of is found again below.
+            tree = open_netcdf(path)
     except XGammaError as error:
         yield str(error)
         return
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError) as error:
-        yield f"'{path}' cannot be read ({type(error).__name__}: {error}): it is truncated or damaged."
+        yield f"'{path}' cannot be read{said_of(error)}: it is truncated or damaged."
         return
     fault = sum_fault(path, SEAL[0] in tree.attrs)
     if fault is not None:

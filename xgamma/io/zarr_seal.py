@@ -22,6 +22,7 @@ import xarray as xr
 
 from xgamma.core.atomic import atomic_path
 from xgamma.core.extras import require_package
+from xgamma.core.reading import said_of
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.manifest import (
     SEAL,
@@ -231,7 +232,7 @@ def read_sealed(folder: Path, name: str) -> np.ndarray:
         return np.asarray(array[...])
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         raise MissingDataError(
-            f"'{folder}' is damaged: {name} cannot be read ({type(error).__name__}: {error}); remove it and start again."
+            f"'{folder}' is damaged: {name} cannot be read{said_of(error)}; remove it and start again."
         ) from None
 
 

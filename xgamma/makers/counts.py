@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.units import conversion
-from xgamma.errors import XGammaError
+from xgamma.errors import MissingDataError, XGammaError
 from xgamma.makers.field import Field
 from xgamma.model import sky
 from xgamma.model.create import variable_attrs
@@ -26,6 +26,11 @@ def event_columns(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     """
     events = response(obs, "events")
     columns = []
+    lost = [n for n in ("ra", "dec", "energy") if n not in events.variables]
+    if lost:
+        raise MissingDataError(
+            f"Run {obs.attrs.get('OBS_ID', obs.name)}: its events have no {lost[0].upper()}: fetch the run again, or write it again with that column."
+        )
     for name, unit in (("ra", "deg"), ("dec", "deg"), ("energy", "TeV")):
         variable = events.variables[name]
         values = np.asarray(variable.values, dtype=float)

@@ -10,9 +10,11 @@ import numpy as np
 from xgamma.core.defaults import REDSHIFT
 from xgamma.core.paths import file_path
 from xgamma.core.reading import reader
-from xgamma.core.units import to_value
-from xgamma.errors import MissingDataError, MissingFileError, XGammaError
-from xgamma.fits.opening import fits_tables
+from xgamma.core.units import conversion, to_value
+from xgamma.errors import AxisError, MissingDataError, MissingFileError, XGammaError
+from xgamma.fits.checks import require_real
+from xgamma.fits.files import FitsFile, open_fits
+from xgamma.model.sanity import issue_of_bins
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spectral_table import table_quantity
 from xgamma.modeling.spectrum_base import Spectrum
@@ -75,6 +77,17 @@ class EBLAbsorption(Spectrum):
             raise XGammaError(
                 f"The absorption table has the shape {self.transmission.shape}, but "
                 f"{self.redshifts.size} redshifts and {self.energy.size} energies were given."
+            )
+        for what, values in (("energies", self.energy), ("redshifts", self.redshifts)):
+            if not np.isfinite(values).all() or (values < 0).any() or (np.diff(values) <= 0).any():
+                raise XGammaError(
+                    f"The {what} of an absorption table must be finite numbers from 0 up that increase."
+                )
+        if not np.isfinite(self.transmission).all() or self.transmission.min() < 0:
+            raise XGammaError("An absorption table must hold finite numbers from 0 up.")
+        if self.transmission.max() > 1 + 1e-3:
+            raise XGammaError(
+                f"An absorption table holds fractions, not {self.transmission.max():g}: fetch it again."
             )
         # exp(-100) of the light is none, and keeps the logarithm finite.
         self._depth = -np.log(np.clip(self.transmission, np.exp(-100.0), 1.0))
@@ -149,13 +162,35 @@ def read_ebl(
     found = file_path(path)
     if not found.exists():
         raise MissingFileError(f"There is no absorption table {str(path)!r}: give a path to one.")
-    with fits_tables(found) as hdus:
-        missing = [name for name in ("PARAMETERS", "ENERGIES", "SPECTRA") if name not in hdus]
-        if missing:
-            raise MissingDataError(f"{str(path)!r} has no HDU {missing[0]}: is it an XSPEC table?")
-        # Tables in circulation repeat some redshifts: keep the first of each.
-        redshifts, first = np.unique(hdus["PARAMETERS"].data["VALUE"][0], return_index=True)
-        bounds = hdus["ENERGIES"].data
-        energy = np.sqrt(bounds["ENERG_LO"].astype(float) * bounds["ENERG_HI"].astype(float)) * 1e-9
-        spectra = hdus["SPECTRA"].data["INTPSPEC"][first].astype(float)
-    return EBLAbsorption(energy, redshifts, spectra, redshift, alpha_norm, filename=str(path))
+    file = open_fits(found)
+    missing = [name for name in ("PARAMETERS", "ENERGIES", "SPECTRA") if name not in file]
+    if missing:
+        raise MissingDataError(f"{str(path)!r} has no HDU {missing[0]}: is it an XSPEC table?")
+    # Tables in circulation repeat some redshifts: keep the first of each.
+    redshifts, first = np.unique(_numbers(file, "PARAMETERS", "VALUE")[0], return_index=True)
+    low, high = (_numbers(file, "ENERGIES", name) for name in ("ENERG_LO", "ENERG_HI"))
+    issue = issue_of_bins("energy", low, high, "TeV")
+    if issue is not None:
+        raise AxisError(f"The energies of {str(path)!r} {issue}: fetch the table again.")
+    spectra = _numbers(file, "SPECTRA", "INTPSPEC")
+    if "PARAMVAL" in file["SPECTRA"].table.columns:
+        stated = _numbers(file, "SPECTRA", "PARAMVAL").reshape(len(spectra), -1)[:, 0]
+        if first.max() >= stated.size or not np.allclose(stated[first], redshifts, atol=1e-6):
+            raise XGammaError(
+                f"The redshifts of the spectra in {str(path)!r} (PARAMVAL) are not those of its HDU PARAMETERS: fetch the table again."
+            )
+    energy = np.sqrt(low * high)
+    return EBLAbsorption(energy, redshifts, spectra[first], redshift, alpha_norm, str(path))
+
+
+def _numbers(file: FitsFile, hdu: str, name: str) -> np.ndarray:
+    """Return a column of an absorption table, energies in TeV."""
+    table = file[hdu].table
+    require_real(table, name)
+    values = np.asarray(table.read(name), dtype=float)
+    if not values.size or not np.isfinite(values).all() or (values < 0).any():
+        raise XGammaError(
+            f"The column {name} of the HDU {hdu} of {file.path} must hold finite numbers from 0 up: fetch the table again."
+        )
+    unit = table[name].unit or ("keV" if hdu == "ENERGIES" else "")
+    return values * conversion(unit, "TeV" if hdu == "ENERGIES" else "")

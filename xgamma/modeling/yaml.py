@@ -243,13 +243,18 @@ def set_from_dict(component: Component, data: dict[str, Any], links: dict[str, P
         setattr(component, name, links[link])
         return
     spec = component.specs[name]
+    frozen = data.get("frozen", spec.frozen)
+    if not isinstance(frozen, bool):
+        raise XGammaError(
+            f"The parameter {name!r} has frozen: {shown(frozen)}, where true or false is needed."
+        )
     parameter = Parameter(
         name,
         number_of(component, data, "value"),
         parse_unit(str(data.get("unit", spec.unit))).to_string(),
         number_of(component, data, "min", spec.min),
         number_of(component, data, "max", spec.max),
-        bool(data.get("frozen", spec.frozen)),
+        frozen,
         number_of(component, data, "error", 0.0),
         prior_from_dict(data.get("prior")),
         spec.log,

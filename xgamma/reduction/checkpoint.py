@@ -6,6 +6,7 @@ import json
 import secrets
 import shutil
 import time
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -210,9 +211,10 @@ class Checkpoint:
         said = write(self.files)
         keys = [self.keys[position] for position in done]
         tiles = {f"{y},{x}": name for (y, x), name in self.files.names.items()}
-        name = f"state-{secrets.token_hex(6)}.json"
+        text = json.dumps({**said, "done": keys, "tiles": tiles}, default=_plain)
+        name = f"state-{secrets.token_hex(6)}-{_sum(text)}.json"
         with atomic_path(self.path / name) as temporary:
-            temporary.write_text(json.dumps({**said, "done": keys, "tiles": tiles}, default=_plain))
+            temporary.write_text(text)
         self._point(name)
         self.done, self.name = keys, name
         self._sweep()
@@ -255,7 +257,10 @@ def _read(folder: Path, name: str) -> State:
     if not name:
         return {}
     try:
-        state: State = json.loads((folder / name).read_text())
+        text = (folder / name).read_text()
+        if not name.endswith(f"-{_sum(text)}.json"):
+            raise ValueError(name)
+        state: State = json.loads(text)
         whole = all((folder / file).is_dir() for file in state["tiles"].values())
     except (OSError, ValueError, KeyError):
         whole = False
@@ -264,6 +269,11 @@ def _read(folder: Path, name: str) -> State:
             f"The partial results in '{folder}' are not whole: remove the folder and start again."
         )
     return state
+
+
+def _sum(text: str) -> str:
+    """Return the sum of a state, which is a part of its name."""
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def _plain(value: object) -> object:

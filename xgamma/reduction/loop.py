@@ -189,19 +189,23 @@ def _report(obs_id: RunId, error: Exception, errors: str, trace: str) -> None:
 
     A run whose field misses the map is left out with a warning in either case.
     """
+    known = isinstance(error, XGammaError)
     named = f"Run {obs_id}"
     if isinstance(error, MemoryError):
         error = XGammaError(HUNGRY)
     text = str(error) if str(error).startswith(named) else f"{named}: {error}"
+    if not known:
+        said = " ".join(str(error).split()).rstrip(".")
+        said = f"{said} ({type(error).__name__})" if said else f"a {type(error).__name__}"
+        text = f"{named}: {said} came up while it was reduced, which no check foresaw: if a function of yours raised it, correct that; else check its files with xg.verify, and report it."
     if isinstance(error, OutsideError):
         warn(f"{text} It is left out.")
         return
     if errors == "raise":
-        known = isinstance(error, XGammaError)
-        raised = type(error)(text) if known else XGammaError(f"{text} ({type(error).__name__})")
+        raised = type(error)(text) if known else XGammaError(text)
         if trace:
             raised.add_note(f"In the worker:\n{trace}")
         raise raised from error
     where = trace or "".join(traceback.format_exception(error))
-    where = "" if isinstance(error, XGammaError) else f"\n{where}"
+    where = "" if known else f"\n{where}"
     warn(f"{text} The run is left out.{where}")

@@ -116,7 +116,7 @@ def _variables(file: Path) -> list[str]:
     try:
         names: Any = zarr.open_group(file, mode="r").attrs["variables"]
         return list(names)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError):
         raise MissingDataError(
-            f"The tile '{file}' cannot be read ({type(error).__name__}): remove its folder and start again."
+            f"The tile '{file}' cannot be read: it is damaged; remove its folder and start again."
         ) from None
