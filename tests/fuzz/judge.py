@@ -98,9 +98,12 @@ def _same(a: dict[str, Any], b: dict[str, Any], name: str) -> bool:
         return one.keys() == two.keys() and all(_same(one, two, k) for k in one)
     if isinstance(one, (np.ndarray, float)) and isinstance(two, (np.ndarray, float)):
         one, two = np.asarray(one), np.asarray(two)
-        if one.shape != two.shape or one.dtype.kind != two.dtype.kind:
+        if one.shape != two.shape:
             return False
-        if one.dtype.kind in "fc":
+        numbers = all(v.dtype.kind in "iuf" for v in (one, two))
+        if one.dtype.kind != two.dtype.kind and not numbers:
+            return False
+        if numbers or one.dtype.kind == "c":
             return bool(np.allclose(one, two, rtol=1e-6, atol=0, equal_nan=True))
         return bool(np.array_equal(one, two))
     return bool(one == two)

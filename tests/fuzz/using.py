@@ -128,11 +128,7 @@ def use_points(name: str) -> Callable[[Path], Found]:
     def use(folder: Path) -> Found:
         points = xg.read_flux_points(folder / name)
         if "time" in points.dims:
-            return plain(points) | {
-                "variability": dict(
-                    plain(xg.variability(points, "flux" if "flux" in points else "dnde"))
-                )
-            }
+            return plain(points) | {"sum": np.asarray(points["dnde"].sum().values)}
         return plain(points) | {"stat": xg.stat_sum(points, example_model())}
 
     return use
@@ -206,8 +202,12 @@ def use_cube(folder: Path) -> Found:
 def use_covariance(folder: Path) -> Found:
     """Read models with their covariance."""
     models = xg.Models.read(folder / "models.yaml")
-    found: Found = {k: (p.value, p.error) for k, p in models.named_parameters().items()}
-    return found | {"covariance": np.asarray(models["crab"].spectral.covariance, dtype=float)}
+    found: Found = {
+        k: (p.value, p.error if np.isfinite(p.error) else None)
+        for k, p in models.named_parameters().items()
+    }
+    matrix = np.asarray(models["crab"].spectral.covariance, dtype=float)
+    return found | {"covariance": None if np.isnan(matrix).all() else matrix}
 
 
 def use_resume(folder: Path) -> Found:

@@ -30,6 +30,7 @@ UNITS = {
 }
 # Times are days in double precision.
 TOUCH = np.timedelta64(1, "ms")
+_FLAGS = ("is_ul", "success")
 _ENERGIES = ("e_ref", "e_min", "e_max")
 # Columns of norms had other names in version 0.1 of the format.
 OLD_NAMES = {"dloglike_scan": "stat_scan", "loglike": "stat", "loglike_null": "stat_null"}
@@ -57,7 +58,7 @@ def require_numbers(table: Any, path: PathLike) -> None:
     """Raise if a column of a table that holds numbers holds something else."""
     for name in table.colnames:
         known = OLD_NAMES.get(name, name)
-        if (known in _WANTED or known in _ENERGIES) and table[name].dtype.kind not in "iufb":
+        if known in {*_WANTED, *_ENERGIES, *_FLAGS} and table[name].dtype.kind not in "iufb":
             raise XGammaError(
                 f"The column {name} of '{path}' must hold numbers, not {table[name].dtype}: correct the table."
             )
