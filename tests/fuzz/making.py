@@ -305,3 +305,16 @@ def make_plain_store(folder: Path) -> None:
         with fits.open(index, memmap=False) as hdus:
             fits.HDUList([h.copy() for h in hdus]).writeto(index.with_suffix(""), checksum=True)
         index.unlink()
+
+
+def make_datasets(folder: Path) -> None:
+    """Write a map and a spectrum with their model, as gammapy lists them."""
+    parts = {"map": small_map(), "spectrum": example_spectrum()}
+    named = [ds.assign_attrs(name=name) for name, ds in parts.items()]
+    xg.write_datasets(named, folder / "datasets.yaml", [example_model()])
+
+
+def make_flux_maps(folder: Path) -> None:
+    """Write maps of flux."""
+    maps = xg.ts_map(small_map(), example_model(), kernel_width="0.3 deg")
+    xg.write_flux_maps(maps, folder / "flux.fits")

@@ -118,6 +118,7 @@ SEALED = {
         )
         for name, data in GROUPS.items()
     },
+    "flux maps (FITS)": Product(making.make_flux_maps, using.use_flux_maps, map_mutants),
     "excess map (NetCDF)": Product(making.make_flux_map, using.use_flux_map, netcdf_mutants),
     "flux points (FITS)": points("points.fits", making.make_points, fits_mutants, True),
     "light curve (FITS)": points("curve.fits", making.make_ecsv_curve, fits_mutants, True),
@@ -129,6 +130,7 @@ OPEN = {
     "phase curve": Product(making.make_phase, using.use_phase, foreign_mutants, False),
     "absorption (EBL)": Product(making.make_ebl, using.use_ebl, foreign_mutants, False),
     "template cube": Product(making.make_template_cube, using.use_cube, map_mutants, False),
+    "datasets (YAML)": Product(making.make_datasets, using.use_datasets, yaml_mutants, False),
     "models (YAML)": Product(making.make_models, using.use_models, yaml_mutants, False),
     "covariance": Product(making.make_covariance, using.use_covariance, yaml_mutants, False),
     "configuration": Product(making.make_config, using.use_config, yaml_mutants, False),

@@ -219,3 +219,17 @@ def use_resume(folder: Path) -> Found:
 def use_run(folder: Path) -> Found:
     """Read a run as data and use it."""
     return used_run(read_observation(folder / "run.fits"))
+
+
+def use_datasets(folder: Path) -> Found:
+    """Read a list of datasets with their models, and use each."""
+    tree = xg.read_datasets(folder / "datasets.yaml")
+    found: Found = {"names": sorted(tree.children)}
+    for key, node in tree.children.items():
+        found |= {f"{key}.{k}": v for k, v in used_dataset(node.to_dataset()).items()}
+    return found
+
+
+def use_flux_maps(folder: Path) -> Found:
+    """Read maps of flux."""
+    return plain(xg.read_flux_maps(folder / "flux.fits"))

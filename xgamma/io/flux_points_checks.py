@@ -12,6 +12,7 @@ from xgamma.errors import AxisError, UnitError, XGammaError, shown, warn
 from xgamma.typing import PathLike
 
 __all__ = [
+    "BY_DATASET",
     "ENERGY_NAMES",
     "OLD_NAMES",
     "SUFFIXES",
@@ -37,10 +38,12 @@ OLD_NAMES = {"dloglike_scan": "stat_scan", "loglike": "stat", "loglike_null": "s
 ENERGY_NAMES = ("energy", "energy_lo", "energy_hi")
 # Column to the unit that its quantity has.
 _FLUXES = {f"{p}{t}{s}": unit for p in ("", "ref_") for t, unit in UNITS.items() for s in SUFFIXES}
+# Columns that hold a value of each dataset.
+BY_DATASET = ("counts", "npred", "npred_excess")
 _NUMBERS = (
     *(f"norm{s}" for s in SUFFIXES),
     *("ts", "sqrt_ts", "stat", "stat_null", "stat_scan", "norm_scan"),
-    *("counts", "npred", "npred_excess"),
+    *BY_DATASET,
 )
 _WANTED = _FLUXES | dict.fromkeys(_NUMBERS, "")
 

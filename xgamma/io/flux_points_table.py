@@ -21,7 +21,7 @@ from astropy.time import Time
 from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.fits.times import MissionTime
-from xgamma.io.flux_points_checks import OLD_NAMES
+from xgamma.io.flux_points_checks import BY_DATASET, OLD_NAMES
 from xgamma.model.axes import bounds_between
 
 __all__ = ["TYPES", "from_table", "to_table"]
@@ -33,8 +33,6 @@ TIMES = ("time_min", "time_max")
 # What all quantities of one kind begin with.
 FAMILY = re.compile(r"(ref_)?(dnde|e2dnde|flux|eflux|norm)(_.*)?$")
 SCANS = ("norm_scan", "stat_scan")
-# gammapy reads these with an axis of datasets only.
-BY_DATASET = ("counts", "npred", "npred_excess")
 ROWS = ("time", "region")
 HELD = {*ROWS, "energy", "norm_scan", "dataset", "gti"}
 DAY_NS = 86_400_000_000_000
