@@ -7,6 +7,7 @@ import functools
 import numpy as np
 import xarray as xr
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord
+from astropy.utils import iers
 
 from xgamma.dl3.good_time import mission_time, tmid
 from xgamma.dl3.groups import group, obs_id
@@ -200,4 +201,6 @@ def pointing_altaz(obs: xr.DataTree) -> SkyCoord:
     position = _table_position(obs)
     if position is None:
         position = pointing(obs)
-    return position.transform_to(AltAz(obstime=tmid(obs), location=place))
+    # The rotation of the Earth is not known of times to come; it is of no account here.
+    with iers.conf.set_temp("auto_max_age", None):
+        return position.transform_to(AltAz(obstime=tmid(obs), location=place))

@@ -174,7 +174,9 @@ class Sidecar:
 
     def _warn_of_lost(self, ds: xr.Dataset, path: object) -> None:
         """Warn of variables and dimensions that another program, or damage, took away."""
-        dims = {n: set(entry["dims"]) for n, entry in self.variables.items()}
+        # Labels of pixels come from here where no image has them.
+        kept = self.content["labels"]
+        dims = {n: set(entry["dims"]) for n, entry in self.variables.items() if n not in kept}
         lost = [
             n
             for n in dims
