@@ -96,6 +96,9 @@ def _same(a: dict[str, Any], b: dict[str, Any], name: str) -> bool:
     one, two = a[name], b[name]
     if isinstance(one, dict) and isinstance(two, dict):
         return one.keys() == two.keys() and all(_same(one, two, k) for k in one)
+    arrays = [isinstance(v, np.ndarray) for v in (one, two)]
+    if any(arrays) and not all(arrays):
+        return False
     if isinstance(one, (np.ndarray, float)) and isinstance(two, (np.ndarray, float)):
         one, two = np.asarray(one), np.asarray(two)
         if one.shape != two.shape:

@@ -38,8 +38,8 @@ def plain(data: Any, prefix: str = "") -> Found:
     found = {}
     for name, variable in loaded.variables.items():
         axis = name in loaded.xindexes or str(name).endswith(("_lo", "_hi"))
-        found[f"{'' if axis else 'values of '}{prefix}{name}"] = np.asarray(variable.values)
-    return found | {f"{prefix}{n}.units": v.attrs.get("units") for n, v in loaded.variables.items()}
+        found[f"{'' if axis else 'values of '}{prefix}{name}"] = in_si(variable)
+    return found | {f"{prefix}{n}.units": kind_of(v) for n, v in loaded.variables.items()}
 
 
 def used_dataset(ds: xr.Dataset) -> Found:
@@ -79,7 +79,19 @@ def used_run(obs: xr.DataTree, center: Any = CRAB, select: Any = None) -> Found:
 def in_si(variable: xr.Variable) -> np.ndarray:
     """Return values in units that all files share."""
     values, unit = np.asarray(variable.values), variable.attrs.get("units")
-    return values if unit is None else np.asarray(u.Quantity(values, unit).si.value)
+    try:
+        return values if not unit else np.asarray(u.Quantity(values, unit).si.value)
+    except (TypeError, ValueError):
+        return values
+
+
+def kind_of(variable: xr.Variable) -> Any:
+    """Return what kind of quantity a variable is; the text of a unit that is not known."""
+    unit = variable.attrs.get("units")
+    try:
+        return unit if not unit else str((1 * u.Unit(unit)).si.unit)
+    except (TypeError, ValueError):
+        return unit
 
 
 def use_store(folder: Path) -> Found:

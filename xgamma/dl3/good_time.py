@@ -34,6 +34,8 @@ __all__ = [
 MARGIN = 1.0
 # Share of events outside of the good time above which a run is warned of.
 STRAY = 0.01
+# Seconds from any reference, beyond which there was no observation: 270 years.
+FARTHEST = 8.64e9
 
 
 def mission_time(obs: xr.DataTree) -> MissionTime:
@@ -106,12 +108,13 @@ def gti_bounds(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
         start, stop = (np.array([edge]) for edge in edges)
     else:
         start, stop = (_column_seconds(group(obs, "gti"), name) for name in ("start", "stop"))
-    wrong = np.flatnonzero(~(np.isfinite(start) & np.isfinite(stop) & (start <= stop)))
+    far = (np.abs(start) > FARTHEST) | (np.abs(stop) > FARTHEST)
+    wrong = np.flatnonzero(~(np.isfinite(start) & np.isfinite(stop) & (start <= stop)) | far)
     if wrong.size:
         n = int(wrong[0])
         raise XGammaError(
             f"Run {obs_id(obs)}: the good time interval {n} runs from {start[n]:.10g} to "
-            f"{stop[n]:.10g} s, which is no interval: correct the GTI table."
+            f"{stop[n]:.10g} s, which is no interval of an observation: correct the GTI table."
         )
     some = stop > start
     return union_of_intervals(start[some], stop[some])

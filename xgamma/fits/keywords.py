@@ -12,7 +12,9 @@ __all__ = ["number", "run_id", "run_ids"]
 
 
 def number(value: Any) -> float:
-    """Return a keyword as a number, NaN where it is absent or a text such as 'NONE'."""
+    """Return a keyword as a number, NaN where it is absent, a text such as 'NONE', or T or F."""
+    if isinstance(value, bool):
+        return float("nan")
     try:
         return float(value)
     except (TypeError, ValueError):
