@@ -24,7 +24,7 @@ from xgamma.dl3.row_tables import all_groups
 from xgamma.dl3.store import Store
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.io.cf import restore
-from xgamma.io.groups import check_version
+from xgamma.io.groups import check_units, check_version
 from xgamma.io.manifest import SEAL
 from xgamma.io.new_store import new_store
 from xgamma.io.remote import (
@@ -72,6 +72,8 @@ class ZarrStore(Store):
                     f"'{self.path}' is damaged: its run {obs_id} is lost; restore it from a copy, or write it again."
                 ) from None
             tree = restore_tree(xr.open_datatree(folder, engine=GuardedZarr, consolidated=once))
+            for node in tree.subtree:
+                check_units(node.to_dataset(inherit=False), run)
         if groups is None:
             return tree
         kept = {"/": tree.to_dataset(inherit=False)} | {
