@@ -138,3 +138,8 @@ def test_frozen_is_true_or_false():
     assert "frozen: true" in text
     with pytest.raises(xg.XGammaError, match="frozen: 'maybe'"):
         xg.Models.from_yaml(text.replace("frozen: true", "frozen: maybe", 1))
+
+
+def test_a_phase_curve_without_nodes():
+    with pytest.raises(xg.XGammaError, match="increasing phases"):
+        xg.PhaseCurve([], [], f0="1 s-1")

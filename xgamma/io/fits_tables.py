@@ -13,6 +13,7 @@ from astropy.time import Time
 from xgamma.core.units import conversion
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.fits.bintable import BinTable, Column, bin_table
+from xgamma.fits.checks import require_once
 from xgamma.fits.files import FitsFile
 from xgamma.fits.keywords import run_ids
 from xgamma.fits.tables import Table
@@ -134,6 +135,8 @@ def read_obs(file: FitsFile, known: dict[str, dict[str, Any]]) -> dict[str, xr.V
     found: dict[str, xr.Variable] = {}
     if OBS_ROWS in file:
         table = file[OBS_ROWS].table
+        for key in table.repeated:
+            require_once(table, key, f"HDU {OBS_ROWS} of {file.path}")
         names = {n.upper(): n for n in known}
         for key in table.columns:
             name = names.get(key, key.lower())

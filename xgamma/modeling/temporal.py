@@ -255,7 +255,8 @@ class PhaseCurve(TimeProfile):
         self.phase = np.asarray(phase, dtype=float)
         self.norm = np.asarray(norm, dtype=float)
         self.normalize, self.filename = normalize, filename
-        if self.phase.shape != self.norm.shape or np.any(np.diff(self.phase) <= 0):
+        ordered = self.phase.size > 1 and bool(np.all(np.diff(self.phase) > 0))
+        if self.phase.shape != self.norm.shape or not ordered:
             raise XGammaError("A phase curve needs increasing phases and one factor each.")
         # The curve is closed: beyond its nodes it holds their values to phase 0 and 1.
         self._x = np.concatenate([[0.0], np.clip(self.phase, 1e-12, 1 - 1e-12), [1.0]])
