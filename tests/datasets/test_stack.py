@@ -276,7 +276,7 @@ def test_the_peer_leaves_the_first_unmasked(gammapy):
         (
             lambda: template("1.2 deg", "0.1 deg", energy=xg.energy_axis(1, 10, 5)),
             xg.AxisError,
-            r"'energy' differ \(2 bins from 1 to 4 TeV against 5 bins from 1 to 10 TeV\)",
+            r"'energy' differ \(2 bins from 1 to 4 TeV versus 5 bins from 1 to 10 TeV\)",
         ),
         (
             lambda: template("1.2 deg", "0.1 deg", energy=ENERGY),
@@ -288,7 +288,7 @@ def test_the_peer_leaves_the_first_unmasked(gammapy):
                 "1.2 deg", "0.1 deg", center=(83, 22), energy=ENERGY, energy_true=TRUE
             ),
             xg.FrameError,
-            r"Different sky frames \(CRVAL1 83.63 against 83.0",
+            r"Different sky frames \(CRVAL1 83.63 versus 83.0",
         ),
         (lambda: empty(width="1.4 deg"), xg.FrameError, "Different sky frames|beyond"),
         (lambda: empty(migra=xg.migra_axis()), xg.AxisError, "has the axis 'migra'"),
