@@ -13,7 +13,7 @@ import xgamma as xg
 from tests.helpers.random_cutouts import ENERGY, RECO, TRUE, empty, made
 from tests.helpers.runs import simulated, template
 from xgamma.datasets.mosaic import Mosaic
-from xgamma.model import sky
+from xgamma.model.frame import set_frame
 from xgamma.numerics.intervals import union_of_intervals
 
 SEEDS = st.lists(st.integers(0, 10_000), min_size=1, max_size=4, unique=True)
@@ -309,7 +309,7 @@ def test_beyond_the_mosaic():
 
 
 def test_coarser_pixels_do_not_stack():
-    coarse = sky.set_frame(made(1, cut=False)[["counts"]].coarsen(x=2, y=2).sum())
+    coarse = set_frame(made(1, cut=False)[["counts"]].coarsen(x=2, y=2).sum())
     with pytest.raises(xg.FrameError, match="do not fall on those of the mosaic"):
         empty().gamma.stack(coarse)
 

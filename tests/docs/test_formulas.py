@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.helpers.loglog import integrate_loglog
 from xgamma.numerics import statistics as stats
-from xgamma.numerics.loglog import integrate_loglog
 from xgamma.numerics.responses import king_profile
 from xgamma.numerics.ts_map import ts_map
 from xgamma.numerics.ts_source import Source

@@ -5,7 +5,7 @@ import xarray as xr
 from hypothesis import strategies as st
 
 import xgamma as xg
-from xgamma.model.create import VARIABLES, variable_attrs
+from xgamma.model.schema import VARIABLES, variable_attrs
 
 KINDS = ("map", "map_migra", "map_onoff", "spectrum", "spectrum_onoff", "image")
 FILLED = {

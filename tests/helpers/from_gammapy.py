@@ -4,10 +4,10 @@ import numpy as np
 import xarray as xr
 from regions import Regions
 
-from xgamma.model import sky
 from xgamma.model.axes import axis_coords
-from xgamma.model.create import variable_attrs
+from xgamma.model.frame import set_frame, wcs_attrs
 from xgamma.model.make_axes import axis_from_edges
+from xgamma.model.schema import variable_attrs
 
 
 def axis_from_gammapy(axis):
@@ -33,7 +33,7 @@ def map_from_gammapy(peer) -> xr.Dataset:
         coords |= axis_coords(axis_from_gammapy(axis))
     nx, ny = int(np.ravel(geom.npix[0])[0]), int(np.ravel(geom.npix[1])[0])
     coords["x"], coords["y"] = ("x", np.arange(nx) * 1.0), ("y", np.arange(ny) * 1.0)
-    header = sky.wcs_attrs(geom.wcs, (ny, nx))
+    header = wcs_attrs(geom.wcs, (ny, nx))
     data = {
         "counts": variable("counts", ("energy", "y", "x"), peer.counts.data),
         "exposure": variable("exposure", ("energy_true", "y", "x"), peer.exposure.data),
@@ -43,7 +43,7 @@ def map_from_gammapy(peer) -> xr.Dataset:
     if peer.mask_safe is not None:
         data["mask_safe"] = variable("mask_safe", ("energy", "y", "x"), peer.mask_safe.data)
     irf_geom = peer.psf.psf_map.geom
-    coarse = sky.wcs_attrs(irf_geom.wcs)
+    coarse = wcs_attrs(irf_geom.wcs)
     for i, dim in ((1, "x_irf"), (2, "y_irf")):
         n = irf_geom.data_shape[-i]
         ratio = coarse[f"CDELT{i}"] / header[f"CDELT{i}"]
@@ -65,7 +65,7 @@ def map_from_gammapy(peer) -> xr.Dataset:
     )
     ds = xr.Dataset(data, coords, {"name": peer.name})
     ds["wcs"] = xr.Variable((), 0, header)
-    return sky.set_frame(ds)
+    return set_frame(ds)
 
 
 def spectrum_from_gammapy(peer) -> xr.Dataset:

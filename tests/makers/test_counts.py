@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 import xgamma as xg
 from tests.helpers.runs import simulated, template, with_events
 from xgamma.model import sky
+from xgamma.model.frame import set_frame
 
 INSIDE = SkyCoord(83.5, 22.2, unit="deg")
 ENERGY = xg.energy_axis_from_edges([1.0, 2.0, 4.0])
@@ -65,7 +66,7 @@ def test_cutout_counts_what_the_mosaic_does(empty):
 
 def test_coarse_map_counts_the_sum(empty):
     obs = simulated(events=True)
-    coarse = sky.set_frame(empty.coarsen(x=4, y=4).mean())
+    coarse = set_frame(empty.coarsen(x=4, y=4).mean())
     counts = coarse.gamma.fill_counts(obs).counts
     want = empty.gamma.fill_counts(obs).counts.coarsen(x=4, y=4).sum()
     assert_array_equal(counts, want)

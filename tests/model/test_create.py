@@ -9,8 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 import xgamma as xg
 from xgamma.model import sky
 from xgamma.model.axes import edges
-from xgamma.model.create import irf_labels, kind
-from xgamma.model.schema import VARIABLES
+from xgamma.model.create import irf_labels
+from xgamma.model.frame import drop_frame, wcs_of
+from xgamma.model.schema import VARIABLES, kind
 
 ENERGY = xg.energy_axis("1 TeV", "10 TeV", 3)
 
@@ -80,7 +81,7 @@ def test_geometry_like_the_peer(options, gammapy):
     peer = MapDataset.create(geom, binsz_irf=coarse)
     assert (ds.sizes["energy"], ds.sizes["y"], ds.sizes["x"]) == geom.data_shape
     header = geom.wcs.to_header()
-    ours = sky.wcs_of(ds).to_header()
+    ours = wcs_of(ds).to_header()
     for key in header:
         if key.startswith(("CTYPE", "CRVAL", "CRPIX", "CDELT", "LONPOLE", "LATPOLE", "RADESYS")):
             assert ours[key] == (
@@ -209,7 +210,7 @@ def test_all_issues_at_once(ds):
         ),
         (lambda d: d.isel(energy=[0, 2]), "have gaps or overlap"),
         (lambda d: d.drop_vars("energy_lo"), "energy_lo"),
-        (lambda d: sky.drop_frame(d), "no FrameIndex"),
+        (lambda d: drop_frame(d), "no FrameIndex"),
         (lambda d: d.drop_vars("wcs"), "no coordinate 'wcs'"),
         (lambda d: d.isel(x=[0, 1, 5]), "not evenly spaced"),
         (lambda d: d.drop_vars("x"), "no pixel labels"),

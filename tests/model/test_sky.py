@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import xgamma as xg
 from xgamma.datasets.cutout import cutout
 from xgamma.model import sky
+from xgamma.model.frame import drop_frame, set_frame, wcs_of
 from xgamma.model.frame_index import FrameIndex
 
 PROJECTIONS = ["CAR", "TAN", "AIT", "ZEA", "SIN"]
@@ -33,7 +34,7 @@ def test_lonlat_like_astropy(proj, frame):
     ds = image((83.63, 22.01), ("6 deg", "4 deg"), "0.5 deg", proj=proj, frame=frame)
     assert ds.gamma.frame == frame
     y, x = np.mgrid[: ds.sizes["y"], : ds.sizes["x"]]
-    theirs = sky.wcs_of(ds).pixel_to_world(x, y)
+    theirs = wcs_of(ds).pixel_to_world(x, y)
     lon, lat = ds.gamma.lonlat
     assert lon.dims == ("y", "x")
     assert lon.attrs["units"] == "deg"
@@ -126,7 +127,7 @@ def test_cutout_beyond_the_cache_of_the_parent():
     assert big.sizes["x"] * big.sizes["y"] > sky.PARENT_CACHE_PIXELS
     part = cutout(big, (83.0, 22.0), "0.2 deg")
     y, x = np.meshgrid(part.y, part.x, indexing="ij")
-    theirs = sky.wcs_of(big).pixel_to_world(x, y)
+    theirs = wcs_of(big).pixel_to_world(x, y)
     assert_allclose(part.gamma.lonlat[0], theirs.ra.deg, atol=1e-9)
     assert_allclose(part.gamma.lonlat[1], theirs.dec.deg, atol=1e-9)
 
@@ -252,7 +253,7 @@ def test_coarsen_needs_the_guard_set_again():
     coarse = image().coarsen(x=2).mean()
     if "wcs" not in coarse.xindexes:
         assert "set_frame" in " ".join(xg.validate(coarse, errors="return"))
-    back = sky.set_frame(coarse)
+    back = set_frame(coarse)
     assert back.xindexes["wcs"].equals(image().xindexes["wcs"])
 
 
@@ -273,13 +274,13 @@ def test_written_and_read(tmp_path):
     """The attributes are the file form; set_frame puts the guard back."""
     a = image()
     path = tmp_path / "map.nc"
-    sky.drop_frame(a).to_netcdf(path)
+    drop_frame(a).to_netcdf(path)
     with xr.open_dataset(path) as raw:
-        back = sky.set_frame(raw.load())
+        back = set_frame(raw.load())
     assert back.xindexes["wcs"].equals(a.xindexes["wcs"])
     assert float((back + a).one.sum()) == 800
-    assert sky.set_frame(back) is back
-    assert "wcs" not in sky.drop_frame(a).xindexes
+    assert set_frame(back) is back
+    assert "wcs" not in drop_frame(a).xindexes
 
 
 def test_no_frame():

@@ -6,9 +6,12 @@ import pytest
 import xgamma as xg
 from xgamma.errors import MissingDataError, UnitError, XGammaError
 from xgamma.modeling import spatial, spatial_base, spectral
+from xgamma.modeling.count_models import FoVBackground
 from xgamma.modeling.models import Models
 from xgamma.modeling.prior import gaussian_prior
-from xgamma.modeling.sky_model import FoVBackground, SkyModel
+from xgamma.modeling.sky_model import SkyModel
+from xgamma.modeling.spectral_norms import PowerLawNorm
+from xgamma.modeling.spectrum_base import Spectrum
 from xgamma.modeling.temporal import ConstantTemporal, LightCurve, PhaseCurve
 
 
@@ -20,7 +23,7 @@ def example() -> Models:
         name="crab",
     )
     other = SkyModel(
-        spectral.ExpCutoffPowerLaw() * spectral.PowerLawNorm(),
+        spectral.ExpCutoffPowerLaw() * PowerLawNorm(),
         spatial.PointSource(lon=1.5, lat=-0.3, frame="galactic"),
         name="other",
         datasets=["gc"],
@@ -73,7 +76,7 @@ def test_every_shared_class_goes_both_ways(gammapy, role):
     from gammapy.modeling.models import SPATIAL_MODEL_REGISTRY, SPECTRAL_MODEL_REGISTRY
     from gammapy.modeling.models import Models as PeerModels
 
-    registry = {"spectral": spectral.Spectrum, "spatial": spatial_base.Shape}[role].registry
+    registry = {"spectral": Spectrum, "spatial": spatial_base.Shape}[role].registry
     peers = {"spectral": SPECTRAL_MODEL_REGISTRY, "spatial": SPATIAL_MODEL_REGISTRY}[role]
     special = {"TemplateSpectrum", "CompoundSpectrum", "EBLAbsorption", "TemplateMap"}
     special |= {"ScaledSpectrum", "TemplateMapND", "TemplateSpectrumND"}
@@ -117,7 +120,7 @@ def test_errors_are_sentences():
     with pytest.raises(XGammaError, match="Two models are named 'crab'"):
         Models([models["crab"], models["crab"].copy()])
     with pytest.raises(UnitError, match="is a factor without a unit"):
-        SkyModel(spectral.PowerLawNorm(), name="m")
+        SkyModel(PowerLawNorm(), name="m")
     with pytest.raises(UnitError, match="use PowerLawNorm"):
         FoVBackground("gc", spectral.PowerLaw())
     with pytest.raises(XGammaError, match="'nope' is not recognised"):

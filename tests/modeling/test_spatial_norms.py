@@ -6,8 +6,9 @@ from astropy import units as u
 
 import xgamma as xg
 from xgamma.errors import UnitError, XGammaError
+from xgamma.modeling.count_models import FoVBackground
 from xgamma.modeling.models import Models
-from xgamma.modeling.sky_model import FoVBackground, SkyModel
+from xgamma.modeling.sky_model import SkyModel
 
 LON, LAT = np.meshgrid([-1.0, 0.2, 1.0], [-1.2, 0.0, 1.1])
 NORMS = [1.0, 0.8, 1.2, 1.1, 0.5, 0.9, 1.3, 1.4, 0.7]

@@ -7,26 +7,29 @@ from astropy import units as u
 import xgamma as xg
 from xgamma.errors import XGammaError
 from xgamma.modeling import spectral as sp
+from xgamma.modeling.count_models import FoVBackground
 from xgamma.modeling.models import Models
-from xgamma.modeling.sky_model import FoVBackground, SkyModel
+from xgamma.modeling.sky_model import SkyModel
+from xgamma.modeling.spectral_fermi import SuperExpCutoff4FGLDR3
+from xgamma.modeling.spectral_norms import ExpCutoffPowerLawNorm
 from xgamma.modeling.spectrum_features import SpectrumFeatures
 
 PEAKED = [
     sp.LogParabola(alpha=1.8, beta=0.2, reference="1 TeV"),
     sp.LogParabola2(alpha=1.8, beta=0.2, reference="2 TeV", escale="0.5 TeV"),
     sp.ExpCutoffPowerLaw(index=1.4, lambda_="0.1 TeV-1", alpha=0.8),
-    sp.SuperExpCutoff4FGLDR3(index_1=1.5, index_2=0.6, expfactor=0.4),
-    sp.SuperExpCutoff4FGLDR3(index_1=2.1, index_2=-0.2, expfactor=0.4),
-    sp.SuperExpCutoff4FGLDR3(index_1=1.6, index_2=0.0, expfactor=0.4),
+    SuperExpCutoff4FGLDR3(index_1=1.5, index_2=0.6, expfactor=0.4),
+    SuperExpCutoff4FGLDR3(index_1=2.1, index_2=-0.2, expfactor=0.4),
+    SuperExpCutoff4FGLDR3(index_1=1.6, index_2=0.0, expfactor=0.4),
 ]
 FLAT = [
     sp.PowerLaw(index=2.5),
     sp.LogParabola(alpha=2.2, beta=-0.1),
     sp.ExpCutoffPowerLaw(index=2.2),
-    sp.SuperExpCutoff4FGLDR3(index_1=1.5, index_2=0.6, expfactor=-0.4),
+    SuperExpCutoff4FGLDR3(index_1=1.5, index_2=0.6, expfactor=-0.4),
     sp.BrokenPowerLaw(index1=3, index2=2.5),
 ]
-CURVED = [*PEAKED[:4], sp.PowerLaw() * sp.ExpCutoffPowerLawNorm(), sp.PowerLaw(index=3)]
+CURVED = [*PEAKED[:4], sp.PowerLaw() * ExpCutoffPowerLawNorm(), sp.PowerLaw(index=3)]
 
 
 def peer_of(spectrum):
@@ -58,7 +61,7 @@ def test_without_a_maximum_there_is_no_peak(model):
 
 
 def test_the_peak_of_a_combination():
-    absorbed = sp.PowerLaw(index=1.5) * sp.ExpCutoffPowerLawNorm(lambda_="0.5 TeV-1")
+    absorbed = sp.PowerLaw(index=1.5) * ExpCutoffPowerLawNorm(lambda_="0.5 TeV-1")
     assert absorbed.e_peak.to_value("TeV") == pytest.approx(1.0, rel=1e-6)
 
 

@@ -19,13 +19,13 @@ from xgamma.numerics.sphere import (
     separation,
 )
 from xgamma.simulate.observations import (
-    SimulatedSource,
     simulate_observation,
     simulate_store,
     wobble_pointings,
 )
 from xgamma.simulate.simulated_responses import simulated_irfs
 from xgamma.simulate.simulated_run import altaz
+from xgamma.simulate.simulated_source import SimulatedSource
 
 POINTING = (83.63, 22.51)
 CRAB = (83.63, 22.01)

@@ -54,10 +54,10 @@ class GammaDataset:
     def __init__(self, obj: xr.Dataset) -> None: ...
     @property
     def frame(self) -> str:
-        """Return the name of the celestial frame: ``icrs``, ``fk5`` or ``galactic``. See `xgamma.model.sky.frame_of`."""
+        """Return the name of the celestial frame: ``icrs``, ``fk5`` or ``galactic``. See `xgamma.model.frame.frame_of`."""
     @property
     def wcs(self) -> WCS:
-        """Return the parent WCS of a map. See `xgamma.model.sky.wcs_of`."""
+        """Return the parent WCS of a map. See `xgamma.model.frame.wcs_of`."""
     @property
     def center(self) -> SkyCoord:
         """Return the position of the centre of the map, in its frame. See `xgamma.model.sky.center`."""
@@ -140,7 +140,7 @@ class GammaDataset:
         """Test a model against a nested model in which some parameters are fixed or linked. See `xgamma.estimators.nested.nested_test`."""
     @property
     def kind(self) -> str:
-        """Return the kind of a dataset. See `xgamma.model.create.kind`."""
+        """Return the kind of a dataset. See `xgamma.model.schema.kind`."""
     def validate(self, errors: str = "raise", values: bool = True) -> list[str]:
         """Check a dataset, or the responses of an observation, against the data model. See `xgamma.irf.validation.validate`."""
     def quantity(self, name: str) -> Quantity:
@@ -553,10 +553,10 @@ class GammaDataArray:
     def __init__(self, obj: xr.DataArray) -> None: ...
     @property
     def frame(self) -> str:
-        """Return the name of the celestial frame: ``icrs``, ``fk5`` or ``galactic``. See `xgamma.model.sky.frame_of`."""
+        """Return the name of the celestial frame: ``icrs``, ``fk5`` or ``galactic``. See `xgamma.model.frame.frame_of`."""
     @property
     def wcs(self) -> WCS:
-        """Return the parent WCS of a map. See `xgamma.model.sky.wcs_of`."""
+        """Return the parent WCS of a map. See `xgamma.model.frame.wcs_of`."""
     @property
     def center(self) -> SkyCoord:
         """Return the position of the centre of the map, in its frame. See `xgamma.model.sky.center`."""

@@ -14,7 +14,7 @@ __all__ = ["GammaDataset"]
 class GammaDataset(OfDatasets, OnSky):
     """``ds.gamma``: what a dataset can do."""
 
-    kind = Property("xgamma.model.create")
+    kind = Property("xgamma.model.schema")
     validate = Method("xgamma.irf.validation")
     quantity = Method("xgamma.model.quantities:values_of")
 

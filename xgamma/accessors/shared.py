@@ -20,8 +20,8 @@ class Accessor(Hints):
 class OnSky(Accessor):
     """The sky and the axes of maps and datasets."""
 
-    frame = Property("xgamma.model.sky:frame_of")
-    wcs = Property("xgamma.model.sky:wcs_of")
+    frame = Property("xgamma.model.frame:frame_of")
+    wcs = Property("xgamma.model.frame:wcs_of")
     center = Property("xgamma.model.sky")
     lonlat = Property("xgamma.model.sky")
     solid_angle = Property("xgamma.model.sky")

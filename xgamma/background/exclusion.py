@@ -12,6 +12,7 @@ from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import require_same_axis
 from xgamma.model.figure import figure_of, frame_name, plane_of
+from xgamma.model.frame import frame_of
 from xgamma.model.frame_index import FrameIndex
 from xgamma.model.regions import parse_regions, region_mask
 from xgamma.numerics import sphere
@@ -137,13 +138,13 @@ def keep_on(ds: xr.Dataset, exclusion: ExclusionLike) -> xr.Variable | None:
         x, y = np.meshgrid(ds["x"].values, ds["y"].values)
     else:
         vectors = sky.pixel_vectors(ds)
-        x, y = _labels_of(mask, vectors, sky.frame_of(ds))
+        x, y = _labels_of(mask, vectors, frame_of(ds))
     dims = ("energy", "y", "x") if "energy" in mask.dims else ("y", "x")
     return xr.Variable(dims, _pick(mask, x, y))
 
 
 def _labels_of(mask: xr.DataArray, vectors: np.ndarray, frame: str) -> Any:
-    own = sky.frame_of(mask)
+    own = frame_of(mask)
     if own != frame:
         matrix = sky.rotation_from_icrs(own) @ sky.rotation_from_icrs(frame).T
         vectors = np.tensordot(matrix, vectors, axes=1)

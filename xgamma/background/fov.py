@@ -16,8 +16,8 @@ from xgamma.datasets.onoff import is_onoff, reco_dims, safe
 from xgamma.errors import XGammaError, warn
 from xgamma.fitting.predict import npred_background, npred_signal
 from xgamma.model.axes import centers_in, edges_in
-from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import later, operation
+from xgamma.model.schema import require, variable_attrs
 from xgamma.numerics.background_fit import NormFit, fit_norm, fit_norm_tilt, norm_at
 from xgamma.typing import ExclusionLike, GroupsLike
 

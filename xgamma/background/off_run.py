@@ -21,6 +21,7 @@ from xgamma.makers.field import Field, require_own_run
 from xgamma.makers.region_field import RegionField
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
+from xgamma.model.frame import frame_of
 from xgamma.model.operation import operation
 from xgamma.model.responses import response
 from xgamma.numerics import sphere
@@ -164,7 +165,7 @@ def _moved(other: xr.DataTree, obs: xr.DataTree) -> xr.DataTree:
 
 def _seen(field: Field, other: xr.DataTree, exclusion: ExclusionLike) -> np.ndarray:
     """Return which positions of a dataset show no source in the off run."""
-    to_icrs = sky.rotation_from_icrs(sky.frame_of(field.ds)).T
+    to_icrs = sky.rotation_from_icrs(frame_of(field.ds)).T
     local = _basis(field.obs) @ (to_icrs @ field.vectors())
     return keep_at(exclusion, _basis(other).T @ local, "icrs")
 

@@ -13,8 +13,8 @@ from xgamma.dl3.phases import in_phase, phase_intervals
 from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.makers.event_counts import event_counts
 from xgamma.makers.field import require_own_run
-from xgamma.model.create import variable_attrs
 from xgamma.model.operation import operation
+from xgamma.model.schema import variable_attrs
 from xgamma.typing import PhasesLike
 
 __all__ = ["phase_background"]

@@ -28,9 +28,9 @@ from xgamma.makers.field import require_own_run
 from xgamma.makers.rad_max import largest_rad_max
 from xgamma.makers.region_field import RegionField
 from xgamma.model import figure
-from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import operation
 from xgamma.model.regions import region_center
+from xgamma.model.schema import require, variable_attrs
 from xgamma.numerics import reflected, sphere
 from xgamma.numerics.tangent import Figure, Plane
 from xgamma.typing import AngleLike, ExclusionLike

@@ -14,8 +14,8 @@ from xgamma.core.lazy import hollow, is_lazy
 from xgamma.datasets.onoff import onoff_variables, reco_dims, safe, with_variables
 from xgamma.errors import UnitError, XGammaError, warn
 from xgamma.model import sky
-from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import later, operation
+from xgamma.model.schema import require, variable_attrs
 from xgamma.numerics.convolve import disk_kernel, kernel_sum, ring_kernel
 from xgamma.typing import AngleLike, ExclusionLike
 

@@ -8,10 +8,9 @@ import xarray as xr
 from xgamma.datasets.placing import FINE, spatial_dims
 from xgamma.errors import AxisError, FrameError, MissingDataError, XGammaError, warn
 from xgamma.model.axes import require_same_axis
-from xgamma.model.create import AXES
 from xgamma.model.frame_index import FrameIndex
 from xgamma.model.sanity import issue_of_values
-from xgamma.model.schema import has_reco_psf
+from xgamma.model.schema import AXES, has_reco_psf
 
 __all__ = ["RESPONSES", "require_alike", "require_same_grid", "require_sound"]
 

@@ -10,8 +10,8 @@ from xgamma.errors import FrameError, OutsideError
 from xgamma.model import sky
 from xgamma.model.assembly import named
 from xgamma.model.axes import coord_variable
-from xgamma.model.create import IRF_MIN_PIXELS
 from xgamma.model.operation import operation
+from xgamma.model.schema import IRF_MIN_PIXELS
 from xgamma.typing import Labelled, LabelledLike, PositionLike, SizeLike
 
 __all__ = ["cutout"]

@@ -12,7 +12,8 @@ from xgamma.core.defaults import REPROJECTION
 from xgamma.core.extras import require_package
 from xgamma.io.fits_frame import image_keywords
 from xgamma.model import sky
-from xgamma.model.frame import header_key, wcs_from_key
+from xgamma.model.frame import frame_of, wcs_from_key
+from xgamma.model.stamp import header_key
 from xgamma.numerics import sphere
 from xgamma.numerics.interpolation import Weights, sparse_weights
 from xgamma.typing import DTypeLike, LabelledLike
@@ -41,8 +42,7 @@ class Interpolation:
         self.dims = ("y_irf", "x_irf") if irf else ("y", "x")
         vectors = sky.pixel_vectors(target, irf)
         rotation = (
-            sky.rotation_from_icrs(sky.frame_of(source))
-            @ sky.rotation_from_icrs(sky.frame_of(target)).T
+            sky.rotation_from_icrs(frame_of(source)) @ sky.rotation_from_icrs(frame_of(target)).T
         )
         lon, lat = sphere.vector_to_lonlat(np.tensordot(rotation, vectors, axes=1))
         x, y = sky.lonlat_to_pix(source, lon, lat)

@@ -31,9 +31,8 @@ from xgamma.datasets.rows import join_gtis, join_rows, sum_of_pixels
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.assembly import labels_alone, named, with_data
-from xgamma.model.create import ONOFF, VARIABLES, variable_attrs
 from xgamma.model.sanity import issue_of_values
-from xgamma.model.schema import in_own_units
+from xgamma.model.schema import ONOFF, VARIABLES, in_own_units, variable_attrs
 from xgamma.numerics.masked import under
 from xgamma.typing import DTypeLike
 

@@ -8,8 +8,8 @@ import xarray as xr
 from xgamma.core.lazy import is_lazy
 from xgamma.datasets import masks
 from xgamma.errors import MissingDataError, XGammaError, shown
-from xgamma.model.create import ONOFF, kind, require, variable_attrs
 from xgamma.model.operation import operation
+from xgamma.model.schema import ONOFF, kind, require, variable_attrs
 from xgamma.typing import ArrayLike, CountsLike
 
 __all__ = ["alpha", "background", "excess", "from_onoff", "to_onoff"]

@@ -9,6 +9,7 @@ from scipy import ndimage
 from xgamma.core.arguments import number, scalar
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import sky
+from xgamma.model.frame import frame_of
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
 from xgamma.typing import AngleLike
@@ -89,7 +90,7 @@ def find_peaks(
             "x": ("peak", x, {"long_name": "pixel label along x"}),
             "y": ("peak", y, {"long_name": "pixel label along y"}),
         },
-        attrs={"frame": sky.frame_of(image)},
+        attrs={"frame": frame_of(image)},
     )
 
 

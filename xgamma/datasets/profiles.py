@@ -68,6 +68,7 @@ def _profile(
         name=array.name,
     )
     if is_lazy(array):
+        # Not `later`: what is left to do is the same for rings and for slices.
         return postponed(out, _profile, array, position, edges, how, dim)
     return out
 

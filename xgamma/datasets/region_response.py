@@ -56,6 +56,7 @@ def point_parts(ds: xr.Dataset, inside: xr.Variable, center: SkyCoord) -> xr.Var
         return _point_parts(held, inside, center).variable
     dims = ("energy_true", *PIXELS)
     like = xr.DataArray(hollow(ds.sizes[d] for d in dims), dims=dims)
+    # Not `later`: it is a part of several operations, whose other parts need no task.
     return postponed(like, _point_parts, held, inside, center).variable
 
 

@@ -12,8 +12,8 @@ from xgamma.datasets.stack_lazy import added_up, stack_lazily
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.check import require_dataset
-from xgamma.model.create import SPATIAL, VARIABLES
 from xgamma.model.operation import operation
+from xgamma.model.schema import SPATIAL, VARIABLES
 
 __all__ = ["covering", "stack", "stack_all"]
 

@@ -12,7 +12,7 @@ from xgamma.core.lazy import postponed
 from xgamma.datasets.mosaic import Mosaic
 from xgamma.datasets.onoff import is_onoff
 from xgamma.datasets.placing import FINE, place
-from xgamma.model.create import VARIABLES
+from xgamma.model.schema import VARIABLES
 
 __all__ = ["BLOCKWISE", "summed_by_blocks"]
 

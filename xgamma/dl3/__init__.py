@@ -26,11 +26,11 @@ _MODULES = {
     ),
     "selection": ("event_offset", "event_positions", "select_events"),
     "xgamma.simulate.observations": (
-        "SimulatedSource",
         "simulate_observation",
         "simulate_store",
         "wobble_pointings",
     ),
+    "xgamma.simulate.simulated_source": ("SimulatedSource",),
     "xgamma.simulate.simulated_responses": ("simulated_irfs",),
     "opening": ("open_store",),
     "store": ("Store",),

@@ -38,7 +38,7 @@ from xgamma.io.remote import (
 from xgamma.io.storage import restore_tree, write_tree
 from xgamma.io.zarr_engine import GuardedZarr
 from xgamma.io.zarr_seal import list_contents, require_store_whole
-from xgamma.model.create import MODEL_VERSION
+from xgamma.model.schema import MODEL_VERSION
 
 __all__ = ["ZarrStore", "open_archive", "write_archive"]
 

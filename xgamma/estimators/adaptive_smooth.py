@@ -14,8 +14,8 @@ from xgamma.errors import AxisError, XGammaError, shown
 from xgamma.makers.exposure import exposure_image
 from xgamma.model import sky
 from xgamma.model.axes import edges_in
-from xgamma.model.create import require
 from xgamma.model.operation import later, operation
+from xgamma.model.schema import require
 from xgamma.numerics.convolve import convolve_same, disk_kernel
 from xgamma.numerics.statistics import cash_significance, li_ma
 from xgamma.typing import AnglesLike

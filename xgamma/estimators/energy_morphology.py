@@ -14,9 +14,10 @@ from xgamma.estimators.nested import nested_test
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.fit import fit
 from xgamma.model.operation import DatasetsLike, operation
-from xgamma.modeling.model_base import ModelsLike
+from xgamma.modeling.count_models import FoVBackground
+from xgamma.modeling.model_base import Model, ModelsLike
 from xgamma.modeling.models import Models
-from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.numerics.ratio_test import log_chance, ts_significance
 from xgamma.typing import EnergiesLike
 

@@ -21,7 +21,8 @@ from xgamma.model.operation import DatasetsLike, operation
 from xgamma.modeling.model_base import ModelsLike
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import SkyModel
-from xgamma.modeling.spectral import PowerLawNorm, Spectrum
+from xgamma.modeling.spectral_norms import PowerLawNorm
+from xgamma.modeling.spectrum_base import Spectrum
 from xgamma.typing import ArrayLike, EnergiesLike
 
 __all__ = ["flux_points"]

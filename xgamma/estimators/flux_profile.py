@@ -15,9 +15,9 @@ from xgamma.estimators.bands import shared_edges
 from xgamma.estimators.flux_points import flux_points
 from xgamma.fitting.attached import chosen_models, datasets_of, with_models
 from xgamma.fitting.predict import npred
-from xgamma.model.create import require
 from xgamma.model.operation import DatasetsLike, operation
 from xgamma.model.regions import parse_regions, region_center, region_text
+from xgamma.model.schema import require
 from xgamma.modeling.model_base import ModelsLike
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import SkyModel

@@ -18,8 +18,8 @@ from xgamma.fitting.excess import Excess
 from xgamma.fitting.likelihood import WStatLikelihood
 from xgamma.fitting.predict import full_likelihood, labelled, result_attrs
 from xgamma.fitting.reach import warn_of_short_axes
-from xgamma.model.create import require
 from xgamma.model.operation import later, operation
+from xgamma.model.schema import require
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import SkyModel
 from xgamma.numerics.ts_map import ts_map as solve

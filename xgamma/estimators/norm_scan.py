@@ -15,7 +15,7 @@ from xgamma.fitting.held import minimise_part
 from xgamma.fitting.likelihood import CashLikelihood
 from xgamma.fitting.objective import Objective
 from xgamma.modeling.models import Models
-from xgamma.modeling.spectral import PowerLawNorm
+from xgamma.modeling.spectral_norms import PowerLawNorm
 
 __all__ = ["NormScan"]
 

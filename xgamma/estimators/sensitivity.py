@@ -14,7 +14,8 @@ from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.operation import operation
 from xgamma.modeling.models import Models
 from xgamma.modeling.sky_model import SkyModel
-from xgamma.modeling.spectral import PowerLaw, Spectrum
+from xgamma.modeling.spectral import PowerLaw
+from xgamma.modeling.spectrum_base import Spectrum
 from xgamma.numerics import limits
 from xgamma.numerics import statistics as stats
 

@@ -21,9 +21,9 @@ from xgamma.datasets.onoff import (
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import axis_coords, edges, units_of
-from xgamma.model.create import require
 from xgamma.model.make_axes import axis_from_edges
 from xgamma.model.operation import later, operation
+from xgamma.model.schema import require
 from xgamma.model.windows import later_by_blocks
 from xgamma.numerics.convolve import disk_kernel, kernel_sum
 from xgamma.numerics.statistics import cash_significance, li_ma

@@ -11,9 +11,8 @@ from xgamma.errors import MissingDataError, XGammaError
 from xgamma.model.check import require_dataset
 from xgamma.model.operation import DatasetsLike, operation
 from xgamma.model.trees import collection_of, datasets_in
-from xgamma.modeling.model_base import ModelsLike
+from xgamma.modeling.model_base import Model, ModelsLike
 from xgamma.modeling.models import Models
-from xgamma.modeling.sky_model import Model
 
 __all__ = ["models_of", "with_models"]
 

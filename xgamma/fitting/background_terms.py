@@ -7,7 +7,7 @@ import numpy as np
 from xgamma.errors import XGammaError
 from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.evaluator import Box, component_key
-from xgamma.modeling.sky_model import FoVBackground, TemplateNPred
+from xgamma.modeling.count_models import FoVBackground, TemplateNPred
 
 __all__ = ["BackgroundTerm", "TemplateTerm"]
 

@@ -12,12 +12,12 @@ from xgamma.core.defaults import SCHEME
 from xgamma.core.lazy import is_lazy, labels_of
 from xgamma.fitting.attached import chosen_models, datasets_of
 from xgamma.fitting.excess import Excess
-from xgamma.fitting.flux_data import is_flux_points, point_residuals
+from xgamma.fitting.flux_data import point_residuals
 from xgamma.fitting.likelihood import likelihood_of
 from xgamma.fitting.predict import full_likelihood, labelled, npred, outline
 from xgamma.fitting.reach import warn_of_short_axes
-from xgamma.model.create import require
 from xgamma.model.operation import DatasetsLike, later, operation
+from xgamma.model.schema import is_flux_points, require
 from xgamma.typing import AngleLike
 
 if TYPE_CHECKING:

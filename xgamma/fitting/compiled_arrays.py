@@ -15,10 +15,10 @@ from xgamma.datasets.rows import good_times
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
-from xgamma.model.create import kind
+from xgamma.model.frame import frame_of
 from xgamma.model.livetime import reference_time_of
 from xgamma.model.sanity import issue_of_values
-from xgamma.model.schema import in_own_units
+from xgamma.model.schema import in_own_units, kind
 from xgamma.numerics import convolution
 
 __all__ = ["CompiledArrays"]
@@ -180,7 +180,7 @@ class CompiledArrays:
     @cached_property
     def frame(self) -> str:
         """Celestial frame of the map."""
-        return sky.frame_of(self.ds)
+        return frame_of(self.ds)
 
     @cached_property
     def origin(self) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from xgamma.modeling.sky_model import SkyModel, irf_switches
 from xgamma.modeling.spatial import Gaussian, PointSource
 from xgamma.modeling.spatial_base import Shape
 from xgamma.modeling.template_map import TemplateMap
-from xgamma.modeling.temporal import TimeProfile
+from xgamma.modeling.time_profile import TimeProfile
 from xgamma.numerics.convolution import convolve_full, split_point
 
 __all__ = ["Box", "SourceTerm", "component_key"]

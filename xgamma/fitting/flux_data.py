@@ -18,16 +18,16 @@ from xgamma.core.units import conversion, parse_unit
 from xgamma.errors import AxisError, MissingDataError, XGammaError
 from xgamma.fitting import point_statistics
 from xgamma.fitting.attached import chosen_models, models_of
-from xgamma.model.schema import is_flux_points
+from xgamma.modeling.count_models import FoVBackground, TemplateNPred
 from xgamma.modeling.models import Models
-from xgamma.modeling.sky_model import FoVBackground, SkyModel, TemplateNPred
-from xgamma.modeling.spectral import FLUX
+from xgamma.modeling.sky_model import SkyModel
+from xgamma.modeling.spectrum_base import FLUX
 from xgamma.numerics import statistics as stats
 
 if TYPE_CHECKING:
     from xgamma.modeling.model_base import ModelsLike
 
-__all__ = ["FluxPointsLikelihood", "flux_pred", "is_flux_points", "safe_points"]
+__all__ = ["FluxPointsLikelihood", "flux_pred", "safe_points"]
 
 
 def flux_values(ds: xr.Dataset, name: str) -> np.ndarray:

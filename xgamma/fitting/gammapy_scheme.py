@@ -18,7 +18,12 @@ from xgamma.fitting.region_term import RegionTerm, circle_radius
 from xgamma.model import sky
 from xgamma.modeling.spatial import Disk, PointSource
 from xgamma.modeling.spatial_base import Shape
-from xgamma.modeling.spectral import LineSpectrum, PowerLaw, PowerLaw2, PowerLawNorm
+from xgamma.modeling.spectral import (
+    LineSpectrum,
+    PowerLaw,
+    PowerLaw2,
+)
+from xgamma.modeling.spectral_norms import PowerLawNorm
 from xgamma.modeling.spectrum_base import Spectrum
 from xgamma.modeling.template_map import TemplateMap
 from xgamma.modeling.temporal import LightCurve

@@ -19,11 +19,14 @@ from xgamma.errors import XGammaError
 from xgamma.fitting.background_terms import BackgroundTerm, TemplateTerm
 from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.evaluator import SourceTerm
-from xgamma.fitting.flux_data import FluxPointsLikelihood, is_flux_points
+from xgamma.fitting.flux_data import FluxPointsLikelihood
 from xgamma.fitting.gammapy_scheme import GammapyRegionTerm, GammapyTerm
 from xgamma.fitting.region_term import RegionTerm
+from xgamma.model.schema import is_flux_points
+from xgamma.modeling.count_models import FoVBackground, TemplateNPred
+from xgamma.modeling.model_base import Model
 from xgamma.modeling.models import Models
-from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel, TemplateNPred
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.numerics import statistics as stats
 
 __all__ = ["CashLikelihood", "Likelihood", "WStatLikelihood", "likelihood_of"]

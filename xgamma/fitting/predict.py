@@ -16,8 +16,9 @@ from xgamma.fitting.compiled import Compiled
 from xgamma.fitting.likelihood import Likelihood, WStatLikelihood, likelihood_of
 from xgamma.fitting.reach import warn_of_short_axes
 from xgamma.model.operation import later, operation
+from xgamma.modeling.count_models import FoVBackground
+from xgamma.modeling.model_base import Model
 from xgamma.modeling.models import Models
-from xgamma.modeling.sky_model import FoVBackground, Model
 
 if TYPE_CHECKING:
     from xgamma.modeling.model_base import ModelsLike

@@ -9,7 +9,8 @@ import xarray as xr
 
 from xgamma.errors import warn
 from xgamma.model.axes import TOLERANCE, edges_in
-from xgamma.modeling.sky_model import Model, SkyModel
+from xgamma.modeling.model_base import Model
+from xgamma.modeling.sky_model import SkyModel
 
 __all__ = ["warn_of_short_axes"]
 

@@ -40,8 +40,6 @@ KEPT_BYTES = 32 * 2**20
 SKY = frozenset(SPATIAL)
 AXES = ("energy", "energy_true", "rad", "migra", "offset")
 BOUNDS = "bounds"
-# Attributes that exist in the file only; opening takes them off again.
-FILE_ATTRS = ("Conventions", "history")
 JSON_ATTRS = "json_attributes"
 VARIABLE_ATTRS = ("grid_mapping", "flag_values", "flag_meanings")
 

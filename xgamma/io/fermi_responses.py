@@ -17,7 +17,7 @@ from xgamma.io.fits_axes import Axis, require_bins
 from xgamma.io.ogip_response import read_matrix, require_values
 from xgamma.model.assembly import assemble
 from xgamma.model.axes import bounds_between
-from xgamma.model.create import variable_attrs
+from xgamma.model.schema import variable_attrs
 
 __all__ = ["read_gtdrm", "read_gtpsf"]
 

@@ -19,7 +19,8 @@ from xgamma.io.fits_responses import RESPONSE_MAPS, match_energies, place_respon
 from xgamma.io.fits_tables import read_gti, read_obs
 from xgamma.io.sidecar import Sidecar, sidecar_of
 from xgamma.model.assembly import assemble
-from xgamma.model.create import VARIABLES, label_variables
+from xgamma.model.create import label_variables
+from xgamma.model.schema import VARIABLES
 
 __all__ = ["open_dataset", "read_fits"]
 

@@ -16,7 +16,7 @@ from xgamma.core.reading import OF_CODE
 from xgamma.errors import FrameError, shown
 from xgamma.model import sky
 from xgamma.model.axes import coord_variable
-from xgamma.model.frame import SIZE_KEYWORDS
+from xgamma.model.frame import SIZE_KEYWORDS, wcs_attrs
 from xgamma.model.frame import frame_attrs as parent_attrs
 from xgamma.model.stamp import FRAME_KEYWORDS, KEYWORDS, MATRIX, same_value
 
@@ -57,7 +57,7 @@ def frame_attrs(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, 
     Returns
     -------
     attrs : dict
-        FITS keywords as `xgamma.model.sky.make_wcs_attrs` gives them.
+        FITS keywords as `xgamma.model.frame.make_wcs_attrs` gives them.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def _frame_attrs(key: tuple[tuple[str, Any], ...], shape: tuple[int, int]) -> di
             f"The first two axes of an image are {wcs.wcs.ctype[0]!r} and {wcs.wcs.ctype[1]!r}: a sky map has "
             "longitude, then latitude, equatorial or galactic."
         )
-    attrs = sky.wcs_attrs(wcs, shape)
+    attrs = wcs_attrs(wcs, shape)
     return attrs | {k: float(v) for k, v in key if k in MATRIX}
 
 

@@ -17,8 +17,7 @@ from xgamma.fits.codes import BITPIX
 from xgamma.io.fits_axes import Axis, axis_of, band_columns, band_keywords
 from xgamma.io.fits_frame import image_keywords
 from xgamma.io.fits_regions import region_table
-from xgamma.model.create import VARIABLES
-from xgamma.model.schema import SPATIAL
+from xgamma.model.schema import SPATIAL, VARIABLES
 
 __all__ = ["creator", "header_bytes", "map_hdus"]
 

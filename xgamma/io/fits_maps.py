@@ -38,7 +38,8 @@ from xgamma.io.fits_regions import read_region
 from xgamma.io.healpix import is_healpix, read_healpix
 from xgamma.io.sidecar import same_unit, sidecar_of
 from xgamma.model.assembly import assemble
-from xgamma.model.create import VARIABLES, label_variables, variable_attrs
+from xgamma.model.create import label_variables
+from xgamma.model.schema import VARIABLES, variable_attrs
 
 __all__ = ["FitsMap", "is_map", "read_map", "read_map_hdu"]
 

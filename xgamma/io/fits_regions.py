@@ -15,10 +15,10 @@ from xgamma.errors import XGammaError
 from xgamma.fits.bintable import BinTable
 from xgamma.fits.checks import require_once
 from xgamma.io.fits_frame import frame_attrs
-from xgamma.model import sky
 from xgamma.model.axes import coord_variable
-from xgamma.model.frame import SIZE_KEYWORDS, header_key, wcs_from_key
+from xgamma.model.frame import SIZE_KEYWORDS, wcs_from_key, wcs_of
 from xgamma.model.regions import parse_regions, region_text
+from xgamma.model.stamp import header_key
 
 if TYPE_CHECKING:
     from xgamma.fits.files import HDU
@@ -85,7 +85,7 @@ def region_table(ds: xr.Dataset | xr.DataArray, name: str) -> BinTable | None:
     if "region" not in ds.coords or "wcs" not in ds.coords:
         return None
     text = str(ds.coords["region"].values)
-    wcs = sky.wcs_of(ds)
+    wcs = wcs_of(ds)
     pixels = [region.to_pixel(wcs) for region in parse_regions(text)]
     table = rg.Regions(pixels).serialize(format="fits")
     header = fits.Header()

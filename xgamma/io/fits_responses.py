@@ -19,8 +19,8 @@ from xgamma.io.fits_axes import Axis
 from xgamma.io.fits_frame import labels_in
 from xgamma.io.fits_maps import FitsMap, on_responses
 from xgamma.io.regrid import coarse_grid, interpolated
-from xgamma.model.create import VARIABLES, label_variables
-from xgamma.model.schema import IRF_MIN_PIXELS
+from xgamma.model.create import label_variables
+from xgamma.model.schema import IRF_MIN_PIXELS, VARIABLES
 from xgamma.numerics.psf_kernels import CONTAINMENT, listed_radii
 
 __all__ = ["RESPONSE_MAPS", "match_energies", "own_grid", "place_responses", "radii_attrs"]

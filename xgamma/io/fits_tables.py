@@ -18,12 +18,11 @@ from xgamma.fits.files import FitsFile
 from xgamma.fits.keywords import run_ids
 from xgamma.fits.tables import Table
 from xgamma.fits.times import MissionTime
-from xgamma.model.create import VARIABLES, variable_attrs
 from xgamma.model.livetime import reference_time_of
+from xgamma.model.schema import VARIABLES, variable_attrs
 
 __all__ = ["gti_table", "obs_tables", "read_gti", "read_obs"]
 
-SECONDS = 86400.0
 # META_TABLE is what gammapy knows of observations; OBS_ROWS is all of ours.
 META_COLUMNS = {
     "TELESCOP": "telescope",

@@ -20,9 +20,9 @@ from xgamma.io.fits_map_hdus import SKY_DIMS, creator, header_bytes, map_hdus
 from xgamma.io.fits_maps import map_path
 from xgamma.io.fits_tables import gti_table, obs_tables, table_names
 from xgamma.io.sidecar import HDU_NAME, describe
-from xgamma.model.create import VARIABLES
 from xgamma.model.frame import without_frame
 from xgamma.model.operation import operation
+from xgamma.model.schema import VARIABLES
 from xgamma.model.validation import validate_dataset
 
 __all__ = ["write_fits", "write_hdus", "write_map"]

@@ -17,8 +17,7 @@ from xgamma.io.remote import is_consolidated, is_unfinished, store_at
 from xgamma.io.storage import restore_tree
 from xgamma.io.zarr_engine import GuardedZarr
 from xgamma.irf.validation import require_sound_axes
-from xgamma.model.create import MODEL_VERSION
-from xgamma.model.schema import SPATIAL, VARIABLES
+from xgamma.model.schema import MODEL_VERSION, SPATIAL, VARIABLES
 from xgamma.model.validation import validate_dataset
 
 __all__ = ["check_units", "check_version", "checked", "checked_tree", "open_engine"]

@@ -18,7 +18,7 @@ from xgamma.fits.layout import whole_keyword
 from xgamma.io.fermi_files import HEALPIX_EXPOSURE, stated_unit
 from xgamma.io.fits_axes import Axis, band_sizes, band_table, read_bands
 from xgamma.model.cells import CELL, MAX_LEVEL, cell_coords
-from xgamma.model.create import VARIABLES, variable_attrs
+from xgamma.model.schema import VARIABLES, variable_attrs
 
 __all__ = ["is_healpix", "read_healpix"]
 

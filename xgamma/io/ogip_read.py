@@ -29,9 +29,9 @@ from xgamma.io.ogip_response import (
     require_values,
 )
 from xgamma.model.assembly import assemble
-from xgamma.model.create import variable_attrs
 from xgamma.model.frame import without_frame
 from xgamma.model.sanity import issue_of_keyword
+from xgamma.model.schema import variable_attrs
 
 __all__ = ["read_ogip"]
 

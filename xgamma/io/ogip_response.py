@@ -18,8 +18,8 @@ from xgamma.fits.files import FitsFile
 from xgamma.fits.layout import whole_keyword
 from xgamma.fits.tables import Table
 from xgamma.io.fits_axes import Axis, require_bins
-from xgamma.model.create import variable_attrs
 from xgamma.model.sanity import issue_of_values
+from xgamma.model.schema import variable_attrs
 
 __all__ = ["folded", "read_bounds", "read_exposure", "read_matrix", "read_response"]
 

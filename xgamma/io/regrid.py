@@ -9,8 +9,9 @@ import xarray as xr
 from astropy.coordinates import SkyCoord
 from scipy.ndimage import map_coordinates
 
-from xgamma.model.frame import header_key, wcs_from_key
+from xgamma.model.frame import wcs_from_key
 from xgamma.model.geometry import lonlat_at
+from xgamma.model.stamp import header_key
 
 if TYPE_CHECKING:
     from xgamma.io.fits_maps import FitsMap

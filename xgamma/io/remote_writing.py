@@ -146,5 +146,5 @@ def refuse(path: Any, place: Any, overwrite: bool) -> None:
     if not here:
         raise XGammaError(f"'{path}' is no Zarr store: it is not replaced; give another name.")
     if not overwrite:
-        state = "is there, unfinished" if here == [UNFINISHED] else "exists already"
+        state = "is there, unfinished" if here == [UNFINISHED] else "already exists"
         raise XGammaError(f"'{path}' {state}: pass overwrite=True to replace it.")

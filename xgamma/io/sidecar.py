@@ -18,9 +18,8 @@ from xgamma.core.units import parse_unit
 from xgamma.errors import FrameError, UnitError, XGammaError, warn
 from xgamma.io.fits_frame import labels_in
 from xgamma.model.assembly import assemble
-from xgamma.model.create import MODEL_VERSION
 from xgamma.model.frame import without_frame
-from xgamma.model.schema import SPATIAL
+from xgamma.model.schema import MODEL_VERSION, SPATIAL
 from xgamma.model.stamp import is_stamp
 
 if TYPE_CHECKING:

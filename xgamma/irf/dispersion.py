@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.lazy import hollow, is_lazy
 from xgamma.irf.queries import at_position
 from xgamma.model.axes import axis_coords, centers, centers_in, edges, edges_in
-from xgamma.model.operation import operation
+from xgamma.model.operation import later, operation
 from xgamma.model.schema import variable_attrs
 from xgamma.numerics.responses import cumulative_at, kernel_from_cumulative
 from xgamma.typing import PositionLike
@@ -44,9 +44,8 @@ def edisp_kernel(ds: xr.Dataset, position: PositionLike | None = None) -> xr.Dat
         return edisp.transpose("energy_true", "energy")
     if is_lazy(edisp):
         local = edisp.to_dataset(name="edisp").assign_coords(axis_coords(ds, "energy"))
-        return postponed(
-            _matrix(ds, hollow([ds.sizes["energy_true"], ds.sizes["energy"]])), edisp_kernel, local
-        )
+        like = _matrix(ds, hollow([ds.sizes["energy_true"], ds.sizes["energy"]]))
+        return later(like, ds=local, position=None)
     density = np.asarray(edisp.transpose("energy_true", "migra").values, dtype=float)
     true = centers_in(ds, "energy_true", "TeV")
     at = edges_in(ds, "energy", "TeV") / true[:, np.newaxis]
@@ -90,7 +89,7 @@ def edisp_bias_resolution(ds: xr.Dataset, position: PositionLike | None = None) 
     if is_lazy(kernel):
         flat = hollow([ds.sizes["energy_true"]])
         local = kernel.to_dataset(name="edisp")
-        return postponed(_bias_dataset(ds, flat, flat), edisp_bias_resolution, local)
+        return later(_bias_dataset(ds, flat, flat), ds=local, position=None)
     matrix = np.asarray(kernel.values, dtype=float)
     true = centers_in(ds, "energy_true", "TeV")[:, np.newaxis]
     relative = centers(ds, "energy") * (

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice
-from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.lazy import hollow, is_lazy
 from xgamma.core.units import to_value
 from xgamma.errors import AxisError, FrameError, XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import axis_coords, centers_in, edges_in
-from xgamma.model.operation import operation
+from xgamma.model.operation import later, operation
 from xgamma.model.schema import require
 from xgamma.numerics.convolution import bilinear
-from xgamma.numerics.radial import containment, containment_radius
-from xgamma.typing import AngleLike, EnergiesLike, PositionLike
+from xgamma.numerics.radial import containment_radius
+from xgamma.typing import EnergiesLike, PositionLike
 
 __all__ = [
     "at_position",
-    "psf_containment",
     "psf_containment_radius",
     "psf_profile",
 ]
@@ -186,12 +183,6 @@ def _hollow(array: xr.DataArray, energy_true: EnergiesLike, **attrs: object) -> 
     return _over_energy(array, hollow(np.atleast_1d(wanted).shape), wanted, **attrs)
 
 
-def _on_profile(
-    function: Callable[..., xr.DataArray], psf: xr.DataArray, *options: object
-) -> xr.DataArray:
-    return function(psf.to_dataset(name="psf"), *options)
-
-
 @operation
 def psf_containment_radius(
     ds: xr.Dataset,
@@ -235,41 +226,10 @@ def psf_containment_radius(
         like = _hollow(
             psf, energy_true, units="deg", long_name=f"{100 * fraction:g} % containment radius"
         )
-        return postponed(like, _on_profile, psf_containment_radius, psf, energy_true, fraction)
+        # The task needs the profile at the position alone, not the maps that it was taken from.
+        return later(like, ds=psf.to_dataset(name="psf"), position=None)
     values, energy = _at_energy(psf, energy_true)
     radius = containment_radius(values, edges_in(psf, "rad", "deg"), fraction)
     return _over_energy(
         psf, radius, energy, units="deg", long_name=f"{100 * fraction:g} % containment radius"
     )
-
-
-def psf_containment(
-    ds: xr.Dataset,
-    radius: AngleLike,
-    energy_true: EnergiesLike | None = None,
-    position: PositionLike | None = None,
-) -> xr.DataArray:
-    """Return the fraction of a point source inside a radius.
-
-    Parameters
-    ----------
-    ds : Dataset
-        With ``psf``.
-    radius : Quantity, str or float
-        Radius; plain numbers are degrees.
-    energy_true, position
-        As in `psf_containment_radius`.
-
-    Returns
-    -------
-    containment : DataArray
-        Dims ``(energy_true,)`` or none; 1 beyond the ``rad`` axis.
-    """
-    psf = psf_profile(ds, position)
-    if is_lazy(psf):
-        like = _hollow(psf, energy_true, units="", long_name="containment")
-        return postponed(like, _on_profile, psf_containment, psf, radius, energy_true)
-    values, energy = _at_energy(psf, energy_true)
-    rad = edges_in(psf, "rad", "deg")
-    values = containment(values, rad, to_value(radius, "deg", "radius"))
-    return _over_energy(psf, values, energy, units="", long_name="containment")

@@ -12,8 +12,8 @@ from xgamma.irf.background_rate import Rate, log_rate
 from xgamma.irf.response import grid_axis
 from xgamma.makers.alignment import alignment_of, altaz_bases, good_seconds, rotation_times
 from xgamma.makers.field import Field, require_time, warn_outside
-from xgamma.model import sky
-from xgamma.model.create import variable_attrs
+from xgamma.model.frame import frame_of
+from xgamma.model.schema import variable_attrs
 from xgamma.numerics.intervals import trapezoid_weights
 
 __all__ = ["background"]
@@ -96,7 +96,7 @@ def _time_averaged(
         detx, dety = field.detector()
         across = -detx if alignment == "REVERSE_LON_RADEC" else detx
         return lambda part: rate.integrated(dety[part], across[part])
-    times, frame = rotation_times(field.obs, step), sky.frame_of(field.ds)
+    times, frame = rotation_times(field.obs, step), frame_of(field.ds)
     weights = trapezoid_weights(times, *good_seconds(field.obs))
     total: Any = 0.0
     bases = altaz_bases(field.obs, times, frame)

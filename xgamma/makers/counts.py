@@ -9,8 +9,9 @@ from xgamma.core.units import conversion
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.makers.field import Field
 from xgamma.model import sky
-from xgamma.model.create import variable_attrs
+from xgamma.model.frame import frame_of
 from xgamma.model.responses import response
+from xgamma.model.schema import variable_attrs
 from xgamma.numerics import sphere
 
 __all__ = ["counts"]
@@ -47,7 +48,7 @@ def event_columns(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def pixel_of_events(ds: xr.Dataset, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     """Return the flat pixel number of positions (ICRS, degrees); -1 outside the map."""
     lon, lat = ra, dec
-    frame = sky.frame_of(ds)
+    frame = frame_of(ds)
     if frame != "icrs":
         vectors = sky.rotation_from_icrs(frame) @ sphere.lonlat_to_vector(ra, dec)
         lon, lat = sphere.vector_to_lonlat(vectors)

@@ -8,7 +8,7 @@ import xarray as xr
 from xgamma.irf.kinds.edisp_2d import kernel, migration
 from xgamma.makers.field import Field
 from xgamma.model.axes import centers, edges
-from xgamma.model.create import variable_attrs
+from xgamma.model.schema import variable_attrs
 
 __all__ = ["edisp"]
 

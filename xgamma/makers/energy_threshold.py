@@ -17,10 +17,10 @@ from xgamma.irf.registry import kind_of
 from xgamma.irf.response import evaluate, grid_axis
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
-from xgamma.model.create import require
 from xgamma.model.regions import region_center
 from xgamma.model.responses import grid_edges, response
 from xgamma.model.sanity import issue_of_keyword
+from xgamma.model.schema import require
 from xgamma.typing import EnergyLike
 
 if TYPE_CHECKING:

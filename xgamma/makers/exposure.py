@@ -10,8 +10,8 @@ from xgamma.irf.kinds.aeff_2d import area_at
 from xgamma.irf.response import grid_axis
 from xgamma.makers.field import Field, require_time, warn_outside
 from xgamma.model.axes import axis_coords, edges_in
-from xgamma.model.create import require, variable_attrs
 from xgamma.model.operation import operation
+from xgamma.model.schema import require, variable_attrs
 from xgamma.numerics.interpolation import Axis, sparse_weights
 
 __all__ = ["exposure", "exposure_irf"]

@@ -12,6 +12,7 @@ from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, warn
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges_in
+from xgamma.model.frame import frame_of
 from xgamma.model.responses import response
 from xgamma.numerics import sphere
 from xgamma.numerics.interpolation import Axis
@@ -72,7 +73,7 @@ class Field:
         """Rows towards the pointing, east, north (ICRS), as vectors in the map's frame."""
         lon, lat = sky.degrees_of(self.pointing)
         icrs = sphere.offset_basis(float(lon), float(lat))
-        values: np.ndarray = icrs @ sky.rotation_from_icrs(sky.frame_of(self.ds)).T
+        values: np.ndarray = icrs @ sky.rotation_from_icrs(frame_of(self.ds)).T
         return values
 
     def vectors(self, irf: bool = False) -> np.ndarray:
@@ -185,8 +186,3 @@ def warn_outside(field: Field, name: str, axis: Axis, inside: np.ndarray) -> Non
     warn(
         f"Run {observation.obs_id(field.obs)}: the {name} covers {axis.low:.4g} to {axis.high:.4g} TeV and no energy bin of the map lies inside, so it is zero: choose energies in that range."
     )
-
-
-def as_variable(dims: tuple[str, ...], values: np.ndarray, attrs: dict[str, Any]) -> xr.Variable:
-    """Return a variable (shorthand that keeps the makers readable)."""
-    return xr.Variable(dims, values, attrs)

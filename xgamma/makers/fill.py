@@ -22,9 +22,9 @@ from xgamma.makers.field import Field
 from xgamma.makers.response_maps import from_maps, has_response_maps
 from xgamma.makers.rows import observation_row, refilled
 from xgamma.makers.spectrum import fill_spectrum
-from xgamma.model.create import kind, variable_attrs
 from xgamma.model.livetime import reference_time_of
 from xgamma.model.operation import operation
+from xgamma.model.schema import kind, variable_attrs
 from xgamma.typing import AngleLike
 
 __all__ = ["SELECTION", "fill"]

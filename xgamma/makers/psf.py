@@ -9,7 +9,7 @@ from xgamma.irf.kind import PSFKind
 from xgamma.irf.registry import kind_of
 from xgamma.makers.field import Field
 from xgamma.model.axes import centers_in, edges_in
-from xgamma.model.create import variable_attrs
+from xgamma.model.schema import variable_attrs
 from xgamma.numerics.responses import normalize_rad
 
 __all__ = ["psf"]

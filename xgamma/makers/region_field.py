@@ -13,6 +13,7 @@ from xgamma.makers.counts import event_columns
 from xgamma.makers.field import Field
 from xgamma.makers.rad_max import fixed_rad_max, rad_max_at
 from xgamma.model import figure, sky
+from xgamma.model.frame import frame_of
 from xgamma.numerics import sphere
 
 __all__ = ["RegionField"]
@@ -57,7 +58,7 @@ class RegionField(Field):
             vectors, share = figure.center_vector(self.region)[:, np.newaxis], np.ones(1)
         else:
             vectors, share = figure.region_points(self.region)
-        own = sky.frame_of(self.ds)
+        own = frame_of(self.ds)
         if own != self.region_frame:
             matrix = sky.rotation_from_icrs(own) @ sky.rotation_from_icrs(self.region_frame).T
             vectors = matrix @ vectors

@@ -14,8 +14,9 @@ from xgamma.errors import AxisError, UnitError
 from xgamma.makers.field import Field
 from xgamma.model import sky
 from xgamma.model.axes import centers_in, edges, units_of
-from xgamma.model.create import variable_attrs
+from xgamma.model.frame import frame_of
 from xgamma.model.responses import is_map, response
+from xgamma.model.schema import variable_attrs
 from xgamma.numerics import sphere
 from xgamma.numerics.interpolation import Axis, apply_weights, sparse_weights
 from xgamma.numerics.responses import normalize_rad
@@ -81,7 +82,7 @@ def _times(field: Field, transits: float | xr.DataArray, irf: bool = False) -> n
 def _on_sky(source: xr.Dataset, name: str, ds: xr.Dataset, irf: bool) -> np.ndarray:
     """Return a map on the pixels of another, bilinear between pixel centres, zero beyond its edges."""
     vectors = sky.pixel_vectors(ds, irf).reshape(3, -1)
-    turn = sky.rotation_from_icrs(sky.frame_of(source)) @ sky.rotation_from_icrs(sky.frame_of(ds)).T
+    turn = sky.rotation_from_icrs(frame_of(source)) @ sky.rotation_from_icrs(frame_of(ds)).T
     x, y = sky.lonlat_to_pix(source, *sphere.vector_to_lonlat(turn @ vectors))
     weights = []
     for dim, at in (("y", y), ("x", x)):

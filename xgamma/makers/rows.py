@@ -11,7 +11,7 @@ from xgamma.dl3 import good_time, observation
 from xgamma.dl3.pointings import has_pointing
 from xgamma.makers.field import Field
 from xgamma.model.assembly import labels_alone, named, with_data
-from xgamma.model.create import variable_attrs
+from xgamma.model.schema import variable_attrs
 
 __all__ = ["observation_row", "refilled"]
 

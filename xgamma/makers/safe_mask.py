@@ -13,14 +13,14 @@ import xarray as xr
 from xgamma.core.arguments import number, scalar
 from xgamma.core.arguments import observation as require_observation
 from xgamma.core.defaults import AEFF_PERCENT, BIAS_PERCENT, IRFS, SAFE_OFFSET
-from xgamma.core.lazy import hollow, is_lazy, postponed
+from xgamma.core.lazy import hollow, is_lazy
 from xgamma.core.units import position as parse_position
 from xgamma.errors import MissingDataError, XGammaError
 from xgamma.makers.safe_masks.registry import SafeMaskRecord, find_safe_masks
-from xgamma.model import sky
 from xgamma.model.assembly import with_data
-from xgamma.model.create import kind, require, variable_attrs
-from xgamma.model.operation import operation
+from xgamma.model.frame import frame_of
+from xgamma.model.operation import later, operation
+from xgamma.model.schema import kind, require, variable_attrs
 from xgamma.typing import AngleLike, PositionLike
 
 __all__ = ["choose_safe_masks", "safe_mask"]
@@ -133,7 +133,7 @@ def safe_mask(
     """
     where = {
         # One meaning of numbers and texts, whichever responses are looked at.
-        "position": None if position is None else parse_position(position, sky.frame_of(ds)),
+        "position": None if position is None else parse_position(position, frame_of(ds)),
         "fixed_offset": None
         if fixed_offset is None
         else scalar(fixed_offset, "deg", "fixed_offset"),
@@ -153,8 +153,7 @@ def safe_mask(
     if fold and obs is None:
         raise MissingDataError("fold=True needs the observation: safe_mask(obs, ...).")
     if is_lazy(ds) and any(record.looks_at_maps(irfs) for record in records):
-        given |= {"position": position, "fixed_offset": fixed_offset}
-        return _postponed(ds, obs, records, given)
+        return later(_like(ds, records, irfs), names=["mask_safe"], methods=records)
     parts = [
         ds.variables.get("mask_safe"),
         _background_valid(ds),
@@ -219,18 +218,12 @@ def _require_options(records: tuple[SafeMaskRecord, ...], options: Mapping[str, 
         )
 
 
-def _postponed(
-    ds: xr.Dataset,
-    obs: xr.DataTree | None,
-    records: tuple[SafeMaskRecord, ...],
-    given: dict[str, Any],
-) -> xr.Dataset:
-    """Return the dataset of lazy maps, the mask found when it is computed."""
-    require(ds, *(n for r in records if r.looks_at_maps(given["irfs"]) for n in r.needs))
+def _like(ds: xr.Dataset, records: tuple[SafeMaskRecord, ...], irfs: str) -> xr.Dataset:
+    """Return a dataset of lazy maps with a mask that says what the one to come looks like."""
+    require(ds, *(n for r in records if r.looks_at_maps(irfs) for n in r.needs))
     dims = tuple(d for d in ("energy", "y", "x") if d in ds.dims)
     mask = xr.Variable(dims, hollow((ds.sizes[d] for d in dims), bool), variable_attrs("mask_safe"))
-    like = ds.assign(mask_safe=mask)
-    return postponed(like, safe_mask, ds, obs, names=["mask_safe"], methods=records, **given)
+    return ds.assign(mask_safe=mask)
 
 
 def _combine(ds: xr.Dataset, parts: list[xr.Variable]) -> xr.Variable:

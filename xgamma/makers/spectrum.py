@@ -19,9 +19,9 @@ from xgamma.makers import psf as psf_
 from xgamma.makers.region_field import RegionField
 from xgamma.makers.rows import observation_row, refilled
 from xgamma.model import figure
-from xgamma.model.create import variable_attrs
 from xgamma.model.livetime import reference_time_of
 from xgamma.model.responses import response
+from xgamma.model.schema import variable_attrs
 from xgamma.numerics import sphere
 
 __all__ = ["fill_spectrum", "region_counts"]

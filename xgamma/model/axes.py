@@ -26,16 +26,6 @@ TOLERANCE = 1e-6
 NODE = "center"
 
 
-def bin_centers(edge_values: np.ndarray, interp: str) -> np.ndarray:
-    """Return bin centres: geometric for ``log``, arithmetic for ``lin``."""
-    lo, hi = edge_values[:-1], edge_values[1:]
-    if interp == "log" and lo[0] > 0:
-        values: np.ndarray = np.sqrt(lo * hi)
-        return values
-    values = 0.5 * (lo + hi)
-    return values
-
-
 def bounds_between(centers: np.ndarray, interp: str) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds halfway between nodes, the outer ones by continuing the step."""
     log = interp == "log" and bool(np.all(centers > 0))

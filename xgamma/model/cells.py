@@ -18,6 +18,7 @@ from xgamma.core.bounds import require_room
 from xgamma.core.extras import require_package
 from xgamma.errors import FrameError, shown
 from xgamma.model import sky
+from xgamma.model.frame import frame_of, require_frame
 from xgamma.numerics import sphere
 from xgamma.typing import LabelledLike
 
@@ -104,7 +105,7 @@ class Cells:
                 f"'nested' in its attributes, not {shown(dict(attrs))}."
             )
         frame = str(obj.coords[FRAME].values) if FRAME in obj.coords else "icrs"
-        sky.require_frame(frame)
+        require_frame(frame)
         return cls(ids.astype(np.int64), int(level), scheme == "nested", frame)
 
     @property
@@ -185,7 +186,7 @@ class Cells:
 
     def pixels(self, target: LabelledLike) -> np.ndarray:
         """Return the flat number of the pixel in which each cell's middle lies; -1 outside."""
-        turn = sky.rotation_from_icrs(sky.frame_of(target))
+        turn = sky.rotation_from_icrs(frame_of(target))
         turn = turn @ sky.rotation_from_icrs(self.frame).T
         lon, lat = sphere.vector_to_lonlat(turn @ sphere.lonlat_to_vector(*self.lonlat()))
         x, y = sky.lonlat_to_pix(target, lon, lat)
@@ -215,7 +216,7 @@ class Cells:
     def _positions(self, target: LabelledLike) -> tuple[np.ndarray, np.ndarray]:
         """Return the pixel centres of a map in the frame of the cells, degrees."""
         turn = sky.rotation_from_icrs(self.frame)
-        turn = turn @ sky.rotation_from_icrs(sky.frame_of(target)).T
+        turn = turn @ sky.rotation_from_icrs(frame_of(target)).T
         lon, lat = sphere.vector_to_lonlat(turn @ sky.pixel_vectors(target).reshape(3, -1))
         return np.asarray(lon), np.asarray(lat)
 

@@ -16,36 +16,18 @@ from xgamma.errors import ArgumentTypeError, AxisError, FrameError, XGammaError
 from xgamma.model import sky
 from xgamma.model.assembly import assemble
 from xgamma.model.axes import axis_coords
+from xgamma.model.frame import make_wcs_attrs, require_frame
 from xgamma.model.make_axes import rad_axis, rename_axis
 from xgamma.model.regions import region_center, region_text
 from xgamma.model.schema import (
-    AXES,
-    IRF_MIN_PIXELS,
-    MODEL_VERSION,
-    ONOFF,
-    SPATIAL,
-    VARIABLES,
-    Variable,
-    kind,
-    require,
     variable_attrs,
 )
 from xgamma.model.true_energy import TrueEnergyLike, true_axis
 from xgamma.typing import AngleLike, IntervalsLike, PositionLike, RegionLike, SizeLike, TimeLike
 
 __all__ = [
-    "AXES",
-    "IRF_MIN_PIXELS",
-    "MODEL_VERSION",
-    "ONOFF",
-    "SPATIAL",
-    "VARIABLES",
-    "Variable",
     "create_map",
     "create_spectrum",
-    "kind",
-    "require",
-    "variable_attrs",
 ]
 
 
@@ -234,9 +216,9 @@ def create_map(
         raise FrameError(
             f"width={width!r} is smaller than a pixel of {binsz!r}: give a larger width."
         )
-    sky.require_frame(frame)
+    require_frame(frame)
     at = parse_position(center, frame)
-    header = sky.make_wcs_attrs(at, (nx, ny), scale, proj, frame)
+    header = make_wcs_attrs(at, (nx, ny), scale, proj, frame)
     variables = _axis_variables(energy, energy_true, rad, migra)
     variables |= label_variables(np.arange(nx), np.arange(ny))
     if energy is not None:
@@ -298,6 +280,6 @@ def create_spectrum(
     variables = _axis_variables(energy, energy_true, rad, None)
     if rad is None:
         variables = {k: v for k, v in variables.items() if not k.startswith("rad")}
-    header = sky.make_wcs_attrs(at, (1, 1), sky.parse_width(binsz, "binsz"), "TAN", frame)
+    header = make_wcs_attrs(at, (1, 1), sky.parse_width(binsz, "binsz"), "TAN", frame)
     variables["region"] = xr.Variable((), text, {"long_name": "on region", "format": "ds9"})
     return assemble(variables, _gti_variables(gti, reference_time), header, name, attrs)

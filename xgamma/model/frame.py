@@ -29,7 +29,6 @@ __all__ = [
     "frame_attrs",
     "frame_coords",
     "frame_of",
-    "header_key",
     "make_wcs_attrs",
     "require_frame",
     "set_frame",

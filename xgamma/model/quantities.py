@@ -8,7 +8,7 @@ import xarray as xr
 
 from xgamma.core.units import parse_unit, quantity
 from xgamma.model.axes import edges, units_of
-from xgamma.model.create import require
+from xgamma.model.schema import require
 
 if TYPE_CHECKING:
     from astropy.units import Quantity

@@ -18,6 +18,7 @@ from xgamma.core.paths import file_path
 from xgamma.core.reading import reading
 from xgamma.errors import ArgumentTypeError, XGammaError
 from xgamma.model import sky
+from xgamma.model.frame import wcs_of
 from xgamma.model.operation import operation
 from xgamma.numerics import sphere
 from xgamma.typing import LabelledLike, RegionsLike
@@ -237,7 +238,7 @@ def _one_center(region: Region) -> SkyCoord:
 
 def pixel_region(obj: LabelledLike, region: Region) -> Any:
     """Return a region on the pixels of an object."""
-    return region.to_pixel(sky.wcs_of(obj)) if hasattr(region, "to_pixel") else region
+    return region.to_pixel(wcs_of(obj)) if hasattr(region, "to_pixel") else region
 
 
 @operation

@@ -25,41 +25,29 @@ from xgamma.core.units import to_value
 from xgamma.errors import FrameError
 from xgamma.model.axes import coord_variable
 from xgamma.model.frame import (
-    drop_frame,
     frame_attrs,
     frame_coords,
     frame_of,
-    header_key,
-    make_wcs_attrs,
-    require_frame,
-    set_frame,
-    wcs_attrs,
     wcs_of,
 )
 from xgamma.model.geometry import WCS_LOCK, grid_solid_angle, grid_vectors, lonlat_at
+from xgamma.model.stamp import header_key
 from xgamma.numerics import sphere
 from xgamma.typing import ArrayLike, LabelledLike, PositionLike, SizeLike
 
 __all__ = [
     "center",
-    "drop_frame",
-    "frame_of",
     "label_step",
     "lonlat",
     "lonlat_to_pix",
-    "make_wcs_attrs",
     "parse_width",
     "pix_to_world",
     "pixel_scale",
     "pixel_vectors",
     "position_vector",
-    "require_frame",
     "rotation_from_icrs",
     "separation",
-    "set_frame",
     "solid_angle",
-    "wcs_attrs",
-    "wcs_of",
     "world_to_pix",
 ]
 

@@ -126,7 +126,7 @@ def _issues_of_frame(ds: xr.Dataset) -> list[str]:
         ]
     if "wcs" not in ds.xindexes:
         return [
-            "The coordinate 'wcs' has no FrameIndex: open files with xg.open, or call xgamma.model.sky.set_frame(ds)."
+            "The coordinate 'wcs' has no FrameIndex: open files with xg.open, or call xgamma.model.frame.set_frame(ds)."
         ]
     found = [
         f"The dimension {d!r} has no pixel labels: keep the coordinate {d!r} when you rebuild a map."
@@ -186,27 +186,19 @@ def _issues_of_values(ds: xr.Dataset) -> list[str]:
 
 
 def validate_dataset(ds: xr.Dataset, errors: str = "raise", values: bool = True) -> list[str]:
-    """Check a dataset against the data model, all at once.
+    """Check a dataset against the data model; `xgamma.validate` takes observations too.
 
     Parameters
     ----------
     ds : Dataset
         A dataset.
-    errors : {"raise", "return"}
-        Whether to raise when there are issues, or to return them.
-    values : bool
-        Whether to check values too, for NaN, infinite or negative ones where they matter. This
-        reads or computes lazy data.
+    errors, values
+        As of `xgamma.validate`.
 
     Returns
     -------
     issues : list of str
         Sentences that name the variable and the remedy; empty if there are no issues.
-
-    Raises
-    ------
-    XGammaError
-        If there are issues and ``errors="raise"``.
 
     Examples
     --------

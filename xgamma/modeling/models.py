@@ -33,7 +33,8 @@ class Models(list[Model]):
 
     Examples
     --------
-    >>> from xgamma.modeling.sky_model import FoVBackground, SkyModel
+    >>> from xgamma.modeling.count_models import FoVBackground
+    >>> from xgamma.modeling.sky_model import SkyModel
     >>> from xgamma.modeling.spectral import PowerLaw
     >>> models = Models([SkyModel(PowerLaw(), name="a"), FoVBackground("gc")])
     >>> models.names
@@ -122,7 +123,7 @@ class Models(list[Model]):
 
         Examples
         --------
-        >>> from xgamma.modeling.sky_model import FoVBackground
+        >>> from xgamma.modeling.count_models import FoVBackground
         >>> table = Models(FoVBackground("gc")).to_dataset()
         >>> float(table.value.sel(parameter="gc-bkg.spectral.norm"))
         1.0

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from xgamma.errors import UnitError, XGammaError
-from xgamma.modeling.count_models import FoVBackground, TemplateNPred
 from xgamma.modeling.model_base import COUNTER, Model, name_list
 from xgamma.modeling.spatial_base import Shape
 from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.modeling.time_profile import TimeProfile
 
-__all__ = ["FoVBackground", "Model", "SkyModel", "TemplateNPred"]
+__all__ = [
+    "SkyModel",
+]
 
 # What a model may be told not to apply.
 RESPONSES = ("exposure", "psf", "edisp")

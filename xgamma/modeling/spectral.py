@@ -12,44 +12,19 @@ from typing import ClassVar
 import numpy as np
 
 from xgamma.modeling.parameter import Spec
-from xgamma.modeling.spectral_fermi import (
-    ExpCutoffPowerLaw3FGL,
-    SuperExpCutoff3FGL,
-    SuperExpCutoff4FGL,
-    SuperExpCutoff4FGLDR3,
-)
-from xgamma.modeling.spectral_norms import (
-    ExpCutoffPowerLawNorm,
-    LogParabolaNorm,
-    PiecewiseNorm,
-    PowerLawNorm,
-)
-from xgamma.modeling.spectral_table import TemplateSpectrum
-from xgamma.modeling.spectrum_base import FLUX, CompoundSpectrum, Spectrum
+from xgamma.modeling.spectrum_base import FLUX, Spectrum
 from xgamma.numerics import spectra as kernels
 
 __all__ = [
-    "FLUX",
     "BrokenPowerLaw",
-    "CompoundSpectrum",
     "Constant",
     "ExpCutoffPowerLaw",
-    "ExpCutoffPowerLaw3FGL",
-    "ExpCutoffPowerLawNorm",
     "LineSpectrum",
     "LogParabola",
     "LogParabola2",
-    "LogParabolaNorm",
-    "PiecewiseNorm",
     "PowerLaw",
     "PowerLaw2",
-    "PowerLawNorm",
     "SmoothBrokenPowerLaw",
-    "Spectrum",
-    "SuperExpCutoff3FGL",
-    "SuperExpCutoff4FGL",
-    "SuperExpCutoff4FGLDR3",
-    "TemplateSpectrum",
 ]
 
 AMPLITUDE = Spec(1e-12, FLUX, log=True)

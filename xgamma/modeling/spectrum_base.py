@@ -267,7 +267,8 @@ class CompoundSpectrum(Spectrum):
 
     Examples
     --------
-    >>> from xgamma.modeling.spectral import PowerLaw, PowerLawNorm
+    >>> from xgamma.modeling.spectral import PowerLaw
+    >>> from xgamma.modeling.spectral_norms import PowerLawNorm
     >>> spectrum = PowerLaw() * PowerLawNorm(norm=2)
     >>> spectrum("1 TeV")
     <Quantity 2.e-12 1 / (TeV s cm2)>

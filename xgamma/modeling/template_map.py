@@ -15,6 +15,7 @@ from xgamma.core.defaults import OUTSIDE
 from xgamma.errors import XGammaError
 from xgamma.model import sky
 from xgamma.model.axes import edges_in
+from xgamma.model.frame import frame_of
 from xgamma.modeling.parameter import Spec, Value
 from xgamma.modeling.spatial import FLUX_PER_SR
 from xgamma.modeling.spatial_base import Shape, rotation
@@ -93,7 +94,7 @@ class TemplateMap(Shape):
         self._middle = (float(middle.spherical.lon.deg), float(middle.spherical.lat.deg))
         if "lon_0" in self.specs:
             values = {"lon": self._middle[0], "lat": self._middle[1], **values}
-        super().__init__(frame=sky.frame_of(map), **values)
+        super().__init__(frame=frame_of(map), **values)
         self.map, self.normalize, self.filename = map, normalize, filename
         self.beyond = choice(beyond, "beyond", BEYOND)
         self.energy = nodes_of(map) if "energy_true" in map.dims else None

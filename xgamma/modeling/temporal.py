@@ -22,7 +22,11 @@ from xgamma.typing import ArrayLike
 if TYPE_CHECKING:
     from astropy.time import Time
 
-__all__ = ["ConstantTemporal", "LightCurve", "PhaseCurve", "TimeProfile"]
+__all__ = [
+    "ConstantTemporal",
+    "LightCurve",
+    "PhaseCurve",
+]
 
 
 class ConstantTemporal(TimeProfile):

@@ -13,11 +13,13 @@ from xgamma.core.reading import reading
 from xgamma.core.safe_yaml import load_yaml
 from xgamma.core.units import parse_unit
 from xgamma.errors import XGammaError, shown
+from xgamma.modeling.count_models import FoVBackground, TemplateNPred
+from xgamma.modeling.model_base import Model
 from xgamma.modeling.parameter import Component, Parameter
 from xgamma.modeling.prior import LAWS, Prior
 from xgamma.modeling.registry import ROLES, find_model
 from xgamma.modeling.scaled_spectrum import ScaledSpectrum
-from xgamma.modeling.sky_model import FoVBackground, Model, SkyModel, TemplateNPred
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spectrum_base import CompoundSpectrum
 from xgamma.modeling.template_file import map_from_text, map_to_text, read_template
 from xgamma.modeling.yaml_fields import (

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["LOG_TINY", "LogLogIntegral", "fill_gaps_log", "integrate_loglog", "safe_log"]
+__all__ = ["LogLogIntegral", "fill_gaps_log", "safe_log"]
 
 # The smallest normal float32: responses are stored in single precision, so a rate below it
 # is zero, and the logarithm of zero must stay finite to be interpolated.
 TINY = float(np.finfo(np.float32).tiny)
-LOG_TINY = float(np.log(TINY))
 # Steps of ln(E f) below this count as none.
 FLAT = 1e-5
 
@@ -71,27 +70,6 @@ class LogLogIntegral:
         rise /= step
         rise *= self._width
         out[...] = rise[:, :-1]
-
-
-def integrate_loglog(log_rate: np.ndarray, log_energy: np.ndarray) -> np.ndarray:
-    """Integrate a power law between each pair of neighbouring energies.
-
-    Parameters
-    ----------
-    log_rate : ndarray
-        Logarithm of the differential rate at the energies, finite, shape (..., n + 1).
-    log_energy : ndarray
-        Logarithm of the energies, shape (n + 1,).
-
-    Returns
-    -------
-    integral : ndarray
-        Shape (..., n), as `LogLogIntegral` makes it.
-    """
-    log_product = (log_rate + log_energy).reshape(-1, log_energy.size)
-    out = np.empty((len(log_product), log_energy.size - 1))
-    LogLogIntegral(log_energy, len(log_product))(log_product, out)
-    return out.reshape(*log_rate.shape[:-1], -1)
 
 
 def fill_gaps_log(values: np.ndarray) -> np.ndarray:

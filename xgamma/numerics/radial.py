@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 __all__ = [
-    "containment",
     "containment_radius",
     "is_even",
     "ring_of",
@@ -55,33 +54,6 @@ def containment_radius(profile: np.ndarray, rad_edges: np.ndarray, fraction: flo
     i = i[..., 0]
     area = rad_edges[i] ** 2 + t * (rad_edges[i + 1] ** 2 - rad_edges[i] ** 2)
     return np.where(total > 0, np.sqrt(area), 0.0)
-
-
-def containment(profile: np.ndarray, rad_edges: np.ndarray, radius: float) -> np.ndarray:
-    """Return the fraction of a radial profile inside a radius: inverse to `containment_radius`.
-
-    Parameters
-    ----------
-    profile : ndarray
-        Surface brightness in rings, shape (..., rad).
-    rad_edges : ndarray
-        Edges of the rings, shape (rad + 1,).
-    radius : float
-        In the unit of the edges.
-
-    Returns
-    -------
-    fraction : ndarray
-        Shape (...): of the total inside the last edge; zero for an empty profile.
-    """
-    inside, total = _cumulative(profile, rad_edges)
-    i = int(np.clip(np.searchsorted(rad_edges, radius, side="right") - 1, 0, rad_edges.size - 2))
-    square = np.minimum(radius, rad_edges[-1]) ** 2
-    t = (square - rad_edges[i] ** 2) / (rad_edges[i + 1] ** 2 - rad_edges[i] ** 2)
-    low, high = inside[..., i], inside[..., i + 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        falling = -np.expm1((1 - t) * np.log1p(-low) + t * np.log1p(-high))
-    return np.where(total > 0, np.where(high < 1.0, falling, low + t * (high - low)), 0.0)
 
 
 def _cumulative(profile: np.ndarray, rad_edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,6 @@ from xgamma.errors import XGammaError
 from xgamma.fitting.compare import RESIDUALS, residuals
 from xgamma.fitting.excess import Excess
 from xgamma.fitting.flux_data import (
-    is_flux_points,
     point_edges,
     point_residuals,
     reference_energies,
@@ -23,6 +22,7 @@ from xgamma.fitting.flux_data import (
 from xgamma.fitting.predict import full_likelihood
 from xgamma.model.axes import edges_in
 from xgamma.model.operation import operation
+from xgamma.model.schema import is_flux_points
 from xgamma.plot.maps import image_wcs, plot_map
 from xgamma.plot.spectra import plot_spectrum
 from xgamma.typing import AngleLike

@@ -12,9 +12,10 @@ from xgamma.core.extras import require_package
 from xgamma.errors import AxisError, MissingPackageError, XGammaError
 from xgamma.io.fits_frame import image_keywords
 from xgamma.model.axes import edges, units_of
-from xgamma.model.frame import frame_of, header_key, wcs_from_key
+from xgamma.model.frame import frame_of, wcs_from_key
 from xgamma.model.operation import operation
 from xgamma.model.regions import parse_regions
+from xgamma.model.stamp import header_key
 from xgamma.typing import RegionsLike
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from xgamma.modeling.model_base import ModelsLike
-    from xgamma.modeling.spectral import Spectrum
+    from xgamma.modeling.spectrum_base import Spectrum
 
 __all__ = ["plot_flux_points", "plot_spectrum", "plot_spectrum_model"]
 

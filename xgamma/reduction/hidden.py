@@ -16,6 +16,7 @@ from xgamma.dl3 import observation
 from xgamma.makers.safe_mask import DEFAULT
 from xgamma.makers.safe_masks.registry import SafeMaskRecord, find_safe_masks
 from xgamma.model import sky
+from xgamma.model.frame import frame_of
 
 __all__ = ["hidden_offset", "looks_within"]
 
@@ -84,6 +85,6 @@ def looks_within(
         distance = float(to_value(safe_mask["fixed_offset"], "deg", "fixed_offset"))
     else:
         position = safe_mask.get("position")
-        at = sky.center(ds) if position is None else parse_position(position, sky.frame_of(ds))
+        at = sky.center(ds) if position is None else parse_position(position, frame_of(ds))
         distance = float(observation.pointing(obs).separation(at).deg)
     return bool(distance + np.hypot(*sky.pixel_scale(ds, irf=True)) < limit)

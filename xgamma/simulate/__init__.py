@@ -5,7 +5,7 @@ from typing import Any
 from xgamma.core.late import late_names
 
 _HOMES = {
-    "SimulatedSource": "xgamma.simulate.observations",
+    "SimulatedSource": "xgamma.simulate.simulated_source",
     "simulate_observation": "xgamma.simulate.observations",
     "simulate_store": "xgamma.simulate.observations",
     "simulated_irfs": "xgamma.simulate.simulated_responses",

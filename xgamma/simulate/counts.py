@@ -16,8 +16,8 @@ from xgamma.fitting.attached import chosen_models
 from xgamma.fitting.likelihood import alpha_of
 from xgamma.fitting.predict import full_likelihood, npred_signal
 from xgamma.fitting.reach import warn_of_short_axes
-from xgamma.model.create import kind
 from xgamma.model.operation import later, operation
+from xgamma.model.schema import kind
 from xgamma.numerics.sampling import draw_counts
 from xgamma.typing import DTypeLike, SeedLike
 

@@ -16,8 +16,9 @@ from xgamma.fitting.evaluator import SourceTerm
 from xgamma.fitting.likelihood import background_model
 from xgamma.model import sky
 from xgamma.model.operation import operation
+from xgamma.modeling.count_models import TemplateNPred
 from xgamma.modeling.model_base import ModelsLike
-from xgamma.modeling.sky_model import SkyModel, TemplateNPred
+from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spatial import PointSource
 from xgamma.numerics import sampling
 from xgamma.simulate.sampled_run import Columns, as_observation, inside_map

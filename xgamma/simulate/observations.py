@@ -30,7 +30,7 @@ from xgamma.typing import AngleLike, DurationLike, EnergyLike, PositionLike, Sca
 if TYPE_CHECKING:
     from xgamma.simulate.simulated_source import SourcesLike
 
-__all__ = ["SimulatedSource", "simulate_observation", "simulate_store", "wobble_pointings"]
+__all__ = ["simulate_observation", "simulate_store", "wobble_pointings"]
 
 CRAB = "83.63d 22.01d"
 START = "2020-01-01T12:00:00"

@@ -13,7 +13,8 @@ from xgamma.datasets.rows import good_times
 from xgamma.fitting.compiled import Compiled
 from xgamma.model import sky
 from xgamma.model.livetime import livetime_of, reference_time_of
-from xgamma.modeling.sky_model import SkyModel, TemplateNPred
+from xgamma.modeling.count_models import TemplateNPred
+from xgamma.modeling.sky_model import SkyModel
 
 # Columns of sampled events, in the order in which they are drawn.
 Columns = dict[str, np.ndarray]

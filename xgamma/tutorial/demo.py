@@ -17,6 +17,7 @@ from xgamma.dl3.store import Store
 from xgamma.io.storage import to_netcdf
 from xgamma.model import sky
 from xgamma.model.create import create_map
+from xgamma.model.frame import wcs_of
 from xgamma.model.make_axes import energy_axis
 from xgamma.numerics.convolve import convolve_same
 from xgamma.numerics.statistics import cash_significance
@@ -201,7 +202,7 @@ def draw(ds: xr.Dataset) -> Figure:
         "significance": (significance_image(ds), "coolwarm", f"significance, {RADIUS} deg circle"),
     }
     for number, (name, (image, colors, label)) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(1, 2, number, projection=sky.wcs_of(ds))
+        axes = figure.add_subplot(1, 2, number, projection=wcs_of(ds))
         limit = float(np.nanmax(np.abs(image.values)))
         low = -min(limit, 10.0) if name == "significance" else 0.0
         high = min(limit, 10.0) if name == "significance" else max(limit / 4.0, 1.0)

@@ -24,19 +24,16 @@ from xgamma.modeling.sky_model import SkyModel
 from xgamma.modeling.spatial import PointSource
 from xgamma.modeling.spectral import PowerLaw
 from xgamma.reduction.front import reduce
-from xgamma.simulate.observations import SimulatedSource, simulate_observation, simulate_store
-from xgamma.tutorial.data import datasets, fetch, open_dataset
+from xgamma.simulate.observations import simulate_observation, simulate_store
+from xgamma.simulate.simulated_source import SimulatedSource
 
 __all__ = [
     "CRAB",
     "crab_runs",
-    "datasets",
     "example_map",
     "example_model",
     "example_spectrum",
-    "fetch",
     "galactic_centre",
-    "open_dataset",
     "real_data",
 ]
 
