@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from xgamma.errors import (
     ArgumentTypeError,
@@ -14,7 +15,7 @@ from xgamma.errors import (
     shown,
 )
 
-__all__ = ["file_path", "part_name"]
+__all__ = ["file_path", "first_bytes", "part_name"]
 
 # Bytes of a name, on all the usual file systems.
 LONGEST = 255
@@ -65,6 +66,36 @@ def file_path(value: object, role: str = "path") -> Path:
             f"{role}={text!r} refers to an environment variable that is not set: set it, or give the full path."
         )
     return Path(expanded)
+
+
+def first_bytes(value: Any, size: int) -> bytes:
+    """Return how a file begins; nothing of what is no file.
+
+    Parameters
+    ----------
+    value : path-like or object
+        What might be the path of a file.
+    size : int
+        The most bytes to read.
+
+    Returns
+    -------
+    head : bytes
+        Empty where there is no file that can be read.
+
+    Examples
+    --------
+    >>> first_bytes(object(), 8), first_bytes("/", 8)
+    (b'', b'')
+    """
+    try:
+        path = Path(value)
+        if not path.is_file():  # Opening a pipe waits for ever.
+            return b""
+        with path.open("rb") as stream:
+            return stream.read(size)
+    except (OSError, TypeError, ValueError):
+        return b""
 
 
 def part_name(value: object, role: str) -> str:

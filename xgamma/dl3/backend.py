@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
+from xgamma.core.paths import first_bytes
 from xgamma.dl3.assemble import read_observation
 from xgamma.errors import MissingDataError
 from xgamma.fits.bytes import GZIP_MAGIC
@@ -81,14 +81,7 @@ class GADFBackend(BackendEntrypoint):
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Return whether the first bytes of a file look like events or responses."""
-        try:
-            path = Path(filename_or_obj)
-            if not path.is_file():  # Opening a pipe waits for ever.
-                return False
-            with path.open("rb") as stream:
-                head = stream.read(2**15)
-        except (OSError, TypeError, ValueError):
-            return False
+        head = first_bytes(filename_or_obj, 2**15)
         if head.startswith(GZIP_MAGIC):
             try:
                 head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 2**16)

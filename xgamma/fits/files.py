@@ -239,23 +239,8 @@ def open_fits(path: str | os.PathLike[str]) -> FitsFile:
 
 
 def map_fits(path: str | os.PathLike[str]) -> FitsFile:
-    """Map a FITS file into memory and walk its headers: large images are read when asked for.
+    """Open a FITS file as `open_fits` does, mapped into memory: large images are read when asked for.
 
-    Parameters
-    ----------
-    path : str or Path
-        Plain or gzipped file; a gzipped one is decompressed.
-
-    Returns
-    -------
-    file : FitsFile
-        Its HDUs, over one buffer.
-
-    Raises
-    ------
-    MissingDataError
-        If there is no such file.
-    XGammaError
-        If it is truncated, damaged or no FITS file.
+    A gzipped file is decompressed.
     """
     return FitsFile(path, mapped=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
+from xgamma.core.paths import first_bytes
 from xgamma.io.fits import open_dataset
 
 __all__ = ["FITSBackend"]
@@ -45,12 +45,5 @@ class FITSBackend(BackendEntrypoint):
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Return whether the first bytes of a file look like a dataset."""
-        try:
-            path = Path(filename_or_obj)
-            if not path.is_file():  # Opening a pipe waits for ever.
-                return False
-            with path.open("rb") as stream:
-                head = stream.read(2**14)
-        except (OSError, TypeError, ValueError):
-            return False
+        head = first_bytes(filename_or_obj, 2**14)
         return head.startswith(b"SIMPLE") and any(mark in head for mark in _MARKS)
