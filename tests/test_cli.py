@@ -82,7 +82,7 @@ def test_validate(folder, tmp_path, capsys):
     assert "all is well" in capsys.readouterr().out
     ds = xg.open(folder / "sum.nc")
     ds.exposure.attrs["units"] = "s"
-    xg.model.sky.drop_frame(ds).to_netcdf(tmp_path / "bad.nc")
+    xg.model.frame.drop_frame(ds).to_netcdf(tmp_path / "bad.nc")
     assert main(["validate", str(tmp_path / "bad.nc")]) == 1
     assert "exposure" in "".join(capsys.readouterr())
 

@@ -98,8 +98,8 @@ def varied(n=6):
         ds["telescope"] = ("obs", np.array(["HESS" if k % 2 else "CTAO-N"] * ds.sizes["obs"]))
         ds.exposure.attrs["livetime"] = 100.0 + k
         if k == 4:
-            ds = xg.model.sky.set_frame(
-                xg.model.sky.drop_frame(ds).assign_coords(
+            ds = xg.model.frame.set_frame(
+                xg.model.frame.drop_frame(ds).assign_coords(
                     wcs=ds.wcs.assign_attrs(CRVAL1=80.0).reset_coords(drop=True)
                 )
             )
@@ -187,7 +187,7 @@ def test_zarr_of_all_sorts(bare, tmp_path):
     path = tmp_path / "a.zarr"
     if bare:
         encoding = {"/packed": {"v": {"dtype": "i2", "scale_factor": 0.5, "_FillValue": -1}}}
-        plain = tree.map_over_datasets(xg.model.sky.drop_frame)
+        plain = tree.map_over_datasets(xg.model.frame.drop_frame)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             plain.to_zarr(path, zarr_format=3, consolidated=False, encoding=encoding)

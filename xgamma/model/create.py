@@ -271,7 +271,7 @@ def create_spectrum(
     --------
     >>> from xgamma.model.make_axes import energy_axis
     >>> ds = create_spectrum("icrs;circle(83.63, 22.01, 0.11)", energy_axis(1, 10, 5))
-    >>> kind(ds)
+    >>> ds.gamma.kind
     'spectrum'
     """
     text = region_text(region)
