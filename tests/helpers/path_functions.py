@@ -32,7 +32,6 @@ INNER = {
     "io.sidecar",
     "io.zarr_broken",
     "io.zarr_documents",
-    "io.zarr_files",
     "io.zarr_groups",
     "io.zarr_seal",
     "reduction.checkpoint",
