@@ -26,6 +26,7 @@ SEARCHED = ("background", "makers.safe_masks", "io.formats", "irf.kinds")
 # Callers of `postponed`: helpers of several operations, and what makes `later` of it.
 POSTPONE = {
     "xgamma.model.operation",
+    "xgamma.datasets.stack_blocks",
     "xgamma.datasets.stack_lazy",
     "xgamma.datasets.profiles",
     "xgamma.datasets.region_response",

@@ -71,6 +71,7 @@ def stack_lazily(
     like.attrs = thin.attrs
     blocks = summed_by_blocks(template, parts, like)
     rest = [str(n) for n in maps if n not in blocks]
+    # Not `later`: several operations come here, and none was given just these parts.
     whole = postponed(like, added_up, template, list(parts), name, names=rest) if rest else like
     return whole.assign(blocks)
 
