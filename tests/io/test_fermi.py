@@ -153,3 +153,12 @@ def test_a_diffuse_model_is_no_exposure(written, tmp_path):
     """The two differ by CTYPE3 alone: taken for one, an exposure would be a flux."""
     with pytest.raises(xg.XGammaError):
         xg.TemplateMap.read(written["exposure"][0], normalize=False)
+
+
+def test_a_cube_without_its_last_table_is_told(written, tmp_path):
+    """Cut off between two HDUs: nothing else shows it."""
+    with fits.open(written["counts"][0]) as hdus:
+        hdus.pop("GTI")
+        hdus.writeto(tmp_path / "cut.fits")
+    with pytest.warns(xg.XGammaWarning, match="may be cut off"):
+        xg.open(tmp_path / "cut.fits")

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.reading import reader
-from xgamma.errors import XGammaError
+from xgamma.errors import XGammaError, warn
 from xgamma.fits.files import FitsFile, map_fits
 from xgamma.io.fermi_files import HEALPIX_EXPOSURE, fermi_kind
 from xgamma.io.fits_maps import read_map_hdu
@@ -44,6 +44,11 @@ def read_cube(path: str | os.PathLike[str]) -> xr.Dataset:
     XGammaError
         If it is another file, or a HEALPix map, which `xgamma.read_map` reads.
 
+    Warns
+    -----
+    XGammaWarning
+        If it has no good time intervals, which the tools always write.
+
     Examples
     --------
     >>> read_cube("ccube_00.fits").counts.dims  # doctest: +SKIP
@@ -69,6 +74,9 @@ def read_cube(path: str | os.PathLike[str]) -> xr.Dataset:
 def _good_time(file: FitsFile) -> dict[str, xr.Variable]:
     """Return the good time intervals; gtexpcube2 leaves their epoch to the first header."""
     if "GTI" not in file:
+        warn(
+            f"{file.path} has no good time intervals (HDU GTI), which gtbin and gtexpcube2 write: it may be cut off."
+        )
         return {}
     header = file["GTI"].table.header
     for key in ("MJDREFI", "MJDREFF", "TIMESYS", "TIMEUNIT"):
