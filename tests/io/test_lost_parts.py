@@ -6,10 +6,10 @@ import pytest
 from astropy.io import fits
 
 import xgamma as xg
-from tests.fuzz.fits_tables import _drop_column, _edit, _rename, _to_text
+from tests.fuzz.fits_tables import _drop_column, _edit, _rename, _rows, _to_text
 from tests.fuzz.making import make_ebl, make_flux_map, make_points, make_run
 from xgamma.dl3 import read_observation
-from xgamma.tutorial import example_map
+from xgamma.tutorial import example_map, example_spectrum
 
 
 @pytest.fixture
@@ -143,3 +143,16 @@ def test_frozen_is_true_or_false():
 def test_a_phase_curve_without_nodes():
     with pytest.raises(xg.XGammaError, match="increasing phases"):
         xg.PhaseCurve([], [], f0="1 s-1")
+
+
+@pytest.mark.parametrize(("file", "hdu"), [("s.fits", "EDISP"), ("pha_bkg.fits", "SPECTRUM")])
+def test_channels_in_another_order(tmp_path, file, hdu):
+    """Rows of a matrix, or of a background, were taken in the order of the file."""
+    ds = example_spectrum()
+    ds.gamma.to_fits(tmp_path / "s.fits")
+    ds.gamma.to_ogip(tmp_path / "pha.fits")
+    with fits.open(tmp_path / file) as hdus:
+        number = [h.name for h in hdus].index(hdu)
+    _edit(tmp_path, file, number, lambda h: _rows(h, slice(None, None, -1)))
+    with pytest.raises(xg.XGammaError, match="channels of the HDU .* do not increase"):
+        xg.open(tmp_path / ("s.fits" if file == "s.fits" else "pha.fits"))

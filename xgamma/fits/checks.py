@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from xgamma.errors import XGammaError
 from xgamma.fits.tables import Table
 
-__all__ = ["require_once", "require_real"]
+__all__ = ["require_channels", "require_once", "require_real"]
 
 
 def require_once(table: Table, name: str, where: str) -> None:
     """Raise if a table has two columns of a name: which is meant cannot be told."""
     if name in table.repeated:
         raise XGammaError(f"The {where} has two columns {name}: rename the one that is not meant.")
+
+
+def require_channels(table: Table) -> None:
+    """Raise if the rows of a table are not in the order of their channels, where it has any."""
+    if "CHANNEL" not in table.columns:
+        return
+    channels = np.asarray(table.read("CHANNEL"))
+    if channels.ndim == 1 and channels.dtype.kind in "iuf" and (np.diff(channels) <= 0).any():
+        raise XGammaError(
+            f"The channels of the HDU {table.name!r} of {table.file.path} do not increase: sort its rows."
+        )
 
 
 def require_real(table: Table, name: str) -> None:

@@ -28,6 +28,7 @@ from xgamma.errors import (
     warn,
 )
 from xgamma.fits.bytes import is_fits_name
+from xgamma.fits.checks import require_channels
 from xgamma.fits.files import HDU, FitsFile, map_fits
 from xgamma.fits.images import ImageArray, is_whole
 from xgamma.fits.tables import Table
@@ -191,6 +192,7 @@ def read_map_hdu(
         sizes = hdu.shape[:-2][::-1]
         unit = stated_unit(hdu)
     else:
+        require_channels(hdu.table)
         column = hdu.table["DATA"]
         unit = column.unit
         sizes = _region_sizes(hdu, bands)

@@ -15,6 +15,7 @@ import xarray as xr
 from xgamma.core.reading import reader
 from xgamma.core.units import conversion
 from xgamma.errors import AxisError, MissingDataError, XGammaError
+from xgamma.fits.checks import require_channels
 from xgamma.fits.files import FitsFile, map_fits
 from xgamma.fits.keywords import run_id
 from xgamma.fits.tables import Table
@@ -230,6 +231,7 @@ def _background(
     if linked is None:
         return {}
     table = _spectrum(linked)
+    require_channels(table)
     time = _exposure_time(table)
     counts = _counts(table, time)
     n = counts.size
