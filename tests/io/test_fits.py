@@ -141,7 +141,7 @@ def test_a_failure_while_writing_leaves_the_old_file(tmp_path, error):
 
 
 def test_gaping_bins_are_refused(tmp_path):
-    with pytest.raises(xg.XGammaError, match="gape"):
+    with pytest.raises(xg.XGammaError, match="gaps"):
         filled("map").isel(energy=[0, 2]).gamma.to_fits(tmp_path / "a.fits")
 
 

@@ -154,5 +154,5 @@ def test_channels_in_another_order(tmp_path, file, hdu):
     with fits.open(tmp_path / file) as hdus:
         number = [h.name for h in hdus].index(hdu)
     _edit(tmp_path, file, number, lambda h: _rows(h, slice(None, None, -1)))
-    with pytest.raises(xg.XGammaError, match="channels of the HDU .* do not increase"):
+    with pytest.raises(xg.XGammaError, match=r"channels of the HDU .* do not increase"):
         xg.open(tmp_path / ("s.fits" if file == "s.fits" else "pha.fits"))
