@@ -230,16 +230,18 @@ class Checkpoint:
 
     def close(self) -> None:
         """Remove what an interrupted `save` left, and let another session use the folder."""
-        if self.lock is not None and hasattr(self, "files"):
-            # What counts is what the manifest says, wherever the session was interrupted; tiles
-            # stay, since those written meanwhile are not told from those that count.
-            manifest = self._manifest()
-            if manifest is not None and manifest["state"] == self.name:
-                self._sweep_states()
-                if not self.name:
-                    self._leave()
-        release(self.lock)
-        self.lock = None
+        try:
+            if self.lock is not None and hasattr(self, "files"):
+                # What counts is what the manifest says, wherever the session was interrupted; tiles
+                # stay, since those written meanwhile are not told from those that count.
+                manifest = self._manifest()
+                if manifest is not None and manifest["state"] == self.name:
+                    self._sweep_states()
+                    if not self.name:
+                        self._leave()
+        finally:
+            release(self.lock)
+            self.lock = None
 
 
 def _left(path: Path) -> bool:
