@@ -142,11 +142,11 @@ def test_the_other_kind_is_refused_in_a_sentence(name):
     of_runs = name in own(accessors.GammaObservation)
     tree = xg.collect([example_map()]) if of_runs else OBS
     sentence = (
-        "This tree is a collection of datasets, not an observation"
+        f"This tree is a collection of datasets, but tree.gamma.{name} requires an observation"
         if of_runs
-        else "This tree is the observation 7, not a collection of datasets"
+        else f"This tree is the observation 7, but tree.gamma.{name} requires a collection"
     )
-    with pytest.raises(xg.XGammaError, match=f"{sentence}, which tree.gamma.{name} is for"):
+    with pytest.raises(xg.XGammaError, match=sentence):
         getattr(tree.gamma, name)
     assert not hasattr(tree.gamma, name)
 
@@ -156,7 +156,7 @@ def test_a_tree_that_becomes_an_observation():
     assert tree.gamma.names == []
     tree["events"] = OBS["events"]
     assert tree.gamma.events.sizes["event"] == OBS["events"].sizes["event"]
-    with pytest.raises(xg.XGammaError, match="not a collection"):
+    with pytest.raises(xg.XGammaError, match="requires a collection"):
         _ = tree.gamma.names
 
 

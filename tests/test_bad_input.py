@@ -90,7 +90,9 @@ def test_not_a_number_in_a_response(group, variable, select, bad):
 def test_not_a_number_in_the_background():
     """Between good energies it is filled, as an empty cell is; infinity is refused."""
     want = template().gamma.fill_background(RUN).background
-    with pytest.warns(xg.XGammaWarning, match="values of the background are NaN: filled"):
+    with pytest.warns(
+        xg.XGammaWarning, match="values of the background are NaN: they are interpolated"
+    ):
         got = template().gamma.fill_background(spoiled("bkg", "bkg", np.nan)).background
     np.testing.assert_allclose(got, want, rtol=1e-4)
     with pytest.raises(xg.XGammaError, match="NaN or infinite"):
@@ -156,7 +158,9 @@ def without_time():
 
 def test_empty_good_time():
     """No exposure can be made; counts can."""
-    with pytest.raises(xg.XGammaError, match="Run 77 has no good time interval, so no exposure"):
+    with pytest.raises(
+        xg.XGammaError, match="Run 77 has no good time interval, and hence neither exposure"
+    ):
         template().gamma.fill_exposure(without_time())
     with pytest.raises(xg.XGammaError, match="Run 77 has no good time interval"):
         template().gamma.fill_background(without_time())
@@ -359,7 +363,7 @@ WRONG_KINDS = {
     "a misspelt variable": (lambda ds: ds.gamma.quantity("exposur"), "has no 'exposur'"),
     "an object for NetCDF": (
         lambda ds: ds.assign_attrs(note=object()).gamma.to_netcdf("never.nc"),
-        "attribute 'note' of the dataset is a object, which NetCDF cannot hold",
+        "attribute 'note' of the dataset is a object, which NetCDF cannot store",
     ),
     "a radius below zero": (lambda ds: ds.gamma.excess_map("-1 deg"), "between 0 and 180"),
 }
@@ -406,9 +410,9 @@ def store(tmp_path_factory):
 
 
 WRONG_RUNS = {
-    "a text for a number": (lambda s: s["1"], "leave out the quotes of '1'"),
-    "a slice": (lambda s: s[:2], r"is not one run: take several with store\.select"),
-    "a position alone": (lambda s: s.select(cone=(83.6, 22.0)), "is no position and radius"),
+    "a text for a number": (lambda s: s["1"], "remove the quotes from '1'"),
+    "a slice": (lambda s: s[:2], r"is not a single run: select several with store\.select"),
+    "a position alone": (lambda s: s.select(cone=(83.6, 22.0)), "is not a position and radius"),
     "a radius below zero": (lambda s: s.select(cone=((83.6, 22.0), -1)), "cone radius -1 must be"),
     "a radius of NaN": (lambda s: s.select(cone=((83.6, 22.0), np.nan)), "cone radius nan must be"),
     "one time": (lambda s: s.select(time="2020-01-01"), "must be \\(start, stop\\)"),
@@ -419,7 +423,7 @@ WRONG_RUNS = {
         lambda s: xg.reduce([1], into=template()),
         "Expected an observation .DataTree., got int",
     ),
-    "nothing to reduce": (lambda s: xg.reduce(None, into=template()), "no list of observations"),
+    "nothing to reduce": (lambda s: xg.reduce(None, into=template()), "not a list of observations"),
 }
 
 

@@ -79,7 +79,7 @@ def test_info(folder, capsys):
 def test_validate(folder, tmp_path, capsys):
     assert main(["validate", str(folder / "sum.nc")]) == 0
     assert main(["validate", str(folder / "tree.nc")]) == 0
-    assert "all is well" in capsys.readouterr().out
+    assert "no problems found" in capsys.readouterr().out
     ds = xg.open(folder / "sum.nc")
     ds.exposure.attrs["units"] = "s"
     xg.model.frame.drop_frame(ds).to_netcdf(tmp_path / "bad.nc")
@@ -96,7 +96,7 @@ def test_validate_runs(folder, tmp_path, capsys):
     run = next((folder / "store").rglob("*1.fits*"))
     for path in (folder / "store", tmp_path / "a.zarr", run, tmp_path / "run.nc"):
         assert main(["validate", str(path)]) == 0
-        assert capsys.readouterr().out == f"{path}: all is well\n"
+        assert capsys.readouterr().out == f"{path}: no problems found\n"
     bad = store[2].copy()
     area = bad["aeff"].to_dataset().assign_attrs(LO_THRES=-1.0)
     bad["aeff"] = xr.DataTree(area.assign(aeff=-area.aeff.assign_attrs(area.aeff.attrs)))
@@ -161,7 +161,7 @@ def test_as_a_program(folder):
     assert "Total counts" in done.stdout
     done = run("info", folder / "absent.nc")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("xgamma: There is no file")
+    assert done.stderr.startswith("xgamma: The file")
     assert "Traceback" not in done.stderr
     assert "Traceback" in run("--debug", "info", folder / "absent.nc").stderr
     assert run("what").returncode == 2
@@ -175,7 +175,9 @@ def test_plot_and_convert(folder, tmp_path, capsys):
     assert main(["plot", str(folder / "tree.nc"), "--out", str(picture)]) == 1
     capsys.readouterr()
     assert main(["plot", str(folder / "sum.nc"), "--out", str(tmp_path / "a.xyz")]) == 1
-    assert "'{}' names no format".format(tmp_path / "a.xyz") in capsys.readouterr().err
+    assert (
+        "'{}' is not a supported image format".format(tmp_path / "a.xyz") in capsys.readouterr().err
+    )
     assert main(["plot", str(folder / "sum.nc"), "--out", str(picture)]) == 1
     assert "a.png' already exists: add --overwrite to replace it." in capsys.readouterr().err
     assert main(["convert", str(folder / "sum.nc"), str(tmp_path / "a.fits.gz"), "--quiet"]) == 0
@@ -217,14 +219,14 @@ def test_reduce_and_config(folder, tmp_path, capsys):
     file.write_text(text.replace("nbin: 12", "nbin: twelve"))
     assert main(["reduce", str(file)]) == 1
     error = capsys.readouterr().err
-    assert "line 14: template.energy.nbin: a whole number is needed." in error
+    assert "line 14: template.energy.nbin: a whole number is required." in error
     assert len(error.splitlines()) == 1
 
 
 def test_errors_are_sentences_unless_asked(tmp_path, capsys):
     absent = str(tmp_path / "absent.nc")
     assert main(["info", absent]) == 1
-    assert capsys.readouterr().err.startswith("xgamma: There is no file or folder")
+    assert capsys.readouterr().err.startswith("xgamma: The file or folder")
     for place in (["--debug", "info", absent], ["info", absent, "--debug"]):
         with pytest.raises(xg.MissingDataError):
             main(place)

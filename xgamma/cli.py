@@ -39,16 +39,16 @@ CLOSED_PIPE = 141
 
 EPILOG = """\
 examples:
-  xgamma demo --out demo                   simulate, reduce and draw, to see how it looks
+  xgamma demo --out demo                   simulate, reduce and plot an example
   xgamma config --example > crab.yaml      start a configuration ...
   xgamma reduce crab.yaml                  ... and run it
-  xgamma info crab.nc                      what a file or an archive of runs holds
+  xgamma info crab.nc                      contents of a file or an archive of runs
   xgamma plot crab.nc --out crab.png       draw it
   xgamma convert crab.nc crab.fits.gz      change the format
-  xgamma stack night-*.nc --out year.nc    add datasets up
+  xgamma stack night-*.nc --out year.nc    stack datasets
 
-exit status: 0 when all is well, 1 after an error in data or files (one sentence says which),
-2 when the command is not understood.
+exit status: 0 on success, 1 after an error in data or files (described in one sentence),
+2 if the command line is invalid.
 """
 
 
@@ -123,13 +123,13 @@ def _config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
             print(example(), end="")
         else:
             load_config(arguments.check)
-            print(f"{arguments.check}: all is well")
+            print(f"{arguments.check}: no problems found")
 
     text = "print an example of a configuration, or check one"
     command = _command(commands, "config", text, run, "The file says what xgamma reduce does.")
     one = command.add_mutually_exclusive_group(required=True)
     one.add_argument("--example", action="store_true", help="print a commented example")
-    one.add_argument("--check", type=Path, metavar="FILE", help="check a file, and do nothing")
+    one.add_argument("--check", type=Path, metavar="FILE", help="check a file only")
 
 
 def _reduce(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -145,7 +145,9 @@ def _reduce(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     more = "The product records the file, the versions and the checksums of the runs."
     command = _command(commands, "reduce", text, run, more)
     command.add_argument("config", type=Path, help="YAML file; xgamma config --example prints one")
-    command.add_argument("--quiet", action="store_true", help="print nothing, show no bar")
+    command.add_argument(
+        "--quiet", action="store_true", help="print nothing, hide the progress bar"
+    )
 
 
 def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -159,8 +161,8 @@ def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
             else:
                 print(data.gamma.info())
 
-    text = "say what a dataset, a collection or an archive of runs holds"
-    command = _command(commands, "info", text, run, "Reads what it needs only.")
+    text = "print the contents of a dataset, a collection or an archive of runs"
+    command = _command(commands, "info", text, run, "Reads only what it needs.")
     command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP; folder of runs")
 
 
@@ -168,11 +170,11 @@ def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     def run(arguments: argparse.Namespace) -> int:
         with _opened(arguments.file) as data:
             issues = list(_issues(data))
-        print("\n".join(issues) or f"{arguments.file}: all is well")
+        print("\n".join(issues) or f"{arguments.file}: no problems found")
         return 1 if issues else 0
 
     text = "check datasets, a run or an archive of runs"
-    more = "Datasets against the data model; of runs all responses are read. Exits with 1 if anything is wrong."
+    more = "Checks datasets against the data model, and reads all responses of runs. Exits with 1 if anything is wrong."
     command = _command(commands, "validate", text, run, more)
     command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP; folder of runs")
 
@@ -180,11 +182,11 @@ def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def run(arguments: argparse.Namespace) -> int:
         faults = verify(arguments.file, "return")
-        print("\n".join(faults) or f"{arguments.file}: all is as it was written")
+        print("\n".join(faults) or f"{arguments.file}: unchanged since it was written")
         return 1 if faults else 0
 
-    text = "check that files are as they were written"
-    more = "Reads everything: sums of FITS, checksums and presence of all chunks. Exits with 1 if anything is lost or changed."
+    text = "check that files are unchanged since they were written"
+    more = "Reads everything: FITS checksums, and the checksums and presence of all chunks. Exits with 1 if anything is missing or changed."
     command = _command(commands, "verify", text, run, more)
     command.add_argument("file", type=_place, help="FITS, NetCDF, Zarr; folder or archive of runs")
 
@@ -211,18 +213,18 @@ def _plot(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         with _opened(arguments.file) as data, atomic_path(arguments.out, arguments.overwrite) as to:
             if not hasattr(data, "data_vars") or hasattr(data, "children"):
                 raise XGammaError(
-                    f"'{arguments.file}' holds several datasets: draw a file with one of them."
+                    f"'{arguments.file}' contains several datasets: plot a file with one of them."
                 )
             figure = data.gamma.peek()
             ending, known = arguments.out.suffix[1:], figure.canvas.get_supported_filetypes()
             if ending.lower() not in known:
                 raise XGammaError(
-                    f"The ending of '{arguments.out}' names no format of pictures: use .png, .pdf or .svg."
+                    f"The ending of '{arguments.out}' is not a supported image format: use .png, .pdf or .svg."
                 )
             figure.savefig(to, dpi=arguments.dpi)
 
     text = "draw counts, excess, exposure and spectrum of a dataset"
-    command = _command(commands, "plot", text, run, "The ending of the picture says its format.")
+    command = _command(commands, "plot", text, run, "The file ending selects the image format.")
     command.add_argument("file", type=_place, help="NetCDF, Zarr, FITS or OGIP")
     _output(command, "picture: .png, .pdf or .svg")
     command.add_argument("--dpi", type=int, default=120, help="dots per inch (%(default)s)")
@@ -233,11 +235,11 @@ def _convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         convert(arguments.source, arguments.target, arguments.overwrite, not arguments.quiet)
 
     text = "convert datasets and archives of runs between FITS, NetCDF and Zarr"
-    command = _command(commands, "convert", text, run, "Nothing is lost on the way.")
+    command = _command(commands, "convert", text, run, "Lossless.")
     command.add_argument("source", type=_place, help="file, Zarr store or folder of runs")
     command.add_argument("target", type=_place, help="ends in .nc, .zarr, .fits or .fits.gz")
     command.add_argument("--overwrite", action="store_true", help="replace an existing target")
-    command.add_argument("--quiet", action="store_true", help="show no bar")
+    command.add_argument("--quiet", action="store_true", help="hide the progress bar")
 
 
 def _stack(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -248,12 +250,16 @@ def _stack(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         if not arguments.quiet:
             print(ds.gamma.info())
 
-    text = "add datasets up into one that covers them all"
-    more = "One file is read after the other, so hundreds need the memory of one and the sum."
+    text = "stack datasets into one that covers them all"
+    more = "Files are read one at a time, so hundreds need only the memory of one and the stack."
     command = _command(commands, "stack", text, run, more)
-    command.add_argument("files", type=_place, nargs="+", help="datasets on one frame and axes")
+    command.add_argument(
+        "files", type=_place, nargs="+", help="datasets with the same frame and axes"
+    )
     _output(command, "ends in .nc, .zarr, .fits or .fits.gz", _place)
-    command.add_argument("--quiet", action="store_true", help="print nothing, show no bar")
+    command.add_argument(
+        "--quiet", action="store_true", help="print nothing, hide the progress bar"
+    )
 
 
 @contextmanager
@@ -279,12 +285,12 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status: 0, or 1 after an error that a user can mend.
+    """Run a command and return the exit status: 0, or 1 after an error that a user can correct.
 
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments; those of the process when absent.
+        Arguments. By default, those of the process.
 
     Returns
     -------

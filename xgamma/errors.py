@@ -1,6 +1,6 @@
 """The errors and warnings of xgamma.
 
-Each message is one sentence that names the thing and the mend.
+Each message is one sentence that names the thing, the problem and the cure.
 """
 
 import functools
@@ -64,7 +64,7 @@ class MissingFileError(MissingDataError, FileNotFoundError):
     >>> import xgamma as xg
     >>> xg.open_store("no-such-folder")
     Traceback (most recent call last):
-    xgamma.errors.MissingFileError: There is no file or folder no-such-folder: check the path of the store.
+    xgamma.errors.MissingFileError: The file or folder no-such-folder does not exist: check the path of the store.
     """
 
     # tblib, by which distributed pickles errors, calls `cls.__new__`: ValueError's comes first.
@@ -92,7 +92,7 @@ class AccessorError(XGammaError, AttributeError):
     >>> import xgamma as xg
     >>> xr.DataTree().gamma.livetime
     Traceback (most recent call last):
-    xgamma.errors.AccessorError: This tree is a collection of datasets, not an observation, ...
+    xgamma.errors.AccessorError: This tree is a collection of datasets, but tree.gamma.events ...
     """
 
 
@@ -176,12 +176,12 @@ class XGammaWarning(UserWarning):
 
 
 def warn(message: str, category: type[Warning] = XGammaWarning) -> None:
-    """Warn, naming the line outside of the package that led here, however many calls lie between.
+    """Warn, naming the line outside the package that led here, however many calls lie between.
 
     Parameters
     ----------
     message : str
-        One sentence that names the thing and the mend.
+        One sentence that names the thing, the problem and the cure.
     category : type
         Class of the warning.
 

@@ -57,13 +57,17 @@ def test_a_method_refuses_what_it_is_not_for(name):
     call = BackgroundCall(record, missing)
     spectrum = xg.create_spectrum(REGION, xg.energy_axis(1, 10, 2))
     if "spectrum" not in record.kinds:
-        with pytest.raises(XGammaError, match=f"'{name}' needs a map: for a spectrum use one of"):
+        with pytest.raises(
+            XGammaError, match=f"'{name}' requires a map: for a spectrum use one of"
+        ):
             call(spectrum)
     elif "map" not in record.kinds:
-        with pytest.raises(XGammaError, match=f"'{name}' needs a spectrum: for a map use one of"):
+        with pytest.raises(
+            XGammaError, match=f"'{name}' requires a spectrum: for a map use one of"
+        ):
             call(grid())
     if record.needs_run:
-        with pytest.raises(MissingDataError, match=f"'{name}' looks at the run"):
+        with pytest.raises(MissingDataError, match=f"'{name}' requires the run"):
             call(spectrum)
 
 
@@ -112,7 +116,7 @@ def test_options_are_checked_before_anything_is_read():
         ({"method": "ring", "r_in": "1 deg"}, "'ring' requires the option 'width'"),
         ({"method": "fov", "exclude": 1}, "'fov' has no option 'exclude': choose from exclusion"),
         ("flt", "The background method 'flt' is not recognised: choose from adaptive_ring, .*fov"),
-        (3, "background=3 is not understood"),
+        (3, "background=3 is not valid"),
     ):
         with pytest.raises(XGammaError, match=words):
             xg.reduce(iter([]), into=grid(), background=background)

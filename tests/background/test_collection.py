@@ -72,5 +72,5 @@ def test_what_is_missing_is_named(spectra, maps, runs):
     anonymous = xr.DataTree(
         children={"a": xr.DataTree(spectra["1"].to_dataset().drop_vars("obs_id"))}
     )
-    with pytest.raises(MissingDataError, match="does not say of which run"):
+    with pytest.raises(MissingDataError, match="does not record its run"):
         anonymous.gamma.reflected_background({1: runs[0]})

@@ -30,9 +30,9 @@ ANYWHERE = {
     "negated": ("icrs;-circle(83.63, 22.01, 0.5)", "is negated"),
 }
 EXCLUSIONS = {
-    "pixels": ("image;circle(5, 5, 3)", "is in pixels, and no image says"),
-    "pixel object": (CirclePixelRegion(PixCoord(5, 5), 3), "is in pixels, and no image says"),
-    "point": ("icrs;point(83.63, 22.01)", "has no area, so it excludes nothing"),
+    "pixels": ("image;circle(5, 5, 3)", "is in pixels of an unknown image"),
+    "pixel object": (CirclePixelRegion(PixCoord(5, 5), 3), "is in pixels of an unknown image"),
+    "point": ("icrs;point(83.63, 22.01)", "has no area and excludes nothing"),
     "intersection": (
         CircleSkyRegion(CENTER, 1 * u.deg) & CircleSkyRegion(CENTER, 0.5 * u.deg),
         "joined by",

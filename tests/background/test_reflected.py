@@ -195,7 +195,7 @@ def test_options_are_checked(runs):
         with pytest.raises(XGammaError):
             ds.gamma.reflected_background(runs[0], **options)
     image = xg.create_map(CRAB, "2 deg", "0.1 deg", xg.energy_axis(1, 10, 2), energy_true="reco")
-    with pytest.raises(XGammaError, match="needs a spectrum"):
+    with pytest.raises(XGammaError, match="requires a spectrum"):
         image.gamma.fill(runs[0], select=["counts"]).gamma.reflected_background(runs[0])
     with pytest.raises(MissingDataError):
         filled(runs[0]).drop_vars("counts").gamma.reflected_background(runs[0])

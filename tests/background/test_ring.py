@@ -195,7 +195,7 @@ def test_what_is_missing_is_named(flat_map):
     with pytest.raises(MissingDataError, match="background"):
         flat_map.drop_vars("background").gamma.ring_background("0.5 deg", "0.2 deg")
     spectrum = xg.create_spectrum(CENTER, xg.energy_axis(1, 10, 2), energy_true="reco")
-    with pytest.raises(XGammaError, match="needs a map"):
+    with pytest.raises(XGammaError, match="requires a map"):
         spectrum.gamma.ring_background("0.5 deg", "0.2 deg")
 
 
@@ -233,7 +233,7 @@ def test_adaptive_ring_takes_the_first_ring_that_suffices(flat_map, method):
 
 
 def test_adaptive_ring_options(flat_map):
-    with pytest.raises(XGammaError, match="not known"):
+    with pytest.raises(XGammaError, match="not recognised"):
         flat_map.gamma.adaptive_ring_background(**ADAPTIVE, method="growing")
     with pytest.raises(XGammaError, match="fits between"):
         flat_map.gamma.adaptive_ring_background("0.5 deg", "0.5 deg", "0.9 deg")

@@ -106,10 +106,10 @@ def test_a_collection(write):
         ("store: store", "stor: store", "line 2: observations.stor: there is no such field"),
         ("store: store", "target: x", "line 1: observations.store: the field is missing."),
         ("max: 20 TeV", "max: 20 m", "line 7: template.energy.max: .*'m'"),
-        ("nbin: 4", "nbin: 4.5", "line 7: template.energy.nbin: a whole number is needed."),
+        ("nbin: 4", "nbin: 4.5", "line 7: template.energy.nbin: a whole number is required."),
         ("nbin: 4", "nbin: 0", "line 7: template.energy.nbin: Input should be greater than 0."),
         ("center: 83.63d 22.01d", "center: up", "line 4: template.center: "),
-        ("binsz: 0.2 deg", "name: x", "line 3: template: a map needs binsz"),
+        ("binsz: 0.2 deg", "name: x", "line 3: template: a map requires binsz"),
         ("width: 3 deg", "region: icrs;circle(1,2,3)", "line 3: template: give either region"),
         (
             "methods: [aeff-default]",
@@ -148,7 +148,7 @@ def test_all_faults_are_named_at_once(write):
 
 def test_files_that_hold_no_fields(write, tmp_path):
     for text in ("", "- 1\n"):
-        with pytest.raises(xg.XGammaError, match="line 1: fields are needed"):
+        with pytest.raises(xg.XGammaError, match="line 1: fields are required"):
             load_config(write(text))
     with pytest.raises(xg.MissingDataError, match="xgamma config --example"):
         load_config(tmp_path / "absent.yaml")
@@ -157,16 +157,19 @@ def test_files_that_hold_no_fields(write, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ([("path: out.nc", "path: out.txt")], "names no format"),
+        ([("path: out.nc", "path: out.txt")], "does not match any format"),
         ([("path: out.nc", "path: absent/out.nc")], "does not exist"),
-        ([("path: out.nc", "path: out.fits\n    format: ogip")], "holds spectra"),
-        ([("out.nc", "out.fits"), ("outputs:", "run: {stack: false}\noutputs:")], "one dataset"),
+        ([("path: out.nc", "path: out.fits\n    format: ogip")], "stores spectra"),
+        (
+            [("out.nc", "out.fits"), ("outputs:", "run: {stack: false}\noutputs:")],
+            "a single dataset",
+        ),
         ([("outputs:", "run: {memory: 1 GB}\noutputs:")], "one output, ending in .zarr"),
         (
             [("outputs:", "run: {memory: 1 GB, stack: false}\noutputs:"), ("out.nc", "out.zarr")],
-            "leave out stack",
+            "remove stack",
         ),
-        ([("store: store", "store: store\n  target: Vela")], "loosen target"),
+        ([("store: store", "store: store\n  target: Vela")], "relax target"),
         ([("store: store", "store: store\n  ids: [99]")], "no run 99"),
         ([("store: store", "store: lost")], "check the path"),
     ],
@@ -181,7 +184,7 @@ def test_existing_outputs_are_refused_first(write, monkeypatch):
     file = write(GOOD)
     (file.parent / "out.nc").touch()
     monkeypatch.setattr("xgamma.reduction.fold.reduce_one", None)
-    with pytest.raises(xg.XGammaError, match="already exists: give it overwrite: true"):
+    with pytest.raises(xg.XGammaError, match="already exists: set overwrite: true"):
         reduce_config(file)
 
 
@@ -241,9 +244,9 @@ def test_urls(write, tmp_path):
     assert json.loads(ds.attrs["inputs"]) == json.loads(
         reduce_config(local, write=False).attrs["inputs"]
     )
-    with pytest.raises(xg.XGammaError, match=r"out.zarr' already exists: give it overwrite: true"):
+    with pytest.raises(xg.XGammaError, match=r"out.zarr' already exists: set overwrite: true"):
         reduce_config(write(GOOD, *changes))
-    with pytest.raises(xg.XGammaError, match="is a URL, which holds Zarr"):
+    with pytest.raises(xg.XGammaError, match="is a URL, which is supported for Zarr only"):
         reduce_config(write(GOOD, ("out.nc", f"{url}/out.nc")))
     with pytest.raises(xg.XGammaError, match=r"line 2: observations.store: a path or a URL"):
         load_config(write(GOOD, ("store: store", "store: 3")))

@@ -74,7 +74,7 @@ def test_json_in_attributes_of_netcdf(tmp_path, text):
     example_map().gamma.to_netcdf(path)
     with netCDF4.Dataset(path, "a") as file:
         file.json_attributes = text
-    with pytest.raises(XGammaError, match="is no JSON"):
+    with pytest.raises(XGammaError, match="is not valid JSON"):
         xg.open(path)
 
 

@@ -76,7 +76,7 @@ def test_half_masked_amplitude(ds):
     assert (spectrum.counts < whole.counts).any()
 
 
-@pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.XGammaWarning")
+@pytest.mark.filterwarnings("ignore:The safe mask excludes:xgamma.XGammaWarning")
 def test_the_share_of_a_region_cannot_be_left_out(ds):
     """It is in the dispersion: a prediction without one would count hidden pixels."""
     flags = some_masks(ds)["half"]
@@ -85,7 +85,7 @@ def test_the_share_of_a_region_cannot_be_left_out(ds):
     )
     bare = ALONE.copy()
     bare.apply_irf = {"edisp": False}
-    with pytest.raises(xg.XGammaError, match="so it cannot be left out"):
+    with pytest.raises(xg.XGammaError, match="so it cannot be ignored"):
         npred_of(spectrum, bare)
     npred_of(ds.gamma.to_spectrum("icrs;circle(83.63, 22.01, 0.2)"), bare)
 
@@ -108,9 +108,11 @@ def test_a_region_without_gaps_stays_as_it_was(ds):
 def test_gaps_are_named(ds):
     made = ds.assign(mask_safe=(ds.counts.dims, some_masks(ds)["half at low energies"]))
     region = "icrs;circle(83.63, 22.01, 0.2)"
-    with pytest.warns(XGammaWarning, match="hides up to 5.* evenly over it: for a point source"):
+    with pytest.warns(
+        XGammaWarning, match="excludes up to 5.* uniform over the region: for a point source"
+    ):
         made.gamma.to_spectrum(region)
-    with pytest.warns(XGammaWarning, match="hides up to 5"):
+    with pytest.warns(XGammaWarning, match="excludes up to 5"):
         made.gamma.to_region(region)
 
 

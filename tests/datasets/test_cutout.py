@@ -57,7 +57,7 @@ def test_edges_of_the_map():
     part = ds.gamma.cutout(corner, "1 deg")
     assert part.x.values[0] == part.y.values[0] == 0
     assert part.sizes["x"] < 10
-    with pytest.raises(xg.FrameError, match="over the edge of the map along 'x'"):
+    with pytest.raises(xg.FrameError, match="beyond the edge of the map along 'x'"):
         ds.gamma.cutout(corner, "1 deg", mode="strict")
     with pytest.raises(xg.FrameError, match="outside the map"):
         ds.gamma.cutout("93d 22d", "1 deg")

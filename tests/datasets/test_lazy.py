@@ -333,7 +333,7 @@ CASES = [
 
 
 @pytest.mark.filterwarnings("ignore:.*covers no energy:xgamma.XGammaWarning")
-@pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.XGammaWarning")
+@pytest.mark.filterwarnings("ignore:The safe mask excludes:xgamma.XGammaWarning")
 @pytest.mark.parametrize(("call", "kind"), CASES)
 def test_lazy_in_lazy_out(call, kind, datasets, obs, request):
     if "reproject" in request.node.name:
@@ -390,7 +390,7 @@ def test_a_mosaic_of_many_is_one_task_and_misfits_are_named_at_once(datasets):
     total = xg.stack([source] * 5)
     assert total.sizes["obs"] == 5
     assert int(total.counts.sum()) == 5 * int(datasets["map"].gamma.to_masked().counts.sum())
-    with pytest.raises(xg.XGammaError, match="reaches beyond the mosaic"):
+    with pytest.raises(xg.XGammaError, match="extends beyond the mosaic"):
         source.gamma.cutout(CRAB, "1 deg").gamma.stack(source)
 
 

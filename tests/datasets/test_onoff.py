@@ -228,7 +228,7 @@ def test_cumulative_of_maps_in_a_region():
 
 def test_cumulative_says_what_it_needs():
     ds = xg.create_spectrum(CIRCLE, xg.energy_axis(1, 10, N), energy_true="reco")
-    with pytest.raises(MissingDataError, match="does not know the counts"):
+    with pytest.raises(MissingDataError, match="has no record of the counts"):
         ds.gamma.cumulative()
     with pytest.raises(MissingDataError, match="empty"):
         xr.DataTree().gamma.cumulative()

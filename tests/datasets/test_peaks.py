@@ -110,7 +110,7 @@ def test_positions_are_in_the_frame_of_the_map():
 
 def test_what_cannot_be_searched_is_refused():
     ds = filled(1)
-    with pytest.raises(xg.AxisError, match="one image"):
+    with pytest.raises(xg.AxisError, match="a single image"):
         ds.counts.gamma.find_peaks(1)
     with pytest.raises(xg.AxisError, match="no pixels"):
         xg.find_peaks(ds.counts.sum("x"), 1)

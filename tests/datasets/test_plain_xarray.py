@@ -30,7 +30,7 @@ def dataset(seed=1):
 def quiet(ds, operation, what):
     """Join pixels of the example, whose mask hides some: whether it says so is tested elsewhere."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The safe mask hides", XGammaWarning)
+        warnings.filterwarnings("ignore", "The safe mask excludes", XGammaWarning)
         return getattr(ds.gamma, operation)(what)
 
 

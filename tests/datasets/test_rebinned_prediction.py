@@ -10,7 +10,7 @@ from xgamma.datasets.masks import safe
 DISK = xg.SkyModel(
     SPECTRUM, xg.Disk(lon="83.63 deg", lat="22.01 deg", r_0="0.5 deg"), name="extended"
 )
-BLOCKS = pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.errors.XGammaWarning")
+BLOCKS = pytest.mark.filterwarnings("ignore:The safe mask excludes:xgamma.errors.XGammaWarning")
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def test_upsampling_and_downsampling_are_inverse(counts):
         (lambda c: c.gamma.smooth("0.1 deg", "star"), "is not recognised"),
         (lambda c: c.gamma.smooth("400 deg"), "between 0 and 180"),
         (lambda c: c.gamma.smooth("1 TeV"), "cannot be converted to"),
-        (lambda c: c.gamma.convolve(np.ones((2, 2))), "odd sides"),
+        (lambda c: c.gamma.convolve(np.ones((2, 2))), "odd number of pixels along each side"),
         (lambda c: c.gamma.dilate("0.1 deg"), "is not a mask"),
         (lambda c: c.sum(("y", "x")).gamma.smooth(), "no pixels"),
         (lambda c: c.gamma.profile([0, 1], along="up"), "is not recognised"),

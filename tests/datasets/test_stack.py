@@ -304,13 +304,13 @@ def test_what_differs_is_named(other, error, message):
 def test_beyond_the_mosaic():
     grid = empty()
     small = grid.gamma.cutout("83.63d 22.01d", "0.6 deg")
-    with pytest.raises(xg.FrameError, match="reaches beyond the mosaic along"):
+    with pytest.raises(xg.FrameError, match="extends beyond the mosaic along"):
         small.gamma.stack(made(1, cut=False))
 
 
 def test_coarser_pixels_do_not_stack():
     coarse = set_frame(made(1, cut=False)[["counts"]].coarsen(x=2, y=2).sum())
-    with pytest.raises(xg.FrameError, match="do not fall on those of the mosaic"):
+    with pytest.raises(xg.FrameError, match="are not aligned with those of the mosaic"):
         empty().gamma.stack(coarse)
 
 
@@ -405,9 +405,9 @@ def test_what_only_some_have_is_not_summed(name):
 
     ds = example_map()
     less = ds.drop_vars(name)
-    with pytest.raises(xg.MissingDataError, match=f"has no '{name}', which those before it have"):
+    with pytest.raises(xg.MissingDataError, match=f"has no '{name}', but the preceding ones have"):
         xg.stack([ds, less])
-    with pytest.raises(xg.MissingDataError, match=f"has '{name}', which those before it lack"):
+    with pytest.raises(xg.MissingDataError, match=f"has '{name}', but the preceding ones have not"):
         xg.stack([less, ds])
     with pytest.raises(xg.MissingDataError, match=f"has no '{name}'"):
         xg.stack([ds.chunk(), less.chunk()]).compute()
@@ -435,7 +435,7 @@ def test_on_off_and_plain_are_not_mixed():
     from xgamma.tutorial import example_spectrum
 
     ds = example_spectrum()
-    with pytest.raises(xg.XGammaError, match="is not on-off, but those before it are on-off"):
+    with pytest.raises(xg.XGammaError, match="is not on-off, but the preceding ones are on-off"):
         xg.stack([ds, ds.gamma.from_onoff()])
-    with pytest.raises(xg.XGammaError, match="is on-off, but those before it are not"):
+    with pytest.raises(xg.XGammaError, match="is on-off, but the preceding ones are not"):
         xg.stack([ds.gamma.from_onoff(), ds])

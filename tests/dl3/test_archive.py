@@ -42,7 +42,7 @@ def test_two_runs_of_one_number_are_refused(runs, tmp_path):
         xg.write_archive([runs[0], runs[0]], tmp_path / "a.zarr")
     assert list(tmp_path.iterdir()) == []
     filled("map").gamma.to_zarr(tmp_path / "map.zarr")
-    with pytest.raises(xg.XGammaError, match="holds no runs"):
+    with pytest.raises(xg.XGammaError, match="contains no runs"):
         xg.open_store(tmp_path / "map.zarr")
 
 
@@ -72,7 +72,7 @@ def test_conversion_of_datasets(tmp_path):
     assert main(["convert", str(tmp_path / "a.nc"), str(tmp_path / "b.xyz")]) == 1
     tree = xr.DataTree.from_dict({"/a": ds, "/b": ds})
     tree.gamma.to_zarr(tmp_path / "t.zarr")
-    with pytest.raises(xg.XGammaError, match="holds one, write"):
+    with pytest.raises(xg.XGammaError, match="not a collection: write"):
         xg.convert(tmp_path / "t.zarr", tmp_path / "t.fits")
 
 
@@ -83,5 +83,5 @@ def test_conversion_of_archives(runs, tmp_path):
     store = xg.open_store(tmp_path / "b.zarr")
     assert sorted(store.obs_ids) == [1, 3]
     np.testing.assert_array_equal(store[3].events.energy, runs[0].events.energy)
-    with pytest.raises(xg.XGammaError, match=r"end 'a.nc' in \.zarr"):
+    with pytest.raises(xg.XGammaError, match=r"ending .zarr for 'a.nc'"):
         xg.convert(tmp_path / "gadf", tmp_path / "a.nc")

@@ -105,7 +105,7 @@ def test_bits_are_a_whole_number(ft1, bits):
 
 def test_a_file_without_events(tmp_path):
     write_drm(tmp_path / "drm.fits")
-    with pytest.raises(xg.errors.MissingDataError, match="holds no events"):
+    with pytest.raises(xg.errors.MissingDataError, match="contains no events"):
         xg.read_events(tmp_path / "drm.fits")
 
 

@@ -96,7 +96,7 @@ def test_background_whose_tdim_contradicts_its_columns(read, make):
         "BKG",
         "BKG_3D",
     )
-    with pytest.raises(AxisError, match=r"has the shape \(3, 2, 2\), its axes say"):
+    with pytest.raises(AxisError, match=r"has the shape \(3, 2, 2\), but its axes have the shape"):
         read(hdu)
 
 
@@ -204,7 +204,7 @@ def test_recognised_without_hduclas(write, make):
     other.header["HDUCLAS1"] = other.name = "OTHER"
     table = open_fits(write([other], "other.fits")).tables[0]
     assert group_of(table) is None
-    with pytest.raises(MissingDataError, match="no DL3 table"):
+    with pytest.raises(MissingDataError, match="is not a DL3 table"):
         read_hdu(table)
 
 
@@ -285,7 +285,8 @@ def test_wrong_shape(read, make):
     values = {"EFFAREA": (np.ones((4, 2)), "m2")}
     hdu = make.response("AEFF", [make.ENERGY, make.THETA], values, "EFF_AREA", "AEFF_2D")
     with pytest.raises(
-        AxisError, match=r"EFFAREA .* shape \(2, 4\), its axes say \(offset: 2, energy"
+        AxisError,
+        match=r"EFFAREA .* shape \(2, 4\), but its axes have the shape \(offset: 2, energy",
     ):
         read(hdu)
 

@@ -118,7 +118,7 @@ def test_missing_file_and_hdu(run, write, tmp_path):
     )
     write([index([{"OBS_ID": 7, "OBJECT": "x"}, {"OBS_ID": 8, "OBJECT": "x"}])], "obs-index.fits")
     store = open_store(tmp_path, hdu_index="i.fits", obs_index="obs-index.fits")
-    with pytest.raises(MissingDataError, match=r"There is no file .*data/gone.fits"):
+    with pytest.raises(MissingDataError, match=r"The file .*data/gone.fits.* does not exist"):
         store[7]
     with pytest.raises(MissingDataError, match=r"run.fits has no HDU 'PSF': it has 'EVENTS'"):
         store[8]
@@ -134,7 +134,7 @@ def test_shared_file_is_missing(run, write, tmp_path, make):
         lines += rows("irf.fits", "data", obs_id, ("aeff",))
     write([index(lines)], "hdu-index.fits")
     store = open_store(tmp_path)
-    with pytest.raises(MissingDataError, match=r"no file .*irf.fits"):
+    with pytest.raises(MissingDataError, match=r"The file .*irf.fits.* does not exist"):
         store[7]
     path = write([make.aeff()], "data/irf.fits")
     first = store[7]["aeff"]["aeff"].values
@@ -171,15 +171,15 @@ def test_files_without_obs_id(write, make, tmp_path):
 
 
 def test_no_fits_files(tmp_path):
-    with pytest.raises(MissingDataError, match="holds no FITS files"):
+    with pytest.raises(MissingDataError, match="contains no FITS files"):
         open_store(tmp_path)
-    with pytest.raises(MissingDataError, match="There is no file or folder"):
+    with pytest.raises(MissingDataError, match=r"file or folder .* does not exist"):
         open_store(tmp_path / "nowhere")
 
 
 def test_no_events(write, make, tmp_path):
     write([make.aeff()])
-    with pytest.raises(MissingDataError, match="None of the 1 FITS files holds an EVENTS table"):
+    with pytest.raises(MissingDataError, match="None of the 1 FITS files contains an EVENTS table"):
         open_store(tmp_path)
 
 

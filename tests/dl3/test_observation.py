@@ -68,7 +68,7 @@ def test_empty_gti(write, make):
     assert obs.gamma.livetime == 0.0
     assert (obs.gamma.tmid - mission_time(obs).reference).sec == pytest.approx(1300.0)
     del obs.attrs["TSTART"]
-    with pytest.raises(MissingDataError, match="Run 7 has no good time interval"):
+    with pytest.raises(MissingDataError, match="Run 7 has neither good time intervals"):
         _ = obs.gamma.tmid
 
 
@@ -197,7 +197,7 @@ def test_backend_guess(write, hdus, tmp_path, data):
 def test_backend_error(write, make):
     hdu = make.gti()
     hdu.header["HDUCLAS1"] = "INDEX"
-    with pytest.raises(XGammaError, match=r"holds no DL3 table .* its tables are 'GTI'"):
+    with pytest.raises(XGammaError, match=r"contains no DL3 table .* its tables are 'GTI'"):
         xr.open_datatree(write([hdu]), engine=GADFBackend)
 
 

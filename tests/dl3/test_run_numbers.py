@@ -82,7 +82,7 @@ def test_a_run_listed_twice(files, write, tmp_path):
         store = open_store(tmp_path)
     assert store.obs_ids == [7, 8]
     write([obs_index([7, 8, 7], ["Crab", "Crab", "Vela"])], "obs_index.fits")
-    with pytest.raises(XGammaError, match="has two rows for the run 7 that differ"):
+    with pytest.raises(XGammaError, match="has two different rows for the run 7"):
         open_store(tmp_path, obs_index="obs_index.fits")
 
 
@@ -91,12 +91,12 @@ def test_two_hdus_of_a_kind(files, write, tmp_path):
     lines = rows("run7.fits") + rows("run8.fits", kinds=["events"])
     write([index(lines)], "hdu-index.fits")
     with pytest.raises(
-        XGammaError, match=r"names two HDUs 'events' for the run 7 \(rows 0 and 3\)"
+        XGammaError, match=r"lists two HDUs 'events' for the run 7 \(rows 0 and 3\)"
     ):
         open_store(tmp_path)
     lines = rows("run7.fits") + rows("run8.fits", kinds=["aeff"])
     write([index(lines)], "hdu_index.fits")
-    with pytest.raises(XGammaError, match="names two HDUs 'aeff'"):
+    with pytest.raises(XGammaError, match="lists two HDUs 'aeff'"):
         open_store(tmp_path, hdu_index="hdu_index.fits")
     # Files offer one PSF in several forms: the first is taken, as gammapy takes it.
     lines = rows("run7.fits") + [

@@ -147,10 +147,10 @@ def test_no_events_left(obs, write, make):
         ({"energy": ("1 deg", None)}, UnitError, "deg"),
         ({"time": (3, 2)}, XGammaError, "empty range"),
         ({"phase": (0, 2)}, XGammaError, "longer than a period"),
-        ({"phase": ["a"]}, XGammaError, "is not .lo, hi., or a list"),
+        ({"phase": ["a"]}, XGammaError, "must be .lo, hi. or a list"),
         ({"detx": (0, 1)}, MissingDataError, "run 7 have no column 'detx': they have event_id"),
         ({"fraction": 2, "seed": 1}, XGammaError, "between 0 and 1"),
-        ({"fraction": 0.5}, XGammaError, "needs a seed"),
+        ({"fraction": 0.5}, XGammaError, "requires a seed"),
     ],
 )
 def test_errors(obs, conditions, error, message):

@@ -204,9 +204,9 @@ def test_tstart_of_the_events_header_counts_from_its_own_zero(run):
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"MJDREFI": -1}, "MJDREFI=-1 is not a modified Julian date"),
-        ({"MJDREFI": "NONE"}, "MJDREFI='NONE' is not a modified"),
-        ({"TIMESYS": "MARS"}, "TIMESYS='MARS' is not a time scale"),
+        ({"MJDREFI": -1}, "MJDREFI=-1 is not a valid modified Julian date"),
+        ({"MJDREFI": "NONE"}, "MJDREFI='NONE' is not a valid modified"),
+        ({"TIMESYS": "MARS"}, "TIMESYS='MARS' is not a supported time scale"),
     ],
 )
 def test_a_reference_that_is_none_is_refused(run, keywords, message):
@@ -279,9 +279,9 @@ def test_a_missing_position_is_not_taken_from_the_altitude(run, key):
 
 
 def test_a_position_off_the_sky_is_refused(run):
-    with pytest.raises(XGammaError, match=r"Run 7: RA_PNT=83.63, DEC_PNT=122 is no position"):
+    with pytest.raises(XGammaError, match=r"Run 7: RA_PNT=83.63, DEC_PNT=122 is not a position"):
         pointing(run(DEC_PNT=122.0))
-    with pytest.raises(XGammaError, match="GEOLAT=-233 is no place"):
+    with pytest.raises(XGammaError, match="GEOLAT=-233 is not a location"):
         pointing_altaz(run(GEOLAT=-233.0))
 
 

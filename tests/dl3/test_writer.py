@@ -298,7 +298,7 @@ def test_a_written_store_opens(tmp_path):
     ("change", "error", "sentence"),
     [
         ({"events": None}, MissingDataError, "no group 'events'"),
-        ({"gti": xr.Dataset()}, MissingDataError, "group 'gti' lacks the variable 'start'"),
+        ({"gti": xr.Dataset()}, MissingDataError, "group 'gti' has no variable 'start'"),
         ({"psf": xr.Dataset()}, XGammaError, "group 'psf' has HDUCLAS4=''"),
         (
             {"aeff": ones(("energy_true",), "m2", name="aeff", HDUCLAS4="AEFF_2D")},
@@ -334,7 +334,7 @@ def test_other_refusals(obs, tmp_path):
         write_observation(obs, tmp_path)
     with pytest.raises(XGammaError, match="run 1 occurs twice"):
         write_store([obs, obs], tmp_path / "store")
-    with pytest.raises(MissingDataError, match="no observation to write"):
+    with pytest.raises(MissingDataError, match="no observations to write"):
         write_store([], tmp_path / "store")
     other = replace(obs)
     del other.attrs["OBS_ID"]

@@ -109,7 +109,7 @@ class TestDatasets:
         assert names["empty"].gti_stop - names["empty"].gti_start == 1000
 
     @pytest.mark.usefixtures("at_simulated")
-    @pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.errors.XGammaWarning")
+    @pytest.mark.filterwarnings("ignore:The safe mask excludes:xgamma.errors.XGammaWarning")
     def test_simulated(self):
         self.check(run_page("datasets"))
 

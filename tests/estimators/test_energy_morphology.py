@@ -98,13 +98,13 @@ def test_gammapy_finds_the_same(data):
 
 def test_what_has_no_bands_is_refused(sets):
     same, _, edges = sets
-    with pytest.raises(xg.AxisError, match="one band"):
+    with pytest.raises(xg.AxisError, match="single band"):
         xg.energy_morphology(same, "nebula", edges[[0, -1]], nebula())
     with pytest.raises(xg.MissingDataError, match="choose from nebula"):
         xg.energy_morphology(same, "crab", edges, nebula())
     still = nebula()
     still.spatial.sigma.frozen = True
-    with pytest.raises(xg.XGammaError, match="no shape with a free parameter"):
+    with pytest.raises(xg.XGammaError, match="no free spatial parameter"):
         xg.energy_morphology(same, "nebula", edges, still)
     fixed = nebula()
     fixed.spectral.amplitude.frozen = True

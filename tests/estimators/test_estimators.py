@@ -113,7 +113,7 @@ def test_sensitivity_is_where_a_source_is_significant(onoff):
     assert set(sensitivity(ds, min_counts=1e4).criterion.values) == {"gamma"}
     assert set(sensitivity(ds, background_fraction=9).criterion.values) == {"bkg"}
     assert found.e2dnde.attrs["units"] == "erg s-1 cm-2"
-    with pytest.raises(XGammaError, match="make one with to_spectrum"):
+    with pytest.raises(XGammaError, match="extract one with to_spectrum"):
         sensitivity(small_map())
 
 
@@ -185,7 +185,7 @@ def test_ts_map_mask_and_chunks(monkeypatch):
     np.testing.assert_allclose(part.ts, whole.ts.where(mask))
     monkeypatch.setattr(module, "PAIRS_AT_ONCE", 2000)
     np.testing.assert_allclose(ts_map(ds, crab()).ts, whole.ts, rtol=1e-6, atol=1e-9)
-    with pytest.raises(XGammaError, match="TS map needs a map"):
+    with pytest.raises(XGammaError, match="TS map requires a map"):
         ts_map(small_spectrum(), spectrum_source())
 
 

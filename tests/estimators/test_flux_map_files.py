@@ -132,7 +132,7 @@ def test_maps_without_their_model_say_so(theirs, tmp_path):
     with fits.open(folder / "ts.fits") as hdus:
         hdus[0].header["MODEL"] = "moved/elsewhere.yaml"
         hdus.writeto(tmp_path / "ts.fits")
-    with pytest.warns(xg.XGammaWarning, match="'elsewhere.yaml' is not beside it"):
+    with pytest.warns(xg.XGammaWarning, match="'elsewhere.yaml' is not in the same folder"):
         maps = xg.open(tmp_path / "ts.fits")
     assert "flux" not in maps
     spectrum = xg.PowerLaw(index=2.5)
@@ -183,13 +183,13 @@ def other_sed_type(hdus):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (wrong_unit, "The map dnde of .* is in 'm', but is a quantity in 'TeV-1 s-1 cm-2'"),
+        (wrong_unit, "The map dnde of .* is in 'm', but must be in 'TeV-1 s-1 cm-2'"),
         (no_unit, "The map 'DNDE' of .* has no unit: add BUNIT"),
-        (no_norm, "has no map 'DNDE', which flux maps of SED type 'dnde' need"),
+        (no_norm, "has no map 'DNDE', which flux maps of SED type 'dnde' require"),
         (no_bands, "has no HDU 'DNDE_ERR_BANDS'"),
-        (other_planes, "DNDE_ERR_BANDS of .* has 2 rows for planes of"),
-        (other_pixels, "DNDE_ERR lies on other pixels"),
-        (other_sed_type, "has no map 'COUNTS', which flux maps of SED type 'counts' need"),
+        (other_planes, "DNDE_ERR_BANDS of .* has 2 rows, which does not match planes of"),
+        (other_pixels, "DNDE_ERR is on different pixels"),
+        (other_sed_type, "has no map 'COUNTS', which flux maps of SED type 'counts' require"),
     ],
 )
 def test_damaged_maps_are_refused(theirs, tmp_path, change, says):
@@ -201,7 +201,7 @@ def test_damaged_maps_are_refused(theirs, tmp_path, change, says):
 
 def test_maps_that_gammapy_cannot_hold_are_refused(ours, tmp_path):
     path = tmp_path / "maps.fits"
-    with pytest.raises(xg.MissingDataError, match="need the map 'norm'"):
+    with pytest.raises(xg.MissingDataError, match="require the map 'norm'"):
         xg.write_flux_maps(example_map().gamma.excess_map(), path)
     bare = ours.assign_attrs()
     del bare.attrs["reference_model"]

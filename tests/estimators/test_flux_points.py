@@ -77,7 +77,7 @@ def test_asymmetric_errors_norms_and_masks(points):
 
 
 def test_errors(points):
-    with pytest.raises(MissingDataError, match="holds flux points"):
+    with pytest.raises(MissingDataError, match="contains flux points"):
         points.gamma.stat_sum(xg.FoVBackground("points"))
     with pytest.raises(MissingDataError, match="is it another SED type"):
         points.drop_vars("dnde_err").gamma.stat_sum(source())

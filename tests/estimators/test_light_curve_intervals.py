@@ -41,7 +41,7 @@ def test_a_run_that_reaches_out_of_its_interval(data):
     zero = Time(data.gti_start.attrs["reference_time"], scale="tt")
     middle = zero + (0.25 * start + 0.75 * stop) / 86400
     edges = Time([[(zero - 1).isot, middle.isot]], scale="tt")
-    with pytest.warns(XGammaWarning, match="The good time of s reaches out of the time interval"):
+    with pytest.warns(XGammaWarning, match="The good time of s extends beyond the time interval"):
         curve = light_curve([data], "s", time_intervals=edges, models=spectrum_source())
     assert curve.sizes["time"] == 1
 
@@ -60,8 +60,8 @@ def test_good_time_out_of_order(data):
     ("keywords", "message"),
     [
         ({}, "has no MJDREFI"),
-        ({"MJDREFI": "NONE"}, "is not a modified Julian date"),
-        ({"MJDREFI": 55000, "TIMESYS": "MARS"}, "is not a time scale"),
+        ({"MJDREFI": "NONE"}, "is not a valid modified Julian date"),
+        ({"MJDREFI": 55000, "TIMESYS": "MARS"}, "is not a supported time scale"),
     ],
 )
 def test_a_light_curve_without_a_reference(tmp_path, keywords, message):

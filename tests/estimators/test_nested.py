@@ -143,10 +143,10 @@ def test_a_bound_is_told():
 
 
 WRONG = {
-    "none": ({}, "must say what is tested"),
-    "a name": ("lambda_", "must say what is tested"),
-    "another name": ({"cutoff": 0}, "is no parameter: choose from s.spectral.index"),
-    "itself": ({"lambda_": "s.spectral.lambda_"}, "with itself"),
+    "none": ({}, "give the tested values"),
+    "a name": ("lambda_", "give the tested values"),
+    "another name": ({"cutoff": 0}, "is not a parameter: choose from s.spectral.index"),
+    "itself": ({"lambda_": "s.spectral.lambda_"}, "against itself"),
     "another unit": ({"lambda_": "1 cm"}, "cm"),
     "no number": ({"lambda_": "none"}, "is not a quantity"),
 }

@@ -202,7 +202,7 @@ def test_bins_that_straddle_bands_are_refused():
 
 def test_bands_without_bins_are_told():
     one, source = spectrum_on([1, 2, 5, 10], "one")
-    with pytest.warns(XGammaWarning, match="0.1 to 1 TeV, 10 to 20 TeV: left out"):
+    with pytest.warns(XGammaWarning, match="0.1 to 1 TeV, 10 to 20 TeV: omitted"):
         points = flux_points(one, "s", [0.1, 1, 10, 20], models=source)
     assert points.sizes["energy"] == 1
 
@@ -221,8 +221,8 @@ def test_bands_that_end_elsewhere_are_told_once(estimate):
     ds, source = spectrum_on(np.geomspace(1, 30, 9), "one")
     with pytest.warns(XGammaWarning) as caught:
         curve = estimate(ds, [1, 2, 5, 20], source)
-    assert [str(w.message).partition(": take")[0] for w in caught] == [
-        "energy_edges are not where bins end, so the band 1 to 2 TeV is 1 to 2.34 TeV, "
+    assert [str(w.message).partition(": choose")[0] for w in caught] == [
+        "energy_edges do not coincide with bin edges, so the band 1 to 2 TeV is 1 to 2.34 TeV, "
         "2 to 5 TeV is 2.34 to 5.477 TeV, 5 to 20 TeV is 5.477 to 19.61 TeV"
     ]
     np.testing.assert_allclose(curve.energy_hi, [2.340, 5.477, 19.61], rtol=1e-3)

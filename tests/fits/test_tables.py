@@ -175,7 +175,7 @@ def test_gzip_in_members_and_pickle(write, hdus):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(MissingDataError, match=r"There is no file .*nothing.fits"):
+    with pytest.raises(MissingDataError, match=r"The file .*nothing.fits does not exist"):
         open_fits(tmp_path / "nothing.fits")
     with pytest.raises(XGammaError, match="cannot be read"):
         open_fits(tmp_path)

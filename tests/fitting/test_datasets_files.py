@@ -129,7 +129,7 @@ def same_figures(expected, found):
 
 
 # gammapy keeps who made what it read.
-@pytest.mark.filterwarnings("ignore:The file .* lacks its last HDU")
+@pytest.mark.filterwarnings("ignore:The file .* has no HDU .*, which xgamma writes last")
 def test_collection_of_gammapy_opens_with_its_models(tree, gammapy, tmp_path):
     xg.write_datasets(tree, tmp_path / "datasets.yaml")
     theirs = read_by_gammapy(tmp_path)
@@ -200,15 +200,15 @@ def test_a_list_of_datasets_is_written_by_its_ending(tree, tmp_path):
         ),
         (
             "datasets:\n- {name: a, type: SpectrumDataset, filename: small.fits}\n",
-            "is to be a SpectrumDataset, but 'small.fits' holds a MapDataset",
+            "should be a SpectrumDataset, but 'small.fits' contains a MapDataset",
         ),
         (
             "datasets:\n- {name: a, type: MapDataset, filename: rings.fits}\n",
-            "is to be a MapDataset, but 'rings.fits' holds a MapDatasetOnOff",
+            "should be a MapDataset, but 'rings.fits' contains a MapDatasetOnOff",
         ),
         (
             "datasets:\n- {name: a, filename: small.fits}\n- {name: a, filename: rings.fits}\n",
-            "names two datasets 'a'",
+            "lists two datasets 'a'",
         ),
         ("datasets:\n- {name: a, filename: small.fits}\nmodels: no.yaml\n", "'no.yaml', which is"),
     ],

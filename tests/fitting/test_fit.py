@@ -193,13 +193,13 @@ def test_failures_say_why(spectrum):
         xg.fit(empty, [truth, xg.FoVBackground("s")])
     far = truth.copy()
     far.spectral.index._value, far.spectral.index.max = 9.0, 5.0
-    with pytest.raises(XGammaError, match="starts out of its range"):
+    with pytest.raises(XGammaError, match="starts outside its range"):
         xg.fit(data, far)
-    with pytest.warns(XGammaWarning, match="The fit failed .* limit of calls"):
+    with pytest.warns(XGammaWarning, match="The fit failed .* maximum number of calls"):
         bad = xg.fit(data, truth, max_calls=3)
     assert not bad.success
     if not np.isfinite(bad.errors).all():
-        with pytest.raises(XGammaError, match="needs a covariance"):
+        with pytest.raises(XGammaError, match="requires a covariance"):
             bad.contour("index", "amplitude")
     with pytest.raises(XGammaError, match="two different parameters"):
         bad.contour("index", "index")

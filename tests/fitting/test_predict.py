@@ -264,7 +264,7 @@ def test_errors_are_sentences():
     ds = small_map()
     outside = crab()
     outside.spatial.lat = "40 deg"
-    with pytest.warns(XGammaWarning, match="'crab' lies outside of the dataset 'd'"):
+    with pytest.warns(XGammaWarning, match="'crab' lies outside the dataset 'd'"):
         assert float(ds.gamma.npred_signal(outside).sum()) == 0
     with pytest.raises(MissingDataError, match="has no 'exposure': fill it"):
         ds.drop_vars("exposure").gamma.npred_signal(crab())
@@ -274,7 +274,7 @@ def test_errors_are_sentences():
         XGammaError, match="prediction of the model 'crab' for the dataset 'd' is NaN"
     ):
         ds.gamma.npred_signal(broken)
-    with pytest.raises(XGammaError, match="has no shape, but 'd' is a map"):
+    with pytest.raises(XGammaError, match="has no spatial component, but 'd' is a map"):
         ds.gamma.npred_signal(xg.SkyModel(xg.PowerLaw(), name="m"))
     with pytest.raises(XGammaError, match="neither a background nor models"):
         ds.drop_vars("background").gamma.npred([])

@@ -52,7 +52,7 @@ def test_a_point_beside_a_circle_leaks_in(distance):
 def test_without_a_psf_a_point_is_inside_or_not():
     np.testing.assert_allclose(share(spectrum(), at(0.09)), 1.0)
     for far in (0.11, 1.0, -90.0):
-        with pytest.warns(XGammaWarning, match="'crab' lies outside of the dataset 's'"):
+        with pytest.warns(XGammaWarning, match="'crab' lies outside the dataset 's'"):
             assert float(spectrum().gamma.npred_signal(at(far)).sum()) == 0
 
 

@@ -66,10 +66,10 @@ def test_the_axis_of_responses(data):
 @pytest.mark.parametrize(
     ("energy_true", "sentence"),
     [
-        ("wide", "energy_true='wide' is no axis"),
-        ([0.1, 1, 10], "is no axis"),
-        (3, "is no axis"),
-        (xg.create_spectrum(CIRCLE, RECO), "is no axis"),
+        ("wide", "energy_true='wide' is not an axis"),
+        ([0.1, 1, 10], "is not an axis"),
+        (3, "is not an axis"),
+        (xg.create_spectrum(CIRCLE, RECO), "is not an axis"),
         ([], "contains no run"),
         (xg.rad_axis(), "units compatible with 'TeV'"),
     ],
@@ -137,7 +137,7 @@ def test_a_fit_is_unbiased(run, kind):
     """
     default = pulls(dataset(run, kind, None))
     assert max(abs(default[0]), abs(default[1])) < 3
-    with pytest.warns(xg.XGammaWarning, match="do not reach beyond"):
+    with pytest.warns(xg.XGammaWarning, match="do not extend beyond"):
         narrow = pulls(dataset(run, kind, "reco"))
     assert narrow[2] > default[2] + 0.05
     assert narrow[0] > 3
@@ -188,7 +188,7 @@ def test_each_door_warns_once(short, door):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         DOORS[door](short, source())
-    said = [w for w in caught if "do not reach beyond" in str(w.message)]
+    said = [w for w in caught if "do not extend beyond" in str(w.message)]
     assert len(said) == 1
     assert said[0].category is xg.XGammaWarning
 
@@ -197,7 +197,7 @@ def test_each_door_warns_once(short, door):
 def test_no_door_warns_of_the_default(run, door):
     ds = xg.create_map(CRAB, "0.6 deg", "0.1 deg", RECO, name="d").gamma.fill(run)
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=".*do not reach beyond")
+        warnings.filterwarnings("error", message=".*do not extend beyond")
         DOORS[door](ds, source())
 
 
@@ -214,5 +214,5 @@ def test_where_it_does_not_matter(short):
         short.gamma.npred(model)
         short.assign(mask_safe=(dims, inner)).gamma.npred(source())
     inner[0] = True
-    with pytest.warns(xg.XGammaWarning, match="do not reach beyond"):
+    with pytest.warns(xg.XGammaWarning, match="do not extend beyond"):
         short.assign(mask_fit=(dims, inner)).gamma.npred(source())

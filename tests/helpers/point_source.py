@@ -10,7 +10,7 @@ CENTER = (83.63, 22.01)
 SPECTRUM = xg.PowerLaw(index=2.3, amplitude="1e-11 cm-2 s-1 TeV-1")
 POINT = xg.SkyModel(SPECTRUM, xg.PointSource(lon="83.63 deg", lat="22.01 deg"), name="point")
 ALONE = xg.SkyModel(SPECTRUM, name="alone")
-QUIET = pytest.mark.filterwarnings("ignore:The safe mask hides:xgamma.errors.XGammaWarning")
+QUIET = pytest.mark.filterwarnings("ignore:The safe mask excludes:xgamma.errors.XGammaWarning")
 
 
 def point_map(binsz="0.02 deg", migra=None):

@@ -235,10 +235,10 @@ def test_what_is_missing_is_named(spectrum, tmp_path):
     path = tmp_path / "a.fits"
     spectrum.gamma.to_ogip(path)
     (tmp_path / "a_arf.fits").rename(tmp_path / "moved.fits")
-    with pytest.raises(xg.MissingDataError, match="not beside it"):
+    with pytest.raises(xg.MissingDataError, match="not in the same folder"):
         xg.read_ogip(path)
     rewrite(path, "SPECTRUM", ANCRFILE="none", RESPFILE="none")
-    with pytest.raises(xg.MissingDataError, match="needs a response"):
+    with pytest.raises(xg.MissingDataError, match="requires a response"):
         xg.read_ogip(path)
     rewrite(path, "SPECTRUM", HDUCLAS4="TYPE:II")
     with pytest.raises(xg.XGammaError, match="type II"):

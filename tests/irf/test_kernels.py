@@ -137,5 +137,5 @@ def test_kernels_bin_by_bin():
         flux.gamma.convolve(kernel.assign_coords(energy_true_lo=kernel.energy_true_lo * 1.1))
     with pytest.raises(xg.AxisError, match="the map has not"):
         flux.isel(energy_true=0, drop=True).gamma.convolve(kernel)
-    with pytest.raises(xg.XGammaError, match="odd sides"):
+    with pytest.raises(xg.XGammaError, match="odd number of pixels along each side"):
         flux.gamma.convolve(np.ones((2, 3)))

@@ -96,7 +96,9 @@ def test_gaps_along_energy_are_filled():
     run = simulated(bad)
     ds = template(energy=xg.energy_axis(1, 50, 6), width="1 deg")
     want = ds.gamma.fill_background(simulated(good)).background
-    with pytest.warns(xg.XGammaWarning, match="values of the background are NaN: filled"):
+    with pytest.warns(
+        xg.XGammaWarning, match="values of the background are NaN: they are interpolated"
+    ):
         got = ds.gamma.fill_background(run).background
     assert_allclose(got, want, rtol=1e-5)
     with pytest.raises(xg.XGammaError, match="are NaN or infinite"):

@@ -91,7 +91,7 @@ def test_point_like_without_psf_leaves_it_out():
     aeff = obs["aeff"].to_dataset()
     aeff.attrs["HDUCLAS3"] = "POINT-LIKE"
     obs["aeff"] = xr.DataTree(aeff)
-    with pytest.warns(xg.XGammaWarning, match="no psf, which is left out"):
+    with pytest.warns(xg.XGammaWarning, match="no psf, which is not filled"):
         ds = template().gamma.fill(obs)
     assert "psf" not in ds
     assert "edisp" in ds

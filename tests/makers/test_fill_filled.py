@@ -153,5 +153,5 @@ def test_off_counts_of_one_run_do_not_fit_others(runs, maker):
     """Makers that take off counts from the events of a run refuse a sum, and another run."""
     one, other = (empty_spectrum().gamma.fill(obs, select=["counts"]) for obs in runs[:2])
     for ds, what in ((one.gamma.stack(other), "2 runs"), (other, "run 2")):
-        with pytest.raises(xg.XGammaError, match=f"holds {what}, so the off counts of run 1"):
+        with pytest.raises(xg.XGammaError, match=f"contains {what}, so the off counts of run 1"):
             MAKERS[maker][1](ds, runs[0])

@@ -35,7 +35,7 @@ def _empty(region):
 @pytest.mark.parametrize("select", [["counts"], ["exposure"], ["edisp"]])
 @pytest.mark.parametrize("shape", OTHER)
 def test_other_regions_are_refused(fixed_cut, shape, select):
-    with pytest.raises(XGammaError, match=r"hold for a circle of RAD_MAX = 0\.1 deg, but"):
+    with pytest.raises(XGammaError, match=r"valid for a circle of RAD_MAX = 0\.1 deg only, but"):
         _empty(OTHER[shape]).gamma.fill(fixed_cut, select=select)
 
 

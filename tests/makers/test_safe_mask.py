@@ -124,7 +124,7 @@ def test_position_and_fixed_offset():
 @pytest.mark.parametrize("where", [{"fixed_offset": "4 deg"}, {"position": (80, 22)}])
 def test_position_outside_the_map(run, ds, method, what, where):
     """Not the nearest pixel of the border: nothing is safe, with a warning."""
-    with pytest.warns(xg.XGammaWarning, match=f"{what} of .* is zero at the position"):
+    with pytest.warns(xg.XGammaWarning, match=f"{what} of .* is zero at the given position"):
         got = ds.gamma.safe_mask(run, methods=[method], **where)
     assert not got.mask_safe.any()
 
@@ -139,7 +139,7 @@ def test_aeff_max_off_the_field_is_empty():
     """#3978: a position without effective area gives an empty mask and a warning."""
     run = simulated(pointing=(83.63, 26.5))
     ds = template(energy=ENERGY).gamma.fill(run, select=["exposure"])
-    with pytest.warns(xg.XGammaWarning, match="zero at the position"):
+    with pytest.warns(xg.XGammaWarning, match="zero at the given position"):
         got = ds.gamma.safe_mask(run, methods=["aeff-max"])
     assert not got.mask_safe.any()
     assert not ds.gamma.safe_mask(run, methods=["offset-max"], offset_max=1).mask_safe.any()
@@ -306,6 +306,6 @@ def test_nothing_is_safe_without_effective_area(irfs):
     obs = simulated(events=True)
     ds = template().gamma.fill(obs)
     options = {"methods": ["aeff-max"], "fixed_offset": "60 deg", "irfs": irfs}
-    with pytest.warns(xg.XGammaWarning, match="zero at the position asked for: nothing is safe"):
+    with pytest.warns(xg.XGammaWarning, match="zero at the given position, so no bin is safe"):
         masked = ds.gamma.safe_mask(obs, **options)
     assert not masked.mask_safe.any()

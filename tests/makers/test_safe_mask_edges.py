@@ -62,7 +62,7 @@ def test_axis_with_no_whole_row_is_refused():
     run = simulated()
     energy = xg.energy_axis("1 TeV", "1.05 TeV", 1)
     ds = template(energy=energy, energy_true=TRUE).gamma.fill(run, select=["edisp"])
-    with pytest.raises(xg.XGammaError, match="a part is reconstructed outside"):
+    with pytest.raises(xg.XGammaError, match="some events are reconstructed outside"):
         ds.gamma.safe_mask(run, methods=["edisp-bias"])
 
 

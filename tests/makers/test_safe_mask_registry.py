@@ -103,7 +103,7 @@ def test_options_and_names_are_checked_before_anything_is_read():
         ({"methods": ["aeff-max"], "percent": 3}, "safe_mask has no option 'percent': choose from"),
         ({"methods": ["enough"]}, "'enough' is not recognised"),
         ({"methods": ["floor"]}, "'floor' requires the option 'floor'"),
-        (3, "safe_mask=3 is not understood"),
+        (3, "safe_mask=3 is not valid"),
     ):
         with pytest.raises(XGammaError, match=words):
             xg.reduce(iter([]), into=grid(), safe_mask=masks)
@@ -112,10 +112,10 @@ def test_options_and_names_are_checked_before_anything_is_read():
 def test_what_a_method_returns_is_checked():
     ds = example_map()
     for function, words in (
-        (lambda ds, obs: None, "returned NoneType: it must return an array of bool"),
-        (lambda ds, obs: ds.counts, "'own' returned int32: it must return an array of bool"),
+        (lambda ds, obs: None, "returned NoneType: it must return a boolean array"),
+        (lambda ds, obs: ds.counts, "'own' returned int32: it must return a boolean array"),
         (lambda ds, obs: ds.counts.values > 0, "returned bool: it must return .* named dimensions"),
-        (lambda ds, obs: (ds.counts > 0).isel(x=slice(3)), "'x': 3}: the counts have {'energy'"),
+        (lambda ds, obs: (ds.counts > 0).isel(x=slice(3)), "'x': 3}, but the counts have {'energy'"),
         (lambda ds, obs: (ds.counts > 0).rename(x="z"), "'z': "),
     ):
         record = xg.SafeMaskRecord("own", "One's own.", function)

@@ -125,7 +125,7 @@ def test_containment_of_the_exposure(wobble_run):
 
 def test_what_does_not_fit_is_named(wobble_run):
     ellipse = xg.create_spectrum(SHAPES["ellipse"], *AXES)
-    with pytest.raises(XGammaError, match="needs a circle"):
+    with pytest.raises(XGammaError, match="requires a circle"):
         ellipse.gamma.fill(wobble_run, containment_correction=True)
     point = xg.create_spectrum("icrs;point(83.63, 22.01)", *AXES)
     with pytest.raises(XGammaError, match="no solid angle"):

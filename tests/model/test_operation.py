@@ -122,7 +122,7 @@ WRONG = {
     ),
     "an observation for a collection": (
         lambda: simulate_observation("83.63d 22.51d", seed=1, obs_id=7).gamma.names,
-        "This tree is the observation 7, not a collection of datasets",
+        "This tree is the observation 7, but tree.gamma.names requires a collection",
     ),
 }
 

@@ -115,7 +115,7 @@ def test_what_is_no_self_compton_source_is_refused():
     ic = models.InverseCompton(electrons())
     with pytest.raises(XGammaError, match=r"nested_models=.* is not recognised: write {'SSC'"):
         xg.NaimaSpectrum(ic, nested_models={"SSC": {"B": "1 G"}})
-    with pytest.raises(XGammaError, match="needs an InverseCompton, which scatters, not PionDecay"):
+    with pytest.raises(XGammaError, match="requires an InverseCompton model, not PionDecay"):
         xg.NaimaSpectrum(models.PionDecay(protons()), nested_models=NESTED)
     with pytest.raises(XGammaError, match="radius=0 pc of the self-Compton source"):
         xg.NaimaSpectrum(ic, nested_models={"SSC": {"B": "1 G", "radius": "0 pc"}})
@@ -182,7 +182,7 @@ def test_what_cannot_be_is_refused(gammapy, monkeypatch):
     with pytest.raises(XGammaError, match="distance=0 kpc must be a length"):
         xg.NaimaSpectrum(MADE["ic"](), "0 kpc")
     peer = PeerModels([PeerSkyModel(NaimaSpectralModel(MADE["pion"]()), name="m")])
-    with pytest.raises(XGammaError, match="as gammapy's YAML never does: make it anew"):
+    with pytest.raises(XGammaError, match="which gammapy does not write to YAML: create it"):
         Models.from_yaml(peer.to_yaml())
     monkeypatch.setitem(__import__("sys").modules, "naima", None)
     with pytest.raises(

@@ -51,11 +51,11 @@ def test_gammapy_reads_and_writes_the_same(gammapy, kind):
 
 
 def test_what_is_no_density_is_refused():
-    with pytest.raises(XGammaError, match="log-uniform prior needs max > min > 0, not 0 to 1"):
+    with pytest.raises(XGammaError, match="log-uniform prior requires max > min > 0, not 0 to 1"):
         xg.log_uniform_prior(0, 1)
     with pytest.raises(XGammaError, match="use 'gaussian' or 'uniform' or 'log-uniform' or 'gen"):
         Prior("jeffreys", 1, 2)
-    with pytest.raises(XGammaError, match=r"needs a positive width and eta, not 0.3 and 0"):
+    with pytest.raises(XGammaError, match=r"requires a positive width and eta, not 0.3 and 0"):
         xg.generalized_gaussian_prior(2.2, 0.3, eta=0)
 
 

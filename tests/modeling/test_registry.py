@@ -133,13 +133,15 @@ def test_a_function_and_a_record_make_a_time_profile():
 def test_what_is_no_model_is_refused():
     with pytest.raises(XGammaError, match="role='spectrum' is not recognised: use one of spectral"):
         xg.ModelRecord("spectrum", "A", power_law)
-    with pytest.raises(XGammaError, match="'MyShape' needs extent="):
+    with pytest.raises(XGammaError, match="'MyShape' requires extent="):
         xg.ModelRecord("spatial", "MyShape", power_law)
-    with pytest.raises(XGammaError, match="no name of a class"):
+    with pytest.raises(XGammaError, match="is not a valid class name"):
         xg.ModelRecord("spectral", "my model", power_law)
     with pytest.raises(XGammaError, match="must be 'TeV-1 s-1 cm-2', or ''"):
         xg.ModelRecord("spectral", "A", power_law, unit="m")
-    with pytest.raises(XGammaError, match="function of 'MyPowerLaw' fails at its defaults"):
+    with pytest.raises(
+        XGammaError, match="function of 'MyPowerLaw' fails with its default parameters"
+    ):
         xg.register_model(power_law_record(parameters=()))
     with pytest.raises(XGammaError, match=r"returns the shape \(\) for \(3,\)"):
         xg.register_model(power_law_record(function=lambda e, *values: 1.0))
@@ -256,7 +258,7 @@ def test_a_package_that_cannot_be_loaded_is_named(package):
 
 def test_an_entry_point_that_names_no_model_is_refused(package):
     package("[xgamma.temporal_models]\nOdd = gammaplug:value\n", "value = 3")
-    with pytest.raises(XGammaError, match="must name a ModelRecord of the role 'temporal'"):
+    with pytest.raises(XGammaError, match="must refer to a ModelRecord of the role 'temporal'"):
         xg.find_model("temporal", "Odd")
 
 

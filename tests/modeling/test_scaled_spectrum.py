@@ -64,5 +64,5 @@ def test_what_cannot_be_is_refused(gammapy):
     with pytest.raises(XGammaError, match="model=2 must be a spectrum"):
         xg.ScaledSpectrum(2)
     peer = PeerModels([PeerSkyModel(ScaleSpectralModel(PowerLawSpectralModel()), name="m")])
-    with pytest.raises(XGammaError, match="does not say which spectrum it scales"):
+    with pytest.raises(XGammaError, match="does not specify the spectrum it scales"):
         Models.from_yaml(peer.to_yaml())

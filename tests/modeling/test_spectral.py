@@ -113,7 +113,7 @@ def test_units_are_kept_and_converted():
 def test_out_of_range():
     model = sp.PowerLaw()
     model.index.min, model.index.max = 0, 5
-    with pytest.raises(XGammaError, match="'index' = 7 is out of its range 0 to 5"):
+    with pytest.raises(XGammaError, match="'index' = 7 is outside its range 0 to 5"):
         model.index = 7
 
 
@@ -200,7 +200,7 @@ def test_ebl(tmp_path, gammapy):
     assert absorbed("10 TeV") < sp.PowerLaw()("10 TeV")
     table = EBLAbsorption([1, 10], [0.1], [[1.0, 0.5]])
     assert float(table("10 TeV")) == pytest.approx(0.5)
-    with pytest.raises(XGammaError, match="no absorption table"):
+    with pytest.raises(XGammaError, match=r"absorption table .* does not exist"):
         read_ebl(tmp_path / "none.fits")
 
 

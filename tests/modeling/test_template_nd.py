@@ -203,17 +203,17 @@ def test_zeros_are_straight():
 
 def test_what_cannot_be_is_refused():
     table = cutoffs()
-    with pytest.raises(XGammaError, match="'cut' = 31 is out of its range 1 to 30"):
+    with pytest.raises(XGammaError, match="'cut' = 31 is outside its range 1 to 30"):
         xg.TemplateSpectrumND(table, cut=31)
     with pytest.raises(
-        XGammaError, match=r"no axis beside energy and sky: use xg.TemplateSpectrum"
+        XGammaError, match=r"no axis other than energy and position: use xg.TemplateSpectrum"
     ):
         xg.TemplateSpectrumND(table.isel(cut=0, drop=True))
     with pytest.raises(XGammaError, match="'unit' of the template map cannot be the name"):
         xg.TemplateSpectrumND(table.rename(cut="unit"))
     with pytest.raises(XGammaError, match="must be positive, finite and increase"):
         xg.TemplateSpectrumND(table.isel(cut=slice(None, None, -1)))
-    with pytest.raises(XGammaError, match="has no values: give it some"):
+    with pytest.raises(XGammaError, match="has no values: add them"):
         xg.TemplateSpectrumND(table.drop_vars("cut"))
     with pytest.raises(XGammaError, match="NaN or negative values"):
         xg.TemplateSpectrumND(-table)
@@ -222,9 +222,9 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(XGammaError, match="interp='spline'"):
         xg.TemplateSpectrumND(table, interp="spline")
     shape = xg.TemplateMapND(discs())
-    with pytest.raises(XGammaError, match="stays where its map is"):
+    with pytest.raises(XGammaError, match="cannot be moved"):
         shape.position = (0, 0)
     with pytest.raises(XGammaError, match="must be a map with pixels"):
         xg.TemplateMapND(table)
-    with pytest.raises(XGammaError, match="no axis beside energy and sky"):
+    with pytest.raises(XGammaError, match="no axis other than energy and position"):
         xg.TemplateMapND(discs().isel(width=0, drop=True))

@@ -304,6 +304,6 @@ def test_the_peer_folds_our_ogip_to_the_same_counts(gammapy, data, tmp_path):
     model = xg.SkyModel(xg.PowerLaw(index=2.6, amplitude="3e-11 TeV-1 s-1 cm-2"))
     theirs = dataset.npred_signal().data.ravel()
     # The file's axis of true energy ends where the reconstructed one does, for both.
-    with pytest.warns(xg.XGammaWarning, match="do not reach beyond"):
+    with pytest.warns(xg.XGammaWarning, match="do not extend beyond"):
         ours = ds.gamma.npred_signal(model, scheme="gammapy")
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-9)

@@ -136,7 +136,7 @@ def test_energies_beyond_those_of_the_psf_are_told(gammapy, tmp_path):
         return PSFMap.from_gauss(axis, sigma=0.1 * u.deg)
 
     small(gammapy, narrow).write(tmp_path / "d.fits")
-    with pytest.warns(xg.XGammaWarning, match="ends within the true energies"):
+    with pytest.warns(xg.XGammaWarning, match="does not cover all true energies"):
         xg.read_fits(tmp_path / "d.fits")
 
 

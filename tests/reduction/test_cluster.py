@@ -208,7 +208,7 @@ def test_a_cluster_without_workers_is_waited_for(store, job, serial, same, monke
     ):
         late = threading.Timer(1.0, local.scale, [1])
         late.start()
-        with pytest.warns(xg.XGammaWarning, match="has no worker left"):
+        with pytest.warns(xg.XGammaWarning, match="has no workers left"):
             ds = xg.reduce(store, scheduler=client, **job)
         late.join()
     same(ds, serial)

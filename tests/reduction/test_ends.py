@@ -87,7 +87,7 @@ def test_one_session_at_a_time_writes_partial_results(store, job, tmp_path):
     """Two would write over each other's states."""
     other = Checkpoint(tmp_path / "kept", "mark", Runs(store))
     try:
-        with pytest.raises(xg.XGammaError, match="Another session writes the partial results"):
+        with pytest.raises(xg.XGammaError, match="Another session is writing the partial results"):
             Checkpoint(tmp_path / "kept", "mark", Runs(store))
     finally:
         other.close()

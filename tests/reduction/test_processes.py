@@ -51,7 +51,7 @@ def test_a_failed_run_is_named_with_the_traceback_of_the_worker(store, job):
 
 def test_a_failed_run_is_left_out_when_asked(store, job, same):
     bad = store.obs_ids[3]
-    with pytest.warns(xg.XGammaWarning, match=f"(?s)Run {bad}: the disk.*left out.*faults.py"):
+    with pytest.warns(xg.XGammaWarning, match=f"(?s)Run {bad}: the disk.*omitted.*faults.py"):
         ds = xg.reduce(
             store, scheduler="processes", workers=2, background=Fail(bad), errors="warn", **job
         )
@@ -89,7 +89,7 @@ def test_a_run_off_the_map_is_left_out(store, job):
         ),
     }
     with (
-        pytest.warns(xg.XGammaWarning, match="left out"),
+        pytest.warns(xg.XGammaWarning, match="omitted"),
         pytest.raises(xg.XGammaError, match="No run was reduced"),
     ):
         xg.reduce(store, scheduler="processes", workers=1, **far)

@@ -400,7 +400,7 @@ def test_pointings_are_used_in_turn(tmp_path):
         (lambda: simulate_observation(POINTING, [CRAB]), XGammaError, "a SimulatedSource for each"),
         (lambda: simulate_observation(POINTING, irfs={}), MissingDataError, "response 'aeff'"),
         (lambda: simulate_store("x", n_runs=0), XGammaError, "at least one run"),
-        (lambda: simulate_store("x", obs_id=3), XGammaError, "leave out 'obs_id'"),
+        (lambda: simulate_store("x", obs_id=3), XGammaError, "omit 'obs_id'"),
     ],
 )
 def test_refusals(call, error, sentence):
@@ -411,7 +411,7 @@ def test_refusals(call, error, sentence):
 def test_responses_of_other_classes_are_refused():
     irfs = simulated_irfs()
     other = irfs["psf"].assign_attrs(HDUCLAS4="PSF_5GAUSS")
-    with pytest.raises(XGammaError, match=r"not known here \(HDUCLAS4='PSF_5GAUSS'\)"):
+    with pytest.raises(XGammaError, match=r"unsupported kind \(HDUCLAS4='PSF_5GAUSS'\)"):
         simulate_observation(POINTING, irfs={**irfs, "psf": other})
     bkg = irfs["bkg"].assign_attrs(FOVALIGN="ALTAZ")
     with pytest.raises(XGammaError, match="FOVALIGN=RADEC only"):

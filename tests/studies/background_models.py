@@ -4,7 +4,7 @@
 
 Models of the 21 runs on PKS 2155-304, the source left out, are used for the 4 runs on the Crab nebula
 and the reverse; beside them, the responses of the archive. Each run is scaled in each group of energies
-outside of the exclusions. Printed is the significance (Cash) of cells of 0.3 deg outside of them: its
+outside the exclusions. Printed is the significance (Cash) of cells of 0.3 deg outside of them: its
 mean and width for each group, where more than 5 counts are expected. A perfect model has mean 0 and
 width 1. Needs the data, takes two minutes.
 """

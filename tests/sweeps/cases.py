@@ -337,17 +337,17 @@ OTHERS = {
 # What is refused, though the plain call works, and why: (change, function) to words of the reason.
 REFUSED = {
     ("one energy", "collection_energies.slice_energies"): "No dataset .* has a bin between 2 TeV",
-    ("one energy", "select.slice_energy"): "No energy bin lies wholly between 2 TeV",
+    ("one energy", "select.slice_energy"): "No energy bin lies entirely between 2 TeV",
     ("one energy", "regrid.interp_to"): "axes 'energy' differ",
     ("one energy", "regrid.reproject_to"): "axes 'energy' differ",
     ("one true energy", "regrid.interp_to"): "axes 'energy_true' differ",
     ("one true energy", "regrid.reproject_to"): "axes 'energy_true' differ",
     ("one energy", "energy_morphology.energy_morphology"): "No energy bin",
     ("one true energy", "energy_morphology.energy_morphology"): "has no effect",
-    ("one row", "energy_morphology.energy_morphology"): "starts out of its range",
+    ("one row", "energy_morphology.energy_morphology"): "starts outside its range",
     ("one row", "resample.downsample"): "1 bins along 'y' are not a multiple of 2",
     ("one pixel", "resample.downsample"): "1 bins along 'y' are not a multiple of 2",
-    ("one pixel", "flux_profile.flux_profile"): "holds no pixel centre of the map",
+    ("one pixel", "flux_profile.flux_profile"): "contains no pixel centre of the map",
 }
 
 

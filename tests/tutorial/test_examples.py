@@ -86,7 +86,7 @@ def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / "there" / file).parent.mkdir(parents=True)
     (tmp_path / "there" / file).write_text("not this")
     server, address = serve(tmp_path / "there")
-    with pytest.raises(xg.XGammaError, match=f"{Path(file).name}' is not the file"):
+    with pytest.raises(xg.XGammaError, match=f"{Path(file).name}' is not the registered file"):
         tutorial.fetch("dl4", base_url=address, cache=tmp_path / "cache", quiet=True)
     server.shutdown()
     server.server_close()

@@ -36,7 +36,7 @@ def field_counts(
     alignment: str = "RADEC",
     exclusion: ExclusionLike = None,
 ) -> xr.Dataset:
-    """Count the events of a run in its field of view, and the exposure, outside of exclusions.
+    """Count the events of a run in its field of view, and the exposure, outside exclusions.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ def count_field(obs: xr.DataTree, grid: FieldGrid, exclusion: ExclusionLike = No
     _refuse_cuts(obs)
     if not observation.ontime(obs) > 0:
         raise XGammaError(
-            f"Run {observation.obs_id(obs)} has no good time, so it shows no background: "
-            "leave it out of the list."
+            f"Run {observation.obs_id(obs)} has no good time, so it provides no background: "
+            "remove it from the list."
         )
     seconds, weights = _samples(obs, grid)
     bases = _bases(obs, grid, seconds)
@@ -109,7 +109,7 @@ def count_field(obs: xr.DataTree, grid: FieldGrid, exclusion: ExclusionLike = No
             "time_solid_angle": (
                 grid.dims,
                 exposure.reshape(grid.shape[1:]) * observation.phase_fraction(obs),
-                {"units": "s sr", "long_name": "time times solid angle outside of exclusions"},
+                {"units": "s sr", "long_name": "time times solid angle outside exclusions"},
             ),
         },
         coords={

@@ -37,7 +37,7 @@ def with_background(obs: xr.DataTree, model: xr.Dataset) -> xr.DataTree:
     Raises
     ------
     XGammaError
-        If the model is no background response.
+        If the model is not a background response.
     MissingDataError
         If the model has bins of zenith or azimuth, and the run has no location.
 
@@ -67,8 +67,8 @@ def with_background(obs: xr.DataTree, model: xr.Dataset) -> xr.DataTree:
             place = observation.pointing_altaz(obs)
         except MissingDataError as error:
             raise MissingDataError(
-                f"{error} The background model depends on them: select one bin of the model first, "
-                "for instance model.isel(zenith=0)."
+                f"{error} The background model depends on them: select one bin of the model "
+                "first, for example model.isel(zenith=0)."
             ) from None
         at = {"zenith": 90.0 - float(place.alt.deg), "azimuth": float(place.az.deg)}
         _warn_outside(obs, model, at["zenith"])
@@ -133,7 +133,7 @@ def _require_model(model: object) -> None:
         raise ArgumentTypeError(f"Expected a background model (Dataset), got {shown(model)}.")
     if "bkg" not in model:
         raise MissingDataError(
-            "The background model has no variable 'bkg': make it with xg.background_model(...)."
+            "The background model has no variable 'bkg': create it with xg.background_model(...)."
         )
     bins = {dim: 0 for dim in ("zenith", "azimuth") if dim in model.dims}
     kind_of(model.isel(bins), BackgroundKind)

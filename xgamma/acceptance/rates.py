@@ -70,7 +70,7 @@ def pool(runs: Sequence[xr.Dataset], grid: FieldGrid, how: Pooling) -> xr.Datase
     Raises
     ------
     XGammaError
-        If there are no runs, no counts outside of the exclusions, or a bin of zenith and azimuth
+        If there are no runs, no counts outside the exclusions, or a bin of zenith and azimuth
         is empty.
     """
     zenith, azimuth = (np.array([float(ds[n]) for ds in runs]) for n in ("zenith", "azimuth"))
@@ -118,7 +118,7 @@ def _bins_of(values: np.ndarray, edges: np.ndarray | None, name: str) -> np.ndar
     if outside.any():
         warn(
             f"{outside.sum()} of {values.size} runs lie outside the bins of {name}= "
-            f"({edges[0]:g} to {edges[-1]:g} deg), or have no location, and are left out."
+            f"({edges[0]:g} to {edges[-1]:g} deg), or have no location, and are omitted."
         )
     return np.where(outside, -1, found)
 
@@ -134,7 +134,7 @@ def _rate(
     """Return the rate at the nodes, its error, and the counts, each of shape (n_energy, n_bins)."""
     if not counts.any():
         raise XGammaError(
-            "The runs have no counts outside of the exclusions, in the energies and the field of "
+            "The runs have no counts outside the exclusions, in the energies and the field of "
             "the model: exclude less, or choose other axes."
         )
     smoothed, gain = counts.astype(float), 1.0
@@ -289,7 +289,7 @@ def _model(
     attrs = {
         "bkg": {"units": "MeV-1 s-1 sr-1", "long_name": "background rate"},
         "bkg_err": {"units": "MeV-1 s-1 sr-1", "long_name": "statistical error of the rate"},
-        "events": {"units": "", "long_name": "events outside of exclusions"},
+        "events": {"units": "", "long_name": "events outside exclusions"},
     }
     variables = {
         name: (

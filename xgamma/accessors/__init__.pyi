@@ -712,7 +712,7 @@ class GammaObservation:
         alignment: str = "RADEC",
         exclusion: ExclusionLike = None,
     ) -> xr.Dataset:
-        """Count the events of a run in its field of view, and the exposure, outside of exclusions. See `xgamma.acceptance.field_counts.field_counts`."""
+        """Count the events of a run in its field of view, and the exposure, outside exclusions. See `xgamma.acceptance.field_counts.field_counts`."""
     def with_background(self, model: xr.Dataset) -> xr.DataTree:
         """Return a run whose background response is that of a model. See `xgamma.acceptance.in_run.with_background`."""
 
@@ -862,7 +862,7 @@ class GammaCollection:
         n_off_regions: int | None = None,
         scheme: str = "exact",
     ) -> xr.DataTree:
-        """Off counts from turned regions, for each dataset. See `xgamma.background.collection.each_background`."""
+        """Off counts from reflected regions, for each dataset. See `xgamma.background.collection.each_background`."""
     def phase_background(
         self,
         observations: RunsLike | None = None,

@@ -30,7 +30,7 @@ class Member:
     target : str
         The function, ``"module"`` or ``"module:name"``; without a name, that of the member.
     says : str, optional
-        First sentence of the docstring; the function's when absent.
+        First sentence of the docstring. By default, the function's.
     fixed : mapping of str to object, optional
         Arguments that the member chooses and does not offer.
     positional : iterable of str, optional

@@ -29,10 +29,10 @@ class _Tree(Accessor):
         if is_observation(self._obj):
             number = self._obj.attrs.get("OBS_ID", self._obj.name)
             return AccessorError(
-                f"This tree is the observation {number}, not a collection of datasets, which tree.gamma.{name} is for: turn it into a dataset with ds.gamma.fill(obs) or xg.reduce."
+                f"This tree is the observation {number}, but tree.gamma.{name} requires a collection of datasets: turn it into a dataset with ds.gamma.fill(obs) or xg.reduce."
             )
         return AccessorError(
-            f"This tree is a collection of datasets, not an observation, which tree.gamma.{name} is for: take one of xg.open_store(folder)[obs_id]."
+            f"This tree is a collection of datasets, but tree.gamma.{name} requires an observation: open one with xg.open_store(folder)[obs_id]."
         )
 
 
@@ -95,7 +95,7 @@ class GammaCollection(OfDatasets, _Tree):
         positional=["r_in", "width", "r_out_max"],
     )
     reflected_background = _on_each(
-        "Off counts from turned regions, for each dataset.", "reflected", "reflected", runs=True
+        "Off counts from reflected regions, for each dataset.", "reflected", "reflected", runs=True
     )
     phase_background = _on_each(
         "Off counts from the off phase, for each dataset.", "phase", "phase", runs=True

@@ -30,7 +30,7 @@ def _observations(tree: xr.DataTree, observations: RunsLike | None) -> Iterator[
         for name, ds in found.items():
             if "obs_id" not in ds or ds["obs_id"].size != 1:
                 raise MissingDataError(
-                    f"The dataset {name!r} does not say of which run it is: give the observations as a list in the same order."
+                    f"The dataset {name!r} does not record its run: give the observations as a list in the same order."
                 )
             yield by_number[ds["obs_id"].values.ravel()[0].item()]
         return
@@ -90,7 +90,7 @@ def each_background(
     call = BackgroundCall(find_background(background), options)
     if call.record.needs_run and observations is None:
         raise MissingDataError(
-            f"The method {background!r} looks at the runs: pass the observations, for instance a store."
+            f"The method {background!r} requires the runs: pass the observations, for example a store."
         )
     made: dict[str, xr.Dataset] = {}
     for (name, ds), obs in zip(

@@ -38,7 +38,7 @@ def _check_mask(mask: xr.DataArray) -> xr.DataArray:
 
 
 def _same_grid(ds: xr.Dataset, mask: xr.DataArray) -> bool:
-    """Tell whether the pixels of a mask fall on those of a map."""
+    """Return whether the pixels of a mask fall on those of a map."""
     index = FrameIndex(ds.coords["wcs"].attrs)
     if not index.equals(FrameIndex(mask.coords["wcs"].attrs)):
         return False
@@ -51,7 +51,7 @@ def _same_grid(ds: xr.Dataset, mask: xr.DataArray) -> bool:
 
 
 def _pick(mask: xr.DataArray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the mask at labels (last axes of the result); True outside of it."""
+    """Return the mask at labels (last axes of the result); True outside it."""
     keep = np.ones(np.shape(x), dtype=bool)
     picks = []
     for dim, at in (("y", y), ("x", x)):
@@ -85,18 +85,18 @@ def excluded_regions(exclusion: RegionsLike) -> list[Any]:
         kind = type(region).__name__
         if not hasattr(region, "to_pixel"):
             raise XGammaError(
-                f"The {kind} to exclude is in pixels, and no image says where these lie: give a region "
-                f"on the sky, for example 'icrs;circle(83.63, 22.01, 0.3)'."
+                f"The {kind} to exclude is in pixels of an unknown image: give a region on the "
+                "sky, for example 'icrs;circle(83.63, 22.01, 0.3)'."
             )
         if kind.startswith("Compound"):
             raise XGammaError(
-                "Regions to exclude are joined by '|' or given as a list; of what else they may be "
-                "joined by make a mask: ds.gamma.region_mask(region, inside=False)."
+                "Regions to exclude are joined by '|' or given as a list; for other "
+                "combinations, create a mask with ds.gamma.region_mask(region, inside=False)."
             )
         if kind == "PointSkyRegion":
             raise XGammaError(
-                "A point has no area, so it excludes nothing: give a circle around it, for example "
-                "'icrs;circle(83.63, 22.01, 0.3)'."
+                "A point has no area and excludes nothing: give a circle around it, for "
+                "example 'icrs;circle(83.63, 22.01, 0.3)'."
             )
     return regions
 
@@ -110,7 +110,7 @@ def keep_on(ds: xr.Dataset, exclusion: ExclusionLike) -> xr.Variable | None:
         A map.
     exclusion : DataArray, regions, DS9 text or path of a .reg file, optional
         A mask is False where excluded, on any frame and of any size: it is looked up at the
-        pixel centres, and nothing is excluded outside of it. Regions are what is excluded.
+        pixel centres, and nothing is excluded outside it. Regions are what is excluded.
 
     Returns
     -------

@@ -50,7 +50,7 @@ def energy_group_numbers(ds: xr.Dataset, energy_groups: GroupsLike) -> np.ndarra
         return np.arange(n)
     if isinstance(energy_groups, (int, np.integer)):
         if energy_groups < 1:
-            raise XGammaError(f"energy_groups={energy_groups} must be at least one bin a group.")
+            raise XGammaError(f"energy_groups={energy_groups} must be at least one bin per group.")
         return np.arange(n) // int(energy_groups)
     edges = np.atleast_1d(to_value(energy_groups, "TeV", "energy_groups"))
     if edges.size < 2 or (np.diff(edges) <= 0).any():
@@ -141,16 +141,16 @@ def _solve(
 
 def _check(ds: xr.Dataset, method: str, spectral_model: str) -> None:
     if "x" not in ds.dims:
-        raise XGammaError("fov_background needs a map: for a spectrum use reflected_background.")
+        raise XGammaError("fov_background requires a map: for a spectrum use reflected_background.")
     if is_onoff(ds):
         raise XGammaError(
-            "The dataset is on-off already: fov_background needs the background of the instrument."
+            "The dataset is already on-off: fov_background requires the instrumental background."
         )
     require(ds, "counts", "background")
     choice(method, "method", ("scale", "fit"))
     choice(spectral_model, "spectral_model", SPECTRAL_MODELS)
     if spectral_model == "norm+tilt" and method == "scale":
-        raise XGammaError("spectral_model='norm+tilt' needs method='fit'.")
+        raise XGammaError("spectral_model='norm+tilt' requires method='fit'.")
 
 
 @operation
@@ -322,7 +322,7 @@ def _recorded(
 
 FOV = BackgroundRecord(
     "fov",
-    "The background of the instrument, scaled or fitted to the counts.",
+    "The instrumental background, scaled or fitted to the counts.",
     fov_background,
     kinds=("map",),
     safe_only=True,

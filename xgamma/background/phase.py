@@ -90,12 +90,12 @@ def phase_background(
     """
     on, off = phase_intervals(on_phase, "on_phase"), phase_intervals(off_phase, "off_phase")
     if _overlap(on, off):
-        raise XGammaError("on_phase and off_phase overlap: take them apart.")
+        raise XGammaError("on_phase and off_phase overlap: give intervals that do not.")
     arguments.observation(obs)
     require_own_run(ds, obs)
     if str(column).lower() not in observation.group(obs, "events").variables:
         raise MissingDataError(
-            f"Run {observation.obs_id(obs)} has no column {str(column).upper()!r} of phases: add it to its events first."
+            f"Run {observation.obs_id(obs)} has no column {str(column).upper()!r} of phases: add it to the events first."
         )
     counts, counts_off = (_counts(ds, obs, part, column) for part in (on, off))
     counts.attrs = variable_attrs("counts")

@@ -83,7 +83,7 @@ def _no_regions_reason(field: RegionField, n_off: int | None) -> str:
         return "the on region lies on the other side of the sky"
     if n_off is not None:
         return f"{n_off} off regions overlap, or all are excluded"
-    return "none lies outside the exclusion mask and beside the on region"
+    return "none lies outside both the exclusion mask and the on region"
 
 
 @operation
@@ -160,7 +160,7 @@ def reflected_background(
     """
     if "x" in ds.dims:
         raise XGammaError(
-            "reflected_background needs a spectrum (xg.create_spectrum): for a map use ring_background."
+            "reflected_background requires a spectrum (xg.create_spectrum): for a map use ring_background."
         )
     require(ds, "counts")
     choice(scheme, "scheme", SCHEMES)
@@ -212,7 +212,7 @@ def _result(
 
 REFLECTED = BackgroundRecord(
     "reflected",
-    "Counts in the on region turned around the pointing position.",
+    "Counts in the on region rotated around the pointing position.",
     reflected_background,
     kinds=("spectrum",),
     needs_run=True,

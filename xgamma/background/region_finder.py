@@ -45,7 +45,7 @@ def _turn(value: AngleLike, name: str, low: float, strict: bool = False) -> floa
         If it is not between 0 and a full turn.
     """
     if isinstance(value, (int, float, np.number)):
-        raise UnitError(f"{name}={value!r} has no unit: write for example '{value} rad'.")
+        raise UnitError(f"{name}={value!r} has no unit: use for example '{value} rad'.")
     radians = scalar(value, "rad", name)
     if not low <= radians < 2.0 * np.pi or (strict and radians <= low):
         raise XGammaError(f"{name}={value!r} must be a positive angle below a full turn.")
@@ -164,7 +164,7 @@ def _size(on: Figure, half: int, even: bool, energy_dependent: bool) -> float:
 
 
 def overlap(on: Figure, angles: list[float]) -> bool:
-    """Tell whether turned figures meet each other, or the on region."""
+    """Return whether turned figures meet each other, or the on region."""
     if on.radius == 0:
         return False
     places = np.sort(np.append(0.0, angles))
@@ -218,7 +218,9 @@ def reflected_regions(
     options = finder_options(angle_increment, min_distance, min_distance_input, max_region_number)
     one = figure.one_region(region)
     if figure.is_point(one) and n_off_regions is None:
-        raise XGammaError("A point has no size to place side by side: give n_off_regions=.")
+        raise XGammaError(
+            "A point has no size from which to derive the number of off regions: give n_off_regions=."
+        )
     center = position(pointing).transform_to(figure.frame_name(one))
     vector = sphere.lonlat_to_vector(center.spherical.lon.deg, center.spherical.lat.deg)
     angles, plane = find_angles(one, vector, exclusion, n_off_regions, options)

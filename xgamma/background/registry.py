@@ -192,12 +192,12 @@ class BackgroundCall:
         if what not in record.kinds:
             others = [n for n, r in REGISTRY.records().items() if what in r.kinds]
             raise XGammaError(
-                f"The background method {record.name!r} needs a {record.kinds[0]}: "
-                f"for a {what} use one of {', '.join(others)}."
+                f"The background method {record.name!r} requires a {record.kinds[0]}: for a "
+                f"{what} use one of {', '.join(others)}."
             )
         if record.needs_run and obs is None:
             raise MissingDataError(
-                f"The background method {record.name!r} looks at the run: pass the observation."
+                f"The background method {record.name!r} requires the run: pass the observation."
             )
         # What others wrote is checked like any call of a user.
         made = outside(record.function, ds, obs, **self.options)
@@ -244,7 +244,7 @@ def choose_background(
         return BackgroundCall(find_background(background))
     if not isinstance(background, Mapping):
         raise XGammaError(
-            f"background={background!r} is not understood: give a method's name, a dict such as "
+            f"background={background!r} is not valid: give the name of a method, a dict such as "
             "{'method': 'fov', 'exclusion': ...}, or a function."
         )
     options = dict(background)
@@ -255,7 +255,7 @@ def choose_background(
 
 
 def looks_at_safe_bins_only(background: Any) -> bool:
-    """Tell whether a background, as `xgamma.reduce` takes it, looks at safe bins only.
+    """Return whether a background, as `xgamma.reduce` takes it, looks at safe bins only.
 
     Examples
     --------

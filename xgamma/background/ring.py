@@ -35,7 +35,7 @@ def angle(value: AngleLike, name: str, low: float = 0.0) -> float:
         If it is not positive, or absurdly large.
     """
     if isinstance(value, (int, float, np.number)):
-        raise UnitError(f"{name}={value!r} has no unit: write for example '{value} deg'.")
+        raise UnitError(f"{name}={value!r} has no unit: use for example '{value} deg'.")
     degrees = scalar(value, "deg", name)
     if not low <= degrees <= MAX_ANGLE:
         raise XGammaError(
@@ -70,7 +70,9 @@ def _off_images(
 
 def _pixels(ds: xr.Dataset, radius: float) -> tuple[float, float]:
     if "x" not in ds.dims:
-        raise XGammaError("A ring background needs a map: for a spectrum use reflected_background.")
+        raise XGammaError(
+            "A ring background requires a map: for a spectrum use reflected_background."
+        )
     scale = sky.pixel_scale(ds)
     return radius / scale[0], radius / scale[1]
 
@@ -87,11 +89,11 @@ def _result(
     mask = before & (acceptance_off > 0)
     if before.any() and not mask.any():
         problem = "has any acceptance outside the exclusion mask"
-        mend = "Use a larger ring or a smaller exclusion"
+        cure = "Use a larger ring or a smaller exclusion"
         if method == "adaptive_ring":
             problem += " that is 1 / threshold_alpha times that of the on region"
-            mend = "Use a larger r_out_max or threshold_alpha, or a smaller exclusion"
-        warn(f"Run {run_name(ds)}: no ring {problem}, so nothing is safe. {mend}.")
+            cure = "Use a larger r_out_max or threshold_alpha, or a smaller exclusion"
+        warn(f"Run {run_name(ds)}: no ring {problem}, so no bin is safe. {cure}.")
     variables = onoff_variables(ds, counts_off, acceptance, acceptance_off)
     # Off counts of neighbours overlap: sums over pixels must not add them (see significance).
     variables["counts_off"].attrs.update(method=method, correlated=1)
@@ -182,7 +184,7 @@ def ring_background(
     outer = inner + angle(width, "width")
     kernel = ring_kernel(_pixels(ds, inner), _pixels(ds, outer))
     if not kernel.any():
-        raise XGammaError(f"The ring of width={width!r} holds no pixel: use a wider ring.")
+        raise XGammaError(f"The ring of width={width!r} contains no pixel: use a wider ring.")
     if is_lazy(ds, exclusion):
         return later(*_outline(ds, "ring"))
     counts, acceptance, off = _inputs(ds, exclusion)
@@ -306,7 +308,7 @@ RING = BackgroundRecord(
 )
 ADAPTIVE_RING = BackgroundRecord(
     "adaptive_ring",
-    "Counts in a ring that grows until it holds enough.",
+    "Counts in a ring that grows until its acceptance is sufficient.",
     adaptive_ring_background,
     kinds=("map",),
     safe_only=True,

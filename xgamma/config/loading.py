@@ -24,16 +24,16 @@ __all__ = ["example", "load_config"]
 # What pydantic calls an error, and what we say instead.
 SENTENCES = {
     "missing": "the field is missing",
-    "int_parsing": "a whole number is needed",
-    "int_type": "a whole number is needed",
-    "int_from_float": "a whole number is needed",
-    "bool_parsing": "true or false is needed",
-    "too_short": "at least one is needed",
-    "path_type": "a path is needed",
-    "list_type": "a list is needed",
-    "string_type": "text is needed",
-    "model_type": "fields are needed here, indented below",
-    "model_attributes_type": "fields are needed here, indented below",
+    "int_parsing": "a whole number is required",
+    "int_type": "a whole number is required",
+    "int_from_float": "a whole number is required",
+    "bool_parsing": "true or false is required",
+    "too_short": "at least one is required",
+    "path_type": "a path is required",
+    "list_type": "a list is required",
+    "string_type": "text is required",
+    "model_type": "indented fields are required here",
+    "model_attributes_type": "indented fields are required here",
 }
 
 
@@ -74,11 +74,11 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     require_regular(place)
     if not place.is_file():
         raise MissingFileError(
-            f"There is no file '{place}': make one with xgamma config --example."
+            f"The file '{place}' does not exist: create one with xgamma config --example."
         )
     data, lines = _parsed(read_text(place), place)
     if not isinstance(data, dict):
-        raise XGammaError(f"{place} line 1: fields are needed, as in xgamma config --example.")
+        raise XGammaError(f"{place} line 1: fields are required, see xgamma config --example.")
     try:
         config = Config.model_validate(data)
     except pydantic.ValidationError as error:
@@ -114,7 +114,7 @@ def _parsed(text: str, file: Path) -> tuple[Any, dict[tuple[Any, ...], int]]:
 
 def _fault(error: Any, lines: dict[tuple[Any, ...], int]) -> tuple[int, str]:
     """Return the line, and the field with what is wrong with it."""
-    # Names of the alternatives of a union are no fields of the file.
+    # Names of the alternatives of a union are not fields of the file.
     place: tuple[Any, ...] = ()
     for part in error["loc"]:
         if (*place, part) in lines or part is error["loc"][-1]:

@@ -51,14 +51,14 @@ def reduce_config(
     path : path-like
         The file.
     progress : bool, optional
-        Show a progress bar; on a terminal when absent.
+        Show a progress bar. By default, only on a terminal.
     write : bool
         Whether to write the outputs.
 
     Returns
     -------
     result : Dataset or DataTree
-        As `reduce`. Its attributes hold the text of the file (``config``), the versions of
+        As returned by `reduce`. Its attributes hold the text of the file (``config``), the versions of
         the libraries (``versions``, JSON) and the SHA-256 of each file of each run (of a Zarr
         archive, of each run: that of the list of its files' digests; ``inputs``, JSON).
 
@@ -142,7 +142,7 @@ def _store(config: Config) -> Any:
         )
     if not len(store):
         raise XGammaError(
-            f"No run of {wanted.store} fulfils the conditions under observations: loosen target, cone or time."
+            f"No run of {wanted.store} satisfies the conditions under observations: relax target, cone or time."
         )
     return store
 
@@ -192,21 +192,23 @@ def _check_output(output: Output, config: Config) -> None:
     _check_place(output, config, kind)
     made = "map" if config.template.region is None else "spectrum"
     if made not in record.kinds:
-        mend = " give template a region, or write FITS." if made == "map" else " write FITS."
+        cure = " give template a region, or write FITS." if made == "map" else " write FITS."
         raise XGammaError(
-            f"The output '{output.path}' is {kind.upper()}, which holds {PLURAL[record.kinds[0]]}:{mend}"
+            f"The output '{output.path}' is {kind.upper()}, which stores {PLURAL[record.kinds[0]]}:{cure}"
         )
     if record.write is None:
-        raise XGammaError(f"The output '{output.path}' is {kind}, which is only read.")
+        raise XGammaError(
+            f"The output '{output.path}' is {kind}, which can be read but not written."
+        )
     if config.run.memory is not None and (kind != "zarr" or len(config.outputs) > 1):
         raise XGammaError(
-            "With run.memory the sum goes straight into a store: give one output, ending in .zarr."
+            "With run.memory the mosaic is written directly to a Zarr store: give one output, ending in .zarr."
         )
     if config.run.memory is not None and not config.run.stack:
-        raise XGammaError("run.memory makes one mosaic: leave out stack: false.")
+        raise XGammaError("run.memory creates a single mosaic: remove stack: false.")
     if not config.run.stack and not record.collections:
         raise XGammaError(
-            f"The output '{output.path}' holds one dataset: write a collection (stack: false) to NetCDF or Zarr."
+            f"The output '{output.path}' stores a single dataset: write a collection (stack: false) to NetCDF or Zarr."
         )
 
 
@@ -215,17 +217,17 @@ def _check_place(output: Output, config: Config, kind: str) -> None:
     if is_remote(output.path):
         if kind != "zarr" or config.run.memory is not None:
             raise XGammaError(
-                f"The output '{output.path}' is a URL, which holds Zarr, and no mosaic larger than memory: give a path."
+                f"The output '{output.path}' is a URL, which is supported for Zarr only, and not with run.memory: give a local path."
             )
         try:
             refuse_taken(output.path, output.overwrite)
         except XGammaError as error:
-            text = str(error).replace("pass overwrite=True", "give it overwrite: true")
+            text = str(error).replace("pass overwrite=True", "set overwrite: true")
             raise type(error)(f"The output {text}") from None
         return
     if place_of(output.path).exists() and not output.overwrite:
         raise XGammaError(
-            f"The output '{output.path}' already exists: give it overwrite: true, or another path."
+            f"The output '{output.path}' already exists: set overwrite: true, or another path."
         )
 
 

@@ -39,7 +39,7 @@ def _position(value: Any) -> Any:
 
 def _place(value: object) -> Path | str:
     if not isinstance(value, (str, Path)) or not str(value):
-        raise ValueError("a path or a URL is needed")
+        raise ValueError("a path or a URL is required")
     return value if is_remote(value) else Path(value)
 
 
@@ -113,7 +113,7 @@ class Template(Section):
             raise ValueError(f"give either region (a spectrum) or {sky[0]} (a map), not both")
         if self.region is None and len(sky) < 3:
             missing = next(n for n in ("center", "width", "binsz") if n not in sky)
-            raise ValueError(f"a map needs {missing}, a spectrum needs region")
+            raise ValueError(f"a map requires {missing}, a spectrum requires region")
         return self
 
 

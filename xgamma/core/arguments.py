@@ -108,7 +108,7 @@ def whole(value: object, name: str, low: int = 1) -> int:
 
 
 def scalar(value: ScalarLike, unit: str, name: str) -> float:
-    """Return one quantity in a unit; see `xgamma.core.units.to_value` for what is understood.
+    """Return one quantity in a unit; see `xgamma.core.units.to_value` for accepted values.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def limit(value: ScalarLike, unit: str, name: str) -> float:
 
 
 def pair(value: Any, name: str, example: str) -> tuple[Any, Any]:
-    """Return two values, or raise an `XGammaError` that says how they are written.
+    """Return two values, or raise an `XGammaError` that describes the expected form.
 
     Examples
     --------

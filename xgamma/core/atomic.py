@@ -35,7 +35,7 @@ _TOGETHER: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("together", d
 
 
 def refuse_existing(path: Path) -> None:
-    """Raise an `XGammaError` that names the mend if the file exists."""
+    """Raise an `XGammaError` that says how to proceed if the file exists."""
     if path.exists():
         raise XGammaError(f"'{path}' already exists: pass overwrite=True to replace it.")
 

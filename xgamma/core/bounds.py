@@ -38,7 +38,7 @@ _DIMS = {
 
 
 def allowed_bytes() -> int:
-    """Return how many bytes one thing may take: the option ``max_bytes``, or what the machine has.
+    """Return the maximum number of bytes of one object: the option ``max_bytes``, or what the machine has.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def read_text(path: Path) -> str:
     MissingFileError
         If there is no such file.
     XGammaError
-        If it is no file, not text, or larger than the option ``max_text_bytes``.
+        If it is not a file, not text, or larger than the option ``max_text_bytes``.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def read_text(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(limit + 1)
     except FileNotFoundError:
-        raise MissingFileError(f"There is no file '{path}': check the path.") from None
+        raise MissingFileError(f"The file '{path}' does not exist: check the path.") from None
     except OSError as error:
         raise XGammaError(f"The file '{path}' cannot be read: {error.strerror}.") from None
     if len(content) > limit:

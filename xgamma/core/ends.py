@@ -1,4 +1,4 @@
-"""However a session ends, nothing stays: signals clean up first, and folders know their owner."""
+"""Clean up at the end of a session: signals clean up first, and folders record their owner."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def locked(folder: Path) -> int | None:
     -------
     descriptor : int or None
         For `release`; None if another process holds the lock or removed the folder, -1 where there
-        are no locks.
+        are not locks.
     """
     if sys.platform == "win32":
         return -1

@@ -1,4 +1,4 @@
-"""Packages that some jobs need and an installation may lack."""
+"""Optional packages, required by some functions only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["require_package"]
 
 
 def require_package(module: str, job: str, extra: str, instead: str = "") -> Any:
-    """Import a module of an optional package, or say how to get it.
+    """Import a module of an optional package, or raise an error that says how to install it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an accessor says when it is printed, or asked for something that it has not."""
+"""Representation of accessors, and messages for attributes that do not exist."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def late_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
 
 def imported(path: str) -> Any:
-    """Return what a path such as ``"math:sqrt"`` names.
+    """Import the object at a path such as ``"math:sqrt"``.
 
     Examples
     --------

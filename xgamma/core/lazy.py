@@ -19,7 +19,7 @@ Obj = TypeVar("Obj", xr.Dataset, xr.DataArray)
 
 
 def is_lazy(*objects: object) -> bool:
-    """Tell whether any of these is, or holds, a dask array; dask is not imported for that.
+    """Return whether any of these is, or holds, a dask array; dask is not imported for that.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def postponed(
     *args, **kwargs
         Its arguments; datasets and arrays among them may be dask-backed.
     names : iterable of str, optional
-        Variables of a dataset to postpone; all when absent.
+        Variables of a dataset to postpone. By default, all.
 
     Returns
     -------

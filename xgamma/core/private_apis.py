@@ -1,4 +1,4 @@
-"""What is used of other libraries that they do not promise to keep, all in one place.
+"""All private interfaces of other libraries that are used, in one place.
 
 Each name says why there is no public way, and has a test (tests/core/test_private_apis.py) that
 fails where a new version moves it. Nothing else in xgamma imports a private module.

@@ -1,4 +1,4 @@
-"""What goes wrong when something is read, in a sentence: readers believe nothing.
+"""Turn errors of readers into one-sentence messages.
 
 Each reader checks what it knows of its format and says what is wrong. What no check foresaw ends
 here: whatever Python or a library below raises while a file is read is the fault of the file.
@@ -56,7 +56,7 @@ download or write it again.
         raise
     except FileNotFoundError as error:
         raise MissingFileError(
-            f"There is no file '{error.filename or place}': check the path."
+            f"The file '{error.filename or place}' does not exist: check the path."
         ) from None
     except MemoryError as error:
         raise XGammaError(

@@ -1,4 +1,4 @@
-"""What registries hold: a name, one line about it, and often a function."""
+"""Records of registries: a name, a one-line description, and often a function."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 
 @dataclass(frozen=True)
 class Record:
-    """Base of what a registry holds.
+    """Base class of the records of a registry.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class Registry(Generic[T]):
     package : str
         Package of xgamma whose modules hold its own records.
     expected : str
-        What an entry point must name, for messages; the name of the class when absent.
+        What an entry point must name, for messages. By default, the name of the class.
     names : callable
         Of a record: the names that it is found by, the first of them its own.
     listing : str
@@ -97,7 +97,7 @@ class Registry(Generic[T]):
             The record. One whose function (or class) is defined again, as in a cell of a notebook
             that is run twice, takes the place of the former.
         source : str
-            Who brings it, for messages; the module of its function when absent.
+            Who brings it, for messages. By default, the module of its function.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Units and positions: from what a user writes to numbers in a known unit.
+"""Units and positions: convert user input to numbers in a known unit.
 
 astropy is imported inside the functions: `import xgamma` should cost little more than xarray.
 """
@@ -99,7 +99,7 @@ def conversion(source: str, target: str) -> float:
 
 
 def to_value(value: QuantityLike, unit: str, name: str = "value") -> Any:
-    """Turn a user's argument into plain numbers in a unit.
+    """Convert a user's argument to numbers in a unit.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What goes wrong when something is written, in a sentence; and files that failed, let go of."""
+"""Turn errors of writers into one-sentence messages, and release files after failures."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FULL = 2**20
 
 @contextlib.contextmanager
 def write_errors(target: Path) -> Iterator[None]:
-    """Turn what the system says when a file cannot be written into one sentence.
+    """Turn the errors of the system when a file cannot be written into one-sentence messages.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def write_errors(target: Path) -> Iterator[None]:
 
 
 def _is_ours(error: OSError, target: Path) -> bool:
-    """Tell whether an error is about what is written, rather than about a file that is read."""
+    """Return whether an error is about what is written, rather than about a file that is read."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
         return True
     if not isinstance(error.filename, (str, bytes, os.PathLike)):

@@ -1,4 +1,4 @@
-"""What datasets must have in common to be summed: frame, axes, variables, sound values."""
+"""Checks that datasets can be stacked: same frame, axes and variables, and valid values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def require_same_grid(template: xr.Dataset, ds: xr.Dataset) -> None:
     """Raise if frame or axes of a dataset are not those of the template, or its PSF cannot be summed."""
     if has_reco_psf(ds):
         raise XGammaError(
-            f"The PSF of {ds.attrs.get('name', '')!r} is a PSF in reconstructed energy, which cannot be stacked: leave it out with ds.drop_vars('psf'), or fit the datasets together."
+            f"The PSF of {ds.attrs.get('name', '')!r} is a PSF in reconstructed energy, which cannot be stacked: drop it with ds.drop_vars('psf'), or fit the datasets jointly."
         )
     if "wcs" in ds.coords and "wcs" in template.coords:
         own, other = (d.variables["wcs"].attrs for d in (template, ds))
@@ -36,31 +36,31 @@ def require_same_grid(template: xr.Dataset, ds: xr.Dataset) -> None:
             require_same_axis(template, ds, dim)
         elif dim in ds.dims and dim != "rad":
             raise AxisError(
-                f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: make both from one template."
+                f"The dataset {ds.attrs.get('name', '')!r} has the axis {dim!r}, but the mosaic has not: create both from the same template."
             )
 
 
 def require_alike(
     have: set[str], before: set[str], onoff: bool, sum_onoff: bool, name: str
 ) -> None:
-    """Refuse what lacks a variable that is summed already, or has one more."""
+    """Raise if the variables differ from those already stacked."""
     for response in sorted((have ^ before) & set(RESPONSES)):
         warn(
-            f"Only some of the datasets have {response!r}: that of the sum is the mean over those."
+            f"Only some of the datasets have {response!r}: the stacked one is the mean over those."
         )
     have, before = (names - set(RESPONSES) for names in (have, before))
     if onoff != sum_onoff:
         own, other = ("on-off", "not") if onoff else ("not on-off", "on-off")
         raise XGammaError(
-            f"{name} is {own}, but those before it are {other}: turn them into one kind first, with ds.gamma.to_onoff or from_onoff."
+            f"{name} is {own}, but the preceding ones are {other}: convert them to one kind first with ds.gamma.to_onoff or from_onoff."
         )
     for missing in sorted(before - have):
         raise MissingDataError(
-            f"{name} has no {missing!r}, which those before it have: fill it, or leave it out of all with drop_vars."
+            f"{name} has no {missing!r}, but the preceding ones have: fill it, or drop it from all with drop_vars."
         )
     for extra in sorted(have - before):
         raise MissingDataError(
-            f"{name} has {extra!r}, which those before it lack: fill them, or leave it out of all with drop_vars."
+            f"{name} has {extra!r}, but the preceding ones have not: fill those, or drop it from all with drop_vars."
         )
 
 
@@ -71,5 +71,5 @@ def require_sound(
     issue = issue_of_values(name, values, used)
     if issue is not None:
         raise XGammaError(
-            f"The dataset {ds.attrs.get('name', '')!r}: {issue}: take these bins out of mask_safe, or correct them."
+            f"The dataset {ds.attrs.get('name', '')!r}: {issue}: exclude these bins in mask_safe, or correct them."
         )

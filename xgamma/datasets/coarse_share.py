@@ -1,4 +1,4 @@
-"""How much of what a node of the coarse response grid stands for is safe, when energies are joined."""
+"""Safe fraction of the pixels around each node of the coarse response grid, when energies are joined."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _inside(ds: xr.Dataset, region: Region) -> xr.Variable:
     inside = region_mask(ds, region).variable
     if not inside.values.any():
         raise FrameError(
-            f"The region {region_text(region)!r} holds no pixel centre of the map: choose one on the map, or smaller pixels."
+            f"The region {region_text(region)!r} contains no pixel centre of the map: choose one on the map, or use smaller pixels."
         )
     return inside
 
@@ -109,11 +109,11 @@ def _require_contained(ds: xr.Dataset, region: Region) -> None:
     circle = len(parsed) == 1 and type(parsed[0]).__name__.startswith("Circle")
     if not circle or hasattr(parsed[0], "inner_radius"):
         raise XGammaError(
-            "The containment correction is known for one circle only: pass containment_correction=False for other regions."
+            "The containment correction is implemented for a single circle only: pass containment_correction=False for other regions."
         )
     if "exposure" in ds and ds.variables["exposure"].attrs.get("pointlike"):
         raise XGammaError(
-            "Point-like responses hold the containment of their cut already: pass containment_correction=False."
+            "Point-like responses already include the containment of their cut: pass containment_correction=False."
         )
 
 
@@ -173,7 +173,7 @@ def to_spectrum(
         _require_contained(ds, region)
         parts = point_parts(ds, inside, center)
     else:
-        cure = ": for a point source in its middle, pass containment_correction=True"
+        cure = ": for a point source at its centre, pass containment_correction=True"
         warn_of_gaps(ds, inside, region_text(region), cure)
     if "exposure" in ds:
         new["exposure"] = seen_exposure(ds, parts)
@@ -221,7 +221,7 @@ def to_region(ds: xr.Dataset, region: RegionLike, name: str | None = None) -> xr
     inside = _inside(ds, region)
     center = region_center(region)
     new = _sums(ds, inside)
-    cure = ": if it is not, choose a region of which nothing is hidden, or fit the map"
+    cure = ": otherwise, choose a region without masked pixels, or fit the map"
     warn_of_gaps(ds, inside, region_text(region), cure)
     # A bin of migration can lie across energies of which one is safe in more pixels.
     drop = _axis_coords(ds, "migra") if safe(ds) is not None and "exposure" in ds else ()

@@ -28,7 +28,7 @@ def slice_energies(
     tree : DataTree
         Collection.
     min, max : Quantity, str or float, optional
-        Range; plain numbers are in the unit of each axis. By default, unbounded.
+        Range, as Quantity or number in the unit of each axis. By default, unbounded.
 
     Returns
     -------

@@ -27,7 +27,7 @@ def _rows(ds: xr.Dataset, region: RegionsLike) -> dict[str, np.ndarray]:
     if region is not None:
         if "x" not in ds.dims or "counts" not in ds or ds.sizes.get("obs") != 1:
             raise XGammaError(
-                f"region= needs maps of single runs, which {name!r} is not: use xg.reduce(..., stack=False)."
+                f"region= requires maps of single runs, but {name!r} is not one: use xg.reduce(..., stack=False)."
             )
         mask = region_mask(ds, region)
         if "mask_safe" in ds:
@@ -39,7 +39,7 @@ def _rows(ds: xr.Dataset, region: RegionsLike) -> dict[str, np.ndarray]:
     arrays = {n: found[n][0] if n in found else ds[n].values for n in SUMS if n in found or n in ds}
     if "counts_sum" not in arrays or "background_sum" not in arrays or "obs_id" not in ds:
         raise MissingDataError(
-            f"The dataset {name!r} does not know the counts and background of its runs: stack it with xg.reduce or ds.gamma.stack, or pass the tree of xg.reduce(..., stack=False)."
+            f"The dataset {name!r} has no record of the counts and background of its runs: stack it with xg.reduce or ds.gamma.stack, or pass the tree from xg.reduce(..., stack=False)."
         )
     rows = {n: np.asarray(v, dtype=float).sum(axis=1) for n, v in arrays.items()}
     _require_current(ds, rows)
@@ -76,7 +76,7 @@ def _require_current(ds: xr.Dataset, rows: dict[str, np.ndarray]) -> None:
         total = float(np.where(used & np.isfinite(values), values, 0.0).sum())
         if not np.isclose(rows[name].sum(), total, rtol=1e-3, atol=1e-6):
             raise MissingDataError(
-                f"The {name.removesuffix('_sum')} of the dataset {ds.attrs.get('name', '')!r} sum to {total:.6g}, but those of its runs to {rows[name].sum():.6g}, from before a cut or a new background: make that in each run of a tree, xg.reduce(..., stack=False), and pass the tree."
+                f"The {name.removesuffix('_sum')} of the dataset {ds.attrs.get('name', '')!r} sum to {total:.6g}, but those of its runs to {rows[name].sum():.6g}, because it was cut or given a new background since: do that to each run of a tree from xg.reduce(..., stack=False), and pass the tree."
             )
 
 
@@ -122,7 +122,7 @@ def cumulative(obj: xr.Dataset | xr.DataTree, region: RegionsLike | None = None)
         raise MissingDataError("The collection is empty: there is nothing to sum.")
     parts = [_rows(ds, region) for ds in datasets]
     if len({bool(p["onoff"][0]) for p in parts}) > 1:
-        raise XGammaError("On-off and plain datasets cannot be added up in one table.")
+        raise XGammaError("On-off and other datasets cannot be combined in one table.")
     rows = {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
     onoff = bool(rows["onoff"][0]) and "counts_off_sum" in rows
     columns: dict[str, np.ndarray] = {"obs_id": rows["obs_id"]}

@@ -27,7 +27,7 @@ def _overlap(at: float, n: int, size: int, mode: str, dim: str) -> slice:
         )
     if mode == "strict" and (start < 0 or stop > size):
         raise FrameError(
-            f"The cutout reaches over the edge of the map along {dim!r}: use mode='trim' or a smaller width."
+            f"The cutout extends beyond the edge of the map along {dim!r}: use mode='trim' or a smaller width."
         )
     return slice(max(start, 0), min(stop, size))
 
@@ -97,7 +97,7 @@ def cutout(
     position : SkyCoord, str or (lon, lat)
         Centre of the cutout; strings and pairs are in the frame of the map.
     width : Quantity, str, float or pair
-        Angular size (longitude, latitude); plain numbers are degrees.
+        Angular size (longitude, latitude), as Quantity or number in degrees.
     mode : {"trim", "strict"}
         At the edge of the map, trim the cutout or raise an error.
     name : str, optional

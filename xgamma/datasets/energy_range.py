@@ -1,4 +1,4 @@
-"""Energies that masks leave: at each pixel, and of a whole dataset."""
+"""Energy ranges selected by masks: at each pixel, and of a whole dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the pixels of one sky grid lie in another, and what moves maps between them."""
+"""Positions of the pixels of one sky grid in another, and resampling of maps between them."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def over_pixels(
     Parameters
     ----------
     variable, *others : Variable
-        With the pixels of the grid; the others may lack further dimensions of the first.
+        With the pixels of the grid; the others need not have the further dimensions of the first.
     function : callable
         Takes arrays (..., y, x) and returns one on the target's pixels.
     grid : Interpolation or Reprojection

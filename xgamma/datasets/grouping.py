@@ -49,7 +49,7 @@ def group_edges(obj: LabelledLike, dim: str, wanted: np.ndarray) -> np.ndarray:
     """
     have = edges(obj, dim)
     if wanted.size < 2 or not np.all(np.diff(wanted) > 0):
-        raise AxisError(f"The new edges of {dim!r} must be two or more and increase.")
+        raise AxisError(f"The new edges of {dim!r} must be two or more increasing values.")
     log = axis_coords(obj, dim)[dim].attrs.get("interp") == "log" and have[0] > 0
     scaled, target = (
         (np.log(have), np.log(np.maximum(wanted, have[0] * 1e-6))) if log else (have, wanted)
@@ -57,7 +57,7 @@ def group_edges(obj: LabelledLike, dim: str, wanted: np.ndarray) -> np.ndarray:
     numbers = np.unique(np.abs(scaled[:, np.newaxis] - target).argmin(axis=0))
     if numbers.size < 2:
         raise AxisError(
-            f"The new edges of {dim!r} fall on one edge of the axis: it runs from {have[0]:.4g} to {have[-1]:.4g} {units_of(obj, dim)}."
+            f"The new edges of {dim!r} fall on the same edge of the axis: it runs from {have[0]:.4g} to {have[-1]:.4g} {units_of(obj, dim)}."
         )
     return numbers
 
@@ -94,7 +94,7 @@ def group_variable(
         Mask over some of the dimensions: bins where it is False are left out, whatever they
         hold.
     dtype : dtype, optional
-        Of the result; as `variable` when absent, but integers for sums of integers.
+        Type of the result. By default, that of `variable`, but integers for sums of integers.
 
     Returns
     -------
@@ -235,7 +235,7 @@ def mean_weighted(
     Parameters
     ----------
     variable, weight : Variable
-        The weight may lack dimensions of the variable.
+        The weight need not have all dimensions of the variable.
     dim : str
         Dimension.
     numbers : ndarray of int

@@ -1,4 +1,4 @@
-"""Bring maps onto another sky grid: by interpolation, or with what they hold kept."""
+"""Resample maps onto another sky grid: by interpolation, or conserving their sum."""
 
 from __future__ import annotations
 

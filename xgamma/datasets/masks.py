@@ -46,7 +46,7 @@ def energy_mask(
     obj : Dataset or DataArray
         An object with an energy axis.
     min, max : Quantity, str or float, optional
-        Range; plain numbers are in the unit of the axis. By default, unbounded.
+        Range, as Quantity or number in the unit of the axis. By default, unbounded.
     dim : str
         ``"energy"`` or ``"energy_true"``.
     round_to_edge : bool
@@ -99,8 +99,8 @@ def warn_of_lost_weights(ds: xr.Dataset) -> None:
     """Warn if a result can only keep where the weights of ``mask_fit`` are above zero."""
     if "mask_fit" in ds and ds.variables["mask_fit"].dtype.kind == "f":
         warn(
-            f"The mask_fit of {ds.attrs.get('name')!r} holds weights: the result keeps only where they "
-            "are above zero. Set its mask_fit anew."
+            f"The mask_fit of {ds.attrs.get('name')!r} contains weights: the result only keeps "
+            "where they are above zero. Set mask_fit of the result again."
         )
 
 
@@ -111,7 +111,7 @@ def mask(ds: xr.Dataset) -> xr.DataArray | None:
     Parameters
     ----------
     ds : Dataset
-        Map or spectrum; masks may lack dimensions, over which they are the same.
+        Map or spectrum; masks may omit dimensions along which they are constant.
 
     Returns
     -------

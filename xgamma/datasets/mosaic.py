@@ -101,7 +101,7 @@ class Mosaic(MosaicState):
         self.count += 1
 
     def _of_one_kind(self, content: Container[Any], onoff: bool, shown: bool, name: str) -> bool:
-        """Tell whether maps can be added, or hold nothing safe and differ from those before.
+        """Return whether maps can be added, or hold nothing safe and differ from those before.
 
         `content` names what a dataset or a sum holds, `shown` says whether any of it is safe,
         `name` is for the message of `require_alike`.
@@ -292,7 +292,7 @@ class Mosaic(MosaicState):
         Parameters
         ----------
         name : str, optional
-            Its name; that of the template when absent.
+            Its name. By default, that of the template.
         release : bool
             Whether each sum is given up as soon as its variable is made: nothing can be added
             afterwards.

@@ -1,4 +1,4 @@
-"""What a running sum of datasets consists of, and how it is taken apart and put together again."""
+"""State of a running stack of datasets, and how to save and restore it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class MosaicState:
         Returns
         -------
         parts : dict of str to Variable
-            By variable; those of acceptances, which are no variables, by ``"onoff_..."``.
+            By variable; those of acceptances, which are not variables, by ``"onoff_..."``.
         """
         parts = {
             name: xr.Variable(self.dims[name], values, self.attrs[name])
@@ -93,7 +93,7 @@ class MosaicState:
     # --- runs -------------------------------------------------------------------------
 
     def runs(self) -> dict[str, Any]:
-        """Return what the sum says of its runs, for JSON."""
+        """Return the records of the stacked runs, for JSON."""
         return {
             "rows": [
                 {name: [*_packed(v), attrs] for name, (v, attrs) in row.items()}
@@ -105,7 +105,7 @@ class MosaicState:
         }
 
     def put_runs(self, runs: Mapping[str, Any]) -> Self:
-        """Take what `runs` returned in the place of one's own."""
+        """Replace the records of runs by those that `runs` returned."""
         self.rows = [
             {name: (np.array(v, dtype=dtype), attrs) for name, (v, dtype, attrs) in row.items()}
             for row in runs["rows"]
@@ -115,7 +115,7 @@ class MosaicState:
         return self
 
     def add_runs(self, other: MosaicState) -> None:
-        """Add what another sum says of its runs: rows, good time, livetime."""
+        """Add the records of the runs of another stack: rows, good time, livetime."""
         self.rows += other.rows
         self.gtis += other.gtis
         self.livetime += other.livetime

@@ -16,7 +16,7 @@ __all__ = ["alpha", "background", "excess", "from_onoff", "to_onoff"]
 
 
 def is_onoff(ds: xr.Dataset) -> bool:
-    """Tell whether a dataset has off counts or acceptances."""
+    """Return whether a dataset has off counts or acceptances."""
     return kind(ds).endswith("onoff")
 
 
@@ -133,7 +133,7 @@ def background_values(ds: xr.Dataset) -> np.ndarray:
     if "background" in ds:
         return variable(ds, "background")
     raise MissingDataError(
-        f"The dataset {ds.attrs.get('name', '')!r} has no background: fill it, or run one of the background methods."
+        f"The dataset {ds.attrs.get('name', '')!r} has no background: fill it, or use one of the background methods."
     )
 
 
@@ -227,7 +227,7 @@ def onoff_variables(
             array = np.broadcast_to(np.asarray(value) * 1, shape).copy()
         except (TypeError, ValueError):
             raise XGammaError(
-                f"{name}={shown(value)} must be a number, or an array that fits {dict(zip(dims, shape, strict=True))}."
+                f"{name}={shown(value)} must be a number, or an array that matches {dict(zip(dims, shape, strict=True))}."
             ) from None
         if not np.isfinite(array).all() or (array < 0).any():
             raise XGammaError(f"{name} must be finite and not negative: mask such bins first.")

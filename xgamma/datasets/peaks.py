@@ -33,8 +33,8 @@ def find_peaks(
         Value that a peak must exceed, in the unit of the image; a map of dims ``(y, x)`` sets one
         for each pixel.
     min_distance : Quantity, str or float, optional
-        Minimum separation: of two closer peaks, only the higher is kept; plain numbers are in
-        degrees. A peak is always compared with its eight neighbours.
+        Minimum separation: of two closer peaks, only the higher is kept, as Quantity or number
+        in degrees. A peak is always compared with its eight neighbours.
 
     Returns
     -------
@@ -103,8 +103,8 @@ def _image(array: xr.DataArray) -> xr.DataArray:
     several = [d for d in rest if array.sizes[d] != 1]
     if several:
         raise AxisError(
-            f"Peaks are those of one image, and this map has the dimension {several[0]!r}: choose "
-            f"a bin with isel({several[0]}=0), or sum over them."
+            "Peaks are searched in a single image, but this map has the dimension "
+            f"{several[0]!r}: select a bin with isel({several[0]}=0), or sum over them."
         )
     return array.isel(dict.fromkeys(rest, 0)).transpose("y", "x")
 
@@ -131,7 +131,7 @@ def _summits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(0, int), np.zeros(0, int)
     highest = ndimage.maximum_filter(values, footprint=square, mode="constant", cval=-np.inf)
     marked = finite & (values == highest)
-    # A plateau is no summit if any part of it borders on something higher.
+    # A plateau is not a summit if any part of it borders on something higher.
     others = np.where(marked, -np.inf, values)
     slope = marked & (ndimage.maximum_filter(others, footprint=square) == values)
     level, n = ndimage.label(marked, square)

@@ -1,4 +1,4 @@
-"""Where a dataset lies in a mosaic, and its arrays and masks with the spatial dims first."""
+"""Position of a dataset in a mosaic, and its arrays and masks with the spatial dims first."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def zeros_in_order_of(like: np.ndarray, shape: tuple[int, ...], dtype: DTypeLike
 
 
 def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[slice, ...]:
-    """Return where the labels of a dataset lie in a template.
+    """Return the position of a dataset's labels in a template.
 
     Parameters
     ----------
@@ -121,11 +121,11 @@ def place(template: xr.Dataset, ds: xr.Dataset, dims: tuple[str, str]) -> tuple[
         first = round(start)
         if abs(start - first) > 1e-3 or abs(sky.label_step(ds, dim) - step) > 1e-6 * step:
             raise FrameError(
-                f"The pixels along {dim!r} do not fall on those of the mosaic: cut both from one template, or reproject."
+                f"The pixels along {dim!r} are not aligned with those of the mosaic: create both from the same template, or reproject."
             )
         if first < 0 or first + labels.size > mine.size:
             raise FrameError(
-                f"The dataset {ds.attrs.get('name', '')!r} reaches beyond the mosaic along {dim!r}: cut it out first (ds.gamma.cutout), or use a larger template."
+                f"The dataset {ds.attrs.get('name', '')!r} extends beyond the mosaic along {dim!r}: cut it out first (ds.gamma.cutout), or use a larger template."
             )
         slices.append(slice(first, first + labels.size))
     return tuple(slices)

@@ -86,7 +86,7 @@ def radial_profile(
     center : SkyCoord, str or (lon, lat)
         Centre of the rings.
     edges : Quantity, str list or array_like
-        Radii; plain numbers are degrees.
+        Radii, as Quantity or number in degrees.
     how : {"sum", "mean"}
         What to do with the pixels of a ring.
 
@@ -118,7 +118,7 @@ def profile(
     array : DataArray
         Map; other dimensions stay.
     edges : Quantity or array_like
-        Edges of the strips in the frame of the map; plain numbers are degrees. Longitudes are
+        Edges of the strips in the frame of the map, as Quantity or number in degrees. Longitudes are
         taken on the side of the edges, so -2 to 2 works.
     along : {"lon", "lat"}
         Coordinate in which the strips are defined.

@@ -1,4 +1,4 @@
-"""What the safe pixels of a region see of a source: its exposure, and how that goes with energy."""
+"""Response of the safe pixels of a region to a source: exposure and dispersion."""
 
 from __future__ import annotations
 
@@ -152,8 +152,7 @@ def seen_dispersion(
     parts : Variable
         As in `seen_exposure`.
     edisp : Variable, optional
-        Dispersion at the region, over ``energy``; true energy is reconstructed as it is when
-        absent.
+        Dispersion at the region, over ``energy``. By default, reconstructed energy equals true energy.
 
     Returns
     -------
@@ -189,7 +188,7 @@ def _diagonal(ds: xr.Dataset) -> xr.Variable:
 
 
 def warn_of_gaps(ds: xr.Dataset, inside: xr.Variable, region: str, cure: str) -> None:
-    """Warn if the safe mask hides a part of a region over which a source is taken for even."""
+    """Warn if the safe mask hides a part of a region over which a source is treated as even."""
     flags = _flags(ds, inside)
     if flags is None or "exposure" not in ds or is_lazy(flags):
         return
@@ -197,5 +196,5 @@ def warn_of_gaps(ds: xr.Dataset, inside: xr.Variable, region: str, cure: str) ->
     hidden = 1.0 - number[number > 0] / float(inside.values.sum())
     if hidden.size and hidden.max() > 0:
         warn(
-            f"The safe mask hides up to {hidden.max():.1%} of the region {region!r} at some energy, where its signal is taken to be spread evenly over it{cure}."
+            f"The safe mask excludes up to {hidden.max():.1%} of the region {region!r} at some energies, where its signal is assumed to be uniform over the region{cure}."
         )

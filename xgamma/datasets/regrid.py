@@ -138,11 +138,11 @@ def _check(ds: xr.Dataset, template: LabelledLike) -> None:
     """Refuse what cannot be brought onto the template."""
     if not isinstance(template, xr.Dataset | xr.DataArray):
         raise ArgumentTypeError(
-            f"template= must be a dataset or a map, not {type(template).__name__}: make one with xg.create_map."
+            f"template= must be a dataset or a map, not {type(template).__name__}: create one with xg.create_map."
         )
     for obj, what in ((ds, "The dataset"), (template, "The template")):
         if not set(PIXELS) <= set(obj.dims):
-            raise FrameError(f"{what} has no pixels: only a map goes onto the pixels of a map.")
+            raise FrameError(f"{what} has no pixels: only a map can be resampled onto a map.")
     for dim in AXES:
         if dim in ds.dims and dim in template.dims:
             require_same_axis(ds, template, dim)
@@ -151,7 +151,7 @@ def _check(ds: xr.Dataset, template: LabelledLike) -> None:
 def _require_overlap(overlap: bool) -> None:
     if not overlap:
         raise OutsideError(
-            "The template lies outside the map: strings and pairs are positions in the template's own frame, a SkyCoord is one in any."
+            "The template lies outside the map: strings and pairs are positions in the frame of the template; use a SkyCoord for other frames."
         )
 
 

@@ -96,7 +96,7 @@ def resample_energy(ds: xr.Dataset, edges: EnergiesLike, name: str | None = None
     ds : Dataset
         Map or spectrum.
     edges : Quantity, axis, or array_like
-        New edges (or an axis from `energy_axis`); plain numbers are in the unit of the axis.
+        New edges (or an axis from `energy_axis`), as Quantity or number in the unit of the axis.
     name : str, optional
         Name of the result.
 
@@ -216,7 +216,7 @@ def _warn_of_mixed_blocks(fine: xr.Variable, coarse: xr.Variable, factor: int) -
     if held < (1 - NEGLIGIBLE) * joined:
         whole = f"mask_safe=ds.mask_safe.coarsen(y={factor}, x={factor}).all().variable"
         warn(
-            f"The safe mask hides {1 - held / joined:.2%} of the pixels in safe blocks of {factor} by {factor}: what is predicted there is of whole blocks. To hide these blocks, assign {whole} to the result."
+            f"The safe mask excludes {1 - held / joined:.2%} of the pixels in safe blocks of {factor} by {factor}, but predictions are for whole blocks. To exclude these blocks, assign {whole} to the result."
         )
 
 
@@ -286,7 +286,7 @@ def downsample(
     """
     if factor is None and not factors:
         raise AxisError(
-            "Nothing to downsample: give a factor for pixels, or energy=2 for instance."
+            "Nothing to downsample: give a factor for pixels or, for example, energy=2."
         )
     out = ds
     if factor is not None:
@@ -301,6 +301,6 @@ def downsample(
             out = _rad(out, step, name)
         else:
             raise AxisError(
-                f"There is no rule to downsample {dim!r}: use a factor for pixels, or energy, energy_true or rad."
+                f"{dim!r} cannot be downsampled: use a factor for pixels, or energy, energy_true or rad."
             )
     return out

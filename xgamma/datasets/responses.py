@@ -65,7 +65,7 @@ def with_responses(
     Raises
     ------
     MissingDataError
-        If a part lacks the variable, or there are no true energies.
+        If a part does not have the variable, or there are no true energies.
     AxisError
         If the dispersion has other energies than the map.
     OutsideError

@@ -1,4 +1,4 @@
-"""The rules of rebinning: what is summed, averaged or joined, and what must stay consistent."""
+"""Rules of rebinning: which variables are summed, averaged or joined."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def rebuilt(
     name : str, optional
         Name of the result.
     wcs : dict, optional
-        Keywords of its frame; that of `ds` when absent.
+        Keywords of its frame. By default, that of `ds`.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def rebuilt(
     lost = [v for v in stale if v in ds.data_vars and v not in new]
     if lost:
         raise AxisError(
-            f"The variable {lost[0]!r} has no rule for this operation: drop it first (ds.drop_vars)."
+            f"The variable {lost[0]!r} is not supported by this operation: drop it first (ds.drop_vars)."
         )
     gone = set(stale) - set(new) - set(coords)
     labels: dict[str, Any] = {

@@ -34,7 +34,7 @@ def slice_energy(
     ds : Dataset
         Map or spectrum.
     min, max : Quantity, str or float, optional
-        Range; plain numbers are in the unit of the axis. By default, unbounded.
+        Range, as Quantity or number in the unit of the axis. By default, unbounded.
     name : str, optional
         Name of the result.
 
@@ -59,7 +59,7 @@ def slice_energy(
     if not keep.size:
         have, unit = edges(ds, "energy"), units_of(ds, "energy")
         raise AxisError(
-            f"No energy bin lies wholly between {min} and {max}: the axis runs from {have[0]:.4g} to {have[-1]:.4g} {unit}."
+            f"No energy bin lies entirely between {min} and {max}: the axis runs from {have[0]:.4g} to {have[-1]:.4g} {unit}."
         )
     return named(ds.isel(energy=slice(int(keep[0]), int(keep[-1]) + 1)), name)
 

@@ -104,8 +104,8 @@ def smooth(
     array : DataArray
         Map; other dimensions are smoothed bin by bin.
     width : Quantity, str or float
-        Standard deviation of the Gaussian, radius of the disc, or side of the box; plain
-        numbers are degrees.
+        Standard deviation of the Gaussian, radius of the disc, or side of the box, as Quantity or number
+        in degrees.
     kernel : {"gauss", "disk", "box"}
         Shape.
 
@@ -174,7 +174,7 @@ def convolve(array: xr.DataArray, kernel: ArrayLike | xr.DataArray) -> xr.DataAr
     XGammaError
         If the kernel has an even side.
     AxisError
-        If the kernel has a dimension that the map lacks, or different bins.
+        If the kernel has a dimension that is not in the map, or different bins.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def _weights(array: xr.DataArray, kernel: ArrayLike | xr.DataArray) -> xr.DataAr
         rest = [str(d) for d in kernel.dims if d not in PIXELS]
         for dim in rest:
             if dim not in array.dims:
-                raise AxisError(f"The kernel has the dimension {dim!r}, which the map has not.")
+                raise AxisError(f"The kernel has the dimension {dim!r}, but the map has not.")
             require_same_axis(array, kernel, dim)
         weights = kernel.variable.transpose(*rest, *PIXELS).values
     try:
@@ -215,7 +215,9 @@ def _weights(array: xr.DataArray, kernel: ArrayLike | xr.DataArray) -> xr.DataAr
         ) from None
     sides = values.shape[-2:] if labelled else values.shape
     if len(sides) != 2 or any(n % 2 == 0 for n in sides):
-        raise XGammaError(f"The kernel must have odd sides, not the shape {sides}.")
+        raise XGammaError(
+            f"The kernel must have an odd number of pixels along each side, not the shape {sides}."
+        )
     # Only numbers go on: the axes agree, to a tolerance that xarray's alignment has not.
     return xr.DataArray(values, dims=(*rest, *KERNEL))
 
@@ -240,7 +242,7 @@ def dilate(mask: xr.DataArray, width: AngleLike, kernel: str = "disk") -> xr.Dat
     mask : DataArray
         Map of booleans.
     width : Quantity, str or float
-        Margin; plain numbers are degrees.
+        Margin, as Quantity or number in degrees.
     kernel : {"disk", "box"}
         Shape of the margin.
 
@@ -300,7 +302,7 @@ def boundary_mask(obj: LabelledLike, width: AngleLike) -> xr.DataArray:
     obj : Dataset or DataArray
         Map.
     width : Quantity, str or float
-        Margin; plain numbers are degrees.
+        Margin, as Quantity or number in degrees.
 
     Returns
     -------

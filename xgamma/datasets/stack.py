@@ -19,7 +19,7 @@ __all__ = ["covering", "stack", "stack_all"]
 
 
 def _holds_data(ds: xr.Dataset) -> bool:
-    """Tell whether a dataset is more than a template, which may have times and a fit range."""
+    """Return whether a dataset is more than a template, which may have times and a fit range."""
     return any(
         name in VARIABLES and name != "mask_fit" and not {"obs", "gti"} & set(variable.dims)
         for name, variable in ds.data_vars.items()
@@ -80,7 +80,7 @@ def stack(ds: xr.Dataset, *others: xr.Dataset, name: str | None = None) -> xr.Da
 
 
 def covering(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Return the smallest template that holds datasets of one frame: labels, no data.
+    """Return the smallest template that covers datasets of one frame: labels, no data.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def covering(parts: Sequence[xr.Dataset]) -> xr.Dataset:
 
 @operation
 def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dataset:
-    """Stack datasets on the smallest grid that holds them all.
+    """Stack datasets on the smallest grid that covers them all.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def stack_all(datasets: Iterable[xr.Dataset], name: str | None = None) -> xr.Dat
     Returns
     -------
     ds : Dataset
-        As `stack`.
+        The stacked dataset, as returned by `stack`.
 
     Raises
     ------

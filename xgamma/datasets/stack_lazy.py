@@ -1,4 +1,4 @@
-"""Stack dask-backed datasets: what the sum will look like, and the task that adds up."""
+"""Stack dask-backed datasets: the template of the result, and the task that computes it."""
 
 from __future__ import annotations
 

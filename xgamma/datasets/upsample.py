@@ -70,7 +70,7 @@ def upsample(
     for dim, number in factors.items():
         if dim not in SPLIT:
             raise AxisError(
-                f"There is no rule to upsample {dim!r}: use a factor for pixels, or {', '.join(SPLIT)}."
+                f"{dim!r} cannot be upsampled: use a factor for pixels, or {', '.join(SPLIT)}."
             )
         out = _split(out, {dim: whole(number, "factor")}, name)
     return out

@@ -54,7 +54,7 @@ class ZarrStore(Store):
         """Open one observation. See `Store.open`."""
         if obs_id not in self._hdus:
             raise MissingDataError(
-                f"The archive {self.path} has no run {obs_id!r}: it has {len(self)}, see store.table."
+                f"The archive {self.path} has no run {obs_id!r}: its {len(self)} runs are listed in store.table."
             )
         unknown = sorted(set(groups or ()) - set(all_groups()))
         if unknown:
@@ -69,7 +69,7 @@ class ZarrStore(Store):
                 once = is_consolidated(folder)
             except FileNotFoundError:
                 raise MissingDataError(
-                    f"'{self.path}' is damaged: its run {obs_id} is lost; restore it from a copy, or write it again."
+                    f"'{self.path}' is damaged: its run {obs_id} is missing; restore it from a copy, or write it again."
                 ) from None
             tree = restore_tree(xr.open_datatree(folder, engine=GuardedZarr, consolidated=once))
             for node in tree.subtree:
@@ -83,7 +83,7 @@ class ZarrStore(Store):
 
 
 def is_archive(path: object) -> bool:
-    """Tell whether a folder, or what lies at a URL, is an archive of runs in Zarr."""
+    """Return whether a folder or URL is an archive of runs in Zarr."""
     return _attrs(path).get("xgamma_format") == FORMAT
 
 
@@ -120,9 +120,11 @@ def open_archive(path: Any) -> ZarrStore:
     attrs = _attrs(place)
     if attrs.get("xgamma_format") != FORMAT:
         if is_unfinished(place):
-            raise XGammaError(f"'{place}' was not written to its end: write it again.")
+            raise XGammaError(
+                f"'{place}' is incomplete, because writing it was interrupted: write it again."
+            )
         raise XGammaError(
-            f"The Zarr store '{place}' holds no runs: open datasets and collections with xg.open."
+            f"The Zarr store '{place}' contains no runs: open datasets and collections with xg.open."
         )
     check_version(attrs, place)
     require_store_whole(joined(place, "index"))
@@ -193,7 +195,9 @@ def write_archive(
             number = obs_id(obs)
             place_name = part_name(number, "OBS_ID")
             if number in known:
-                raise XGammaError(f"Two runs have the OBS_ID {number}: an archive holds one each.")
+                raise XGammaError(
+                    f"Two runs have the OBS_ID {number}: it must be unique in an archive."
+                )
             known.add(number)
             with part_of(place, "runs", place_name) as part:
                 write_tree(obs, part)

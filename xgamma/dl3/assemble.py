@@ -44,7 +44,7 @@ def read_observation(path: PathLike) -> xr.DataTree:
     if not groups:
         names = ", ".join(repr(t.name) for t in file.tables) or "none"
         raise MissingDataError(
-            f"The file {path} holds no DL3 table (events, GTIs, responses): its tables are {names}."
+            f"The file {path} contains no DL3 table (events, GTIs, responses): its tables are {names}."
         )
     return build_observation(groups, name=str(file.path.name).partition(".fits")[0])
 
@@ -82,7 +82,7 @@ def read_events(path: PathLike) -> xr.DataTree:
     obs = read_observation(path)
     if "events" not in obs.children:
         raise MissingDataError(
-            f"The file {path} holds no events: its groups are {', '.join(obs.children)}."
+            f"The file {path} contains no events: its groups are {', '.join(obs.children)}."
         )
     return obs
 
@@ -155,7 +155,7 @@ def check_run(groups: dict[str, xr.Dataset], expected: int | str | None = None) 
         said = ", ".join(f"{number} in {where}" for where, number in known.items())
         source = next((ds.encoding.get("source") for ds in groups.values()), "")
         raise XGammaError(
-            f"OBS_ID is {said} ({source}): correct the one that is wrong, or the file in the index."
+            f"OBS_ID is {said} ({source}): correct the wrong one, or the file name in the index."
         )
 
 

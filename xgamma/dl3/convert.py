@@ -72,5 +72,5 @@ def _convert_runs(origin: Path | str, place: Path | str, overwrite: bool, progre
         write_store(store, place, overwrite)
     else:
         raise XGammaError(
-            f"Runs are written to Zarr or to a GADF folder: end '{Path(place).name}' in .zarr, or in nothing."
+            f"Runs are written to Zarr or to a GADF folder: use the ending .zarr for '{Path(place).name}', or none."
         )

@@ -1,4 +1,4 @@
-"""What tells the data of a run from other data under the same number."""
+"""Fingerprints that distinguish the data of a run from other data with the same number."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def of_files(places: Iterable[str | os.PathLike[str]]) -> str:
             states = sorted(_remote(str(place)) if "://" in str(place) else _local(Path(place)))
         except FileNotFoundError:
             raise MissingFileError(
-                f"There is no file {place}: check the index, or the folder of the archive."
+                f"The file {place} does not exist: check the index, or the folder of the archive."
             ) from None
         digest.update(repr(states).encode())
     return digest.hexdigest()[:32]

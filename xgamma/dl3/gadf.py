@@ -32,7 +32,7 @@ def read_hdu(table: Table, group: str | None = None, shared: bool = False) -> xr
     table : Table
         A GADF table.
     group : str, optional
-        Which of `xgamma.dl3.row_tables.all_groups` it is; recognised when absent.
+        Which of `xgamma.dl3.row_tables.all_groups` it is. By default, this is recognised.
     shared : bool
         Whether several observations will hold this dataset: its values are then
         read-only.
@@ -46,18 +46,18 @@ def read_hdu(table: Table, group: str | None = None, shared: bool = False) -> xr
     Raises
     ------
     MissingDataError
-        If a column is missing or the table is no DL3 table.
+        If a column is missing or the table is not a DL3 table.
     UnitError
         If a unit is of the wrong kind.
     AxisError
         If a response does not have the shape of its axes, or the bins of an axis are not finite,
-        do not increase, gape, or lie beyond the range that is possible.
+        do not increase, have gaps, or lie beyond the range that is possible.
     """
     group = group or group_of(table)
     if group is None:
         raise MissingDataError(
-            f"The HDU {table.name!r} of {table.file.path} is no DL3 table: "
-            f"neither HDUCLAS1, nor its name, nor its columns say what it is."
+            f"The HDU {table.name!r} of {table.file.path} is not a DL3 table: it cannot be "
+            "identified by HDUCLAS1, its name or its columns."
         )
     read = _read_rows if group in ROW_TABLES else read_response
     dataset = read(table, group, shared)
@@ -80,7 +80,7 @@ def _read_rows(table: Table, group: str, shared: bool) -> xr.Dataset:
 
 
 def check_rows(table: Table, required: tuple[str, ...]) -> None:
-    """Raise if a table lacks a column, holds something else in it, or counts rows never written.
+    """Raise if a column is missing or has invalid contents, or if rows were never written.
 
     Parameters
     ----------
@@ -103,7 +103,8 @@ def check_rows(table: Table, required: tuple[str, ...]) -> None:
         whole = column.code in "BIJK" and column.scale == 1 and column.zero == 0
         if column.shape or column.code not in "BIJKED" or (whole and name not in WHOLE):
             raise XGammaError(
-                f"The column {name} of the {where} has the format {column.code!r}, cells {column.shape}, "
-                f"where GADF wants one real number a row: correct TFORM, or fetch the file again."
+                f"The column {name} of the {where} has the format {column.code!r}, cells "
+                f"{column.shape}, but GADF requires one real number per row: correct TFORM, or "
+                "download the file again."
             )
     table.check_last_row()

@@ -44,7 +44,7 @@ def row_hdu(ds: xr.Dataset, group: str, keywords: Mapping[Hashable, object]) -> 
     for name in (column.lower() for column in table.written):
         if name not in ds:
             raise MissingDataError(
-                f"The group '{group}' lacks the variable '{name}', which GADF asks for: add it."
+                f"The group '{group}' has no variable '{name}', which GADF requires: add it."
             )
     shared = {str(key): value for key, value in keywords.items()}
     if table.run_keywords is not None:

@@ -26,7 +26,7 @@ def fits_files(path: Path) -> list[Path]:
     files = sorted(p for p in path.rglob("*") if is_fits_name(p))
     if not files:
         raise MissingDataError(
-            f"The folder {path} holds no FITS files (*.fits, *.fits.gz): check the path of the store."
+            f"The folder {path} contains no FITS files (*.fits, *.fits.gz): check the path of the store."
         )
     return files
 
@@ -51,12 +51,12 @@ def find_hdu_index(path: Path) -> Path | None:
     # An index at the top wins; gzipped and plain twins are the same index.
     if len({p.parent for p in found}) > 1:
         folders = ", ".join(str(p.parent) for p in found)
-        raise MissingDataError(f"The folder {path} holds several stores: open one of {folders}.")
+        raise MissingDataError(f"The folder {path} contains several stores: open one of {folders}.")
     return found[0] if found else None
 
 
 def find_obs_index(hdu_file: Path) -> Path | None:
-    """Return the observation index beside an HDU index, or None."""
+    """Return the observation index next to an HDU index, or None."""
     found = _index_files(hdu_file.parent, "obs")
     return found[0] if found else None
 

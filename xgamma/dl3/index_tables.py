@@ -1,4 +1,4 @@
-"""The two tables of a GADF store: which runs there are, and where their HDUs lie."""
+"""The two index tables of a GADF store: observations, and locations of their HDUs."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def obs_row(obs: xr.DataTree) -> dict[str, Any]:
         row["OBS_ID"] = int(obs.attrs["OBS_ID"])
     except ValueError:
         raise XGammaError(
-            f"OBS_ID={obs.attrs['OBS_ID']!r} is not a whole number, which an index needs: set one."
+            f"OBS_ID={obs.attrs['OBS_ID']!r} is not an integer, as an index requires: set one."
         ) from None
     row["EVENT_COUNT"] = obs["events"].sizes.get("event", 0)
     row.setdefault("QUALITY", 0)

@@ -1,4 +1,4 @@
-"""An observation as a `~xarray.DataTree`, and what can be asked of it.
+"""An observation as a `~xarray.DataTree`, and its properties.
 
 Every function takes an observation (groups ``events``, ``gti``, ``pointing``,
 ``aeff``, …; keywords of the EVENTS HDU as attributes of the root) and leaves it
@@ -59,7 +59,7 @@ def deadtime_correction(obs: xr.DataTree) -> float:
                 f"Run {obs_id(obs)}: {issue.replace('DEADC', what)}: correct the header, or set obs.attrs['DEADC']."
             )
         return value
-    warn(f"Run {obs_id(obs)} has neither DEADC nor LIVETIME and ONTIME: no dead time is assumed.")
+    warn(f"Run {obs_id(obs)} has neither DEADC nor LIVETIME and ONTIME: assuming no dead time.")
     return 1.0
 
 

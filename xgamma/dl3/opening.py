@@ -26,7 +26,7 @@ SIMPLE = b"SIMPLE"
 
 
 def holds_runs(path: Path | str) -> bool:
-    """Tell whether a path is one of runs: an archive, a folder of files, or a FITS file with events.
+    """Return whether a path is one of runs: an archive, a folder of files, or a FITS file with events.
 
     Parameters
     ----------
@@ -108,7 +108,9 @@ def open_store(
     path = file_path(path)
     require_regular(path)
     if not path.exists():
-        raise MissingFileError(f"There is no file or folder {path}: check the path of the store.")
+        raise MissingFileError(
+            f"The file or folder {path} does not exist: check the path of the store."
+        )
     # Absolute, so that a pickled store opens its runs in another working directory.
     place = path.absolute()
     if (place / "zarr.json").exists():

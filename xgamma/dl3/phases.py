@@ -40,19 +40,19 @@ def phase_intervals(phase: PhasesLike, name: str = "phase") -> list[tuple[float,
     try:
         pairs = np.asarray(phase, dtype=float).reshape(-1, 2)
     except (TypeError, ValueError):
-        raise XGammaError(f"{name}={phase!r} is not (lo, hi), or a list of these.") from None
+        raise XGammaError(f"{name}={phase!r} must be (lo, hi) or a list of such pairs.") from None
     parts: list[tuple[float, float]] = []
     for lo, hi in pairs:
         length = hi - lo if hi > lo else hi - lo + 1.0
         if not (np.isfinite(length) and 0.0 < length <= 1.0) or lo == hi:
             raise XGammaError(
-                f"{name}=({lo:g}, {hi:g}) is empty or longer than a period: give (lo, hi) in turns."
+                f"{name}=({lo:g}, {hi:g}) is empty or longer than a period: give (lo, hi) as fractions of a period."
             )
         start = round(float(lo % 1.0), 12)
         stop = round(start + float(length), 12)
         parts += [(start, stop)] if stop <= 1.0 else [(start, 1.0), (0.0, round(stop - 1.0, 12))]
     if not parts:
-        raise XGammaError(f"{name} holds no interval: give (lo, hi) in turns.")
+        raise XGammaError(f"{name} contains no interval: give (lo, hi) as fractions of a period.")
     joined: list[tuple[float, float]] = []
     for lo, hi in sorted(parts):
         if joined and lo <= joined[-1][1]:

@@ -36,8 +36,8 @@ def location(obs: xr.DataTree) -> EarthLocation | None:
         return None
     if not (-90.0 <= lat <= 90.0 and -360.0 <= lon <= 360.0):
         raise XGammaError(
-            f"Run {obs_id(obs)}: GEOLON={lon:g}, GEOLAT={lat:g} is no place on Earth: "
-            f"correct the EVENTS header."
+            f"Run {obs_id(obs)}: GEOLON={lon:g}, GEOLAT={lat:g} is not a location on Earth: "
+            "correct the EVENTS header."
         )
     height = number(obs.attrs.get("ALTITUDE", 0.0))
     return EarthLocation.from_geodetic(lon, lat, height if np.isfinite(height) else 0.0)
@@ -89,7 +89,7 @@ def pointing(obs: xr.DataTree) -> SkyCoord:
 
 
 def has_pointing(obs: xr.DataTree) -> bool:
-    """Tell whether an observation says anything of where it pointed; satellites that scan do not.
+    """Return whether an observation has pointing information; scanning satellites have none.
 
     Examples
     --------
@@ -110,8 +110,8 @@ def _scalars(obs: xr.DataTree, *names: str) -> list[float]:
 def _icrs(obs: xr.DataTree, ra: float, dec: float) -> SkyCoord:
     if not (-360.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0):
         raise XGammaError(
-            f"Run {obs_id(obs)}: RA_PNT={ra:g}, DEC_PNT={dec:g} is no position on the sky: "
-            f"correct the EVENTS header."
+            f"Run {obs_id(obs)}: RA_PNT={ra:g}, DEC_PNT={dec:g} is not a position on the sky: "
+            "correct the EVENTS header."
         )
     return _position(ra, dec)
 
@@ -132,7 +132,7 @@ def _fixed_altaz(obs: xr.DataTree) -> SkyCoord | None:
         return None
     if not -90.0 <= alt <= 90.0:
         raise XGammaError(
-            f"Run {obs_id(obs)}: ALT_PNT={alt:g} is no altitude: correct the EVENTS header."
+            f"Run {obs_id(obs)}: ALT_PNT={alt:g} is not a valid altitude: correct the EVENTS header."
         )
     return SkyCoord(az, alt, unit="deg", frame=AltAz(obstime=tmid(obs), location=place))
 

@@ -39,7 +39,7 @@ def select_rows(table: xr.Dataset, conditions: dict[str, Any], frame: str = FRAM
     Raises
     ------
     MissingDataError
-        If the table lacks a column.
+        If the table does not have a column.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def _cone(table: xr.Dataset, cone: tuple[Any, Any], frame: str) -> np.ndarray:
     center, radius = pair(cone, "cone", "(position, radius), for example ((83.63, 22.01), '2 deg')")
     if np.ndim(center) == 0 and not isinstance(center, str) and not hasattr(center, "frame"):
         raise XGammaError(
-            f"cone={shown(cone)} is no position and radius: write ((lon, lat), radius), for example ((83.63, 22.01), '2 deg')."
+            f"cone={shown(cone)} is not a position and radius: give ((lon, lat), radius), for example ((83.63, 22.01), '2 deg')."
         )
     size = scalar(radius, "deg", "cone radius")
     if not 0 <= size <= 180:
@@ -132,7 +132,7 @@ def _times(table: xr.Dataset, limits: tuple[Any, Any]) -> np.ndarray:
         raise MissingDataError(
             "The observation table has no MJDREFI: its times cannot be compared; select by TSTART."
         )
-    first, last = pair(limits, "time", "(start, stop), None for an open end")
+    first, last = pair(limits, "time", "(start, stop), with None for an open end")
     start = -np.inf if first is None else reference.to_seconds(time_value(first))
     stop = np.inf if last is None else reference.to_seconds(time_value(last))
     if not start < stop:

@@ -1,4 +1,4 @@
-"""Tables of an observation with a row an event, an interval or a time: what GADF says of each."""
+"""Tables of an observation with one row per event, interval or time, as defined by GADF."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RowTable(NamedTuple):
     written : tuple of str
         Columns that a file must have.
     run_keywords : tuple of str, optional
-        Keywords of the run that its header repeats; all when absent.
+        Keywords of the run that its header repeats. By default, all.
     alias : str
         What else files call it.
     """
@@ -92,7 +92,7 @@ _BY_NAME = _BY_CLASS | {table.alias: group for group, table in ROW_TABLES.items(
 
 
 def group_of(table: Table) -> str | None:
-    """Return the group that a table belongs to, or None when it is no DL3 table.
+    """Return the group that a table belongs to, or None when it is not a DL3 table.
 
     HDUCLAS1 and HDUCLAS2 decide, then EXTNAME, then the columns.
     """

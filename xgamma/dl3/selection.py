@@ -201,7 +201,7 @@ def _bit_mask(
         )
     if not 0 < wanted < most:
         raise XGammaError(
-            f"{name}={wanted} is no set of the {bits.shape[1]} bits of the column: give 1 to {most - 1}."
+            f"{name}={wanted} is not a set of the {bits.shape[1]} bits of the column: give 1 to {most - 1}."
         )
     chosen = [-1 - bit for bit in range(bits.shape[1]) if int(wanted) >> bit & 1]
     cuts.append({name.lower(): int(wanted), "units": "bits"})
@@ -212,7 +212,7 @@ def _mission_limits(obs: xr.DataTree, limits: tuple[Any, Any]) -> tuple[float, f
     """Return a time range in mission seconds."""
     reference = mission_time(obs)
     seconds = []
-    ends = pair(limits, "time", "a range: give (start, stop), None for an open end")
+    ends = pair(limits, "time", "a range (start, stop), with None for an open end")
     for limit, end in zip(ends, (-np.inf, np.inf), strict=True):
         if limit is None:
             seconds.append(end)
@@ -251,7 +251,9 @@ def _inside(region: Region, positions: SkyCoord) -> np.ndarray:
     if isinstance(region, rg.CircleSkyRegion):
         return np.asarray(region.center.separation(positions) < region.radius)
     if not isinstance(region, rg.SkyRegion):
-        raise XGammaError(f"{type(region).__name__} is in pixels: events need a sky region.")
+        raise XGammaError(
+            f"{type(region).__name__} is in pixels: give a region on the sky to select events."
+        )
     center = region_center(region).icrs
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
@@ -287,7 +289,9 @@ def _random_mask(
     if not 0.0 <= fraction <= 1.0:
         raise XGammaError(f"fraction={fraction!r} is not between 0 and 1.")
     if seed is None:
-        raise XGammaError("A random fraction needs a seed, so that it can be drawn again: seed=0.")
+        raise XGammaError(
+            "A random fraction requires a seed, so that it is reproducible: for example seed=0."
+        )
     rows = np.flatnonzero(mask)
     drawn = generator(seed).choice(rows, round(fraction * rows.size), replace=False)
     chosen = np.zeros_like(mask)

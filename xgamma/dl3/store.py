@@ -1,4 +1,4 @@
-"""A store of DL3 observations: what its index says, and each run on request."""
+"""A store of DL3 observations: its index, and each run on request."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Store:
             hdus = self._hdus[obs_id]
         except TypeError:
             raise XGammaError(
-                f"{shown(obs_id)} is not one run: take several with store.select(obs_id=[...])."
+                f"{shown(obs_id)} is not a single run: select several with store.select(obs_id=[...])."
             ) from None
         except KeyError:
             raise MissingDataError(
@@ -199,7 +199,7 @@ class Store:
             status = os.stat(path)
         except FileNotFoundError:
             raise MissingFileError(
-                f"There is no file {path}: it is named by the HDU index of {self.path}."
+                f"The file {path}, listed in the HDU index of {self.path}, does not exist."
             ) from None
         key = (str(path), status.st_mtime_ns, status.st_size)
         known = self._cache.setdefault(key, {})
@@ -291,7 +291,7 @@ class Store:
         chosen._shared, chosen._cache, chosen._lock = self._shared, self._cache, self._lock
         if not len(chosen) and len(self):
             warn(
-                f"No run of {self.path} fulfils "
+                f"No run of {self.path} satisfies "
                 f"{', '.join(f'{k}={v!r}' for k, v in asked.items())}: the selection is empty."
             )
         return chosen
@@ -313,5 +313,5 @@ def _nearest(obs_id: object, known: list[Any]) -> str:
         known = sorted(known, key=lambda k: (abs(k - obs_id), k))
     listed = ", ".join(str(k) for k in known[:5])
     if isinstance(obs_id, str) and obs_id in map(str, known):
-        return f"its runs have numbers, so leave out the quotes of {obs_id!r}."
+        return f"its OBS_IDs are numbers, so remove the quotes from {obs_id!r}."
     return f"the nearest {'is' if len(known) == 1 else 'are'} {listed}."

@@ -59,7 +59,7 @@ def observation_hdus(obs: xr.DataTree) -> list[BinTable]:
     for name in ("events", "gti"):
         if name not in obs.children:
             raise MissingDataError(
-                f"The observation has no group '{name}': add one, if need be without rows."
+                f"The observation has no group '{name}': add one, without rows if necessary."
             )
     if "OBS_ID" not in obs.attrs:
         raise MissingDataError("The observation has no attribute 'OBS_ID' at its root: set it.")
@@ -158,7 +158,7 @@ def write_store(
     XGammaError
         If there is a store and `overwrite` is False, or a run occurs twice.
     MissingDataError
-        If there is no observation, or one lacks what GADF asks for.
+        If there is no observation, or something that GADF requires is missing.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def write_store(
             rows.append(row)
             keywords = keywords or index_keywords(obs)
         if not rows:
-            raise MissingDataError("There is no observation to write: give at least one.")
+            raise MissingDataError("There are no observations to write: give at least one.")
         _write_hdus([obs_index(rows, keywords)], stage / "obs-index.fits.gz")
         _write_hdus([hdu_index(hdu_rows)], stage / "hdu-index.fits.gz")
         _commit(stage, folder)

@@ -44,8 +44,8 @@ def adaptive_smooth(
     ds : Dataset
         Map with counts and a background, on-off or not; all energies are added up first.
     scales : Quantity, list of str or array_like, optional
-        Increasing standard deviations of the Gaussian (radii of the disc); plain numbers are in
-        degrees. By default, 0.5 to 16 pixels in steps of a factor of sqrt(2).
+        Increasing standard deviations of the Gaussian (radii of the disc), as Quantity or number
+        in degrees. By default, 0.5 to 16 pixels in steps of a factor of sqrt(2).
     threshold : float
         Each pixel uses the first scale at which the significance of its excess exceeds this value.
     kernel : {"gauss", "disk"}
@@ -89,7 +89,7 @@ def adaptive_smooth(
     (0.05, True)
     """
     if "x" not in ds.dims:
-        raise AxisError("Smoothing needs a map: a spectrum has no pixels.")
+        raise AxisError("Smoothing requires a map: a spectrum has no pixels.")
     require(ds, "counts")
     choice(kernel, "kernel", ("gauss", "disk"))
     choice(method, "method", ("lima", "asmooth"))
@@ -132,7 +132,7 @@ def _widths(ds: xr.Dataset, scales: AnglesLike) -> np.ndarray:
         return values
     widths = np.atleast_1d(to_value(scales, "deg", "scales"))
     if widths.ndim != 1 or not (widths > 0).all() or not (np.diff(widths) > 0).all():
-        raise XGammaError(f"scales={shown(scales)} must be angles above 0 that increase.")
+        raise XGammaError(f"scales={shown(scales)} must be increasing angles above 0.")
     return widths
 
 

@@ -52,8 +52,8 @@ def energy_bands(datasets: dict[str, xr.Dataset], energy_edges: EnergiesLike) ->
     datasets : dict of str to Dataset
         Datasets.
     energy_edges : Quantity, list of str or array_like, optional
-        Edges of the bands; plain numbers are TeV. A bin belongs to the band that holds its
-        centre. All bins by themselves when absent.
+        Edges of the bands, as Quantity or number in TeV. A bin belongs to the band that holds its
+        centre. By default, all bins by themselves.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def energy_bands(datasets: dict[str, xr.Dataset], energy_edges: EnergiesLike) ->
         return np.stack([edges[:-1], edges[1:]], axis=1)
     wanted = np.atleast_1d(np.asarray(to_value(energy_edges, "TeV", "energy_edges")))
     if wanted.size < 2 or np.any(np.diff(wanted) <= 0):
-        raise AxisError("energy_edges must be at least two energies that increase.")
+        raise AxisError("energy_edges must be at least two increasing energies.")
     check_near(datasets, edges, wanted)
     centers = np.sqrt(edges[:-1] * edges[1:])
     bands, asked, empty = [], [], []
@@ -97,7 +97,7 @@ def energy_bands(datasets: dict[str, xr.Dataset], energy_edges: EnergiesLike) ->
             f"{wanted[-1]:g} TeV: it has {edges[0]:g} to {edges[-1]:g} TeV."
         )
     if empty:
-        warn(f"No energy bin has its centre in {', '.join(empty)}: left out.")
+        warn(f"No energy bin has its centre in {', '.join(empty)}: omitted.")
     warn_of_moved(edges, np.array(asked), np.array(bands))
     return np.array(bands)
 
@@ -114,8 +114,8 @@ def warn_of_moved(edges: np.ndarray, asked: np.ndarray, used: np.ndarray) -> Non
             for a, b in zip(asked[moved], used[moved], strict=True)
         ]
         warn(
-            f"energy_edges are not where bins end, so the band {', '.join(pairs)}: take them from "
-            'ds.gamma.edges("energy"), or make an axis that has them (xg.energy_axis_from_edges).'
+            f"energy_edges do not coincide with bin edges, so the band {', '.join(pairs)}: choose them from "
+            'ds.gamma.edges("energy"), or create an axis with these edges (xg.energy_axis_from_edges).'
         )
 
 
@@ -152,8 +152,8 @@ def different_bins(datasets: dict[str, xr.Dataset], edges: np.ndarray) -> str:
     shared = ", ".join(f"{e:.4g}" for e in edges)
     return (
         f"The datasets {', '.join(map(repr, datasets))} have different energy bins: choose "
-        f"energy_edges among those that none of them straddles, {shared} TeV, or give them the "
-        "same bins (ds.gamma.resample_energy)."
+        f"energy_edges that are bin edges of all, {shared} TeV, or give them the same bins "
+        "(ds.gamma.resample_energy)."
     )
 
 

@@ -34,7 +34,7 @@ def discrete_correlation(
     quantity : {"flux", "eflux", "dnde", "e2dnde", "norm"}
         Quantity to analyse; its error ``..._err`` is required.
     width : Quantity, str or float, optional
-        Width of the lag bins; plain numbers are in seconds. By default, twice the mean spacing of
+        Width of the lag bins, as Quantity or number in seconds. By default, twice the mean spacing of
         `curve`.
 
     Returns

@@ -46,7 +46,7 @@ def energy_morphology(
     source : str
         Name of the model.
     energy_edges : Quantity, list of str or array_like
-        Edges of two bands or more, as for `xgamma.flux_points`; plain numbers are TeV.
+        Edges of two bands or more, as for `xgamma.flux_points`, as Quantity or number in TeV.
     models : Model or iterable of Model, optional
         Starting values; by default, the models attached to the datasets. Freeze parameters that
         narrow bands do not constrain, such as spectral indices.
@@ -95,7 +95,7 @@ def energy_morphology(
     free, amplitude = free_of(chosen, source)
     bands = energy_bands(datasets, energy_edges)
     if len(bands) < 2:
-        raise AxisError("energy_edges make one band, and a shape that changes needs two or more.")
+        raise AxisError("energy_edges define a single band: give two or more to compare shapes.")
     settings = {"backend": backend, "scheme": scheme, **options}
     parts: dict[str, xr.Dataset] = {}
     copies: list[Model] = []
@@ -150,13 +150,13 @@ def free_of(models: Models, source: str) -> tuple[list[str], str]:
     for other in models:
         if not isinstance(other, SkyModel | FoVBackground):
             raise XGammaError(
-                f"The model {other.name!r} is a {type(other).__name__}, which has no bands: add "
-                f"its counts to the background."
+                f"The model {other.name!r} is a {type(other).__name__}, which cannot be "
+                "evaluated in bands: add its counts to the background."
             )
     shape = getattr(model, "spatial", None)
     free = [] if shape is None else [n for n, p in shape._parameters.items() if not p.frozen]
     if not free:
-        raise XGammaError(f"The source {source!r} has no shape with a free parameter: free one.")
+        raise XGammaError(f"The source {source!r} has no free spatial parameter: free one.")
     amplitudes = [n for n, p in model.spectral.named_parameters() if p.log and not p.frozen]
     if not amplitudes:
         raise XGammaError(f"The source {source!r} has no free amplitude: free it.")

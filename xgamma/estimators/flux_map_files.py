@@ -63,7 +63,7 @@ def read_flux_maps(
     Returns
     -------
     maps : Dataset
-        Dims ``(energy, y, x)``: each map of the file under its name in small letters (``norm``,
+        Dims ``(energy, y, x)``: each map of the file under its name in lower case (``norm``,
         ``norm_err``, ``norm_errn``, ``norm_errp``, ``norm_ul``, ``ts``, ``sqrt_ts``, ``npred``,
         ``npred_excess``, ``stat``, ``niter``, ``counts``, ``success``, …), and from the
         reference model ``norm`` and ``flux`` (s-1 cm-2) with their errors where the file has only
@@ -98,8 +98,8 @@ def read_flux_maps(
     main = "norm" if sed_type == "likelihood" else sed_type
     if main not in (*TYPES, "norm") or main not in ds:
         raise MissingDataError(
-            f"'{place}' has no map {main.upper()!r}, which flux maps of SED type {sed_type!r} need: "
-            "read single maps with xg.read_map(path, hdu=)."
+            f"'{place}' has no map {main.upper()!r}, which flux maps of SED type {sed_type!r} "
+            "require: read single maps with xg.read_map(path, hdu=)."
         )
     require_kinds(ds, place, "map")
     if main != "norm" and not ds[main].attrs.get("units"):
@@ -135,7 +135,7 @@ def _sky_model(reference: object) -> SkyModel:
 def _first(models: Models) -> SkyModel:
     found = next((m for m in models if isinstance(m, SkyModel)), None)
     if found is None:
-        raise MissingDataError("The reference model of the flux maps holds no SkyModel.")
+        raise MissingDataError("The reference model of the flux maps contains no SkyModel.")
     return found
 
 
@@ -145,7 +145,9 @@ def _model_beside(place: Path, named: str) -> SkyModel | None:
         for path in (place.parent / Path(named).name, place.parent / named, Path(named)):
             if path.is_file():
                 return _first(Models.from_yaml(read_text(path)))
-    where = f"its file {Path(named).name!r} is not beside it" if named else "it names none"
+    where = (
+        f"its file {Path(named).name!r} is not in the same folder" if named else "it refers to none"
+    )
     warn(
         f"'{place}' comes without its reference model ({where}): its norms become no fluxes; give "
         "the model, reference=."
@@ -240,7 +242,7 @@ def write_flux_maps(
     target = map_path(path)
     if "norm" not in maps:
         raise MissingDataError(
-            "Flux maps need the map 'norm', as xg.ts_map makes it: write other maps with ds.gamma.to_fits."
+            "Flux maps require the map 'norm', as returned by xg.ts_map: write other maps with ds.gamma.to_fits."
         )
     if not {"y", "x"} <= set(maps["norm"].dims):
         raise FrameError(

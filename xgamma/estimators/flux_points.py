@@ -64,7 +64,7 @@ def flux_points(
     source : str
         Name of the model.
     energy_edges : Quantity, list of str or array_like, optional
-        Edges of the bands; plain numbers are TeV. A bin belongs to the band that contains its
+        Edges of the bands, as Quantity or number in TeV. A bin belongs to the band that contains its
         centre. The edges of a band are moved to bin edges common to all datasets, with a warning if
         they change. By default, each bin is a band.
     models : Model or iterable of Model, optional
@@ -96,7 +96,7 @@ def flux_points(
     AxisError
         If the datasets have different bins, and some straddle the bands.
     FrameError
-        If the source lies outside of all datasets.
+        If the source lies outside all datasets.
 
     Warns
     -----
@@ -193,7 +193,7 @@ class PointSetup:
         return row
 
     def check(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Raise if the source lies outside of all that was looked at."""
+        """Raise if the source lies outside all that was looked at."""
         if self.outside is not None and not any(np.isfinite(r["norm"]) for r in rows):
             raise self.outside
 

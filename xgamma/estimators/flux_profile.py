@@ -51,7 +51,7 @@ def flux_profile(
     regions : list of SkyRegion or str
         Regions, as `xgamma.ring_regions` and `xgamma.slice_regions` make, or DS9 text.
     energy_edges : Quantity, list of str or array_like, optional
-        As for `xgamma.flux_points`, plain numbers are in TeV; by default, a single band of all
+        As for `xgamma.flux_points`, as Quantity or number in TeV; by default, a single band of all
         energies.
     spectrum : Spectrum, optional
         Spectral shape; by default, a power law of index 2.
@@ -92,7 +92,7 @@ def flux_profile(
     """
     parsed = parse_regions(regions)
     if not parsed:
-        raise XGammaError("regions= is empty: give regions, as xg.ring_regions makes.")
+        raise XGammaError("regions= is empty: give regions, for example from xg.ring_regions.")
     datasets = {
         name: over_models(ds, chosen_models(data, models), scheme)
         for name, ds in datasets_of(data).items()
@@ -124,14 +124,14 @@ def over_models(ds: xr.Dataset, models: Models, scheme: str) -> xr.Dataset:
     require(ds, "counts")
     if "x" not in ds.dims:
         raise XGammaError(
-            f"The dataset {ds.attrs.get('name')!r} is a spectrum, of one region: give maps."
+            f"The dataset {ds.attrs.get('name')!r} is a spectrum of a single region: give maps."
         )
     chosen = models.select(ds.attrs.get("name"))
     if is_onoff(ds):
         if chosen:
             raise XGammaError(
-                f"The dataset {ds.attrs.get('name')!r} is on-off, and its background does not know "
-                f"models: pass models=[], or turn it with ds.gamma.to_map()."
+                f"The dataset {ds.attrs.get('name')!r} is on-off, whose background does not use "
+                "models: pass models=[], or convert it with ds.gamma.to_map()."
             )
         return with_models(ds, None)
     if chosen:

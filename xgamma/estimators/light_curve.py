@@ -45,7 +45,7 @@ def light_curve(
     source : str
         Name of the model.
     energy_edges : Quantity, list of str or array_like, optional
-        As for `flux_points`, plain numbers are in TeV; by default, a single band of all energies.
+        As for `flux_points`, as Quantity or number in TeV; by default, a single band of all energies.
     time_intervals : Time of shape (n, 2), optional
         A dataset belongs to the interval that contains the middle of its good time; a warning names
         datasets that extend beyond their interval. Intervals may touch but not overlap. By default,
@@ -107,7 +107,7 @@ def good_time(ds: xr.Dataset) -> tuple[np.datetime64, np.datetime64]:
     """Return the first start and the last stop of the good time of a dataset, TT."""
     if "gti_start" not in ds or ds.sizes.get("gti", 0) == 0:
         raise MissingDataError(
-            f"The dataset {ds.attrs.get('name')!r} has no good time intervals: a light curve needs them."
+            f"The dataset {ds.attrs.get('name')!r} has no good time intervals, which a light curve requires."
         )
     zero = np.datetime64(reference_time_of(ds), "ns")
     start, stop = good_times(ds)
@@ -159,7 +159,7 @@ def interval_edges(intervals: TimesLike) -> np.ndarray:
         one, two = ordered[over[0]], ordered[over[0] + 1]
         raise XGammaError(
             f"The time intervals {one[0]} to {one[1]} and {two[0]} to {two[1]} overlap, so runs "
-            f"would count in both: give intervals that do not."
+            "would be counted twice: give intervals that do not."
         )
     return edges
 
@@ -172,7 +172,8 @@ def _warn_of_reaching_out(
     out = [name for name, (a, b) in spans.items() if a < low - margin or b > high + margin]
     if out:
         warn(
-            f"The good time of {', '.join(map(str, out[:5]))}{' …' if len(out) > 5 else ''} reaches "
-            f"out of the time interval {low} to {high}, which holds its middle: all of it counts "
-            f"there; make datasets of shorter times with select_events(time=...)."
+            f"The good time of {', '.join(map(str, out[:5]))}{' …' if len(out) > 5 else ''} "
+            f"extends beyond the time interval {low} to {high}, which contains its midpoint: "
+            "all of it is counted there; create datasets of shorter times with "
+            "select_events(time=...)."
         )

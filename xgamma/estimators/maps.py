@@ -50,7 +50,7 @@ def excess_map(
     ds : Dataset
         Map, on-off or not.
     correlation_radius : Quantity, str or float
-        Radius of the disk; plain numbers are degrees.
+        Radius of the disk, as Quantity or number in degrees.
     models : Model or iterable of Model, optional
         Known sources, whose prediction is added to the background; by default, the models attached
         to the dataset.
@@ -95,7 +95,7 @@ def excess_map(
     likelihood = full_likelihood(ds, models, SCHEME)
     data = likelihood.data
     if not data.is_map:
-        raise XGammaError("An excess map needs a map dataset, not a spectrum.")
+        raise XGammaError("An excess map requires a map dataset, not a spectrum.")
     if correlation_radius is None:
         raise XGammaError("correlation_radius=None must be an angle between 0 and 180 deg.")
     found = Excess(likelihood, correlation_radius, sum_energy)
@@ -161,7 +161,7 @@ def ts_map(
     models : Model or iterable of Model, optional
         Known sources; by default, the models attached to the dataset.
     kernel_width : Quantity, str or float, optional
-        Side of the square around each pixel used in its fit; plain numbers are in degrees. By
+        Side of the square around each pixel used in its fit, as Quantity or number in degrees. By
         default, the whole PSF kernel. Norms always refer to the whole source.
     mask : DataArray of bool, optional
         Pixels (y, x) to compute; by default, all.
@@ -204,11 +204,13 @@ def ts_map(
     likelihood = full_likelihood(ds, models, scheme)
     data = likelihood.data
     if not data.is_map or isinstance(likelihood, WStatLikelihood):
-        raise XGammaError("A TS map needs a map dataset with a background, not an on-off spectrum.")
+        raise XGammaError(
+            "A TS map requires a map dataset with a background, not an on-off spectrum."
+        )
     if data.weights is not None:
         raise XGammaError(
-            f"The mask_fit of the dataset {data.name!r} holds weights, which a TS map does not know: "
-            "use ds.assign(mask_fit=ds.mask_fit > 0)."
+            f"The mask_fit of the dataset {data.name!r} contains weights, which TS maps do not "
+            "support: use ds.assign(mask_fit=ds.mask_fit > 0)."
         )
     mask = pixel_mask(mask, ds)
     pixels = np.ones(data.shape[1:], bool) if mask is None else mask.transpose("y", "x").values

@@ -107,7 +107,7 @@ def nested_test(
         raise MissingDataError("There are no models to test: pass models=, or use with_models.")
     if not isinstance(null, Mapping) or not null:
         raise XGammaError(
-            "null= must say what is tested: write for example {'crab.spectral.amplitude': 0}."
+            "null= is empty: give the tested values, for example {'crab.spectral.amplitude': 0}."
         )
     for parameter in parameters_named(start, null).values():
         parameter.frozen = False
@@ -144,7 +144,7 @@ def parameters_named(models: Models, names: Iterable[str]) -> dict[str, Paramete
     for name in names:
         ending = [n for n in named if n == name or n.endswith(f".{name}")]
         if len(ending) != 1:
-            what = "names more than one parameter" if ending else "is no parameter"
+            what = "names more than one parameter" if ending else "is not a parameter"
             raise MissingDataError(f"{name!r} {what}: choose from {', '.join(ending or named)}.")
         found[ending[0]] = named[ending[0]]
     return found
@@ -159,7 +159,9 @@ def apply_null(models: Models, null: Mapping[str, Any]) -> None:
         if others:
             other = next(iter(parameters_named(models, [value]).values()))
             if other is parameter:
-                raise XGammaError(f"{full!r} cannot be compared with itself: name another.")
+                raise XGammaError(
+                    f"{full!r} cannot be tested against itself: give another parameter."
+                )
             for component, key in holders(models, parameter):
                 setattr(component, key, other)
             continue
@@ -168,7 +170,7 @@ def apply_null(models: Models, null: Mapping[str, Any]) -> None:
         if parameter.value in (parameter.min, parameter.max):
             warn(
                 f"The null hypothesis {full} = {parameter.value:g} is a bound of the parameter: "
-                f"fluctuations to its other side are cut off, and the significance is too low."
+                "fluctuations beyond it are cut off, so the significance is too low."
             )
 
 

@@ -80,7 +80,7 @@ def sensitivity(
     data = likelihood.data
     if data.is_map:
         raise XGammaError(
-            "Sensitivity needs a spectrum dataset: make one with to_spectrum(region)."
+            "The sensitivity requires a spectrum dataset: extract one with to_spectrum(region)."
         )
     likelihood.check()
     data.require_background()

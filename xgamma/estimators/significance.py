@@ -122,7 +122,7 @@ def significance(
     ds : Dataset
         Map or spectrum with counts and a background: on-off (Li & Ma) or known (Cash).
     correlation_radius : Quantity or str, optional
-        Radius of the disc in which counts of a map are summed; each pixel alone when absent.
+        Radius of the disc in which counts of a map are summed. By default, each pixel alone.
     mask : DataArray of bool, optional
         Pixels to use, besides the safe mask.
     sum_over_energy : bool
@@ -165,9 +165,7 @@ def significance(
     attrs: dict[str, Any] = {}
     if correlation_radius is not None:
         if "x" not in ds.dims:
-            raise XGammaError(
-                "A spectrum has no pixels to correlate: leave correlation_radius out."
-            )
+            raise XGammaError("A spectrum has no pixels to correlate: omit correlation_radius.")
         radius = scalar(correlation_radius, "deg", "correlation_radius")
         if not 0 < radius < 180:
             raise XGammaError(
@@ -249,7 +247,7 @@ def significance_profile(
     center : SkyCoord, str or (lon, lat)
         Middle of the rings; strings and pairs are in the frame of the map.
     radii : Quantity or array_like
-        Edges of the rings, increasing; plain numbers are degrees.
+        Edges of the rings, increasing, as Quantity or number in degrees.
     sum_over_energy : bool
         Whether to sum over energy.
 
@@ -275,7 +273,7 @@ def significance_profile(
     array([[24., 80.]])
     """
     if "x" not in ds.dims:
-        raise XGammaError("A profile needs a map: a spectrum has no pixels.")
+        raise XGammaError("A profile requires a map: a spectrum has no pixels.")
     edges = np.atleast_1d(to_value(radii, "deg", "radii"))
     if edges.size < 2 or (np.diff(edges) <= 0).any():
         raise XGammaError("radii must be at least two increasing angles.")

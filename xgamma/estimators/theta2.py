@@ -47,7 +47,7 @@ def _off_vector(position_off: PositionLike, n_off: int) -> np.ndarray:
     """Return the one off position that is given, shape (3, 1)."""
     if n_off != 1:
         raise XGammaError(
-            f"n_off={n_off} and position_off= are both given: the source is turned to n_off places, or compared with one that is given."
+            f"n_off={n_off} and position_off= are both given: give the number of rotated off positions or one off position, not both."
         )
     return _vector(parse_position(position_off), "position_off")[:, np.newaxis]
 
@@ -79,7 +79,7 @@ def theta2(
     position_off : SkyCoord, str or (lon, lat), optional
         One off position for all runs instead of those of `n_off`.
     energy : (lo, hi), optional
-        Reconstructed energies; plain numbers are TeV, None leaves an end open.
+        Reconstructed energies, as Quantity or number in TeV, None leaves an end open.
 
     Returns
     -------

@@ -95,7 +95,9 @@ def source_everywhere(
 def in_the_middle(data: Compiled, model: SkyModel) -> SkyModel:
     """Return a copy of the model on the middle pixel, without the exposure."""
     if model.spatial is None:
-        raise XGammaError(f"The test source {model.name!r} needs a shape, for example PointSource.")
+        raise XGammaError(
+            f"The test source {model.name!r} requires a spatial component, for example PointSource."
+        )
     middle: SkyModel = model.copy()
     assert middle.spatial is not None
     ny, nx = data.shape[1:]
@@ -136,7 +138,7 @@ def tiles_of(data: Compiled, pixels: np.ndarray) -> tuple[np.ndarray, list[tuple
 
 
 def same_everywhere(irf: np.ndarray) -> bool:
-    """Tell whether a response (..., y_irf, x_irf) is the same at all its nodes."""
+    """Return whether a response (..., y_irf, x_irf) is the same at all its nodes."""
     return bool(np.all(irf == irf[..., :1, :1]))
 
 

@@ -24,14 +24,14 @@ STARTS = ("doubling_start", "halving_start")
 LONG_NAMES = {
     "chi2": "chi2 of a constant",
     "dof": "degrees of freedom",
-    "p_value": "chance of a constant to scatter as much",
+    "p_value": "probability of a constant to scatter as much",
     "excess_variance": "normalised excess variance",
     "fvar": "fractional variability",
     "fpp": "fractional variability from point to point",
-    "doubling_time": "shortest time to double",
-    "halving_time": "shortest time to halve",
+    "doubling_time": "shortest doubling time",
+    "halving_time": "shortest halving time",
     "doubling_start": "start of the fastest rise",
-    "halving_start": "start of the fastest fall",
+    "halving_start": "start of the fastest decay",
 }
 
 
@@ -118,13 +118,15 @@ def series_of(curve: xr.Dataset, quantity: str) -> tuple[xr.DataArray, xr.DataAr
     """Return a quantity and its errors in the order of time."""
     if "time" not in curve.dims or "time" not in curve.coords:
         raise MissingDataError(
-            "There is no dimension 'time' to vary along: make a light curve with xg.light_curve."
+            "There is no dimension 'time': create a light curve with xg.light_curve."
         )
     for name in (quantity, f"{quantity}_err"):
         if name not in curve or "time" not in curve[name].dims:
             raise MissingDataError(f"The light curve has no {name!r} along 'time'.")
     if curve.sizes["time"] < 2:
-        raise XGammaError("A light curve of one time does not vary: give two times or more.")
+        raise XGammaError(
+            "The variability of a single time is undefined: give a light curve of two or more."
+        )
     ordered = curve[[quantity, f"{quantity}_err"]].sortby("time")
     return ordered[quantity], ordered[f"{quantity}_err"]
 

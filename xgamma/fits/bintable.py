@@ -158,7 +158,7 @@ def _as_fits(column: Column) -> tuple[np.ndarray, str]:
             values = np.char.encode(values.astype(str), "ascii")
         except UnicodeEncodeError:
             raise XGammaError(
-                f"The column {column.name} has text that is not ASCII, which FITS cannot hold."
+                f"The column {column.name} has text that is not ASCII, which FITS cannot store."
             ) from None
     if values.dtype.kind == "S":
         return values, "A"
@@ -167,7 +167,7 @@ def _as_fits(column: Column) -> tuple[np.ndarray, str]:
     code = FORMATS.get(values.dtype.str[1:])
     if code is None:
         raise XGammaError(
-            f"The column {column.name} has the type {values.dtype}, which FITS cannot hold: "
+            f"The column {column.name} has the type {values.dtype}, which FITS cannot store: "
             "convert it first."
         )
     if code == "L":

@@ -21,7 +21,7 @@ _STRING = re.compile(r"'((?:[^']|'')*)'")
 
 
 def is_fits_name(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a name is that of a FITS file, gzipped or not.
+    """Return whether a name is that of a FITS file, gzipped or not.
 
     Examples
     --------
@@ -56,10 +56,10 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        mend = "check the path, or the FILE_DIR and FILE_NAME of the HDU index"
+        cure = "check the path, or the FILE_DIR and FILE_NAME of the HDU index"
         if "$" in str(path):
-            mend = "set the environment variable that it names"
-        raise MissingFileError(f"There is no file {path}: {mend}.") from None
+            cure = "set the environment variable in its name"
+        raise MissingFileError(f"The file {path} does not exist: {cure}.") from None
     except OSError as error:
         raise XGammaError(f"The file {path} cannot be read: {error.strerror}.") from error
     if not data.startswith(GZIP_MAGIC):
@@ -76,15 +76,15 @@ def read_bytes(path: Path) -> bytes:
                 )
             if not stream.eof:
                 raise XGammaError(
-                    f"The file {path} is truncated: its gzip stream ends early; fetch it again."
+                    f"The file {path} is truncated: its gzip stream ends early; download it again."
                 )
             data = stream.unused_data
     except MemoryError:
         raise XGammaError(
-            f"The file {path} unpacks to more than there is memory: unpack it (gunzip) first."
+            f"The file {path} does not fit into memory when unpacked: unpack it (gunzip) first."
         ) from None
     except zlib.error as error:
-        raise XGammaError(f"The file {path} is damaged ({error}): fetch it again.") from None
+        raise XGammaError(f"The file {path} is damaged ({error}): download it again.") from None
     return members[0] if len(members) == 1 else b"".join(members)
 
 
@@ -143,7 +143,7 @@ def parse_header(data: bytes, start: int, path: Path | str = "") -> tuple[dict[s
         end = data.find(b"END     ", end + 1)
     if end < 0:
         raise XGammaError(
-            f"The file {path} is truncated: a FITS header has no END card; fetch it again."
+            f"The file {path} is truncated: a FITS header has no END card; download it again."
         )
     text = data[start:end].decode("latin-1")
     header: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What a column must be before its numbers can be used."""
+"""Checks of columns before their values are used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["require_channels", "require_once", "require_real"]
 def require_once(table: Table, name: str, where: str) -> None:
     """Raise if a table has two columns of a name: which is meant cannot be told."""
     if name in table.repeated:
-        raise XGammaError(f"The {where} has two columns {name}: rename the one that is not meant.")
+        raise XGammaError(f"The {where} has two columns named {name}: rename the wrong one.")
 
 
 def require_channels(table: Table) -> None:
@@ -35,6 +35,6 @@ def require_real(table: Table, name: str) -> None:
     whole = column.code in "BIJK" and column.scale == 1 and column.zero == 0
     if not column.is_variable and (column.code not in "BIJKED" or whole):
         raise XGammaError(
-            f"The column {name} of the {where} has the format {column.code!r}, where GADF wants real "
-            f"numbers: correct TFORM, or fetch the file again."
+            f"The column {name} of the {where} has the format {column.code!r}, but GADF "
+            "requires real numbers: correct TFORM, or download the file again."
         )

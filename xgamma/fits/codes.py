@@ -29,7 +29,7 @@ _BY_STORED = {(stored, zero): name for name, (stored, zero) in OFFSETS.items()}
 
 
 def is_offset(stored: np.dtype, scale: float, zero: float) -> bool:
-    """Tell whether scale and zero point stand for an integer of another type."""
+    """Return whether scale and zero point stand for an integer of another type."""
     return scale == 1 and (f"{stored.kind}{stored.itemsize}", zero) in _BY_STORED
 
 

@@ -90,8 +90,8 @@ def columns_of(header: dict[str, Any], where: str) -> list[Column]:
         match = _TFORM.match(form.strip())
         if match is None:
             raise XGammaError(
-                f"The {where} is damaged: its column {number} has the format {form!r}, which FITS "
-                f"does not know."
+                f"The {where} is damaged: its column {number} has the format {form!r}, which is "
+                "not a FITS format."
             )
         repeat = int(match[1] or 1)
         code = match[2]
@@ -135,7 +135,7 @@ def _layout(
     if code == "A":
         length = dims[-1] if dims else int(width or repeat)
         if length > LONGEST_TEXT:
-            raise XGammaError(f"A column has texts of {length} characters: its TFORM is damaged.")
+            raise XGammaError(f"A column has strings of {length} characters: its TFORM is damaged.")
         count = repeat // length if length else 1
         shape = dims[:-1] if dims else ((count,) if count > 1 else ())
         return np.dtype(f"S{length}"), shape

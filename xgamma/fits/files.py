@@ -139,10 +139,12 @@ class FitsFile:
                 if start == GZIP_MAGIC:
                     return read_bytes(self.path)
                 if not start:
-                    raise XGammaError(f"The file {self.path} is empty: write or fetch it again.")
+                    raise XGammaError(f"The file {self.path} is empty: write or download it again.")
                 return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError:
-            raise MissingFileError(f"There is no file {self.path}: check the path.") from None
+            raise MissingFileError(
+                f"The file {self.path} does not exist: check the path."
+            ) from None
         except OSError as error:
             raise XGammaError(f"The file {self.path} cannot be read: {error.strerror}.") from error
 
@@ -152,7 +154,7 @@ class FitsFile:
     def _walk(self) -> list[HDU]:
         data = self.data
         if data[:6] != b"SIMPLE":
-            raise XGammaError(f"The file {self.path} is not a FITS file: it lacks the SIMPLE card.")
+            raise XGammaError(f"The file {self.path} is not a FITS file: it has no SIMPLE card.")
         hdus: list[HDU] = []
         position, where = 0, f"file {self.path}"
         while has_hdu(data, position, where):
@@ -163,8 +165,8 @@ class FitsFile:
             stop = start + hdu.nbytes
             if stop > len(data):
                 raise XGammaError(
-                    f"The file {self.path} is truncated: its HDU {hdu.name!r} ends at byte {stop}, "
-                    f"the file at {len(data)}; fetch it again."
+                    f"The file {self.path} is truncated: its HDU {hdu.name!r} ends at byte "
+                    f"{stop}, but the file at {len(data)}; download it again."
                 )
             check_padding(data, start, hdu.nbytes, where)
             hdus.append(hdu)

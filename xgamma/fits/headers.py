@@ -11,12 +11,12 @@ from astropy.io import fits
 
 __all__ = ["header_attrs", "header_of", "is_structural"]
 
-# Keywords that describe the layout of a table; they are made anew for each file.
+# Keywords that describe the layout of a table; they are created again for each file.
 _LAYOUT = (
     r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|EXTEND|TFIELDS|THEAP|CHECKSUM|DATASUM|LONGSTRN"
     r"|T(?:TYPE|FORM|UNIT|DIM|NULL|SCAL|ZERO|DISP)\d+"
 )
-# Those that a reader keeps, for messages, and a writer makes anew.
+# Those that a reader keeps, for messages, and a writer makes again.
 _OF_THE_FILE = r"GROUPS|EXTNAME|EXTVER|EXTLEVEL|COMMENT|HISTORY|TBCOL\d+|CREF\d+"
 _STRUCTURAL = re.compile(_LAYOUT)
 _MADE_ANEW = re.compile(f"{_LAYOUT}|{_OF_THE_FILE}")
@@ -24,7 +24,7 @@ _KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
 
 
 def is_structural(key: str) -> bool:
-    """Tell whether a keyword is made by the writer of a file, never copied from attributes.
+    """Return whether a keyword is made by the writer of a file, never copied from attributes.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def header_of(*keywords: Mapping[str, object]) -> fits.Header:
 
 
 def _is_keyword(key: object) -> bool:
-    """Tell a FITS keyword of the user's from xarray's attributes and the table's structure."""
+    """Return whether a keyword is the user's, as opposed to xarray's attributes and the table's structure."""
     return isinstance(key, str) and _KEYWORD.fullmatch(key) is not None and not is_structural(key)
 
 

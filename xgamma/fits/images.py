@@ -72,7 +72,7 @@ class ImageArray(LazyArray):
             values = values * self.factor
         if self.dtype.kind in "iu" and not is_whole(values):
             raise FractionsError(
-                f"The HDU {self.hdu.name!r} of {self.hdu.file.path} holds fractions, though it was written with whole numbers, so another program changed it: read it with xg.read_fits, or delete the HDU 'XGAMMA'."
+                f"The HDU {self.hdu.name!r} of {self.hdu.file.path} contains fractions although it was written with whole numbers, so another program has changed it: read it with xg.read_fits, or delete the HDU 'XGAMMA'."
             )
         return np.array(values, dtype=self.dtype, order="C")
 
@@ -82,7 +82,7 @@ class FractionsError(XGammaError):
 
 
 def is_whole(values: np.ndarray) -> bool:
-    """Tell whether all values are whole numbers."""
+    """Return whether all values are whole numbers."""
     return values.dtype.kind in "biu" or bool(
         np.all(np.isfinite(values) & (values == np.rint(values)))
     )

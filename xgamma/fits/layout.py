@@ -55,8 +55,8 @@ def whole_keyword(header: dict[str, Any], key: str, where: str, default: int | N
     value = header.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise XGammaError(
-            f"The {where} is damaged: {key}={value!r} in its header is not a whole number from 0 up; "
-            f"fetch the file again, or correct the header."
+            f"The {where} is damaged: {key}={value!r} in its header is not a non-negative "
+            "integer; download the file again, or correct the header."
         )
     return value
 
@@ -79,7 +79,7 @@ def data_size(header: dict[str, Any], where: str) -> int:
     Raises
     ------
     XGammaError
-        If a keyword is no size.
+        If a keyword is not a size.
     """
     naxis = whole_keyword(header, "NAXIS", where, 0)
     if naxis > 999:
@@ -125,8 +125,8 @@ def has_hdu(data: bytes | mmap, position: int, before: str) -> bool:
     if not data[position:].strip(b"\0 "):
         return False
     raise XGammaError(
-        f"The {before} is damaged: at byte {position}, where its header says that it ends, no other "
-        f"HDU begins; NAXIS1, NAXIS2 or PCOUNT is wrong: fetch the file again."
+        f"The {before} is damaged: at byte {position}, where it ends according to its header, "
+        "no other HDU begins; NAXIS1, NAXIS2 or PCOUNT is wrong: download the file again."
     )
 
 
@@ -151,8 +151,9 @@ def check_padding(data: bytes | mmap, start: int, size: int, where: str) -> None
     end = start + math.ceil(size / BLOCK) * BLOCK
     if data[stop:end].strip(b"\0 "):
         raise XGammaError(
-            f"The {where} is damaged: its data go on behind byte {stop}, where its header says that "
-            f"they end; NAXIS1, NAXIS2 or PCOUNT is too small: fetch the file again."
+            f"The {where} is damaged: its data continue beyond byte {stop}, where they end "
+            "according to its header; NAXIS1, NAXIS2 or PCOUNT is too small: download the file "
+            "again."
         )
 
 
@@ -178,7 +179,7 @@ def check_own_data(data: bytes | mmap, start: int, size: int, where: str) -> Non
     if at is not None:
         raise XGammaError(
             f"The {where} is damaged: another HDU begins at byte {at}, within its data; NAXIS1, "
-            f"NAXIS2 or PCOUNT is too large: fetch the file again."
+            "NAXIS2 or PCOUNT is too large: download the file again."
         )
 
 
@@ -204,8 +205,9 @@ def check_columns(header: dict[str, Any], width: int, heap: bool, where: str) ->
     row, rows = (whole_keyword(header, key, where) for key in ("NAXIS1", "NAXIS2"))
     if header.get("BITPIX") != 8 or header.get("NAXIS") != 2 or header.get("GCOUNT", 1) != 1:
         raise XGammaError(
-            f"The {where} is damaged: a binary table has BITPIX=8, NAXIS=2 and GCOUNT=1, not "
-            f"{header.get('BITPIX')!r}, {header.get('NAXIS')!r} and {header.get('GCOUNT')!r}."
+            f"The {where} is damaged: a binary table must have BITPIX=8, NAXIS=2 and GCOUNT=1, "
+            f"not {header.get('BITPIX')!r}, {header.get('NAXIS')!r} and "
+            f"{header.get('GCOUNT')!r}."
         )
     fields = whole_keyword(header, "TFIELDS", where)
     more = [k for k in header if (m := _FORM.fullmatch(k)) and int(m[1]) > fields]
@@ -213,18 +215,19 @@ def check_columns(header: dict[str, Any], width: int, heap: bool, where: str) ->
         said = f"{more[0]} goes beyond TFIELDS={fields}" if more else f"its rows have NAXIS1={row}"
         raise XGammaError(
             f"The {where} is damaged: its columns (TFORM) take {width} bytes, but {said}: "
-            f"fetch the file again, or correct the header."
+            "download the file again, or correct the header."
         )
     if rows and not row:
         raise XGammaError(
-            f"The {where} is damaged: it has NAXIS2={rows} rows of no bytes; fetch the file again."
+            f"The {where} is damaged: it has NAXIS2={rows} rows of zero bytes; download the file again."
         )
     size, begin = whole_keyword(header, "PCOUNT", where, 0), row * rows
     first = whole_keyword(header, "THEAP", where, begin)
     if (size and not heap) or not begin <= first <= begin + size:
         raise XGammaError(
-            f"The {where} is damaged: PCOUNT={size} and THEAP={first} do not fit {rows} rows of "
-            f"{row} bytes with {'a' if heap else 'no'} column of variable length: fetch it again."
+            f"The {where} is damaged: PCOUNT={size} and THEAP={first} do not match {rows} rows "
+            f"of {row} bytes with {'a' if heap else 'no'} column of variable length: download "
+            "the file again."
         )
 
 
@@ -261,7 +264,7 @@ def check_tdim(text: object, repeat: int, where: str) -> tuple[int, ...]:
         or math.prod(dims) != repeat
     ):
         raise XGammaError(
-            f"The {where} is damaged: TDIM={text!r} does not hold the {repeat} values of its TFORM: "
-            f"fetch the file again, or correct the header."
+            f"The {where} is damaged: TDIM={text!r} does not match the {repeat} values of its "
+            "TFORM: download the file again, or correct the header."
         )
     return dims

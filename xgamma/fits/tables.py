@@ -94,8 +94,8 @@ class Table:
         if self.nrows > 1 and not self.file.data[stop - self.row_bytes : stop].strip(b"\0"):
             raise XGammaError(
                 f"The last row of the HDU {self.name!r} of {self.file.path} is blank, so "
-                f"NAXIS2={self.nrows} counts rows that were never written: correct it, or fetch the "
-                f"file again."
+                f"NAXIS2={self.nrows} counts rows that were never written: correct it, or "
+                "download the file again."
             )
 
     def raw(self, name: str) -> np.ndarray:

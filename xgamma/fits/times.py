@@ -75,7 +75,7 @@ class MissionTime:
         scale = str(header.get("TIMESYS") or "TT").strip().lower()
         if scale not in SCALES:
             raise XGammaError(
-                f"{where}: TIMESYS={header['TIMESYS']!r} is not a time scale that is known "
+                f"{where}: TIMESYS={header['TIMESYS']!r} is not a supported time scale "
                 f"({', '.join(SCALES)}): correct the header."
             )
         return cls(pair[0], pair[1], scale)
@@ -125,8 +125,7 @@ def _day(where: str, name: str, value: Any) -> float:
         days = float("nan")
     if np.isnan(days) or issue_of_keyword(name, days) is not None:
         raise XGammaError(
-            f"{where}: {name}={value!r} is not a modified Julian date, so the times mean nothing: "
-            f"correct the header."
+            f"{where}: {name}={value!r} is not a valid modified Julian date: correct the header."
         )
     return days
 

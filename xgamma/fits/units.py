@@ -27,8 +27,7 @@ def unit_and_factor(
     name : str
         Column.
     expected : str, optional
-        The unit that the format prescribes, which is that of the result; that of the file when
-        absent.
+        The unit that the format prescribes, which is that of the result. By default, that of the file.
     keep : bool
         Whether the result has the unit of the file, which must be of the kind of `expected`.
     unitless : bool
@@ -65,8 +64,9 @@ def unit_and_factor(
         if expected is None:
             return text, 1.0
         raise UnitError(
-            f"The column {name} of the HDU {table.name!r} of {table.file.path} has the unit {text!r}, "
-            f"which cannot be converted to {expected or 'a plain number'}: correct TUNIT in the file."
+            f"The column {name} of the HDU {table.name!r} of {table.file.path} has the unit "
+            f"{text!r}, which cannot be converted to {expected or 'a dimensionless number'}: "
+            "correct TUNIT in the file."
         ) from None
 
 
@@ -84,8 +84,8 @@ def _canonical(text: str) -> str:
 def _warn_missing_unit(folder: str, hdu: str, column: str, expected: str) -> None:
     """Warn once for a folder, not once for each of its thousand runs."""
     warn(
-        f"The column {column} of the HDU {hdu!r} has no unit in files of {folder}: "
-        f"{expected}, which GADF prescribes, is assumed."
+        f"The column {column} of the HDU {hdu!r} has no unit in the files of {folder}: assuming "
+        f"{expected}, as prescribed by GADF."
     )
 
 

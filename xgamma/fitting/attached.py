@@ -45,7 +45,7 @@ def datasets_of(obj: DatasetsLike) -> dict[str, xr.Dataset]:
             raise XGammaError(f"Two datasets are named {name!r}: give each its own attrs['name'].")
         found[name] = ds if ds.attrs.get("name") == name else ds.assign_attrs(name=name)
     if not found:
-        raise MissingDataError("There is no dataset with counts or flux points in what was given.")
+        raise MissingDataError("None of the given datasets has counts or flux points.")
     return found
 
 

@@ -123,7 +123,7 @@ def residuals(
     scheme : {"exact", "gammapy"}
         See `npred_signal`.
     correlation_radius : Quantity, str or float, optional
-        Radius (plain numbers are degrees) of the disc in which counts and prediction of a map
+        Radius (Quantity or number in degrees) of the disc in which counts and prediction of a map
         are summed first.
     sum_over_energy : bool
         Whether counts and prediction are summed over energy first.
@@ -223,7 +223,7 @@ def model_significance(
         Known sources, in addition to the background; by default, the models attached to the
         dataset.
     correlation_radius : Quantity, str or float, optional
-        Radius (plain numbers are degrees) of the disc in which counts and prediction of a map
+        Radius (Quantity or number in degrees) of the disc in which counts and prediction of a map
         are summed first.
     mask : DataArray of bool, optional
         Pixels (y, x) to use, besides the masks of the dataset.

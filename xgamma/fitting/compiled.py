@@ -105,7 +105,7 @@ class Compiled(CompiledArrays):
             return None
         if has_reco_psf(self.ds) and self.true_name != "energy":
             raise XGammaError(
-                f"The PSF of {self.name!r} is given in reconstructed energy, which maps take and nothing else: leave it out with ds.drop_vars('psf')."
+                f"The PSF of {self.name!r} is defined over reconstructed energy, which is supported for maps only: drop it with ds.drop_vars('psf')."
             )
         dims = [d for d in (self.true_name, "rad", "y_irf", "x_irf") if d in self.ds["psf"].dims]
         values = np.asarray(self.ds["psf"].variable.transpose(*dims).data, dtype=float)
@@ -328,7 +328,7 @@ class Compiled(CompiledArrays):
         largest = float(self.edisp.sum(axis=1).max(initial=0.0))
         if 0.0 < largest < WHOLE:
             raise XGammaError(
-                f"The dispersion of {self.name!r} holds the {largest:.0%} of the region that its mask left, so it cannot be left out: use apply_irf with edisp=True, or a region without hidden pixels."
+                f"The dispersion of {self.name!r} includes the {largest:.0%} of the region that is not masked, so it cannot be ignored: use apply_irf with edisp=True, or a region without masked pixels."
             )
         return self._diagonal
 
@@ -339,6 +339,6 @@ class Compiled(CompiledArrays):
         bad = np.unique(np.argwhere(~np.isfinite(npred))[:, 0])
         raise XGammaError(
             f"The prediction of {what} for the dataset {self.name!r} is NaN or infinite in "
-            f"{np.count_nonzero(~np.isfinite(npred))} bins (energy bins {bad.min()} to {bad.max()}): "
-            "look at the model's parameters and the exposure there."
+            f"{np.count_nonzero(~np.isfinite(npred))} bins (energy bins {bad.min()} to "
+            f"{bad.max()}): check the parameters of the model and the exposure there."
         )

@@ -52,7 +52,7 @@ class CompiledArrays:
         empty = [d for d in ("y", "x") if ds.sizes.get(d) == 0]
         if empty:
             raise AxisError(
-                f"The dataset {ds.attrs.get('name')!r} has no pixels along {empty[0]!r}: nothing was left by a selection before."
+                f"The dataset {ds.attrs.get('name')!r} has no pixels along {empty[0]!r}: an earlier selection left none."
             )
         self.name = ds.attrs.get("name")
         self.kind = kind(ds)
@@ -143,8 +143,8 @@ class CompiledArrays:
             return None
         if not np.all((part >= 0) & (part < np.inf)):
             raise XGammaError(
-                f"The mask_fit of the dataset {self.name!r} holds weights that are NaN, negative or "
-                "infinite: use mask_fit.fillna(0).clip(0, 1)."
+                f"The mask_fit of the dataset {self.name!r} contains weights that are NaN, "
+                "negative or infinite: use mask_fit.fillna(0).clip(0, 1)."
             )
         return np.broadcast_to(part, self.shape)
 
@@ -173,7 +173,7 @@ class CompiledArrays:
         issue = issue_of_values(name, values, used)
         if issue is not None:
             raise XGammaError(
-                f"The dataset {self.name!r}: {issue}: take these bins out of mask_safe, or correct them."
+                f"The dataset {self.name!r}: {issue}: exclude these bins in mask_safe, or correct them."
             )
 
     # --- sky ----------------------------------------------------------------------------

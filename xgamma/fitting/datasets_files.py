@@ -88,7 +88,7 @@ def read_datasets(
         name = str(entry["name"])
         key = name.replace("/", "_")
         if key in found:
-            raise XGammaError(f"'{place}' names two datasets {name!r}: give each its own name.")
+            raise XGammaError(f"'{place}' lists two datasets {name!r}: give each its own name.")
         found[key] = xr.DataTree(_read_one(place, name, entry, kwargs).assign_attrs(name=name))
     tree = xr.DataTree(children=found)
     if models is None and isinstance(data.get("models"), str):
@@ -115,7 +115,7 @@ def _read_one(place: Path, name: str, entry: dict[str, Any], kwargs: dict[str, A
     # A type with off counts includes one without; the other way off counts would be ignored.
     if wanted is not None and TYPES[wanted] not in (what, f"{what}_onoff"):
         raise XGammaError(
-            f"The dataset {name!r} of '{place}' is to be a {wanted}, but '{file.name}' holds a {NAMES[what]}: correct its type."
+            f"The dataset {name!r} of '{place}' should be a {wanted}, but '{file.name}' contains a {NAMES[what]}: correct its type."
         )
     return ds
 

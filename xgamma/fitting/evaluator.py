@@ -113,8 +113,8 @@ class SourceTerm:
             return
         if shape is None:
             raise FrameError(
-                f"The model {self.model.name!r} has no shape, but {data.name!r} is a map: "
-                "give it spatial=, for example xg.PointSource(lon=, lat=)."
+                f"The model {self.model.name!r} has no spatial component, but {data.name!r} is "
+                "a map: give it spatial=, for example xg.PointSource(lon=, lat=)."
             )
         y, x = self.pixel_of(shape)
         self.edisp = data.edisp_matrix(y, x, irf["edisp"])
@@ -144,7 +144,7 @@ class SourceTerm:
         return self._clip(spread, rows.start - half, columns.start - half)
 
     def is_point(self, shape: Shape) -> bool:
-        """Tell whether a shape is a point; where it is sampled on the grid, a tiny one is."""
+        """Return whether a shape is a point; where it is sampled on the grid, a tiny one is."""
         if isinstance(shape, PointSource):
             return True
         sampled = not shape.reach or self.data.scheme == "gammapy"

@@ -39,7 +39,7 @@ def around(values: np.ndarray, disk: np.ndarray) -> np.ndarray:
 
 
 def is_whole(values: np.ndarray) -> bool:
-    """Tell whether all counts are whole numbers, as those of data are."""
+    """Return whether all counts are whole numbers, as those of data are."""
     return bool(np.all(values == np.rint(values)))
 
 
@@ -54,12 +54,12 @@ class Excess:
     likelihood : Likelihood
         Of a dataset and its models, up to date.
     radius : Quantity, str or float, optional
-        Radius of the disk around each pixel; plain numbers are degrees. Each pixel by itself
-        when absent.
+        Radius of the disk around each pixel, as Quantity or number in degrees. By default,
+        each pixel by itself.
     sum_energy : bool
         Whether to sum over energy first.
     pixels : ndarray of bool, optional
-        Pixels (y, x) to use; all when absent.
+        Pixels (y, x) to use. By default, all.
     sum_pixels : bool
         Whether to add the pixels up: the shape is then (energy or 1, 1, 1).
     """
@@ -74,9 +74,7 @@ class Excess:
     ) -> None:
         data = likelihood.data
         if radius is not None and not data.is_map:
-            raise XGammaError(
-                "A spectrum has no pixels to correlate: leave correlation_radius out."
-            )
+            raise XGammaError("A spectrum has no pixels to correlate: omit correlation_radius.")
         self.likelihood, self.sum_energy = likelihood, sum_energy
         self.added = (0,) * sum_energy + (1, 2) * sum_pixels
         self.disk = None if radius is None else tophat(radius, data)

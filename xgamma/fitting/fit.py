@@ -57,7 +57,7 @@ def fit(
         If there is nothing to fit, a start value is out of its range, a parameter has no
         effect, or the statistic is NaN.
     FrameError
-        If a source lies outside of every map.
+        If a source lies outside every map.
 
     Warns
     -----

@@ -31,7 +31,7 @@ __all__ = ["FluxPointsLikelihood", "flux_pred", "safe_points"]
 
 
 def flux_values(ds: xr.Dataset, name: str) -> np.ndarray:
-    """Return a differential flux in cm-2 s-1 TeV-1 as plain numbers, NaN where masked."""
+    """Return a differential flux in cm-2 s-1 TeV-1 without units, NaN where masked."""
     if name in ds:
         array = ds[name]
         # Photons are counted, not measured: ph in a unit is one.
@@ -54,7 +54,7 @@ def clean_unit(text: str) -> str:
 
 
 def has_values(ds: xr.Dataset, name: str) -> bool:
-    """Tell whether a differential flux is given, as such or as a norm."""
+    """Return whether a differential flux is given, as such or as a norm."""
     return name in ds or (name.replace("dnde", "norm") in ds and "ref_dnde" in ds)
 
 
@@ -64,8 +64,8 @@ def reference_energies(ds: xr.Dataset) -> np.ndarray:
     further = [str(d) for d in ds[name].dims if d != "energy"] if name in ds else []
     if further:
         raise AxisError(
-            f"The flux points {ds.attrs.get('name')!r} are several spectra, along {further[0]!r}: "
-            f"choose one with isel({further[0]}=0)."
+            f"The flux points {ds.attrs.get('name')!r} contain several spectra, along "
+            f"{further[0]!r}: select one with isel({further[0]}=0)."
         )
     units = str(ds.energy.attrs.get("units", "TeV"))
     return np.asarray(ds.energy.values, dtype=float) * conversion(units, "TeV")
@@ -138,7 +138,7 @@ def flux_pred(ds: xr.Dataset, models: ModelsLike | None = None) -> xr.DataArray:
     ds : Dataset
         Flux points.
     models : Model or iterable of Model, optional
-        Those on the dataset when absent; their spectra add up.
+        By default, those on the dataset; their spectra add up.
 
     Returns
     -------
@@ -235,7 +235,7 @@ class FluxPointsLikelihood:
 
     def __init__(self, ds: xr.Dataset, models: Models) -> None:
         if "energy" not in ds.dims:
-            raise AxisError("Flux points need the dimension 'energy'.")
+            raise AxisError("Flux points must have the dimension 'energy'.")
         self.data = PointsData(ds)
         self.models = models.select(self.data.name)
         self.terms: list[Any] = []
@@ -243,8 +243,8 @@ class FluxPointsLikelihood:
         wrong = [m for m in self.models if isinstance(m, (FoVBackground, TemplateNPred))]
         if wrong:
             raise MissingDataError(
-                f"The model {wrong[0].name!r} predicts counts, but {self.data.name!r} holds flux "
-                "points: give it datasets= that name its own."
+                f"The model {wrong[0].name!r} predicts counts, but {self.data.name!r} contains "
+                "flux points: restrict the model to other datasets with datasets=."
             )
         self.energy = reference_energies(ds)
         self.mask = safe_points(ds).values
@@ -289,8 +289,8 @@ class FluxPointsLikelihood:
         """Raise if a spectrum is not finite."""
         if not np.all(np.isfinite(self.npred())):
             raise XGammaError(
-                f"The predicted flux of {[m.name for m in self.sources]} is NaN or infinite at some "
-                f"energies of {self.data.name!r}: look at the parameters."
+                f"The predicted flux of {[m.name for m in self.sources]} is NaN or infinite at "
+                f"some energies of {self.data.name!r}: check the parameters."
             )
 
 

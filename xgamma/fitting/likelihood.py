@@ -127,7 +127,7 @@ class CashLikelihood(Likelihood):
             self.background = BackgroundTerm(data, model)
         elif not self.terms:
             raise XGammaError(
-                f"The dataset {data.name!r} has neither a background nor models: nothing to predict."
+                f"The dataset {data.name!r} has neither a background nor models: there is nothing to predict."
             )
         self._boxes: tuple[Any, ...] | None = None
         self._prepared = False
@@ -228,7 +228,7 @@ class CashLikelihood(Likelihood):
         return float(np.sum(term.npred, where=self.data.mask[:, term.box[0], term.box[1]]))
 
     def _needs_every_bin(self, factor: np.ndarray) -> bool:
-        """Tell whether a bin may go below zero, where the sums above do not hold."""
+        """Return whether a bin may go below zero, where the sums above do not hold."""
         negative = any(t.npred.size and float(t.npred.min()) < 0 for t in self.terms)
         return negative or not bool(np.all(factor * self._base_least > stats.FLOOR))
 
@@ -246,8 +246,8 @@ class WStatLikelihood(Likelihood):
         model = background_model(models, data.name)
         if model is not None:
             raise XGammaError(
-                f"The dataset {data.name!r} is on-off: its background comes from the off counts, "
-                f"so the model {model.name!r} has no place in it."
+                f"The dataset {data.name!r} is on-off: its background comes from the off "
+                f"counts, so it cannot have the model {model.name!r}."
             )
         self.n_on = data.counts
         self.alpha = alpha_of(data)

@@ -42,7 +42,7 @@ class Objective:
     XGammaError
         If nothing is free, a prediction is not finite, or a free parameter has no effect.
     FrameError
-        If a source with free parameters lies outside of every dataset.
+        If a source with free parameters lies outside every dataset.
     """
 
     def __init__(
@@ -123,8 +123,8 @@ class Objective:
             low, high = max(low, sky_low), min(high, sky_high)
         if not low <= parameter._value <= high:
             raise XGammaError(
-                f"The parameter {name!r} = {parameter._value:g} starts out of its range {low:g} to "
-                f"{high:g}: start inside."
+                f"The parameter {name!r} = {parameter._value:g} starts outside its range "
+                f"{low:g} to {high:g}: start inside it."
             )
         return low, high
 

@@ -115,7 +115,9 @@ def minuit_problems(engine: Minuit) -> list[str]:
     state = engine.fmin
     problems = []
     if state.has_reached_call_limit:
-        problems.append(f"the limit of calls was reached after {state.nfcn}: raise max_calls")
+        problems.append(
+            f"the maximum number of calls was reached after {state.nfcn}: raise max_calls"
+        )
     if state.is_above_max_edm:
         problems.append(f"the estimated distance to the minimum is still {state.edm:.2g}")
     if state.hesse_failed:
@@ -124,7 +126,7 @@ def minuit_problems(engine: Minuit) -> list[str]:
         problems.append("there is no covariance")
     elif not state.has_posdef_covar or state.has_made_posdef_covar:
         problems.append(
-            "the covariance is not positive definite and was forced, so its errors are rough"
+            "the covariance was forced to be positive definite, so the errors are only approximate"
         )
     elif not state.has_accurate_covar:
         problems.append("the covariance is only approximate")

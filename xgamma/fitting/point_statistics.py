@@ -79,8 +79,8 @@ def profiles(ds: xr.Dataset) -> list[Callable[[np.ndarray], np.ndarray] | None]:
     for name in ("stat_scan", "stat", "norm", "ref_dnde"):
         if name not in ds:
             raise MissingDataError(
-                f"The flux points {ds.attrs.get('name')!r} have no {name!r}: stat_type='profile' "
-                "needs those of ds.gamma.flux_points()."
+                f"The flux points {ds.attrs.get('name')!r} have no {name!r}: "
+                "stat_type='profile' requires flux points from ds.gamma.flux_points()."
             )
     grid = np.asarray(ds["norm_scan"].values, dtype=float)
     found: list[Callable[[np.ndarray], np.ndarray] | None] = []

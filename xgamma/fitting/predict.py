@@ -41,7 +41,7 @@ def result_attrs(long_name: str) -> dict[str, str]:
 
 
 def is_source(model: Model) -> bool:
-    """Tell whether a model predicts a signal, rather than background."""
+    """Return whether a model predicts a signal, rather than background."""
     return not isinstance(model, FoVBackground)
 
 
@@ -96,7 +96,7 @@ def npred_signal(
     Warns
     -----
     XGammaWarning
-        If a source lies outside of the map, or the true energies do not reach beyond the
+        If a source lies outside the map, or the true energies do not reach beyond the
         reconstructed ones.
 
     Examples
@@ -137,10 +137,10 @@ def npred_signal(
 
 
 def outside_message(model: str, dataset: str | None) -> str:
-    """Say that a source lies outside of a map."""
+    """Say that a source lies outside a map."""
     return (
-        f"The model {model!r} lies outside of the dataset {dataset!r} and adds nothing to it: "
-        "move it, or give datasets= to say where it belongs."
+        f"The model {model!r} lies outside the dataset {dataset!r} and does not contribute to "
+        "it: move it, or restrict it to other datasets with datasets=."
     )
 
 

@@ -36,7 +36,7 @@ def _ends_of_use(ds: xr.Dataset) -> tuple[float, float]:
 
 
 def _is_short(ds: xr.Dataset) -> bool:
-    """Tell whether the true energies end where the reconstructed ones in use do, or before."""
+    """Return whether the true energies end where the reconstructed ones in use do, or before."""
     if "energy_true" not in ds.dims:
         return False
     true = edges_in(ds, "energy_true", "TeV")
@@ -71,5 +71,5 @@ def warn_of_short_axes(datasets: Iterable[xr.Dataset], models: Sequence[Model]) 
     true, reco = (edges_in(ds, dim, "TeV")[[0, -1]] for dim in ("energy_true", "energy"))
     others = f" and {len(short) - 1} more" if len(short) > 1 else ""
     warn(
-        f"The true energies of {ds.attrs.get('name', 'the dataset')!r}{others} ({true[0]:.4g} to {true[1]:.4g} TeV) do not reach beyond the reconstructed ones ({reco[0]:.4g} to {reco[1]:.4g} TeV): events from beyond that are reconstructed inside are not predicted, and fitted fluxes come out too high. Make the template with a wider energy_true=, or with none, which is wider."
+        f"The true energies of {ds.attrs.get('name', 'the dataset')!r}{others} ({true[0]:.4g} to {true[1]:.4g} TeV) do not extend beyond the reconstructed ones ({reco[0]:.4g} to {reco[1]:.4g} TeV): events from outside that are reconstructed inside are not predicted, so fitted fluxes are too high. Create the template with a wider energy_true=, or omit it for a wider default."
     )

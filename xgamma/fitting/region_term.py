@@ -58,7 +58,7 @@ class RegionTerm(SourceTerm):
     def _held(self) -> np.ndarray:
         """Containment of a point in the middle that the exposure holds already, per energy.
 
-        One where it holds none: it is not corrected, the region is no circle, or the PSF is zero.
+        One where it holds none: it is not corrected, the region is not a circle, or the PSF is zero.
         """
         attrs = self.data.ds["exposure"].attrs if "exposure" in self.data.ds else {}
         radius = circle_radius(self._regions)

@@ -169,7 +169,7 @@ class FitResult:
         Parameters
         ----------
         parameters : str or iterable of str, optional
-            Names, or their unambiguous endings; all free ones when absent.
+            Names, or their unambiguous endings. By default, all free ones.
         n_sigma : float
             Level.
 
@@ -227,7 +227,7 @@ class FitResult:
         parameter : str
             Name, or its unambiguous ending.
         values : array_like or Quantity, optional
-            Where; plain numbers are in the parameter's unit. By default `n_values` points
+            Where, as Quantity or number in the parameter's unit. By default `n_values` points
             within `n_sigma` errors.
         n_values, n_sigma
             See `values`.
@@ -281,9 +281,11 @@ class FitResult:
         """
         i, j = self._index(x), self._index(y)
         if i == j:
-            raise XGammaError("A contour needs two different parameters.")
+            raise XGammaError("A contour requires two different parameters.")
         if not np.all(np.isfinite(self._covariance)):
-            raise XGammaError("A contour needs a covariance, and this fit has none: see .message.")
+            raise XGammaError(
+                "A contour requires a covariance, but this fit has none: see .message."
+            )
         # In the axes of the covariance the contour is nearly a circle.
         root = np.linalg.cholesky(self._covariance[np.ix_([i, j], [i, j])])
         middle, target = self._values[[i, j]], n_sigma**2

@@ -1,4 +1,4 @@
-"""How datasets lie in NetCDF and Zarr: CF attributes and bounds, chunks, compression, and back."""
+"""Encoding of datasets in NetCDF and Zarr: CF attributes and bounds, chunks, compression, and decoding."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def encoding_of(ds: xr.Dataset, zarr: bool) -> dict[str, dict[str, Any]]:
 
 
 def export(ds: xr.Dataset) -> xr.Dataset:
-    """Return a dataset as its file holds it: CF attributes and bounds, no index.
+    """Return a dataset as stored in a file: CF attributes and bounds, no index.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def assembled(
 
 
 def netcdf_ready(ds: xr.Dataset) -> xr.Dataset:
-    """Return a dataset whose attributes NetCDF can hold: truth values and the like as JSON text.
+    """Return a dataset whose attributes can be stored in NetCDF: booleans and the like as JSON text.
 
     Headers of events have keywords that are true, false or without a value; `restore` gives them
     back as they were.
@@ -200,7 +200,7 @@ def _netcdf_attrs(attrs: Mapping[Any, Any], owner: str) -> dict[Any, Any]:
                 json.dumps(value)
             except (TypeError, ValueError):
                 raise XGammaError(
-                    f"The attribute {key!r} of {owner} is a {type(value).__name__}, which NetCDF cannot hold: make it text or a number."
+                    f"The attribute {key!r} of {owner} is a {type(value).__name__}, which NetCDF cannot store: convert it to a string or a number."
                 ) from None
         plain[JSON_ATTRS] = json.dumps(others)
     return plain
@@ -213,12 +213,12 @@ def _from_json(attrs: dict[Any, Any]) -> dict[Any, Any]:
         return attrs if text is None else attrs | dict(json.loads(text))
     except (ValueError, TypeError, RecursionError) as error:
         raise XGammaError(
-            f"The attribute '{JSON_ATTRS}' is no JSON ({type(error).__name__}): the file is damaged or was edited; restore it, or remove the attribute."
+            f"The attribute '{JSON_ATTRS}' is not valid JSON ({type(error).__name__}): the file is damaged or was edited; restore it, or remove the attribute."
         ) from None
 
 
 def restore(ds: xr.Dataset) -> xr.Dataset:
-    """Undo `export`: take off what is in the file only, put back the frame index.
+    """Undo `export`: remove what is in the file only, and restore the frame index.
 
     Parameters
     ----------
@@ -269,7 +269,7 @@ _COORDS = ("wcs", "region", *AXES, *(f"{d}_{s}" for d in AXES for s in ("lo", "h
 
 
 def _is_axis(ds: xr.Dataset, name: str) -> bool:
-    """Tell whether a variable lies on its axis: the energy of events does not."""
+    """Return whether a variable lies on its axis: the energy of events does not."""
     return ds.variables[name].dims in ((), (name.removesuffix("_lo").removesuffix("_hi"),))
 
 
@@ -312,7 +312,7 @@ def text_as(ds: xr.Dataset, kinds: str, dtype: DTypeLike) -> xr.Dataset:
 
 
 def _is(variable: xr.Variable, kinds: str) -> bool:
-    """Tell whether a variable is text of one of these kinds of types."""
+    """Return whether a variable is text of one of these kinds of types."""
     return variable.dtype.kind in kinds and (
         variable.dtype.kind != "O" or all(isinstance(v, str) for v in variable.values.flat)
     )

@@ -1,4 +1,4 @@
-"""Files of the Fermi science tools: told by their HDUs, and what their headers leave out.
+"""Files of the Fermi science tools: identified by their HDUs, with defaults for missing keywords.
 
 The layouts are those that gtbin, gtexpcube2, gtpsf and gtdrm write
 (https://fermi.gsfc.nasa.gov/ssc/data/analysis/scitools/references.html).
@@ -45,7 +45,7 @@ def _is_log_energy(hdu: HDU) -> bool:
 
 
 def _is_counts_cube(file: FitsFile) -> bool:
-    """Tell whether the first image holds whole numbers over the bins of EBOUNDS."""
+    """Return whether the first image holds whole numbers over the bins of EBOUNDS."""
     first = file.hdus[0]
     whole = first.is_image and len(first.shape) == 3 and int(first.header["BITPIX"]) > 0
     return whole and str(first.header.get("CTYPE3", "")).strip().lower() == "energy"

@@ -43,7 +43,7 @@ def read_gtpsf(path: str | os.PathLike[str]) -> xr.Dataset:
     Raises
     ------
     MissingDataError
-        If there is no such file, or it lacks an HDU or column.
+        If there is no such file, or it does not have an HDU or column.
     AxisError
         If energies or angles do not increase, or their number is not that of the PSF.
     UnitError
@@ -100,11 +100,11 @@ def read_gtdrm(path: str | os.PathLike[str]) -> xr.Dataset:
     Raises
     ------
     MissingDataError
-        If there is no such file, or it lacks the HDU or a column.
+        If there is no such file, or it does not have the HDU or a column.
     AxisError
         If the numbers of bins and channels do not fit.
     XGammaError
-        If a value is no probability.
+        If a value is not a probability.
 
     Examples
     --------
@@ -127,8 +127,8 @@ def read_gtdrm(path: str | os.PathLike[str]) -> xr.Dataset:
     largest = float(matrix.sum(1, dtype=float).max(initial=0.0))
     if largest > 1 + ROUNDING:
         raise XGammaError(
-            f"The dispersion of {file.path} sums to {largest:.3g} over the channels, more than a probability: "
-            "it is no output of gtdrm, or damaged."
+            f"The dispersion of {file.path} sums to {largest:.3g} over the channels, more than "
+            "a probability: it is not an output of gtdrm, or damaged."
         )
     data = {"edisp": xr.Variable(("energy_true", "energy"), matrix, variable_attrs("edisp"))}
     return assemble(true.coords() | reco.coords(), data, None)

@@ -96,8 +96,9 @@ def open_dataset(
     if not maps and not side:
         names = ", ".join(h.name for h in file.hdus)
         raise MissingDataError(
-            f"The file {file.path} holds no dataset in a layout known here (its HDUs are {names}): "
-            "read single maps with xg.read_map, spectra with xg.read_ogip, events with xg.read_events."
+            f"The file {file.path} contains no dataset in a supported layout (its HDUs are "
+            f"{names}): read single maps with xg.read_map, spectra with xg.read_ogip, events "
+            "with xg.read_events."
         )
     match_energies(maps, file, resample)
     coords: dict[str, Any] = _axis_coords(maps, file)
@@ -137,8 +138,9 @@ def _axis_coords(maps: dict[str, FitsMap], file: FitsFile) -> dict[str, Any]:
         for dim, axis in one.axes.items():
             if not found.setdefault(dim, axis).same(axis):
                 raise AxisError(
-                    f"The axis {dim!r} of {name.upper()} differs from that of other maps in {file.path}: "
-                    "one dataset has one axis of a name; read the maps singly with xg.read_map."
+                    f"The axis {dim!r} of {name.upper()} differs from that of other maps in "
+                    f"{file.path}: a dataset can have only one axis of each name; read the maps "
+                    "individually with xg.read_map."
                 )
     coords: dict[str, Any] = {}
     for axis in found.values():
@@ -165,15 +167,16 @@ def _sky(
             x, y, step = labels_in(parent, one.frame, one.shape)
         except FrameError as error:
             raise FrameError(
-                f"{name.upper()} and {first.upper()} of {file.path} do not fit: {error}; reproject it first."
+                f"{name.upper()} and {first.upper()} of {file.path} do not match: {error}; reproject one of them first."
             ) from None
         found = label_variables(x, y, "", step[0])
         found["y"].attrs["step"] = step[1]
         for key, variable in found.items():
             if key in labels and not labels[key].equals(variable):
                 raise FrameError(
-                    f"{name.upper()} lies on other pixels than the maps before it in {file.path}: "
-                    "the maps of one dataset share one grid; read them singly with xg.read_map."
+                    f"{name.upper()} is on different pixels than the preceding maps in "
+                    f"{file.path}, but the maps of a dataset share one grid: read them "
+                    "individually with xg.read_map."
                 )
             labels.setdefault(key, variable)
     responses = {n: m for n, m in maps.items() if n in RESPONSE_MAPS}

@@ -71,7 +71,7 @@ class Axis:
         return Axis(name, self.lo, self.hi, self.units, self.interp, self.nodes)
 
     def same(self, other: Axis) -> bool:
-        """Tell whether two axes have the same bins, units considered."""
+        """Return whether two axes have the same bins, units considered."""
         if self.size != other.size:
             return False
         factor = other.factor_to(self.units)
@@ -96,13 +96,13 @@ def axis_of(obj: xr.Dataset | xr.DataArray, dim: str) -> Axis:
     Raises
     ------
     AxisError
-        If its bins gape: FITS maps are contiguous.
+        If its bins have gaps: FITS maps are contiguous.
     """
     values = edges(obj, dim)
     attrs = obj[dim].attrs
     lo, hi = (np.atleast_1d(obj[f"{dim}_{s}"].values).astype(float) for s in ("lo", "hi"))
     if values.size != lo.size + 1:
-        raise AxisError(f"The axis {dim!r} has no bounds: make it with xg.energy_axis.")
+        raise AxisError(f"The axis {dim!r} has no bounds: create it with xg.energy_axis.")
     nodes = np.asarray(obj[dim].values, float) if attrs.get("node_type") == NODE else None
     return Axis(dim, lo, hi, str(attrs.get("units", "")), str(attrs.get("interp", "lin")), nodes)
 
@@ -111,7 +111,9 @@ def _along(values: np.ndarray, sizes: tuple[int, ...], number: int, where: str) 
     """Return what a column says along one axis (the fastest is 0), in the order of the planes."""
     planes = np.asarray(values, dtype=float)
     if planes.size != int(np.prod(sizes)):
-        raise AxisError(f"{where} has {planes.size} rows for planes of {sizes}: correct it.")
+        raise AxisError(
+            f"{where} has {planes.size} rows, which does not match planes of {sizes}: correct it."
+        )
     layouts = [(sizes[::-1], len(sizes) - 1 - number)]
     if len(sizes) > 2:
         # gammapy 2.1 lists the bands of three axes and more in another order than the planes.
@@ -121,7 +123,7 @@ def _along(values: np.ndarray, sizes: tuple[int, ...], number: int, where: str) 
         if np.array_equal(lines, np.repeat(lines[:, :1], lines.shape[1], axis=1), equal_nan=True):
             return lines[:, 0]
     raise AxisError(
-        f"{where} lists bands that differ from plane to plane: they cannot be read as one axis."
+        f"{where} lists bands that differ between planes: they cannot be read as one axis."
     )
 
 
@@ -152,7 +154,7 @@ def read_bands(table: Table, sizes: tuple[int, ...]) -> list[Axis]:
     Raises
     ------
     AxisError
-        If bins differ from plane to plane, do not increase, are not finite, gape, overlap, or
+        If bins differ between planes, do not increase, are not finite, have gaps, overlap, or
         are labels.
     """
     where = f"The band table {table.name} of {table.file.path}"
@@ -167,7 +169,7 @@ def read_bands(table: Table, sizes: tuple[int, ...]) -> list[Axis]:
         named.append(([c.strip() for c in str(columns).split(",")], interp))
     if len(named) != len(sizes):
         raise AxisError(
-            f"{where} has {len(named)} axes, but its map {len(sizes)}: correct AXCOLSi."
+            f"{where} has {len(named)} axes, but its map has has {len(sizes)}: correct AXCOLSi."
         )
     return [
         require_bins(_band_axis(table, columns, interp, sizes, i), where)
@@ -213,7 +215,9 @@ def _band_axis(
     where = f"The band table {table.name} of {table.file.path}"
     first = table.read(columns[0])
     if first.dtype.kind not in "iuf":
-        raise AxisError(f"{where} has an axis of labels ({columns[0]}), which is no axis of bins.")
+        raise AxisError(
+            f"{where} has a label axis ({columns[0]}), which cannot be read as an axis of bins."
+        )
     name = columns[0].removesuffix("_MIN").removesuffix("_LO").lower()
     name = OLD_NAMES.get(name, name)
     units = str(table[columns[0]].unit or "")
@@ -240,7 +244,7 @@ def _fermi_axis(table: Table, where: str) -> Axis:
         _require_energies(units, where)
         return Axis("energy", table.read("E_MIN"), table.read("E_MAX"), units, "log")
     raise AxisError(
-        f"{where} has neither AXCOLS keywords nor E_MIN and E_MAX: its layout is not known."
+        f"{where} has neither AXCOLS keywords nor E_MIN and E_MAX: its layout is not supported."
     )
 
 
@@ -251,7 +255,7 @@ def _require_energies(units: str, where: str) -> None:
 
 
 def _is_fermi_template(table: Table) -> bool:
-    """Tell whether a table is that of a Fermi-LAT template, also as gammapy cuts it out."""
+    """Return whether a table is that of a Fermi-LAT template, also as gammapy cuts it out."""
     return table.name == "ENERGIES" and "ENERGY" in table.columns
 
 

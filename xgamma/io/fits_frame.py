@@ -96,12 +96,12 @@ def _frame_attrs(key: tuple[tuple[str, Any], ...], shape: tuple[int, int]) -> di
                 "" if isinstance(error, OF_CODE) else f" ({(str(error).splitlines() or [''])[-1]})"
             )
             raise FrameError(
-                f"The sky frame of an image cannot be used{said}: correct CTYPE, CRVAL, CRPIX and CDELT of its header."
+                f"The sky frame of an image cannot be used{said}: correct CTYPE, CRVAL, CRPIX and CDELT in its header."
             ) from None
     if not celestial or not str(wcs.wcs.ctype[0]).startswith(("RA", "GLON")):
         raise FrameError(
-            f"The first two axes of an image are {wcs.wcs.ctype[0]!r} and {wcs.wcs.ctype[1]!r}: a sky map has "
-            "longitude, then latitude, equatorial or galactic."
+            f"The first two axes of an image are {wcs.wcs.ctype[0]!r} and {wcs.wcs.ctype[1]!r}: "
+            "a sky map must have longitude, then latitude, equatorial or galactic."
         )
     attrs = wcs_attrs(wcs, shape)
     return attrs | {k: float(v) for k, v in key if k in MATRIX}
@@ -132,7 +132,7 @@ def _same(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:
 def labels_in(
     parent: Mapping[str, Any], child: Mapping[str, Any], shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
-    """Return where the pixels of one image lie, in pixel numbers of another.
+    """Return the positions of the pixels of one image in pixel numbers of another.
 
     Parameters
     ----------
@@ -162,8 +162,8 @@ def labels_in(
     if different or turned or skewed or min(ratio) <= 0:
         names = different or turned or ["CDELT1"]
         raise FrameError(
-            f"two grids of the file are not images of each other ({names[0]} is "
-            f"{parent.get(names[0])} and {child.get(names[0])})"
+            f"two grids of the file do not match ({names[0]} is {parent.get(names[0])} and "
+            f"{child.get(names[0])})"
         )
     labels = []
     for i, n in ((1, shape[1]), (2, shape[0])):
@@ -208,16 +208,18 @@ def image_keywords(obj: xr.Dataset | xr.DataArray, irf: bool = False) -> dict[st
         labels = np.atleast_1d(coord_variable(obj, dim).values)
         if not labels.size:
             raise FrameError(
-                f"The map has no pixels along {dim!r}: nothing was left by a selection before."
+                f"The map has no pixels along {dim!r}: an earlier selection left none."
             )
         step = sky.label_step(obj, dim)
         if step <= 0 or not np.allclose(np.diff(labels), step, rtol=1e-6):
             raise FrameError(
-                f"The pixel labels {dim!r} are not evenly spaced, so they are no FITS image: reindex the map."
+                f"The pixel labels {dim!r} are not evenly spaced, as a FITS image requires: reindex the map."
             )
         attrs[f"CRPIX{i}"] = (float(attrs[f"CRPIX{i}"]) - 1 - float(labels[0])) / step + 1
         attrs[f"CDELT{i}"] = float(attrs[f"CDELT{i}"]) * step
         steps.append(step)
     if steps[0] != steps[1] and any(float(attrs.get(k, 0)) for k in ("PC1_2", "PC2_1")):
-        raise FrameError("A turned map is stretched in one direction, which no FITS keyword says.")
+        raise FrameError(
+            "A rotated map is stretched in one direction, which FITS keywords cannot express."
+        )
     return attrs

@@ -29,7 +29,7 @@ SUMMED = {"psf_exposure": ("rad",), "edisp_exposure": ("energy", "migra")}
 
 
 def header_bytes(cards: list[tuple[str, Any]]) -> bytes:
-    """Return cards as a header lies in a file."""
+    """Return cards as the bytes of a header."""
     return bytes(fits.Header(cards).tostring().encode("ascii"))
 
 

@@ -66,8 +66,9 @@ def match_energies(maps: dict[str, FitsMap], file: FitsFile, resample: bool) -> 
             continue
         if name.startswith("edisp") and not resample:
             raise AxisError(
-                f"The axis 'energy_true' of {name.upper()} differs from that of the exposure in {file.path}: "
-                "pass resample=True to interpolate the dispersion, or read the maps singly with xg.read_map."
+                f"The axis 'energy_true' of {name.upper()} differs from that of the exposure in "
+                f"{file.path}: pass resample=True to interpolate the dispersion, or read the "
+                "maps individually with xg.read_map."
             )
         if name == "psf":
             _warn_beyond(axis, wanted, file)
@@ -137,8 +138,8 @@ def _warn_beyond(axis: Axis, wanted: Axis, file: FitsFile) -> None:
     beyond = int(np.count_nonzero((at < nodes[0] - slack) | (at > nodes[-1] + slack)))
     if beyond and nodes.size > 1:
         warn(
-            f"The PSF of {file.path} ends within the true energies of its exposure: in {beyond} of "
-            f"{at.size} bins that of its nearest energy is taken."
+            f"The PSF of {file.path} does not cover all true energies of its exposure: in "
+            f"{beyond} of {at.size} bins, the PSF at the nearest energy is used."
         )
 
 
@@ -190,16 +191,14 @@ def place_responses(
     labels["y_irf"].attrs["step"] = step[1]
     for (name, one), found in zip(maps.items(), fits, strict=True):
         if found is None or not _same_grid(found, grid):
-            why = (
-                f"it lies on another grid than {owner.upper()}" if found or not problem else problem
-            )
+            why = f"it is on another grid than {owner.upper()}" if found or not problem else problem
             _move(name, one, parent, grid, resample, why, file)
         one.variable = on_responses(one.variable)
     return labels
 
 
 def _is_whole_sky(one: FitsMap) -> bool:
-    """Tell whether a map is one or two nodes for the whole sky, which make no grid."""
+    """Return whether a map is one or two nodes for the whole sky, which make no grid."""
     assert one.frame is not None
     return abs(float(one.frame["CDELT1"])) * one.shape[1] >= 359.0 and max(one.shape) <= 2
 
@@ -251,13 +250,13 @@ def own_grid(nx: int, ny: int) -> tuple[np.ndarray, np.ndarray, tuple[float, flo
 
 def _turned(name: str, problem: str, file: FitsFile) -> str:
     return (
-        f"{name.upper()} does not fit the maps of {file.path}: {problem}; pass resample=True "
+        f"{name.upper()} does not match the maps of {file.path}: {problem}; pass resample=True "
         "to interpolate it."
     )
 
 
 def same_everywhere(one: FitsMap) -> bool:
-    """Tell whether a response has the same values at each node of its grid, or has no grid."""
+    """Return whether a response has the same values at each node of its grid, or has no grid."""
     if one.frame is None:
         return True
     values = np.asarray(one.variable.values, dtype=float)

@@ -1,4 +1,4 @@
-"""The tables beside the maps of a FITS dataset: good time intervals and observations."""
+"""Tables of a FITS dataset of maps: good time intervals and observations."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def reference_text(mjdrefi: float, mjdreff: float, timesys: str) -> str:
     try:
         time = Time(mjdrefi, mjdreff, format="mjd", scale=timesys.strip().lower() or "tt").tt
     except ValueError:
-        raise XGammaError(f"TIMESYS={timesys!r} is not a time scale that astropy knows.") from None
+        raise XGammaError(
+            f"TIMESYS={timesys!r} is not a time scale supported by astropy."
+        ) from None
     time.precision = 9
     text = str(time.isot)
     return text.removesuffix("000000")
@@ -71,7 +73,7 @@ def read_gti(file: FitsFile) -> dict[str, xr.Variable]:
     reference = MissionTime.from_header(table.header, where)
     if reference is None:
         raise MissingDataError(
-            f"{where} has no MJDREFI, so its times count from nowhere: add MJDREFI and MJDREFF."
+            f"{where} has no MJDREFI, so its times have no reference: add MJDREFI and MJDREFF."
         )
     start, stop = (_seconds(table, column, where) for column in ("START", "STOP"))
     if (stop < start).any():
@@ -92,9 +94,9 @@ def _seconds(table: Table, name: str, where: str) -> np.ndarray:
         raise UnitError(f"{where}, column {name}: {error}") from None
     values = np.asarray(table.read(name))
     if values.dtype.kind not in "iuf" or values.shape != (table.nrows,):
-        raise XGammaError(f"{where}: its column {name} does not hold a number a row.")
+        raise XGammaError(f"{where}: its column {name} must contain one number in each row.")
     if not np.isfinite(values).all():
-        raise XGammaError(f"{where}: its column {name} holds values that are not finite.")
+        raise XGammaError(f"{where}: its column {name} contains values that are not finite.")
     return values.astype(float) * factor
 
 
@@ -203,7 +205,7 @@ def _is_ascii(variable: xr.Variable) -> bool:
 
 
 def table_names(ds: xr.Dataset) -> set[str]:
-    """Return the names of variables that the tables hold."""
+    """Return the names of the variables in the tables."""
     names: set[Any] = {n for n in on_obs(ds) if _is_ascii(ds.variables[n])}
     if ds.sizes.get("obs", 0) == 0:
         names = set()

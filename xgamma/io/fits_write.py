@@ -109,7 +109,7 @@ def write_map(
     overwrite : bool
         Whether an existing file may be replaced.
     hdu : str
-        Name of the HDU; the primary one when absent, which any viewer shows.
+        Name of the HDU. By default, the primary one, which any viewer shows.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def _map_file(ds: xr.Dataset, name: str) -> Iterator[bytes]:
     sky = {"y", "x"} <= set(variable.dims) or irf
     if not sky and not all(f"{d}_lo" in ds.coords for d in variable.dims):
         raise XGammaError(
-            f"The array has dims {variable.dims}, but a sky map has y and x, and other dims have bounds."
+            f"The array has dims {variable.dims}, but a sky map must have y and x, and other dims must have bounds."
         )
     primary = name == "PRIMARY" and sky
     if not primary:
@@ -171,7 +171,7 @@ def _rank(name: str) -> int:
 
 
 def _is_map(ds: xr.Dataset, name: str) -> bool:
-    """Tell whether a variable becomes a map: over the sky, or over axes in a spectrum."""
+    """Return whether a variable becomes a map: over the sky, or over axes in a spectrum."""
     dims = set(ds[name].dims)
     axes = {d for d in dims if f"{d}_lo" in ds.coords}
     if "gti" in dims or "obs" in dims or ds[name].dtype.kind not in "biuf":

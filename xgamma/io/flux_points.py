@@ -118,7 +118,7 @@ def read_flux_points(path: str | os.PathLike[str], reference: Kernels | None = N
 def _read_table(path: Path) -> Table:
     require_regular(path)
     if not path.is_file():
-        raise MissingFileError(f"There is no file '{path}': check the path.")
+        raise MissingFileError(f"The file '{path}' does not exist: check the path.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnitsWarning)
@@ -130,7 +130,7 @@ def _read_table(path: Path) -> Table:
         known = bool(str(error)) and not isinstance(error, OF_CODE)
         said = f" ({str(error).splitlines()[0]})" if known else ""
         raise XGammaError(
-            f"'{path}' is not a table of flux points in FITS or ECSV{said}: fetch it again."
+            f"'{path}' is not a table of flux points in FITS or ECSV{said}: download it again."
         ) from None
 
 
@@ -144,7 +144,7 @@ def _sed_type(table: Table, path: PathLike) -> str:
         if name in table.colnames:
             return name
     raise XGammaError(
-        f"The SED type of '{path}' cannot be told: set SED_TYPE to one of {', '.join(TYPES)}, likelihood."
+        f"The SED type of '{path}' cannot be determined: set SED_TYPE to one of {', '.join(TYPES)}, likelihood."
     )
 
 
@@ -207,7 +207,7 @@ def _ratio(
     """Return differential over integral flux of the reference form in each bin."""
     if "energy_lo" not in ds.coords or "energy_hi" not in ds.coords:
         raise MissingDataError(
-            f"Points of SED type {sed_type!r} need bins: the table has no e_min and e_max."
+            f"Points of SED type {sed_type!r} require energy bins: the table has no e_min and e_max."
         )
     low, high = (_values(ds, f"energy_{s}", "TeV") for s in ("lo", "hi"))
     power = {"flux": 0, "eflux": 1}[sed_type]
@@ -219,7 +219,7 @@ def _ratio(
 
 def _require(ds: xr.Dataset, name: str) -> xr.Dataset:
     if name not in ds:
-        raise MissingDataError(f"The table has no column {name!r}, which its SED type needs.")
+        raise MissingDataError(f"The table has no column {name!r}, which its SED type requires.")
     return ds
 
 
@@ -252,7 +252,7 @@ def write_flux_points(
     Raises
     ------
     MissingDataError
-        If the points lack what the type needs.
+        If the points do not have what the type requires.
     AxisError
         If the points have a dimension that such a table does not hold: nothing is left out.
     XGammaError
@@ -271,7 +271,7 @@ def write_flux_points(
     if not is_fits_name(target):
         if gti is not None:
             raise AxisError(
-                "Good time intervals have no place in ECSV: write .fits, or leave them out with "
+                "Good time intervals cannot be stored in ECSV: write .fits, or drop them with "
                 'points.drop_dims("gti").'
             )
         with atomic_path(target, overwrite) as temporary:

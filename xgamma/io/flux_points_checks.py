@@ -1,4 +1,4 @@
-"""Whether what a table of flux points holds can be: numbers, of the right quantity."""
+"""Checks of the columns of flux point tables: numeric, and of the right quantity."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def require_confidence(value: object, path: PathLike) -> float:
     """Return the confidence of upper limits, or raise if it is none."""
     if not isinstance(value, (int, float)) or not 0 < value < 1:
         raise XGammaError(
-            f"UL_CONF of '{path}' is {shown(value)}, where a number between 0 and 1 is needed: correct it."
+            f"UL_CONF of '{path}' is {shown(value)}, but must be a number between 0 and 1: correct it."
         )
     return float(value)
 
@@ -68,24 +68,24 @@ def require_numbers(table: Any, path: PathLike) -> None:
 
 
 def require_kinds(ds: xr.Dataset, path: PathLike, what: str = "column") -> None:
-    """Raise if energies or fluxes are no numbers, of another quantity, or cannot be energies."""
+    """Raise if energies or fluxes are not numbers, of another quantity, or cannot be energies."""
     for name in (*ENERGY_NAMES, *_WANTED):
         if name not in ds.variables:
             continue
         variable = ds.variables[name]
         if variable.dtype.kind not in "iuf":
             raise XGammaError(
-                f"The {what} {name} of '{path}' must hold one number in each row: correct the table."
+                f"The {what} {name} of '{path}' must contain one number in each row: correct the table."
             )
         unit, wanted = str(variable.attrs.get("units", "")), _WANTED.get(name, "TeV")
         if unit and not parse_unit(unit).is_equivalent(parse_unit(wanted)):
             raise UnitError(
-                f"The {what} {name} of '{path}' is in {unit!r}, but is a quantity in {wanted!r}: correct its unit."
+                f"The {what} {name} of '{path}' is in {unit!r}, but must be in {wanted!r}: correct its unit."
             )
         values = variable.values
         if name in ENERGY_NAMES and not (np.isfinite(values).all() and (values > 0).all()):
             raise AxisError(
-                f"The {what} {name} of '{path}' has energies that are NaN, infinite or not above 0: leave out those rows."
+                f"The {what} {name} of '{path}' has energies that are NaN, infinite or not above 0: remove those rows."
             )
     _require_bins(ds, path)
     _warn_of_overlap(ds, path)

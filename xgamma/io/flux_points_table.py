@@ -56,12 +56,12 @@ def from_table(table: Table, path: Path) -> xr.Dataset:
     names = set(table.colnames)
     if "time_bin_start" in names:
         raise XGammaError(
-            f"'{path}' is a series of one band without its energies: write it with "
+            f"'{path}' is a light curve of one band without its energies: write it with "
             'format="lightcurve" in gammapy.'
         )
     row = "time" if "time_min" in names else "region" if {"x_ref", "x_min"} & names else None
     if row == "time" and "time_max" not in names:
-        raise MissingDataError(f"'{path}' has time_min, but no time_max.")
+        raise MissingDataError(f"'{path}' has a column time_min, but no time_max.")
     flat = all(table[c].ndim == 1 for c in ENERGIES if c in names)
     data: dict[str, Any] = {}
     for name in table.colnames:
@@ -86,7 +86,7 @@ def from_table(table: Table, path: Path) -> xr.Dataset:
         ds = xr.Dataset(data, coords)
     except ValueError:
         raise XGammaError(
-            f"The columns of '{path}' do not have the same numbers of energies, norms or datasets: "
+            f"The columns of '{path}' have different numbers of energies, norms or datasets: "
             "the table is damaged."
         ) from None
     return ds.assign_attrs(time_scale="tt") if row == "time" else ds
@@ -133,8 +133,8 @@ def energies(data: dict[str, Any], row: str | None, path: Path) -> None:
             found = data[name].values
             if not np.array_equal(found, np.broadcast_to(found[:1], found.shape)):
                 raise XGammaError(
-                    f"The energies of '{path}' differ from row to row, and have no common axis: "
-                    "split the table into one for each."
+                    f"The energies of '{path}' differ between rows and have no common axis: "
+                    "split the table into one for each axis."
                 )
             data[name] = xr.Variable("energy", found[0], data[name].attrs)
     if "energy" not in data:
@@ -184,7 +184,7 @@ def times(table: Table, path: Path) -> dict[str, Any]:
 def in_tt(values: np.ndarray, meta: Any, name: str, path: Path) -> np.ndarray:
     """Return times of a column as TT: MJD in UTC where the header says nothing, as in gammapy."""
     if not np.isfinite(values).all():
-        raise XGammaError(f"The column {name} of '{path}' holds times that are not finite.")
+        raise XGammaError(f"The column {name} of '{path}' contains times that are not finite.")
     header = {"MJDREFI": 0, "MJDREFF": 0.0, "TIMESYS": "utc", **dict(meta)}
     reference = MissionTime.from_header(header, f"'{path}'")
     assert reference is not None
@@ -215,7 +215,7 @@ def to_table(points: xr.Dataset, sed_type: str) -> Table:
     AxisError
         If the points have a dimension that such a table does not hold.
     MissingDataError
-        If the points lack what the type needs.
+        If the points do not have what the type requires.
     """
     row = row_of(points)
     main = (row, "energy") if row else ("energy",)
@@ -238,8 +238,8 @@ def to_table(points: xr.Dataset, sed_type: str) -> Table:
         lacking = [d for d in main if d not in array.dims and d in points.dims]
         if rest or (lacking and array.dims != (row,)):
             raise AxisError(
-                f"The variable {name!r} over {array.dims} has no place in a table of flux points: "
-                f"leave it out with drop_vars, or write NetCDF."
+                f"The variable {name!r} over {array.dims} cannot be stored in a table of flux "
+                "points: drop it with drop_vars, or write NetCDF."
             )
         if not lacking:
             array = array.expand_dims([d for d in main if d not in array.dims]).transpose(*dims)
@@ -257,11 +257,12 @@ def row_of(points: xr.Dataset) -> str | None:
     rows = [name for name in ROWS if name in points.dims]
     if odd or len(rows) > 1:
         raise AxisError(
-            f"The flux points have the dimension {(odd or rows)[-1]!r}, which no table of flux points "
-            "holds: choose one with isel, or write NetCDF (points.to_netcdf)."
+            f"The flux points have the dimension {(odd or rows)[-1]!r}, which cannot be stored "
+            "in a table of flux points: select one with isel, or write NetCDF "
+            "(points.to_netcdf)."
         )
     if "energy" not in points.coords:
-        raise AxisError("Flux points need the coordinate 'energy' (reference energies).")
+        raise AxisError("Flux points must have the coordinate 'energy' (reference energies).")
     return rows[0] if rows else None
 
 
@@ -299,7 +300,7 @@ def add_times(table: Table, points: xr.Dataset) -> None:
     """Add the intervals of a light curve: days since the midnight before the first."""
     if not {"time_lo", "time_hi"} <= set(points.coords):
         raise MissingDataError(
-            "The light curve has no 'time_lo' and 'time_hi': give it the intervals with assign_coords."
+            "The light curve has no 'time_lo' and 'time_hi': add the intervals with assign_coords."
         )
     edges = [points[n].values.astype("datetime64[ns]") for n in ("time_lo", "time_hi")]
     first = edges[0].min().astype("datetime64[D]")
@@ -317,7 +318,7 @@ def add_regions(table: Table, points: xr.Dataset) -> None:
     """Add the distances of a flux profile, and its regions."""
     if "distance" not in points.coords:
         raise MissingDataError(
-            "The flux profile has no 'distance': give each region one with assign_coords."
+            "The flux profile has no 'distance': add that of each region with assign_coords."
         )
     middle = np.asarray(points["distance"].values, dtype=float)
     low = high = middle
@@ -340,7 +341,7 @@ def add_norms(table: Table, points: xr.Dataset, main: tuple[str, ...]) -> None:
     name = "norm_values" if "norm_values" in points else "norm_scan"
     if name not in points.variables:
         raise MissingDataError(
-            "The likelihood profiles have no 'norm_scan', the norms they are of."
+            "The likelihood profiles have no 'norm_scan', the norms at which they were computed."
         )
     shape = tuple(points.sizes.get(d, 1) for d in (*main, "norm_scan"))
     array = points[name].transpose(*[d for d in (*main, "norm_scan") if d in points[name].dims])

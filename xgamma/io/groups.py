@@ -44,8 +44,10 @@ def open_engine(place: Any, engine: str, kwargs: dict[str, Any]) -> xr.Dataset |
         raise
     except FileNotFoundError:
         if is_unfinished(place):
-            raise XGammaError(f"'{place}' was not written to its end: write it again.") from None
-        raise MissingFileError(f"There is no store '{place}': check the path.") from None
+            raise XGammaError(
+                f"'{place}' is incomplete, because writing it was interrupted: write it again."
+            ) from None
+        raise MissingFileError(f"The store '{place}' does not exist: check the path.") from None
     for node in tree.subtree:
         check_version(node.attrs, place)
         bare = node.to_dataset(inherit=False)
@@ -141,11 +143,11 @@ def check_version(attrs: Mapping[Any, Any], place: object) -> None:
         version = int(version)
     except (TypeError, ValueError, OverflowError):
         raise XGammaError(
-            f"'{place}' is damaged: its model_version is {shown(version)}, no whole number; fetch or write it again."
+            f"'{place}' is damaged: its model_version is {shown(version)}, which is not an integer; download or write it again."
         ) from None
     if version > MODEL_VERSION:
         raise XGammaError(
-            f"'{place}' follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
+            f"'{place}' follows data model {version}, newer than the supported {MODEL_VERSION}: update xgamma."
         )
 
 

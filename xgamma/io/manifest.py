@@ -1,4 +1,4 @@
-"""What belongs to a Zarr store: names, shapes, types and sums of attributes, listed in its root.
+"""Contents of a Zarr store: names, shapes, types and checksums of attributes, listed in its root.
 
 A store whose folders are lost in part looks like a smaller store, and an edited description like
 any other. So the root lists what was written. The list is an attribute that xarray hides: what a
@@ -33,7 +33,7 @@ CURE = "restore it from a copy, or write it again"
 
 
 def with_manifest(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the description of a root with the list of what belongs to the store.
+    """Return the metadata of a root with the list of the store's contents.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def manifest_of(root: Mapping[str, Any], place: object) -> dict[str, Any] | None
     Raises
     ------
     XGammaError
-        If it is no list of this form.
+        If it is not a list of this form.
     """
     attrs = root.get("attributes")
     found = attrs.get(MANIFEST) if isinstance(attrs, dict) else None
@@ -72,9 +72,7 @@ def manifest_of(root: Mapping[str, Any], place: object) -> dict[str, Any] | None
         return None
     entries = found.values() if isinstance(found, dict) else [None]
     if not all(isinstance(e, list) and len(e) == 4 and isinstance(e[0], list) for e in entries):
-        raise XGammaError(
-            f"'{place}' is damaged: the list of what belongs to it was changed; {CURE}."
-        )
+        raise XGammaError(f"'{place}' is damaged: the list of its contents was changed; {CURE}.")
     return dict(found)
 
 
@@ -103,20 +101,22 @@ def require_listed(
     for path, (shape, dtype, form, _) in listed.items():
         document = documents.get(path)
         if document is None:
-            raise XGammaError(f"'{place}' is damaged: {path or 'its root'} is lost; {CURE}.")
+            raise XGammaError(f"'{place}' is damaged: {path or 'its root'} is missing; {CURE}.")
         now = document.get("shape") or []
         if len(now) != len(shape) or any(n < m for n, m in zip(now, shape, strict=True)):
             raise XGammaError(
-                f"'{place}' is damaged: {path} has the shape {now}, and was written with {shape}; {CURE}."
+                f"'{place}' is damaged: {path} has the shape {now}, but was written with {shape}; {CURE}."
             )
         # Datasets that are alike share descriptions.
         if id(document) not in sums:
             sums[id(document)] = _sum(_form(document))
         if sums[id(document)] != form:
             kind = document.get("data_type")
-            said = f"its type is {kind}, and was {dtype}" if kind != dtype else "its form changed"
+            said = (
+                f"its type is {kind}, but was {dtype}" if kind != dtype else "its metadata changed"
+            )
             raise XGammaError(
-                f"'{place}' is damaged: the description of {path or 'its root'} is not as written ({said}); {CURE}."
+                f"'{place}' is damaged: the metadata of {path or 'its root'} differ from those written ({said}); {CURE}."
             )
 
 

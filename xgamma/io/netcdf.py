@@ -135,7 +135,7 @@ def open_netcdf(path: Path, **kwargs: Any) -> xr.DataTree:
                     nodes[inner] = xr.open_dataset(store, **kwargs)
                     nodes[inner].encoding["source"] = str(path)
             if not nodes:
-                raise MissingDataError(f"'{path}' has no group '{start}': check the name.")
+                raise MissingDataError(f"'{path}' has no group '{start}': check its name.")
             tree = xr.DataTree.from_dict(nodes)
         except BaseException:
             root.close()
@@ -193,7 +193,7 @@ class _Later:
 
 
 def _in_this_process() -> bool:
-    """Tell whether dask computes in threads of this process, rather than elsewhere."""
+    """Return whether dask computes in threads of this process, rather than elsewhere."""
     if "dask" not in sys.modules:
         return True
     from dask import local, threaded

@@ -1,4 +1,4 @@
-"""The NetCDF store of xarray, with sentences instead of what the libraries say of damaged files."""
+"""The NetCDF store of xarray, with readable errors for damaged files."""
 
 from __future__ import annotations
 

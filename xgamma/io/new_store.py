@@ -76,7 +76,7 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
 
 
 def refuse_taken(place: Any, overwrite: bool = False) -> None:
-    """Raise an `XGammaError` that names the mend if a path, or what lies at a URL, must stay."""
+    """Raise an `XGammaError` that says how to proceed if a path, or what lies at a URL, must stay."""
     if is_remote(place):
         from xgamma.io.remote_writing import refuse
 
@@ -91,10 +91,12 @@ def require_replaceable(path: str | os.PathLike[str], overwrite: bool) -> Path:
     if not overwrite:
         refuse_existing(target)
     elif target.exists() and not is_zarr(target):
-        raise XGammaError(f"'{target}' is no Zarr store: it is not replaced; give another name.")
+        raise XGammaError(
+            f"'{target}' is not a Zarr store and is not overwritten: give another path."
+        )
     return target
 
 
 def is_zarr(path: Path) -> bool:
-    """Tell whether a folder is a Zarr store."""
+    """Return whether a folder is a Zarr store."""
     return any((path / n).exists() for n in ("zarr.json", ".zgroup", ".zmetadata"))

@@ -51,7 +51,7 @@ def read_ogip(
         PHA file (type I); ANCRFILE, RESPFILE and BACKFILE in its header name the others,
         relative to its folder.
     name : str, optional
-        Name of the dataset; OBS_ID when absent.
+        Name of the dataset. By default, OBS_ID.
     grouped : bool
         Whether to merge channels according to the column GROUPING; otherwise it is kept as the
         variable ``grouping``.
@@ -88,12 +88,12 @@ def read_ogip(
     counts = _counts(table, livetime)
     if counts.size != energy.size:
         raise AxisError(
-            f"The spectrum of {file.path} has {counts.size} channels, but its EBOUNDS {energy.size}."
+            f"The spectrum of {file.path} has {counts.size} channels, but its EBOUNDS table has table has {energy.size}."
         )
     arf = _linked(file, header, "ANCRFILE")
     if arf is None and rmf is None:
         raise MissingDataError(
-            f"The header of {file.path} names neither ANCRFILE nor RESPFILE: a spectrum needs a response."
+            f"The header of {file.path} has neither ANCRFILE nor RESPFILE, but a spectrum requires a response."
         )
     exposure, true = read_exposure(arf, rmf, livetime)
     scale = _scale(table, "AREASCAL", counts.size)
@@ -119,12 +119,12 @@ def _spectrum(file: FitsFile) -> Table:
         if hdu.is_table and (hdu.name == "SPECTRUM" or hdu.header.get("HDUCLAS1") == "SPECTRUM"):
             if hdu.header.get("HDUCLAS4") == "TYPE:II" or "SPEC_NUM" in hdu.table.columns:
                 raise XGammaError(
-                    f"{file.path} holds several spectra (PHA type II): split it into files of type I."
+                    f"{file.path} contains several spectra (PHA type II): split it into files of type I."
                 )
             return hdu.table
     names = ", ".join(h.name for h in file.hdus)
     raise MissingDataError(
-        f"The file {file.path} has no HDU 'SPECTRUM' (its HDUs are {names}): it is no PHA file."
+        f"The file {file.path} has no HDU 'SPECTRUM' (its HDUs are {names}): it is not a PHA file."
     )
 
 
@@ -136,7 +136,7 @@ def _linked(file: FitsFile, header: dict[str, Any], keyword: str) -> FitsFile | 
     beside = file.path.parent / named
     if not beside.is_file():
         raise MissingDataError(
-            f"{keyword} of {file.path} names {named!r}, which is not beside it: put the file there."
+            f"{keyword} of {file.path} refers to {named!r}, which is not in the same folder: put the file there."
         )
     return map_fits(beside)
 
@@ -158,7 +158,9 @@ def _exposure_time(table: Table) -> float:
     value: Any = table.header.get("EXPOSURE")
     problem = issue_of_keyword("EXPOSURE", value)
     if not isinstance(value, (int, float)):
-        problem = "has no EXPOSURE" if value is None else f"has EXPOSURE={value!r}, no number"
+        problem = (
+            "has no EXPOSURE" if value is None else f"has EXPOSURE={value!r}, which is not a number"
+        )
     elif problem is not None:
         problem = f"has {problem}"
     if problem is not None:
@@ -267,12 +269,12 @@ def _ebounds(file: FitsFile, rmf: dict[str, Any] | None) -> Axis:
         energy: Axis = rmf["energy"]
         return energy
     raise MissingDataError(
-        f"Neither {file.path} nor its RMF has an HDU 'EBOUNDS': the energies of the channels are unknown."
+        f"Neither {file.path} nor its RMF has an HDU 'EBOUNDS': the channel energies are unknown."
     )
 
 
 def group_channels(ds: xr.Dataset) -> xr.Dataset:
-    """Merge the channels of a spectrum as its variable ``grouping`` says.
+    """Merge the channels of a spectrum according to its variable ``grouping``.
 
     Counts and dispersion add up; acceptances are means; a group is safe if all its channels are.
 

@@ -55,7 +55,7 @@ def read_exposure(
 
 
 def require_values(table: Table, column: str, name: str) -> np.ndarray:
-    """Return a column as numbers, or raise an `XGammaError` if they cannot be what it is."""
+    """Return a column as numbers, or raise an `XGammaError` if they are not valid for it."""
     values = np.asarray(table.read(column), dtype=float)
     issue = issue_of_values(name, values, label=f"the column {column} of {table.name}")
     if issue is not None:
@@ -67,7 +67,9 @@ def _require_same(a: Axis, b: Axis, path: Path) -> None:
     factor = conversion(b.units, a.units)
     width = a.hi - a.lo
     if a.size != b.size or np.any(np.abs(a.hi - b.hi * factor) > EDGE_TOLERANCE * width):
-        raise AxisError(f"The energies of the ARF {path} and of its RMF differ: they are no pair.")
+        raise AxisError(
+            f"The energies of the ARF {path} and of its RMF differ: they do not belong together."
+        )
 
 
 def folded(

@@ -74,15 +74,17 @@ def write_ogip(
     """
     target = map_path(path)
     if "energy" not in ds.sizes or {"x", "y"} & set(ds.sizes):
-        raise XGammaError("OGIP files hold spectra: make one with ds.gamma.to_spectrum(region).")
+        raise XGammaError(
+            "OGIP files can only store spectra: extract one with ds.gamma.to_spectrum(region)."
+        )
     for name in ("counts", "exposure"):
         if name not in ds:
-            raise MissingDataError(f"The dataset has no {name!r}, which OGIP files need.")
+            raise MissingDataError(f"The dataset has no {name!r}, which OGIP files require.")
     odd = [str(d) for d in ds.dims if d not in DIMS]
     if odd:
         raise AxisError(
-            f"The dataset has the dimension {odd[0]!r}, which OGIP files do not hold: leave it out with "
-            f"drop_dims({odd[0]!r}), or write NetCDF."
+            f"The dataset has the dimension {odd[0]!r}, which OGIP files cannot store: drop it "
+            f"with drop_dims({odd[0]!r}), or write NetCDF."
         )
     ds = in_own_units(ds)
     livetime = _livetime(ds)
@@ -121,7 +123,7 @@ def _livetime(ds: xr.Dataset) -> float:
     if known is not None:
         return known
     raise MissingDataError(
-        "The live time is unknown, which EXPOSURE states: set ds.exposure.attrs['livetime'] (s)."
+        "The live time, needed for EXPOSURE, is unknown: set ds.exposure.attrs['livetime'] (s)."
     )
 
 
@@ -235,7 +237,7 @@ def _groups(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _rmf(ds: xr.Dataset, unit: str) -> list[Any]:
     if set(ds["edisp"].dims) != {"energy_true", "energy"}:
         raise XGammaError(
-            f"The dispersion has dims {ds['edisp'].dims}, but an RMF needs a kernel over energy_true and energy."
+            f"The dispersion has dims {ds['edisp'].dims}, but an RMF requires a kernel over energy_true and energy."
         )
     matrix = ds["edisp"].transpose("energy_true", "energy").values
     runs = [_groups(row) for row in matrix]

@@ -65,10 +65,10 @@ def open(path: object, **kwargs: Any) -> Any:
             return find_format("zarr").open(path, kwargs)
     place = file_path(path)
     if not place.exists():
-        raise MissingFileError(f"There is no file or folder '{place}': check the path.")
+        raise MissingFileError(f"The file or folder '{place}' does not exist: check the path.")
     require_regular(place)
     options = ", ".join(f"{key}=" for key in kwargs)
-    with reading(place, f"{CURE}, or leave out {options}" if options else CURE):
+    with reading(place, f"{CURE}, or omit {options}" if options else CURE):
         record = _format_of(place)
         data = record.open(place, kwargs)
         data.encoding.setdefault("source", str(place.absolute()))
@@ -90,7 +90,7 @@ def _format_of(place: Path) -> FormatRecord:
         special = [record for record in found if not record.general]
         if len(special) > 1:
             names = " and ".join(repr(record.name) for record in special)
-            raise XGammaError(f"'{place}' looks like the formats {names}: remove one of them.")
+            raise XGammaError(f"'{place}' matches the formats {names}: uninstall one of them.")
         if special:
             return special[0]
         general = found
@@ -98,10 +98,10 @@ def _format_of(place: Path) -> FormatRecord:
         return general[0]
     if place.is_dir():
         raise XGammaError(
-            f"The folder '{place}' is no Zarr store: open archives of runs with xg.open_store."
+            f"The folder '{place}' is not a Zarr store: open archives of runs with xg.open_store."
         )
     raise XGammaError(
-        f"'{place}' is neither NetCDF, Zarr nor FITS: its first bytes are {head[:8]!r}; it may be damaged."
+        f"'{place}' is not NetCDF, Zarr or FITS: its first bytes are {head[:8]!r}; it may be damaged."
     )
 
 
@@ -134,7 +134,9 @@ def format_of_name(place: Path | str) -> FormatRecord:
     if found is None:
         endings = [suffix for record in records for suffix in record.suffixes]
         known = ", ".join(endings[:-1]) + " or " + endings[-1]
-        raise XGammaError(f"The ending of '{Path(place).name}' names no format: use {known}.")
+        raise XGammaError(
+            f"The ending of '{Path(place).name}' does not match any format: use {known}."
+        )
     return found
 
 
@@ -159,5 +161,5 @@ def write_dataset(
         If the ending names no format, the format cannot hold it, or the file exists.
     """
     if is_remote(place) and not str(place).lower().endswith(".zarr"):
-        raise XGammaError(f"A URL holds Zarr: end '{place}' in .zarr.")
+        raise XGammaError(f"URLs are supported for Zarr only: use the ending .zarr for '{place}'.")
     format_of_name(place).save(data, place, overwrite)

@@ -80,12 +80,12 @@ class FormatRecord(Record):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.read is None and self.write is None:
-            raise XGammaError(f"The format {self.name!r} needs read=, write= or both.")
+            raise XGammaError(f"The format {self.name!r} requires read=, write= or both.")
         wrong = [s for s in self.suffixes if not s.startswith(".") or s != s.lower()]
         if wrong:
             raise XGammaError(
-                f"suffixes={self.suffixes!r} of {self.name!r}: write {wrong[0]!r} in small letters, "
-                "with its dot."
+                f"suffixes={self.suffixes!r} of {self.name!r}: write {wrong[0]!r} in lower "
+                "case, with a leading dot."
             )
         if not self.kinds or not set(self.kinds) <= set(KINDS):
             raise XGammaError(
@@ -93,9 +93,11 @@ class FormatRecord(Record):
             )
 
     def open(self, path: object, kwargs: dict[str, Any]) -> xr.Dataset | xr.DataTree:
-        """Return what a file holds; keywords go to the reader."""
+        """Return the contents of a file; keywords are passed to the reader."""
         if self.read is None:
-            raise XGammaError(f"'{path}' is of the format {self.name!r}, which is only written.")
+            raise XGammaError(
+                f"'{path}' is in the format {self.name!r}, which can be written but not read."
+            )
         try:
             inspect.signature(self.read).bind(path, **kwargs)
         except TypeError as error:
@@ -109,17 +111,19 @@ class FormatRecord(Record):
         return data
 
     def require_holds(self, data: xr.Dataset | xr.DataTree) -> None:
-        """Raise unless the format can be written and holds such data."""
+        """Raise unless the format can be written and can store such data."""
         if self.write is None:
-            raise XGammaError(f"The format {self.name!r} is only read: choose another ending.")
+            raise XGammaError(
+                f"The format {self.name!r} can be read but not written: choose another ending."
+            )
         if isinstance(data, xr.DataTree):
             if not self.collections:
                 raise XGammaError(
-                    f"A collection is several datasets: the format {self.name!r} holds one, write .nc or .zarr."
+                    f"The format {self.name!r} stores a single dataset, not a collection: write .nc or .zarr."
                 )
         elif kind(data).removesuffix("_onoff") not in self.kinds:
             raise XGammaError(
-                f"The format {self.name!r} holds a {self.kinds[0]}, not a {kind(data)}."
+                f"The format {self.name!r} stores a {self.kinds[0]}, not a {kind(data)}."
             )
 
     def save(self, data: xr.Dataset | xr.DataTree, path: object, overwrite: bool = False) -> None:
@@ -167,8 +171,8 @@ def register_format(record: FormatRecord) -> FormatRecord:
         shared = set(other.suffixes) & set(record.suffixes) if other.name != record.name else ()
         if shared:
             raise XGammaError(
-                f"The ending {min(shared)!r} of the format {record.name!r} is that of {other.name!r}: "
-                "choose another."
+                f"The ending {min(shared)!r} of the format {record.name!r} is already used by "
+                f"{other.name!r}: choose another."
             )
     return REGISTRY.register(record)
 

@@ -1,4 +1,4 @@
-"""Zarr stores that are no folders: URLs of fsspec, and store objects of zarr."""
+"""Zarr stores that are not folders: URLs of fsspec, and store objects of zarr."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNFINISHED = ".xgamma-unfinished"
 
 
 def is_remote(path: object) -> bool:
-    """Tell whether this is a URL or a store of zarr, rather than a path.
+    """Return whether this is a URL or a store of zarr, rather than a path.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def joined(place: Any, *parts: str) -> Any:
 
 
 def store_at(path: object) -> Any:
-    """Return what xarray reads and writes: the store of a URL, the object itself otherwise.
+    """Return the store of a URL, or the object itself, for reading and writing by xarray.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def without_warning() -> Iterator[None]:
 
 
 def is_consolidated(path: object) -> bool:
-    """Tell whether the root of a store holds the metadata of all its arrays.
+    """Return whether the root of a store contains the metadata of all its arrays.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def is_consolidated(path: object) -> bool:
 
 
 def is_unfinished(path: object) -> bool:
-    """Tell whether the writing of a remote store has begun and not ended."""
+    """Return whether the writing of a remote store has begun and not ended."""
     if not is_remote(path):
         return False
     return bool(sync(store_at(path).exists(UNFINISHED)))

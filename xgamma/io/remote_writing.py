@@ -1,4 +1,4 @@
-"""Writing a Zarr store in place so that nobody takes a part of it for the whole."""
+"""Writing a Zarr store in place so that an incomplete one is recognised."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class NewStore(WrapperStore[Any]):
         return await super().get(key, prototype, byte_range)
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is a key."""
+        """Return whether there is a key."""
         return key in self.metadata if is_metadata(key) else await super().exists(key)
 
     async def set(self, key: str, value: Any) -> None:
@@ -67,7 +67,7 @@ class NewStore(WrapperStore[Any]):
                 yield name
 
     def finish(self) -> None:
-        """Write the root, with the list of what belongs to it."""
+        """Write the root, with the list of its contents."""
         documents = {
             key.removesuffix(ROOT).rstrip("/"): json.loads(value.to_bytes())
             for key, value in self.metadata.items()
@@ -78,7 +78,7 @@ class NewStore(WrapperStore[Any]):
 
 
 def is_metadata(key: str) -> bool:
-    """Tell whether a key holds metadata, of any version of Zarr."""
+    """Return whether a key holds metadata, of any version of Zarr."""
     name = key.rpartition("/")[2]
     return name == ROOT or name.startswith(".z")
 
@@ -131,20 +131,22 @@ def _write_errors(path: object) -> Iterator[None]:
             raise  # About a file that is read meanwhile.
         said = f"{type(error).__name__}: {error}".strip(": ")
         found = WriteError(
-            f"'{path}' cannot be written ({' '.join(said.split())}): check the address and your rights there, or write elsewhere."
+            f"'{path}' cannot be written ({' '.join(said.split())}): check the address and your permissions there, or write elsewhere."
         )
         found.errno = getattr(error, "errno", None)
         raise found from error
 
 
 def refuse(path: Any, place: Any, overwrite: bool) -> None:
-    """Raise an `XGammaError` that names the mend if a place may not be written."""
+    """Raise an `XGammaError` that says how to proceed if a place may not be written."""
     ensure_open(place)
     if sync(place.is_empty("")):
         return
     here = [name for name in (ROOT, ".zgroup", UNFINISHED) if sync(place.exists(name))]
     if not here:
-        raise XGammaError(f"'{path}' is no Zarr store: it is not replaced; give another name.")
+        raise XGammaError(
+            f"'{path}' is not a Zarr store and is not overwritten: give another path."
+        )
     if not overwrite:
-        state = "is there, unfinished" if here == [UNFINISHED] else "already exists"
+        state = "exists but is incomplete" if here == [UNFINISHED] else "already exists"
         raise XGammaError(f"'{path}' {state}: pass overwrite=True to replace it.")

@@ -1,4 +1,4 @@
-"""What FITS has no place for, kept beside it: the HDU ``XGAMMA``, JSON in one cell.
+"""Metadata that FITS cannot express, stored in the HDU ``XGAMMA``: JSON in one cell.
 
 Attributes, exact types, labels in the parent frame and small arrays on unusual dimensions
 go there, so that nothing is lost between writing and reading. Other tools skip it.
@@ -44,7 +44,7 @@ def _plain(value: object) -> Any:
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     raise XGammaError(
-        f"An attribute is a {type(value).__name__}, which no file can hold: make it text or a number."
+        f"An attribute is a {type(value).__name__}, which cannot be stored in a file: convert it to a string or a number."
     )
 
 
@@ -56,8 +56,8 @@ def _array(variable: xr.Variable) -> dict[str, Any]:
     values = np.asarray(variable.values)
     if values.dtype.kind not in "biufUO":
         raise XGammaError(
-            f"A variable has the type {values.dtype}, which FITS cannot hold: convert it first; "
-            "xg.write_flux_points writes light curves."
+            f"A variable has the type {values.dtype}, which FITS cannot store: convert it "
+            "first; xg.write_flux_points writes light curves."
         )
     kind = "U" if values.dtype.kind in "UO" else values.dtype.str
     return {
@@ -82,7 +82,7 @@ def _attrs_of(variable: xr.Variable, saved: dict[str, Any]) -> dict[str, Any]:
 
 
 def same_unit(one: str, other: str) -> bool:
-    """Tell whether two texts name one unit, even one that astropy does not know."""
+    """Return whether two strings denote the same unit, even one unknown to astropy."""
     if one.strip() == other.strip():
         return True
     try:
@@ -92,7 +92,7 @@ def same_unit(one: str, other: str) -> bool:
 
 
 def describe(ds: xr.Dataset, inline: set[str], single: bool = False) -> bytes:
-    """Return the JSON that goes with a dataset.
+    """Return the JSON metadata of a dataset.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ class Sidecar:
             )
 
     def has_sky_of(self, ds: xr.Dataset) -> bool:
-        """Tell whether the images of a file still lie where they did when it was written.
+        """Return whether the images of a file still lie where they did when it was written.
 
         Another program may have moved or cut them since: then their headers hold.
         """
@@ -218,7 +218,7 @@ class Sidecar:
 
 
 def sidecar_of(file: FitsFile) -> Sidecar:
-    """Return what goes with a file, empty where there is nothing.
+    """Return the metadata in the sidecar of a file; empty if it has none.
 
     Raises
     ------
@@ -228,8 +228,9 @@ def sidecar_of(file: FitsFile) -> Sidecar:
     if HDU_NAME not in file:
         if any(str(hdu.header.get("CREATOR", "")).startswith("xgamma ") for hdu in file.hdus):
             warn(
-                f"The file {file.path} lacks its last HDU, {HDU_NAME}: it is truncated, and other HDUs may be "
-                "lost too, or the HDU was left out on purpose; fetch the file again, or delete the keyword CREATOR."
+                f"The file {file.path} has no HDU {HDU_NAME}, which xgamma writes last: either "
+                "it is truncated, and other HDUs may be missing too, or the HDU was removed on "
+                "purpose; download the file again, or delete the keyword CREATOR."
             )
         return Sidecar()
     table = file[HDU_NAME].table
@@ -237,11 +238,11 @@ def sidecar_of(file: FitsFile) -> Sidecar:
         content = json.loads(bytes(np.asarray(table.read("JSON"), dtype="u1").ravel()).decode())
         if not (isinstance(content, dict) and set(content) >= FIELDS):
             raise XGammaError(
-                f"The HDU {HDU_NAME} of {file.path} is damaged: fetch or write the file again."
+                f"The HDU {HDU_NAME} of {file.path} is damaged: download or write the file again."
             )
     version = int(content["attrs"].get("model_version", MODEL_VERSION))
     if version > MODEL_VERSION:
         raise XGammaError(
-            f"The file {file.path} follows data model {version}, newer than {MODEL_VERSION} known here: update xgamma."
+            f"The file {file.path} follows data model {version}, newer than the supported {MODEL_VERSION}: update xgamma."
         )
     return Sidecar(content)

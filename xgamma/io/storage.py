@@ -119,7 +119,7 @@ def _zarr_encoding(ds: xr.Dataset, kwargs: dict[str, Any]) -> dict[str, dict[str
 
 
 def _seals(kwargs: dict[str, Any]) -> bool:
-    """Tell whether a whole store is written as this library does, so that it can be checked."""
+    """Return whether a whole store is written as this library does, so that it can be checked."""
     return set(kwargs) <= {"zarr_format", "consolidated"} and kwargs.get("zarr_format", 3) == 3
 
 

@@ -1,4 +1,4 @@
-"""Which chunk of a Zarr folder is damaged, and the sentence that says so when values are read."""
+"""Find damaged chunks of a Zarr folder, and name them in the error when values are read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def require_possible(document: Mapping[str, Any], path: str, place: object) -> N
         sizes = [*shape, *grid]
     except (AttributeError, TypeError):
         raise XGammaError(
-            f"'{place}' is damaged: the shape or the chunks of {path} are not described as Zarr wants it; restore it from a copy, or write it again."
+            f"'{place}' is damaged: the shape or the chunks of {path} are not valid Zarr metadata; restore it from a copy, or write it again."
         ) from None
     if any(type(n) is not int or n < 0 for n in sizes) or (0 in grid and 0 not in shape):
         raise XGammaError(
@@ -53,7 +53,9 @@ def require_possible(document: Mapping[str, Any], path: str, place: object) -> N
     for size in (grid, shape) if label else (grid,):
         require_room(bytes_of(size, item), f"{path} of '{place}'", "it is damaged; restore it")
     if item > LONGEST_TEXT:
-        raise XGammaError(f"'{place}' is damaged: {path} holds texts of {item} bytes; restore it.")
+        raise XGammaError(
+            f"'{place}' is damaged: {path} contains strings of {item} bytes; restore it."
+        )
 
 
 def broken_chunk(folder: Path, path: str, document: dict[str, Any]) -> str | None:
@@ -127,7 +129,7 @@ def same_version(place: Any, path: str, seen: tuple[int, ...] | None) -> Iterato
 
 @contextmanager
 def read_errors(array: Any) -> Iterator[None]:
-    """Turn what zarr says of an array that cannot be read into a sentence.
+    """Turn errors of zarr for an array that cannot be read into one sentence.
 
     Parameters
     ----------

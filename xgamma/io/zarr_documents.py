@@ -1,4 +1,4 @@
-"""The descriptions in a Zarr folder, read as bytes, each text parsed once."""
+"""The metadata documents of a Zarr folder, read as bytes, each parsed once."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def values_of(array: Array, raw: bytes) -> np.ndarray:
 
         raw, checksum = raw[:-4], raw[-4:]
         if value(raw).to_bytes(4, "little") != checksum:
-            raise ValueError("the checksum of a chunk is not that of its bytes")
+            raise ValueError("the checksum of a chunk does not match its bytes")
     if "zstd" in packing:
         from numcodecs import Zstd
 

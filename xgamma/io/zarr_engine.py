@@ -1,4 +1,4 @@
-"""The Zarr engine of xarray, with sentences instead of what zarr says of damaged chunks."""
+"""The Zarr engine of xarray, with readable errors for damaged chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open the groups of a Zarr folder: what equals another's byte for byte is made once.
+"""Open the groups of a Zarr folder; identical metadata are parsed only once.
 
 A collection of a thousand datasets has tens of thousands of arrays, and xarray takes about a
 millisecond for each. Most of their descriptions are the same text, and most of their labels the
@@ -209,7 +209,7 @@ def _template(arrays: dict[str, Array], ds: xr.Dataset) -> _Template | None:
 
 
 def _is_hidden(attr: str) -> bool:
-    """Tell whether xarray keeps an attribute of a group to itself."""
+    """Return whether xarray keeps an attribute of a group to itself."""
     return attr == "coordinates" or attr.lower().startswith("_nc")
 
 

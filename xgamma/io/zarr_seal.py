@@ -1,8 +1,8 @@
-"""Zarr stores whose chunks are all there, each with a checksum, and the check when they are opened.
+"""Zarr stores with all chunks present, each with a checksum, and the check on opening.
 
 Zarr leaves out chunks of nothing but the fill value, and reads a chunk that is lost as just that:
 a damaged folder looks like an empty sky. Here every chunk is written, with a CRC32C, and the root
-lists the arrays (`xgamma.io.manifest`); a store that lacks an array or a chunk is refused, and a
+lists the arrays (`xgamma.io.manifest`); a store with a missing array or chunk is refused, and a
 chunk that was changed raises when it is read.
 """
 
@@ -56,7 +56,7 @@ RUNS_CODE = {"pickle"}
 
 
 def compressors() -> list[Any]:
-    """Return what each chunk goes through: light compression, then a checksum."""
+    """Return the codecs of each chunk: light compression, then a checksum."""
     codecs = require_package("zarr.codecs", "A Zarr store", "dask")
     return [codecs.ZstdCodec(level=0), codecs.Crc32cCodec()]
 
@@ -74,7 +74,7 @@ def sealed(ds: xr.Dataset) -> xr.Dataset:
 
 
 def list_contents(folder: Path) -> None:
-    """Put the list of what belongs to a store into its root, when all of it is written."""
+    """Write the list of a store's contents into its root, after everything else."""
     write_manifest(folder, read_documents(folder, within=True))
 
 
@@ -106,8 +106,8 @@ def refuse_code(documents: Iterable[Mapping[str, Any]], place: object) -> None:
     --------
     >>> refuse_code([{"filters": [{"id": "pickle"}]}], "a.zarr")
     Traceback (most recent call last):
-    xgamma.errors.XGammaError: 'a.zarr' holds an array in the codec 'pickle', which runs code \
-from the file when it is read: have it written again as numbers or text.
+    xgamma.errors.XGammaError: 'a.zarr' contains an array with the codec 'pickle', which executes \
+code from the file on reading: have it written again as numbers or strings.
     """
     for document in documents:
         codecs = [document.get("compressor")]
@@ -120,14 +120,14 @@ from the file when it is read: have it written again as numbers or text.
             name = str(fields.get("id", fields.get("name", "")))
             if name.removeprefix("numcodecs.") in RUNS_CODE:
                 raise XGammaError(
-                    f"'{place}' holds an array in the codec '{name}', which runs code from the file when it is read: have it written again as numbers or text."
+                    f"'{place}' contains an array with the codec '{name}', which executes code from the file on reading: have it written again as numbers or strings."
                 )
 
 
 def require_whole(
     root: Mapping[str, Any], arrays: Mapping[str, Any], names: Any, place: object
 ) -> None:
-    """Raise if a store lacks a chunk of an array that was written whole.
+    """Raise if a store does not have a chunk of an array that was written whole.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def require_whole(
         for chunk in _chunks({**document, "shape": listed[path][0]} if listed else document):
             if f"{path}/{chunk}" not in names:
                 raise XGammaError(
-                    f"'{place}' is damaged: a part of {path} is lost ('{path}/{chunk}'); restore it from a copy, or write it again."
+                    f"'{place}' is damaged: a part of {path} is missing ('{path}/{chunk}'); restore it from a copy, or write it again."
                 )
 
 
@@ -188,7 +188,7 @@ def require_folder_whole(folder: Path, documents: Mapping[str, Any] | None = Non
     folder : Path
         Of version 2 or 3; a description that cannot be read is left to zarr.
     documents : mapping of str to mapping, optional
-        The descriptions in it by path, that of the root ``""``; read when absent.
+        The descriptions in it by path, that of the root ``""``. By default, they are read.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def read_sealed(folder: Path, name: str) -> np.ndarray:
 
 
 def require_store_whole(place: Any) -> None:
-    """Check a Zarr folder, what lies at a URL, or a store object; see `require_folder_whole`.
+    """Check a Zarr folder, a URL or a store object; see `require_folder_whole`.
 
     Of a store that is no folder the metadata of the root are read, which hold those of all arrays
     if it was written here, and the names of its objects are listed.

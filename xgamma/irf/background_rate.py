@@ -77,7 +77,7 @@ def _with_gaps(ds: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
     bad = np.isnan(ds.variables["bkg"].values) if "bkg" in ds.variables else np.zeros(0)
     if bad.any():
         warn(
-            f"Run {ds.attrs.get('OBS_ID', '')}: {np.count_nonzero(bad)} of {bad.size} values of the background are NaN: filled between good energies, taken as zero elsewhere."
+            f"Run {ds.attrs.get('OBS_ID', '')}: {np.count_nonzero(bad)} of {bad.size} values of the background are NaN: they are interpolated between valid energies and set to zero elsewhere."
         )
         ds = ds.assign(bkg=ds["bkg"].fillna(0.0))
     return fill_gaps_log(values_of(ds, "bkg", dims))

@@ -23,7 +23,7 @@ def check_finite(ds: xr.Dataset, name: str, obs_id: int | str | None = None) -> 
     name : str
         Variable, any dims.
     obs_id : int or str, optional
-        Run, for the message; taken from OBS_ID when absent.
+        Run, for the message. By default, taken from OBS_ID.
 
     Raises
     ------
@@ -44,6 +44,6 @@ def check_finite(ds: xr.Dataset, name: str, obs_id: int | str | None = None) -> 
     run = obs_id if obs_id is not None else ds.attrs.get("OBS_ID", "unknown")
     source = ds.encoding.get("source")
     raise XGammaError(
-        f"Run {run}: {issue}{f' ({source})' if source else ''}: leave the run out, or replace the "
-        f"values, for instance with fillna(0)."
+        f"Run {run}: {issue}{f' ({source})' if source else ''}: leave the run out, or replace "
+        "the values, for example with fillna(0)."
     )

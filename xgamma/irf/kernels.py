@@ -44,13 +44,13 @@ def psf_kernel(
         Position; by default, the centre of the map. Between the nodes of the coarse grid that hold
         exposure the PSF is interpolated.
     max_radius : Quantity, str or float, optional
-        Radius that the kernel reaches; plain numbers are degrees. When absent, that of the
+        Radius that the kernel reaches, as Quantity or number in degrees. By default, that of the
         widest `containment`.
     spectrum : Spectrum or float, optional
         Spectrum (or index of a power law) over which the kernels are averaged to one image,
         with the exposure at the position.
     binsz : Quantity, str or float, optional
-        Size of a pixel; plain numbers are degrees. That of the map when absent.
+        Size of a pixel, as Quantity or number in degrees. By default, that of the map.
     containment : float
         Each energy's kernel ends at the radius that contains this fraction of its PSF.
     precision_factor : float
@@ -124,7 +124,7 @@ def _scale(ds: xr.Dataset, binsz: AngleLike) -> tuple[float, float]:
             raise XGammaError(f"binsz={binsz!r} must be a positive angle.")
         return size[1], size[0]
     if "x" not in ds.dims:
-        raise FrameError("A dataset without pixels needs binsz=, the size of the kernel's pixels.")
+        raise FrameError("A dataset without pixels requires binsz=, the pixel size of the kernel.")
     sx, sy = sky.pixel_scale(ds)
     return sy, sx
 
@@ -147,7 +147,7 @@ def _averaged(
     name = next((n for n in ("psf_exposure", "exposure") if n in ds), None)
     if name is None:
         raise MissingDataError(
-            "There is no exposure to weight the PSF with the spectrum: fill it, or leave spectrum out."
+            "There is no exposure with which to weight the PSF by the spectrum: fill it, or omit spectrum=."
         )
     exposure = at_position(ds, name, position, method="linear")
     # An energy without a PSF has no kernel to bring in.

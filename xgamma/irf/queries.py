@@ -76,7 +76,7 @@ def at_position(
         half = sky.label_step(ds, dim)
         if not label[0] - half <= value <= label[-1] + half:
             raise FrameError(
-                f"The position lies outside the map along {dim!r}: choose one inside, or leave it out for the middle."
+                f"The position lies outside the map along {dim!r}: choose one inside, or omit it for the centre of the map."
             )
     if method == "nearest":
         j, i = (_nearest(v, label) for v, label in zip((y, x), labels, strict=True))
@@ -197,7 +197,7 @@ def psf_containment_radius(
     ds : Dataset
         With ``psf``.
     energy_true : Quantity, str or array_like, optional
-        True energies; plain numbers are in TeV. By default, all bins.
+        True energies, as Quantity or number in TeV. By default, all bins.
     fraction : float
         Fraction of what lies within the ``rad`` axis.
     position : SkyCoord, str or (lon, lat), optional

@@ -66,8 +66,8 @@ def read_response(table: Table, group: str, shared: bool = False) -> xr.Dataset:
     missing = [dim for dim in kind.dims if dim not in order]
     if missing:
         raise MissingDataError(
-            f"The HDU {table.name!r} of {table.file.path} is a {kind.name} without the axis "
-            f"{', '.join(missing)}: its columns are {', '.join(table.columns)}."
+            f"The HDU {table.name!r} of {table.file.path} is a {kind.name} table without the "
+            f"axis {', '.join(missing)}: its columns are {', '.join(table.columns)}."
         )
     labels = _labels(axes)
     sizes = {dim: labels.sizes[dim] for dim in order}
@@ -103,7 +103,7 @@ def _enclosure(table: Table) -> str:
 @functools.lru_cache(maxsize=1024)
 def _warn_no_enclosure(folder: str, hdu: str) -> None:
     """Warn once for a folder."""
-    warn(f"The HDU {hdu!r} has no HDUCLAS3 in files of {folder}: FULL-ENCLOSURE is assumed.")
+    warn(f"The HDU {hdu!r} has no HDUCLAS3 in the files of {folder}: assuming FULL-ENCLOSURE.")
 
 
 class Axis(NamedTuple):
@@ -132,8 +132,8 @@ def _axis(table: Table, prefix: str, kind: ResponseKind) -> Axis:
     lo, hi = bounds
     if lo.shape != hi.shape:
         raise AxisError(
-            f"The axis {prefix} of the HDU {table.name!r} of {table.file.path} has {lo.size} lower "
-            f"and {hi.size} upper edges: they must be as many."
+            f"The axis {prefix} of the HDU {table.name!r} of {table.file.path} has {lo.size} "
+            f"lower and {hi.size} upper edges: the numbers must be equal."
         )
     issue = issue_of_bins(dim, lo, hi, wanted, nodes=True)
     if issue is not None:
@@ -201,6 +201,6 @@ def _layout_message(
 ) -> str:
     axes = ", ".join(f"{dim}: {sizes[dim]}" for dim in order)
     return (
-        f"The column {column} of the HDU {table.name!r} of {table.file.path} has the shape {shape}, "
-        f"its axes say ({axes}): correct TDIM or the axis columns."
+        f"The column {column} of the HDU {table.name!r} of {table.file.path} has the shape "
+        f"{shape}, but its axes have the shape ({axes}): correct TDIM or the axis columns."
     )

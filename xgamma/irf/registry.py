@@ -156,13 +156,13 @@ def kind_of(ds: xr.Dataset, cls: type[KindT]) -> KindT:
         if name in {"", *(kind.name for kind in known)} and _fits(kind, ds):
             return kind
     raise XGammaError(
-        f"The response of the HDU {ds.attrs.get('EXTNAME', '')!r} is of a kind not known here "
+        f"The response of the HDU {ds.attrs.get('EXTNAME', '')!r} is of an unsupported kind "
         f"(HDUCLAS4={name!r}): use {_either([kind.name for kind in known])}."
     )
 
 
 def _fits(kind: ResponseKind, ds: xr.Dataset) -> bool:
-    """Tell whether a response has the first variable of a kind, over its dimensions."""
+    """Return whether a response has the first variable of a kind, over its dimensions."""
     variable = ds.variables.get(kind.columns[0].name)
     return variable is not None and set(variable.dims) == set(kind.dims)
 
@@ -193,8 +193,8 @@ def kind_of_table(table: Table, group: str) -> ResponseKind:
             return kind
     needs = [f"{kind.name} ({', '.join(sorted(kind.marks))})" for kind in known]
     raise MissingDataError(
-        f"The HDU {table.name!r} of {table.file.path} is no {known[0].extname} that can be read: "
-        f"it needs the columns of {_either(needs)}."
+        f"The HDU {table.name!r} of {table.file.path} is not a readable {known[0].extname} "
+        f"table: it must have the columns of {_either(needs)}."
     )
 
 

@@ -89,13 +89,13 @@ def values_of(
     issue = issue_of_values(name, values, label=hdu, rule=rule)
     if issue is not None:
         raise XGammaError(
-            f"Run {ds.attrs.get('OBS_ID', '')}: {issue}: leave the run out, or replace them, for instance with obs['{name}'].ds.fillna(0) or clip(min=0)."
+            f"Run {ds.attrs.get('OBS_ID', '')}: {issue}: leave the run out, or replace them, for example with obs['{name}'].ds.fillna(0) or clip(min=0)."
         )
     empty = issue_of_zeros(name, values, hdu, rule)
     if empty is not None:
         source = ds.encoding.get("source")
         warn(
-            f"Run {ds.attrs.get('OBS_ID', '')}: {empty}{f' ({source})' if source else ''}: what is made from this response means nothing; leave the run out, or give it another."
+            f"Run {ds.attrs.get('OBS_ID', '')}: {empty}{f' ({source})' if source else ''}: results based on this response are meaningless; leave the run out, or replace the response."
         )
     return values
 
@@ -108,7 +108,7 @@ def evaluate(ds: xr.Dataset, name: str | None = None, **coords: QuantityLike) ->
     ds : Dataset
         A response: ``obs["aeff"].dataset`` and its siblings.
     name : str, optional
-        Variable; the only one when absent.
+        Variable. By default, the only one.
     **coords : Quantity, str, or array_like
         Where to evaluate, by axis: scalars drop the axis, 1-D values replace it. Axes not
         named stay. Plain numbers are in TeV and degrees.

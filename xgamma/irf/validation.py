@@ -58,11 +58,11 @@ def validate(ds: xr.Dataset | xr.DataTree, errors: str = "raise", values: bool =
         return validate_dataset(ds, errors, values)
     if not (isinstance(ds, xr.DataTree) and is_observation(ds)):
         raise ArgumentTypeError(
-            f"Only a dataset or an observation can be checked, not {type(ds).__name__}: of a collection take tree.gamma.dataset(name)."
+            f"Only a dataset or an observation can be checked, not {type(ds).__name__}: for a collection, select one with tree.gamma.dataset(name)."
         )
     found = _issues_of_observation(ds)
     if found and errors == "raise":
-        raise XGammaError("This observation cannot be trusted:\n- " + "\n- ".join(found))
+        raise XGammaError("This observation has problems:\n- " + "\n- ".join(found))
     return found
 
 
@@ -119,5 +119,5 @@ def _issues_of_observation(obs: xr.DataTree) -> list[str]:
                 found.append(f"{issue}: leave the run out, or replace them.")
             empty = issue_of_zeros(name, ds[name].values, rule=rule)
             if empty is not None:
-                found.append(f"{group}: {empty}: leave the run out, or give it another response.")
+                found.append(f"{group}: {empty}: leave the run out, or replace the response.")
     return found

@@ -66,13 +66,13 @@ def _stated_kind(ds: xr.Dataset, group: str) -> ResponseKind:
 
 def _edge_columns(ds: xr.Dataset, group: str, dim: str) -> list[Column]:
     if dim not in ds.dims:
-        raise AxisError(f"The group '{group}' has no dimension '{dim}': its class needs one.")
+        raise AxisError(f"The group '{group}' has no dimension '{dim}', which its class requires.")
     units = ds[dim].attrs.get("units", "") if dim in ds.coords else ""
     columns = []
     for edge in ("lo", "hi"):
         if f"{dim}_{edge}" not in ds.coords:
             raise AxisError(
-                f"The group '{group}' has no edges '{dim}_{edge}': make axes with edges."
+                f"The group '{group}' has no edges '{dim}_{edge}': create its axes with edges."
             )
         values = np.atleast_1d(ds[f"{dim}_{edge}"].values)
         columns.append(Column(f"{axis_column(dim)}_{edge.upper()}", values[np.newaxis], units))
@@ -84,7 +84,7 @@ def _value_column(
 ) -> Column:
     if variable not in ds:
         raise MissingDataError(
-            f"The group '{group}' lacks the variable '{variable}', which GADF asks for: add it."
+            f"The group '{group}' has no variable '{variable}', which GADF requires: add it."
         )
     array = ds[variable]
     if set(array.dims) != set(kind.dims):

@@ -1,4 +1,4 @@
-"""How the axes of a background lie on the sky, and how a field in altitude and azimuth turns."""
+"""Alignment of background axes on the sky, and rotation of fields in altitude and azimuth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GRID, TINY = 20.0, 1e-9
 
 
 def alignment_of(ds: xr.Dataset, obs: xr.DataTree) -> str:
-    """Return how the detector axes of a background lie on the sky.
+    """Return the alignment of the detector axes of a background on the sky.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def alignment_of(ds: xr.Dataset, obs: xr.DataTree) -> str:
         return "REVERSE_LON_RADEC"
     if text not in {"RADEC", "ALTAZ", "REVERSE_LON_RADEC"}:
         raise XGammaError(
-            f"FOVALIGN={text!r} of the background is not known: it must be RADEC or ALTAZ."
+            f"FOVALIGN={text!r} of the background is not recognised: it must be RADEC or ALTAZ."
         )
     return text
 

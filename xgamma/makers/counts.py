@@ -39,7 +39,7 @@ def event_columns(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         if not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).sum())
             raise XGammaError(
-                f"Run {obs.attrs.get('OBS_ID', obs.name)}: {bad} events have no finite {name.upper()}: drop them first, for instance with obs.gamma.select_events({name}=(lo, hi))."
+                f"Run {obs.attrs.get('OBS_ID', obs.name)}: {bad} events have no finite {name.upper()}: drop them first, for example with obs.gamma.select_events({name}=(lo, hi))."
             )
         columns.append(values)
     return columns[0], columns[1], columns[2]

@@ -90,7 +90,7 @@ def aeff_default(ds: xr.Dataset, obs: xr.DataTree, fold: Fold) -> xr.Variable:
     kept = energy_range(ds, *(None if value is None else fold(value) for value in limits))
     if not kept.values.any():
         warn(
-            f"Run {observation.obs_id(obs)}: no energy bin lies between LO_THRES and HI_THRES ({low} to {high} TeV), so nothing is safe."
+            f"Run {observation.obs_id(obs)}: no energy bin lies between LO_THRES and HI_THRES ({low} to {high} TeV), so no bin is safe."
         )
     return kept
 
@@ -162,7 +162,7 @@ def at_position(ds: xr.Dataset, name: str, position: SkyCoord) -> np.ndarray:
 def _nothing_safe(ds: xr.Dataset, what: str) -> xr.Variable:
     """Warn that a response is zero where it was looked at, and return an empty mask."""
     warn(
-        f"The {what} of {ds.attrs.get('name', 'the dataset')!r} is zero at the position asked for: nothing is safe."
+        f"The {what} of {ds.attrs.get('name', 'the dataset')!r} is zero at the given position, so no bin is safe."
     )
     return xr.Variable("energy", np.zeros(ds.sizes["energy"], dtype=bool))
 
@@ -246,7 +246,7 @@ def bias_energy(
 
     Notes
     -----
-    Rows that are empty, or of which more than a hundredth is reconstructed outside of the axis,
+    Rows that are empty, or of which more than a hundredth is reconstructed outside the axis,
     have no mean that could be compared, and are left out.
     """
     norm = matrix.sum(axis=1)
@@ -280,7 +280,7 @@ def edisp_bias(
     require(ds, "edisp")
     if "migra" in ds["edisp"].dims:
         raise XGammaError(
-            "edisp-bias with irfs='DL4' needs a dispersion kernel: make the template without migra=, or use irfs='DL3'."
+            "edisp-bias with irfs='DL4' requires a dispersion kernel: create the template without migra=, or use irfs='DL3'."
         )
     matrix = at_position(ds, "edisp", _position_of(ds, obs, **where))
     if not matrix.any():
@@ -289,7 +289,7 @@ def edisp_bias(
     energy = bias_energy(true, reco, matrix, percent / 100.0)
     if np.isnan(energy):
         raise XGammaError(
-            f"edisp-bias cannot be found from {ds.attrs.get('name', 'the dataset')!r}: of each true energy a part is reconstructed outside of its energy axis; use irfs='DL3', or a wider axis."
+            f"The energy bias of {ds.attrs.get('name', 'the dataset')!r} cannot be determined: at every true energy, some events are reconstructed outside its energy axis; use irfs='DL3', or a wider axis."
         )
     return energy_range(ds, energy)
 

@@ -120,7 +120,7 @@ def exposure_image(ds: xr.Dataset, index: float = 2.0) -> xr.DataArray:
     exposure : DataArray
         Dims ``(energy, y, x)``, m2 s: ``Σ w_true ε(true) D(true, reco) / Σ w_true`` where the
         weights are integrals of the power law over the true bins that overlap (are
-        reconstructed into) the bin. Without an energy dispersion true energy is taken for
+        reconstructed into) the bin. Without an energy dispersion true energy is treated as
         reconstructed. For images: use it on ``ds.gamma.to_image()``.
 
     Raises

@@ -1,4 +1,4 @@
-"""Where the pixels of a map lie in the field of view of an observation."""
+"""Positions of the pixels of a map in the field of view of an observation."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def require_time(field: Field) -> None:
     """Raise unless the observation has some good time."""
     if not field.ontime > 0:
         raise XGammaError(
-            f"Run {observation.obs_id(field.obs)} has no good time interval, so no exposure and no background: leave it out of the list, or loosen the time selection."
+            f"Run {observation.obs_id(field.obs)} has no good time interval, and hence neither exposure nor background: remove it from the list, or relax the time selection."
         )
 
 
@@ -175,7 +175,7 @@ def require_own_run(ds: xr.Dataset, obs: xr.DataTree) -> None:
     own, run = np.atleast_1d(ds["obs_id"].values).tolist(), observation.obs_id(obs)
     if len(own) != 1 or str(own[0]) != str(run):
         raise XGammaError(
-            f"The dataset holds {f'{len(own)} runs' if len(own) != 1 else f'run {own[0]}'}, so the off counts of run {run} alone do not fit it: take the background run by run, then stack."
+            f"The dataset contains {f'{len(own)} runs' if len(own) != 1 else f'run {own[0]}'}, so the off counts of run {run} alone do not match it: estimate the background run by run, then stack."
         )
 
 

@@ -42,9 +42,9 @@ def _for_pointlike(wanted: tuple[str, ...], obs: xr.DataTree) -> tuple[str, ...]
     if not set(wanted) - {"counts"} or not observation.is_pointlike(obs):
         return wanted
     left_out = [name for name in ("psf",) if name in wanted and name not in obs.children]
-    also = f"; it has no {left_out[0]}, which is left out" if left_out else ""
+    also = f"; it has no {left_out[0]}, which is not filled" if left_out else ""
     warn(
-        f"Run {observation.obs_id(obs)} has point-like responses, made for a cut around one source: its exposure does not hold elsewhere on the map{also}."
+        f"Run {observation.obs_id(obs)} has point-like responses, made for a cut around one source: its exposure is not valid elsewhere on the map{also}."
     )
     return tuple(name for name in wanted if name not in left_out)
 
@@ -123,7 +123,7 @@ def fill(
     Raises
     ------
     MissingDataError
-        If the template has no energy axis, or the run lacks a response.
+        If the template has no energy axis, or a response of the run is missing.
     XGammaError
         If a response holds NaN, the run has no good time, or the map would not fit in memory.
 
@@ -145,7 +145,7 @@ def fill(
     if kind(ds).startswith("spectrum"):
         if offset_limit is not None:
             raise XGammaError(
-                "offset_limit= is for maps: a spectrum has one position, which safe_mask(obs, methods=['offset-max'], offset_max=...) takes or leaves."
+                "offset_limit= is for maps only: for a spectrum use safe_mask(obs, methods=['offset-max'], offset_max=...), which accepts or rejects its position."
             )
         return fill_spectrum(ds, obs, wanted, background_oversampling, name=name, **options)
     if options.get("transits") is not None and not has_response_maps(obs, wanted):

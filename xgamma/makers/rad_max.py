@@ -45,7 +45,7 @@ def rad_max_at(obs: xr.DataTree, energy: np.ndarray, offset: float) -> np.ndarra
     Returns
     -------
     radius : ndarray
-        Degrees: the entry of the table whose bin centre is nearest; 0 outside of the table.
+        Degrees: the entry of the table whose bin centre is nearest; 0 outside the table.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def rad_max_at(obs: xr.DataTree, energy: np.ndarray, offset: float) -> np.ndarra
         value = fixed_rad_max(obs)
         if value is None:
             raise MissingDataError(
-                f"Run {observation.obs_id(obs)} has no RAD_MAX table, so a point has no on region: use a circle, or responses with RAD_MAX."
+                f"Run {observation.obs_id(obs)} has no RAD_MAX table, so the on region of a point is undefined: use a circle, or responses with RAD_MAX."
             )
         return np.full(np.shape(energy), value)
     return radius_at(response(obs, "rad_max"), energy, offset)

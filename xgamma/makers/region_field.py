@@ -36,7 +36,7 @@ class RegionField(Field):
         super().__init__(ds, obs)
         if "region" not in ds.coords:
             raise MissingDataError(
-                "The spectrum has no coordinate 'region': make it with xg.create_spectrum(region, ...)."
+                "The spectrum has no coordinate 'region': create it with xg.create_spectrum(region, ...)."
             )
         self.use_region_center = use_region_center
 
@@ -138,7 +138,7 @@ class RegionField(Field):
             return
         if "rad_max" in self.obs.children:
             raise XGammaError(
-                f"Run {observation.obs_id(self.obs)}: its responses hold for the cuts of its RAD_MAX table: use a point as region, for example 'icrs;point(83.63, 22.01)'."
+                f"Run {observation.obs_id(self.obs)}: its responses are valid for the cuts of its RAD_MAX table only: use a point as region, for example 'icrs;point(83.63, 22.01)'."
             )
         fixed = fixed_rad_max(self.obs)
         if fixed is None:
@@ -150,5 +150,5 @@ class RegionField(Field):
                 return
             region = f"has a radius of {radius:g} deg"
         raise XGammaError(
-            f"Run {observation.obs_id(self.obs)}: its responses hold for a circle of RAD_MAX = {fixed:g} deg, but the region {region}: use a circle of that radius, or a point."
+            f"Run {observation.obs_id(self.obs)}: its responses are valid for a circle of RAD_MAX = {fixed:g} deg only, but the region {region}: use a circle of that radius, or a point."
         )

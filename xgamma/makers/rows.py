@@ -21,8 +21,8 @@ def observation_row(
 ) -> dict[str, xr.Variable]:
     """Return the metadata of one run: its row along ``obs`` and its good time intervals.
 
-    With `counts_alone` the run may lack a pointing and a dead time, as event lists of satellites
-    do: the row then lacks them.
+    With `counts_alone` the run may be without pointing and dead time, as event lists of satellites
+    do: the row is then without them.
     """
     obs = field.obs
     good_time.check_event_times(obs)
@@ -67,6 +67,6 @@ def refilled(ds: xr.Dataset, variables: dict[str, xr.Variable], name: str | None
     """Return the labels of a dataset with the variables of one run.
 
     What other runs, and makers after them, left in it does not describe this run. The fit range
-    is no result of a run: it stays.
+    is not a result of a run: it stays.
     """
     return named(with_data(labels_alone(ds, keep=("mask_fit",)), variables), name)

@@ -51,7 +51,7 @@ def _check(
     needs = irfs == "DL3" or where["fixed_offset"] is not None
     if obs is None and (needs or any(record.needs_run for record in records)):
         raise MissingDataError(
-            "These safe-mask methods look at the run: pass the observation, safe_mask(obs, ...)."
+            "These safe-mask methods require the run: pass the observation, safe_mask(obs, ...)."
         )
 
 
@@ -92,7 +92,7 @@ def safe_mask(
     fixed_offset : Quantity, str or float, optional
         Offset from the pointing at which to evaluate them, instead of `position`.
     offset_max : Quantity, str or float
-        Largest offset; plain numbers are degrees.
+        Largest offset, as Quantity or number in degrees.
     irfs : {"DL4", "DL3"}
         Whether to use the filled maps or the responses of the run.
     fold : bool
@@ -151,7 +151,7 @@ def safe_mask(
         **options,
     }
     if fold and obs is None:
-        raise MissingDataError("fold=True needs the observation: safe_mask(obs, ...).")
+        raise MissingDataError("fold=True requires the observation: safe_mask(obs, ...).")
     if is_lazy(ds) and any(record.looks_at_maps(irfs) for record in records):
         return later(_like(ds, records, irfs), names=["mask_safe"], methods=records)
     parts = [
@@ -190,8 +190,8 @@ def choose_safe_masks(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     if not isinstance(asked, Mapping):
         raise XGammaError(
-            f"safe_mask={asked!r} is not understood: give methods, or a dict such as "
-            "{'methods': ['aeff-max'], 'aeff_percent': 10}."
+            f"safe_mask={asked!r} is not valid: give methods, or a dict such as {{'methods': "
+            "['aeff-max'], 'aeff_percent': 10}."
         )
     records = find_safe_masks(asked.get("methods", DEFAULT))
     own = {"methods", *_own_options()}

@@ -64,11 +64,11 @@ def _correction(field: RegionField, pointlike: bool) -> np.ndarray:
     run = observation.obs_id(field.obs)
     if pointlike:
         raise XGammaError(
-            f"Run {run}: its responses are point-like, they contain the cut already: use containment_correction=False."
+            f"Run {run}: its responses are point-like and already include the cut: use containment_correction=False."
         )
     if not figure.is_circle(field.region):
         raise XGammaError(
-            f"Run {run}: containment_correction=True needs a circle as region, not a {type(field.region).__name__}."
+            f"Run {run}: containment_correction=True requires a circle as region, not a {type(field.region).__name__}."
         )
     radius = float(field.region.radius.to_value("deg"))  # type: ignore[attr-defined]
     ds = response(field.obs, "psf")
@@ -113,7 +113,7 @@ def _psf(field: RegionField, exposure: xr.Variable) -> dict[str, xr.Variable]:
 def _background(field: RegionField, oversampling: int | None, **options: Any) -> xr.Variable:
     if figure.is_point(field.region):
         raise XGammaError(
-            "A point has no solid angle, so no background: leave 'background' out of select=, and use reflected_background."
+            "A point has no solid angle, and hence no background: remove 'background' from select=, and use reflected_background."
         )
     variable = background_.background(field, oversampling, **options)
     values = np.asarray(variable.data, dtype=float)[:, 0, :].sum(axis=1)
@@ -163,7 +163,7 @@ def fill_spectrum(
     XGammaError
         If the region does not fit the responses or the correction asked for.
     MissingDataError
-        If the run lacks a response.
+        If a response of the run is missing.
 
     Examples
     --------

@@ -35,7 +35,7 @@ def assemble(
     wcs : dict, optional
         FITS keywords of the frame; none for a dataset without a sky.
     name : str, optional
-        Name; none when absent, so that equal calls give identical datasets.
+        Name. By default, none, so that equal calls give identical datasets.
     attrs : dict, optional
         Further attributes.
     indexes : mapping, optional

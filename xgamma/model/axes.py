@@ -91,7 +91,7 @@ def coords_from_edges(
     Returns
     -------
     coords : dict
-        As `axis_coords_from_bounds`.
+        Centre, lower and upper edges, as returned by `axis_coords_from_bounds`.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def axis_coords(axis: xr.DataArray | xr.Dataset, dim: str | None = None) -> dict
     axis : DataArray or Dataset
         An object that has the axis.
     dim : str, optional
-        Which dimension; the array's name when absent.
+        Which dimension. By default, the array's name.
 
     Returns
     -------
@@ -184,7 +184,7 @@ def edges(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:
 
 
 def centers(obj: xr.Dataset | xr.DataArray, dim: str) -> np.ndarray:
-    """Return the bin centres of an axis as plain numbers, shape (n,)."""
+    """Return the bin centres of an axis as an array, shape (n,)."""
     return np.atleast_1d(np.asarray(axis_coords(obj, dim)[dim].values, dtype=float))
 
 
@@ -204,7 +204,7 @@ def centers_in(obj: xr.Dataset | xr.DataArray, dim: str, unit: str) -> np.ndarra
 
 
 def same_axis(a: xr.Dataset | xr.DataArray, b: xr.Dataset | xr.DataArray, dim: str) -> bool:
-    """Tell whether two objects have the same bins along a dimension.
+    """Return whether two objects have the same bins along a dimension.
 
     Parameters
     ----------

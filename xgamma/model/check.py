@@ -1,4 +1,4 @@
-"""What plain xarray may leave behind that no operation can work with, found before it starts.
+"""Reject datasets that xarray operations have left inconsistent, found before it starts.
 
 `xgamma.irf.validation.validate` reports every issue of a dataset; this asks only what would end in a
 wrong number or in an error from deep inside, and is cheap enough to ask at each operation.
@@ -53,7 +53,7 @@ def require_usable(ds: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     AxisError
-        If a variable has gained or lost a dimension, a mask holds numbers, or bins gape, overlap
+        If a variable has gained or lost a dimension, a mask holds numbers, or bins have gaps, overlap
         or were averaged.
     FrameError
         If pixels are missing in between, run backwards, or lie in different frames.
@@ -262,7 +262,7 @@ def _require_whole_exposure(ds: xr.Dataset) -> None:
 
 
 def _any_safe(ds: xr.Dataset, missing: xr.Variable, place: dict[str, int]) -> bool:
-    """Tell whether data are safe where something is missing."""
+    """Return whether data are safe where something is missing."""
     mask = ds.variables.get("mask_safe")
     if mask is None:
         return True

@@ -1,4 +1,4 @@
-"""Templates: datasets that say where everything lies, with nothing allocated yet."""
+"""Templates: datasets that define frame and axes, without allocating memory."""
 
 from __future__ import annotations
 
@@ -138,10 +138,10 @@ def create_map(
     center : SkyCoord, str or (lon, lat)
         Centre of the map and reference point of the projection.
     width : Quantity, str, float or pair, optional
-        Angular size (longitude, latitude); plain numbers are degrees. By default, the whole sky,
+        Angular size (longitude, latitude), as Quantity or number in degrees. By default, the whole sky,
         unless `npix` is given.
     binsz : Quantity, str, float or pair
-        Pixel size; plain numbers are degrees.
+        Pixel size, as Quantity or number in degrees.
     energy : DataArray, optional
         Axis of reconstructed energy, dim ``energy``, from `energy_axis`. Without it, the dataset is
         a grid for images and cannot be filled.

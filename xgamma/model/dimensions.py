@@ -15,7 +15,7 @@ class Dimension(NamedTuple):
     Attributes
     ----------
     unit : str
-        Unit in which plain numbers are taken.
+        Unit of numbers that are not a Quantity.
     interp : {"lin", "log"}
         Scale on which values are interpolated.
     low, high : float
@@ -48,5 +48,5 @@ def long_name_of(dim: str) -> str:
 
 
 def unit_of(dim: str) -> str:
-    """Return the unit in which plain numbers along a dimension are taken."""
+    """Return the unit assumed for numbers along a dimension that are not a Quantity."""
     return DIMENSIONS[dim].unit if dim in DIMENSIONS else ""

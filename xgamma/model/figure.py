@@ -26,7 +26,7 @@ BINSZ = 0.01
 
 
 def one_region(region: RegionsLike) -> Any:
-    """Return the only region of what a user gives.
+    """Return the single region given by a user.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def plane_of(region: SkyRegion, step: float = BINSZ) -> Plane:
 
 
 def is_point(region: SkyRegion) -> bool:
-    """Tell whether a region is a point."""
+    """Return whether a region is a point."""
     return type(region).__name__ == "PointSkyRegion"
 
 
 def is_circle(region: SkyRegion) -> bool:
-    """Tell whether a region is a circle."""
+    """Return whether a region is a circle."""
     return type(region).__name__ == "CircleSkyRegion"
 
 

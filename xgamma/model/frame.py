@@ -188,7 +188,7 @@ def drop_frame(obj: Labelled) -> Labelled:
 def frame_coords(
     attrs: Mapping[Any, Any], labels: xr.Variable | xr.DataArray | None = None
 ) -> xr.Coordinates:
-    """Return the coordinates that say where a map lies: ``wcs``, guarded, and its stamp.
+    """Return the coordinates that define the frame of a map: ``wcs`` with its index, and its stamp.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def frame_coords(
 
 
 def without_frame(coords: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return coordinates without those that say where the map lies."""
+    """Return coordinates without those that define the frame of the map."""
     return {name: v for name, v in coords.items() if name != "wcs" and not is_stamp(name)}
 
 

@@ -59,7 +59,7 @@ class FrameIndex(Index):
         return {name: xr.Variable((), 0, attrs=self.attrs) for name in names}
 
     def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
-        """Tell whether both place pixels alike (to a billionth of a degree)."""
+        """Return whether both place pixels alike (to a billionth of a degree)."""
         return isinstance(other, FrameIndex) and same_key(self._key, other._key)
 
     def join(self, other: FrameIndex, how: str = "inner") -> FrameIndex:

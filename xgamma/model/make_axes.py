@@ -24,7 +24,7 @@ def axis_from_edges(
     Parameters
     ----------
     edge_values : array_like or Quantity
-        Strictly increasing edges, shape (n + 1,), plain numbers in `units`.
+        Strictly increasing edges, shape (n + 1,), in `units`.
     name : str
         Name of the dimension.
     units : str, optional
@@ -70,7 +70,7 @@ def energy_axis_from_edges(
     Parameters
     ----------
     edges : Quantity, list of str, or array_like
-        Strictly increasing energies; plain numbers are TeV.
+        Strictly increasing energies, as Quantity or number in TeV.
     name : str
         ``"energy"`` (reconstructed) or ``"energy_true"``.
     interp : {"log", "lin"}
@@ -79,7 +79,7 @@ def energy_axis_from_edges(
     Returns
     -------
     axis : DataArray
-        Dims ``(name,)``, units of the edges (TeV for plain numbers).
+        Dims ``(name,)``, in the units of the edges (TeV for numbers without units).
 
     Raises
     ------
@@ -112,7 +112,7 @@ def energy_axis(
     Parameters
     ----------
     min, max : Quantity, str or float
-        First and last edge; plain numbers are TeV.
+        First and last edge, as Quantity or number in TeV.
     nbin : int
         Number of bins, or of bins per decade.
     per_decade : bool
@@ -168,7 +168,7 @@ def rad_axis(max: AngleLike = "0.66 deg", nbin: int = 66, min: AngleLike = "0 de
     Parameters
     ----------
     max, min : Quantity, str or float
-        Range; plain numbers are degrees.
+        Range, as Quantity or number in degrees.
     nbin : int
         Number of bins.
 

@@ -1,4 +1,4 @@
-"""The one mechanism of operations: what is given is checked once, around the public function."""
+"""The mechanism of operations: arguments are checked once, around the public function."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def is_operation(function: object) -> bool:
-    """Tell whether a function checks what it is given.
+    """Return whether a function checks what it is given.
 
     Examples
     --------
@@ -198,7 +198,7 @@ def later(
     like : Dataset or DataArray
         The result, with its labels and attributes; see `xgamma.core.lazy.postponed`.
     names : iterable of str, optional
-        Variables of a dataset to postpone; all when absent.
+        Variables of a dataset to postpone. By default, all.
     then : callable, optional
         What is done to the result in the task.
     **changed

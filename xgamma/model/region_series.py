@@ -26,7 +26,7 @@ def ring_regions(center: PositionLike, edges: AnglesLike) -> list[Any]:
     center : SkyCoord, str or (lon, lat)
         Position; texts and pairs are ICRS.
     edges : Quantity, list of str or array_like
-        Increasing radii; plain numbers are in degrees.
+        Increasing radii, as Quantity or number in degrees.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def slice_regions(start: PositionLike, stop: PositionLike, width: AngleLike, n: 
     start, stop : SkyCoord, str or (lon, lat)
         Start of the first and end of the last rectangle; strings and pairs are ICRS.
     width : Quantity, str or float
-        Width across the line; plain numbers are in degrees.
+        Width across the line, as Quantity or number in degrees.
     n : int
         How many.
 

@@ -132,13 +132,13 @@ def _is_flat(vertices: SkyCoord | PixCoord) -> bool:
 
 
 def parse_regions(regions: RegionsLike) -> list[SkyRegion]:
-    """Return a list of regions from what a user gives.
+    """Return a list of regions from user input.
 
     Parameters
     ----------
     regions : Region, str, path of a DS9 file, or a list of these
         Sky regions, or pixel regions in the parent's pixel numbers. A union (``one | other``)
-        is taken for a list of its parts.
+        is treated as a list of its parts.
 
     Returns
     -------
@@ -290,7 +290,7 @@ def region_mask(obj: LabelledLike, regions: RegionsLike, inside: bool = True) ->
 
 
 def contains(obj: LabelledLike, regions: RegionsLike, position: SkyCoord) -> np.ndarray:
-    """Tell which positions lie in any of the regions, on the plane of an object's frame.
+    """Return which positions lie in any of the regions, on the plane of an object's frame.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def sound_coords(ds: xr.Dataset, dim: str) -> dict[str, xr.Variable]:
     Raises
     ------
     AxisError
-        If its bins are not finite, do not increase, gape, or lie beyond the range that is possible.
+        If its bins are not finite, do not increase, have gaps, or lie beyond the range that is possible.
     """
     coords = axis_coords(ds, dim)
     center, lo, hi = (np.atleast_1d(v.values) for v in coords.values())

@@ -12,7 +12,7 @@ RUN_GROUPS = frozenset({"events", "gti", "pointing", "aeff"})
 
 
 def is_observation(tree: xr.DataTree) -> bool:
-    """Tell whether a tree is an observation: events, good time intervals and responses of a run.
+    """Return whether a tree is an observation: events, good time intervals and responses of a run.
 
     Examples
     --------

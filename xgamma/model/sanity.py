@@ -22,7 +22,7 @@ FILE_TOLERANCE = 1e-3
 
 
 class ValueRule(NamedTuple):
-    """What the values of a variable may be.
+    """Range of valid values of a variable.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Range(NamedTuple):
     above: bool = False
 
     def holds(self, value: float) -> bool:
-        """Tell whether a number is in the range."""
+        """Return whether a number is in the range."""
         return (self.low < value if self.above else self.low <= value) and value <= self.high
 
     def __str__(self) -> str:
@@ -102,7 +102,7 @@ def issue_of_bins(
     nodes: bool = False,
     tolerance: float = FILE_TOLERANCE,
 ) -> str | None:
-    """Return what is wrong with the bins of an axis, if anything.
+    """Return a description of the problem with the bins of an axis, if any.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def issue_of_values(
     label: str | None = None,
     rule: ValueRule | None = None,
 ) -> str | None:
-    """Return what is wrong with the values of a variable, if anything.
+    """Return a description of the problem with the values of a variable, if any.
 
     Parameters
     ----------
@@ -193,11 +193,11 @@ def issue_of_values(
     values : ndarray
         Its values.
     used : ndarray, optional
-        Where they matter (boolean, of a shape that broadcasts); everywhere when absent.
+        Where they matter (boolean, of a shape that broadcasts). By default, everywhere.
     label : str, optional
-        How a message names the variable; its name in quotes when absent.
+        How a message names the variable. By default, its name in quotes.
     rule : ValueRule, optional
-        What its values may be; that of the variable of a dataset when absent.
+        What its values may be. By default, that of the variable of a dataset.
 
     Returns
     -------
@@ -240,9 +240,9 @@ def issue_of_zeros(
     values : ndarray
         Its values.
     label : str, optional
-        How a message names the variable; its name in quotes when absent.
+        How a message names the variable. By default, its name in quotes.
     rule : ValueRule, optional
-        What its values may be; that of the variable of a dataset when absent.
+        What its values may be. By default, that of the variable of a dataset.
 
     Returns
     -------
@@ -262,7 +262,7 @@ def issue_of_zeros(
 
 
 def issue_of_keyword(key: str, value: object) -> str | None:
-    """Return what is wrong with a keyword, if anything; what is absent or a text is not judged.
+    """Return a description of the problem with a keyword, if any; what is absent or a text is not judged.
 
     Parameters
     ----------

@@ -158,14 +158,14 @@ def in_own_units(ds: xr.Dataset) -> xr.Dataset:
 
 
 def is_flux_points(ds: xr.Dataset) -> bool:
-    """Tell whether a dataset holds flux points: on the sky they are flux maps."""
+    """Return whether a dataset holds flux points: on the sky they are flux maps."""
     return {"energy"} == {"energy", "y", "x"} & set(ds.dims) and any(
         name in ds.variables for name in ("dnde", "ref_dnde")
     )
 
 
 def has_reco_psf(ds: xr.Dataset) -> bool:
-    """Tell whether the PSF of a dataset is given in reconstructed energy, as those of HAWC are."""
+    """Return whether the PSF of a dataset is given in reconstructed energy, as those of HAWC are."""
     return "psf" in ds.variables and "energy" in ds.variables["psf"].dims
 
 
@@ -197,7 +197,7 @@ def kind(ds: xr.Dataset) -> str:
 
 
 def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
-    """Return what is wrong with the dimensions or the kind of a canonical variable, if anything."""
+    """Return a description of the problem with the dimensions or the kind of a canonical variable, if any."""
     variable = ds.variables[name]
     spec = VARIABLES[name]
     if name == "psf" and {"energy", "energy_true"} <= set(variable.dims):
@@ -226,7 +226,7 @@ def issue_of_dims(ds: xr.Dataset, name: str) -> str | None:
 
 
 def issue_of_pixels(obj: xr.Dataset | xr.DataArray, dim: str) -> str | None:
-    """Return what is wrong with the pixel labels of a dimension, if anything."""
+    """Return a description of the problem with the pixel labels of a dimension, if any."""
     if dim not in obj.dims or dim not in obj.coords:
         return None
     labels = coord_variable(obj, dim).values
@@ -241,7 +241,7 @@ def issue_of_pixels(obj: xr.Dataset | xr.DataArray, dim: str) -> str | None:
 
 
 def require(ds: xr.Dataset, *names: str) -> None:
-    """Raise a `MissingDataError` that names the first variable a dataset lacks."""
+    """Raise a `MissingDataError` that names the first missing variable of a dataset."""
     for name in names:
         if name not in ds:
             raise MissingDataError(

@@ -50,7 +50,7 @@ def header_key(attrs: Mapping[Any, Any]) -> Key:
 
 
 def same_key(a: Key, b: Key) -> bool:
-    """Tell whether two keys place pixels alike, to a billionth of a degree."""
+    """Return whether two keys place pixels alike, to a billionth of a degree."""
     if a == b:
         return True
     first, second = dict(a), dict(b)
@@ -62,7 +62,7 @@ def same_key(a: Key, b: Key) -> bool:
 
 
 def same_value(a: object, b: object) -> bool:
-    """Tell whether two values of a keyword place pixels alike, to a billionth."""
+    """Return whether two values of a keyword place pixels alike, to a billionth."""
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
         return abs(a - b) <= 1e-9 * max(1.0, abs(a))
     return a == b
@@ -79,7 +79,7 @@ def difference(a: Key, b: Key) -> str:
 
 
 def is_stamp(name: Hashable) -> bool:
-    """Tell whether a coordinate is a stamp.
+    """Return whether a coordinate is a stamp.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def _stamp(key: Key, step: float) -> tuple[str, dict[str, Any]]:
 
 
 def issue_of_stamps(obj: xr.Dataset | xr.DataArray) -> str | None:
-    """Return what is wrong with the frames of the maps in a dataset, if anything.
+    """Return a description of the problem with the frames of the maps in a dataset, if any.
 
     Parameters
     ----------

@@ -48,11 +48,13 @@ class FoVBackground(Model):
         self.datasets = name_list(dataset)
         if self.spectral.unit:
             raise UnitError(
-                f"The background of {dataset!r} is corrected by a factor without a unit, "
-                f"not by a flux: use PowerLawNorm."
+                f"The background of {dataset!r} must be scaled by a dimensionless factor, not a "
+                "flux: use PowerLawNorm."
             )
         if not self.datasets:
-            raise XGammaError("A FoVBackground needs the name of its dataset: dataset='crab'.")
+            raise XGammaError(
+                "A FoVBackground requires the name of its dataset, for example dataset='crab'."
+            )
         self.name = name or f"{self.datasets[0]}-bkg"
 
 
@@ -94,7 +96,7 @@ class TemplateNPred(Model):
         self.datasets = name_list(datasets)
         if self.spectral.unit:
             raise UnitError(
-                f"The template {self.name!r} is scaled by a factor without a unit: use PowerLawNorm."
+                f"The template {self.name!r} must be scaled by a dimensionless factor: use PowerLawNorm."
             )
         if np.issubdtype(map.dtype, np.floating) and bool(np.isnan(map).any()):
-            raise XGammaError(f"The template {self.name!r} holds NaN: fill it before use.")
+            raise XGammaError(f"The template {self.name!r} contains NaN: fill it before use.")

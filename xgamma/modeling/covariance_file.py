@@ -1,4 +1,4 @@
-"""The covariance of models in a file beside them, as gammapy keeps it."""
+"""The covariance of models in a separate file, as in gammapy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def take_covariance(models: Iterable[Model], text: str, folder: Path) -> None:
     MissingDataError
         If the file is not there.
     XGammaError
-        If it is no square table.
+        If it is not a square table.
     """
     name = load_yaml(text, "The models are not valid YAML:").get("covariance")
     if not isinstance(name, str):
@@ -41,8 +41,8 @@ def take_covariance(models: Iterable[Model], text: str, folder: Path) -> None:
     path = folder / name
     if not path.exists():
         raise MissingFileError(
-            f"The models name their covariance in {str(path)!r}, which is not there: put it beside the "
-            "models, or take the entry 'covariance' out of them."
+            f"The covariance file {str(path)!r} of the models does not exist: put it next to "
+            "the models file, or remove the entry 'covariance' there."
         )
     rows = [line.strip().strip("|").split("|") for line in read_text(path).splitlines()[1:]]
     names = [row[0].strip() for row in rows]

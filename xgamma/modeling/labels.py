@@ -1,4 +1,4 @@
-"""Labels and units of what components return."""
+"""Labels and units of the results of model components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the entries of a list of models have in common."""
+"""Base class of the entries of a list of models."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Model(Sealed):
 
     @property
     def parameters(self) -> list[Parameter]:
-        """All parameters, a shared one once."""
+        """All parameters, without duplicates."""
         return list(dict.fromkeys(p for c in self.components().values() for p in c.parameters))
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -42,7 +42,7 @@ class Model(Sealed):
             yield from component.named_parameters(f"{self.name}.{role}.")
 
     def acts_on(self, dataset: str | None) -> bool:
-        """Tell whether the model belongs to the dataset of this name."""
+        """Return whether the model belongs to the dataset of this name."""
         return self.datasets is None or dataset in self.datasets
 
     def copy(self) -> Any:

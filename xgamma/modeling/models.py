@@ -46,7 +46,7 @@ class Models(list[Model]):
     def __init__(self, models: ModelsLike = ()) -> None:
         if not isinstance(models, (Model, Iterable)):
             raise ArgumentTypeError(
-                f"{models!r} is not a model: give a spectrum its place with xg.SkyModel(spectrum, shape, name=)."
+                f"{models!r} is not a model: combine a spectrum and a shape with xg.SkyModel(spectrum, shape, name=)."
             )
         super().__init__([models] if isinstance(models, Model) else models)
         seen: set[str] = set()
@@ -80,7 +80,7 @@ class Models(list[Model]):
 
     @property
     def parameters(self) -> list[Parameter]:
-        """All parameters, a shared one once."""
+        """All parameters, without duplicates."""
         return list(dict.fromkeys(p for model in self for p in model.parameters))
 
     @property
@@ -172,10 +172,10 @@ class Models(list[Model]):
 
     @classmethod
     def read(cls, path: str | Path) -> Models:
-        """Read models from a YAML file, with the covariance in the file that gammapy writes beside it."""
+        """Read models from a YAML file, with the covariance from the separate file that gammapy writes."""
         found = file_path(path)
         if not found.exists():
-            raise MissingFileError(f"There is no model file {str(path)!r}.")
+            raise MissingFileError(f"The model file {str(path)!r} does not exist: check the path.")
         with reading(path):
             text = read_text(found)
             models = cls.from_yaml(text)

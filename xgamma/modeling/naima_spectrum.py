@@ -53,7 +53,7 @@ class NaimaSpectrum(Spectrum):
     radiative_model : naima.models.InverseCompton, Synchrotron, Bremsstrahlung or PionDecay
         Radiative model with a particle distribution from ``naima.models``; it is copied.
     distance : Quantity, str or float
-        Distance of the source; plain numbers are in kpc.
+        Distance of the source, as Quantity or number in kpc.
     seed : str or list of str, optional
         Seed photon fields of an `InverseCompton` to include; by default, all.
     nested_models : dict, optional
@@ -97,7 +97,9 @@ class NaimaSpectrum(Spectrum):
         self.radiative_model = model
         self.distance = float(to_value(distance, "kpc", "distance"))
         if not 0 < self.distance < np.inf:
-            raise XGammaError(f"distance={distance} must be a length above zero, as '2 kpc'.")
+            raise XGammaError(
+                f"distance={distance} must be a length above zero, for example '2 kpc'."
+            )
         self.seed = seed
         fields = [*getattr(model, "seed_photon_fields", {}), *([SSC] if nested_models else [])]
         unknown = [s for s in ([seed] if isinstance(seed, str) else seed or []) if s not in fields]
@@ -159,7 +161,7 @@ class NaimaSpectrum(Spectrum):
         return integrate_log_energy(lambda e: np.exp(curve(np.log(e))), emin, emax, power)
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         model = self.radiative_model
         names = [n for n in model.param_names if n not in ("B", "seed_photon_fields")]
         data: dict[str, Any] = {
@@ -187,8 +189,9 @@ class NaimaSpectrum(Spectrum):
         kind, particles = data.get("radiative_model"), data.get("particle_distribution")
         if kind not in RADIATIVE or particles not in PARTICLES:
             raise XGammaError(
-                "The Naima spectrum does not say which radiative model and particles it has, as "
-                "gammapy's YAML never does: make it anew with xg.NaimaSpectrum(radiative_model)."
+                "The Naima spectrum does not specify its radiative model and particles, which "
+                "gammapy does not write to YAML: create it with "
+                "xg.NaimaSpectrum(radiative_model)."
             )
         values = {
             p["name"]: made({"data": p["value"], "unit": p.get("unit", "")})
@@ -224,7 +227,7 @@ def self_compton(kind: str, nested: dict[str, Any]) -> dict[str, Any]:
             f"nested_models={shown(nested)} is not recognised: write {{'SSC': {{'B': '100 uG', 'radius': '2 pc'}}}}."
         )
     if kind != "InverseCompton":
-        raise XGammaError(f"nested_models= needs an InverseCompton, which scatters, not {kind}.")
+        raise XGammaError(f"nested_models= requires an InverseCompton model, not {kind}.")
     made = {}
     for name, unit in (("B", "G"), ("radius", "pc")):
         value = to_value(entry[name], unit, name)
@@ -246,7 +249,7 @@ def spec_of(name: str, value: Any) -> Spec:
 
 
 def plain(value: Any) -> Any:
-    """Return an option of a Naima model as YAML holds it."""
+    """Return an option of a Naima model in the form stored in YAML."""
     if hasattr(value, "unit"):
         return {"data": np.asarray(value.value).tolist(), "unit": value.unit.to_string()}
     return value.item() if isinstance(value, np.generic) else value

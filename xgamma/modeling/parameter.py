@@ -53,7 +53,7 @@ class Parameter:
     >>> index.value = 7
     Traceback (most recent call last):
     ...
-    xgamma.errors.XGammaError: The parameter 'index' = 7 is out of its range 0 to 5: ...
+    xgamma.errors.XGammaError: The parameter 'index' = 7 is outside its range 0 to 5: ...
     """
 
     __slots__ = ("_value", "error", "frozen", "log", "max", "min", "name", "prior", "unit")
@@ -81,13 +81,11 @@ class Parameter:
             raise XGammaError(f"The parameter {self.name!r} = {value:g} must be a finite number.")
         if value < self.min or value > self.max:
             if np.isnan(self.max):
-                bounds = f"is below its least value {self.min:g}: give a larger one, or lower min"
+                bounds = f"is below its minimum {self.min:g}: give a larger value, or lower min"
             elif np.isnan(self.min):
-                bounds = (
-                    f"is above its largest value {self.max:g}: give a smaller one, or raise max"
-                )
+                bounds = f"is above its maximum {self.max:g}: give a smaller value, or raise max"
             else:
-                bounds = f"is out of its range {self.min:g} to {self.max:g}: give a value inside, or widen min and max"
+                bounds = f"is outside its range {self.min:g} to {self.max:g}: give a value inside, or change min and max"
             raise XGammaError(f"The parameter {self.name!r} = {value:g} {bounds}.")
 
     @property
@@ -174,9 +172,9 @@ class Sealed:
                 if not n.startswith("_") and not inspect.isroutine(getattr(type(self), n, None))
             ]
             near = get_close_matches(name, public, 1)
-            mend = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(public)}."
+            cure = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(public)}."
             raise XGammaError(
-                f"{type(self).__name__} has no parameter or attribute {name!r}: {mend}"
+                f"{type(self).__name__} has no parameter or attribute {name!r}: {cure}"
             )
         object.__setattr__(self, name, value)
 
@@ -297,7 +295,7 @@ def _require_free(cls: type[Component], name: str) -> None:
     theirs, ours = (f"{c.__module__}.{c.__qualname__}" for c in (other, cls))
     if theirs != ours:
         raise XGammaError(
-            f"The model name {name!r} of {ours} is that of {theirs} already: choose another tag and short."
+            f"The model name {name!r} of {ours} is already used by {theirs}: choose another tag and short."
         )
 
 

@@ -1,4 +1,4 @@
-"""Priors: what is known of a parameter before the fit.
+"""Priors of parameters.
 
 A law of prior knowledge is a record in `LAWS`; `Prior` applies it to numbers.
 """
@@ -121,7 +121,7 @@ class Prior:
             raise XGammaError(f"The prior {self.kind!r} is not recognised: use {known}.")
         flaw = LAWS[self.kind].flaw(*self.numbers)
         if flaw:
-            raise XGammaError(f"A {self.kind} prior needs {flaw}.")
+            raise XGammaError(f"A {self.kind} prior requires {flaw}.")
 
     @property
     def numbers(self) -> tuple[float, ...]:

@@ -107,19 +107,21 @@ class ModelRecord:
                 f"role={self.role!r} is not recognised: use one of {', '.join(ROLES)}."
             )
         if not self.name.isidentifier():
-            raise XGammaError(f"name={self.name!r} is no name of a class: write it as 'MyModel'.")
+            raise XGammaError(
+                f"name={self.name!r} is not a valid class name: use for example 'MyModel'."
+            )
         if self.role == "spatial" and self.extent is None:
             raise XGammaError(
-                f"The shape {self.name!r} needs extent=, the radius in degrees beyond which it is zero."
+                f"The shape {self.name!r} requires extent=, the radius in degrees beyond which it is zero."
             )
         if self.unit not in {FLUX, ""}:
             raise XGammaError(
-                f"unit={self.unit!r} of {self.name!r} must be {FLUX!r}, or '' for a factor."
+                f"unit={self.unit!r} of {self.name!r} must be {FLUX!r}, or '' for a dimensionless factor."
             )
 
 
 def register_model(record: ModelRecord) -> Any:
-    """Register a kind of model and return its class, which YAML then knows too.
+    """Register a kind of model, also for YAML, and return its class.
 
     Parameters
     ----------
@@ -239,12 +241,12 @@ def _try(record: ModelRecord) -> None:
         result = np.asarray(record.function(at, *values), dtype=float)
     except Exception as error:
         raise XGammaError(
-            f"The function of {record.name!r} fails at its defaults {values}: {error}."
+            f"The function of {record.name!r} fails with its default parameters {values}: {error}."
         ) from error
     if result.shape != at.shape:
         raise XGammaError(
-            f"The function of {record.name!r} returns the shape {result.shape} for {at.shape}: it must "
-            "return one number for each."
+            f"The function of {record.name!r} returns the shape {result.shape} for {at.shape}: "
+            "it must return one value for each."
         )
 
 

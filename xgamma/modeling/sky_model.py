@@ -77,18 +77,19 @@ class SkyModel(Model):
                 )
         if spatial is not None and not spatial.unit:
             raise UnitError(
-                f"{type(spatial).__name__} of the model {name!r} is a factor, not a brightness: it "
-                "belongs to a background, FoVBackground(dataset, spatial=...)."
+                f"{type(spatial).__name__} of the model {name!r} is a dimensionless factor, not "
+                "a surface brightness: use it for a background, FoVBackground(dataset, "
+                "spatial=...)."
             )
         diffuse = spatial is not None and spatial.unit != "sr-1"
         if diffuse and spectral.unit:
             raise UnitError(
-                f"The map of the model {name!r} is a flux per sr already: its spectrum must be a "
-                "factor without a unit, such as PowerLawNorm."
+                f"The map of the model {name!r} is already a flux per sr: its spectrum must be "
+                "a dimensionless factor, such as PowerLawNorm."
             )
         if spectral.unit != FLUX and not diffuse:
             raise UnitError(
-                f"The spectrum of the model {name!r} is a factor without a unit: multiply it with "
+                f"The spectrum of the model {name!r} is a dimensionless factor: multiply it by "
                 f"a flux in {FLUX!r}, as in PowerLaw() * PowerLawNorm()."
             )
         self.spectral, self.spatial, self.temporal = spectral, spatial, temporal
@@ -103,8 +104,8 @@ def irf_switches(given: Mapping[str, bool] | None, name: str) -> dict[str, bool]
     for key, value in (given or {}).items():
         if key not in switches or not isinstance(value, (bool, np.bool_)):
             raise XGammaError(
-                f"apply_irf={dict(given or {})!r} of the model {name!r} must have True or False for "
-                f"{', '.join(RESPONSES)} only."
+                f"apply_irf={dict(given or {})!r} of the model {name!r} must map "
+                f"{', '.join(RESPONSES)} to True or False."
             )
         switches[key] = bool(value)
     return switches

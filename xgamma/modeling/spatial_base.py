@@ -1,4 +1,4 @@
-"""What all shapes on the sky have in common."""
+"""Base classes of spatial models."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Shape(Component):
     ) -> None:
         if not isinstance(frame, str):
             raise XGammaError(
-                f"{type(self).__name__}({frame!r}, ...): give numbers by name, as lon='83.63 deg', lat='22.01 deg'."
+                f"{type(self).__name__}({frame!r}, ...): give parameters by name, for example lon='83.63 deg', lat='22.01 deg'."
             )
         if frame not in FRAMES:
             raise FrameError(
@@ -126,7 +126,7 @@ class Shape(Component):
         return float(2 * np.sin(0.5 * size)), ratio, values.get("phi", 0.0)
 
     def density(self, squared_chord: np.ndarray, angle: np.ndarray | None) -> np.ndarray:
-        """Surface brightness (per sr) from squared chord and position angle: plain numbers."""
+        """Surface brightness (per sr) from squared chord and position angle, without units."""
         raise NotImplementedError
 
     def vectors(self, frame: str) -> np.ndarray:
@@ -138,7 +138,7 @@ class Shape(Component):
         return found
 
     def on_points(self, points: np.ndarray, frame: str) -> np.ndarray:
-        """Surface brightness (per sr) at unit vectors (3, ...) of a frame: plain numbers."""
+        """Surface brightness (per sr) at unit vectors (3, ...) of a frame, without units."""
         center, east, north = self.vectors(frame)
         angle = kernels.position_angle(points, east, north) if self.elongated else None
         return self.density(kernels.chord2(points, center), angle)
@@ -149,7 +149,7 @@ class Shape(Component):
         Parameters
         ----------
         lon, lat : DataArray, Quantity or array_like
-            Position in the frame of the shape; plain numbers are degrees.
+            Position in the frame of the shape, as Quantity or number in degrees.
 
         Returns
         -------
@@ -178,7 +178,7 @@ class Shape(Component):
         return rg.CircleSkyRegion(self.position, Quantity(self.extent, "deg"))
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         return {"frame": self.frame}
 
     @classmethod

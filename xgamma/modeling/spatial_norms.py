@@ -35,7 +35,7 @@ class PiecewiseNormSpatial(Shape):
     Parameters
     ----------
     lon, lat : Quantity or array_like
-        At least four positions in `frame`, not all on one line; plain numbers are in degrees.
+        At least four positions in `frame`, not all on one line, as Quantity or number in degrees.
     norms : array_like, optional
         Factors at these positions; by default, one.
     interp : {"lin", "log"}
@@ -74,8 +74,9 @@ class PiecewiseNormSpatial(Shape):
         values = np.ones(lons.shape) if norms is None else np.asarray(norms, dtype=float)
         if not lons.shape == lats.shape == values.shape or lons.ndim != 1 or lons.size < 4:
             raise XGammaError(
-                "A piecewise norm of the sky needs four or more positions and one factor each, "
-                f"not {lons.size} longitudes, {lats.size} latitudes and {values.size} factors."
+                "A spatial piecewise norm requires four or more positions and one factor for "
+                f"each, not {lons.size} longitudes, {lats.size} latitudes and {values.size} "
+                "factors."
             )
         specs = {f"norm_{i}": Spec(1.0) for i in range(lons.size)}
         object.__setattr__(self, "specs", specs)
@@ -88,7 +89,7 @@ class PiecewiseNormSpatial(Shape):
             self._triangles = Delaunay(self.nodes)
         except QhullError:
             raise XGammaError(
-                "The positions of the piecewise norm lie on one line, or on each other: spread them "
+                "The positions of the piecewise norm are collinear or coincide: spread them "
                 "around the map."
             ) from None
 
@@ -114,15 +115,15 @@ class PiecewiseNormSpatial(Shape):
         outside = np.isnan(factor) & np.isfinite(lon)
         if np.any(outside):
             raise XGammaError(
-                f"The positions of the piecewise norm leave {np.count_nonzero(outside)} pixels outside, "
-                f"such as lon {lon[outside][0]:.3f}, lat {lat[outside][0]:.3f} deg ({self.frame}): put "
-                "nodes around the whole map."
+                "The positions of the piecewise norm do not enclose "
+                f"{np.count_nonzero(outside)} pixels, such as lon {lon[outside][0]:.3f}, lat "
+                f"{lat[outside][0]:.3f} deg ({self.frame}): put nodes around the whole map."
             )
         found: np.ndarray = np.exp(factor) if self.interp == "log" else factor
         return found
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         lon, lat = self.nodes.T.tolist()
         return {
             "frame": self.frame,

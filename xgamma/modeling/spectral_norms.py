@@ -96,7 +96,7 @@ class PiecewiseNorm(Spectrum):
     Parameters
     ----------
     energy : Quantity or array_like
-        At least two increasing energies; plain numbers are in TeV.
+        At least two increasing energies, as Quantity or number in TeV.
     norms : array_like, optional
         Factors at these energies; by default, one.
     interp : {"log", "lin"}
@@ -124,8 +124,8 @@ class PiecewiseNorm(Spectrum):
         rising = nodes.ndim == 1 and nodes.size > 1 and np.all(np.diff(nodes) > 0) and nodes[0] > 0
         if not rising or values.shape != nodes.shape:
             raise XGammaError(
-                "A piecewise norm needs two or more positive, increasing energies and one factor each, "
-                f"not {nodes.size} energies and {values.size} factors."
+                "A piecewise norm requires two or more positive, increasing energies and one "
+                f"factor for each, not {nodes.size} energies and {values.size} factors."
             )
         specs = {f"norm_{i}": NORM for i in range(nodes.size)}
         object.__setattr__(self, "specs", specs)
@@ -147,7 +147,7 @@ class PiecewiseNorm(Spectrum):
         return tuple(self.energy)
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         return {"energy": {"data": self.energy.tolist(), "unit": "TeV"}, "interp": self.interp}
 
     @classmethod

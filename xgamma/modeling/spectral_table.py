@@ -25,9 +25,9 @@ class TemplateSpectrum(Spectrum):
     Parameters
     ----------
     energy : Quantity or array_like
-        Nodes, increasing; plain numbers are TeV.
+        Nodes, increasing, as Quantity or number in TeV.
     values : Quantity or array_like
-        Flux at the nodes; plain numbers are factors without a unit.
+        Flux at the nodes; numbers without a unit are dimensionless factors.
     extrapolate : bool
         Whether to extrapolate with the slope at the ends.
 
@@ -53,13 +53,13 @@ class TemplateSpectrum(Spectrum):
         self.extrapolate = extrapolate
         if self.energy.shape != self.values.shape or not np.all(np.diff(self.energy) > 0):
             raise XGammaError(
-                f"A template needs increasing energies and one value each, "
-                f"not {self.energy.size} energies and {self.values.size} values."
+                "A template requires increasing energies and one value for each, not "
+                f"{self.energy.size} energies and {self.values.size} values."
             )
 
         if not (np.all(self.energy > 0) and np.isfinite([*self.energy, *self.values]).all()):
             raise XGammaError(
-                "A template needs finite values at finite energies above 0: leave out those that are none."
+                "A template requires finite values at finite energies above 0: remove the others."
             )
 
     def kernel(self, energy: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ class TemplateSpectrum(Spectrum):
         return kernels.loglog_moment(emin, emax, nodes, values, power)
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         return {
             "energy": {"data": self.energy.tolist(), "unit": "TeV"},
             "values": {"data": self.values.tolist(), "unit": self.unit},

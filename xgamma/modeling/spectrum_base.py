@@ -1,6 +1,6 @@
-"""What all spectra have in common, and combinations of two.
+"""Base class of spectra, and combinations of two.
 
-A spectrum has a kernel (plain numbers: TeV in, cm-2 s-1 TeV-1 out) for loops, and calls with
+A spectrum has a kernel (numbers without units: TeV in, cm-2 s-1 TeV-1 out) for loops, and calls with
 units and labels for users.
 """
 
@@ -42,11 +42,11 @@ class Spectrum(SpectrumFeatures, Component):
     """Kernel: energies in TeV, then the parameters in kernel units and in order."""
 
     def kernel(self, energy: np.ndarray) -> np.ndarray:
-        """Differential flux (cm-2 s-1 TeV-1) at energies in TeV: plain numbers, for loops."""
+        """Differential flux (cm-2 s-1 TeV-1) at energies in TeV, without units, for loops."""
         return self.evaluate(energy, *self.kernel_values())
 
     def kernel_integral(self, emin: np.ndarray, emax: np.ndarray, power: int = 0) -> np.ndarray:
-        """Integral of ``E^power dN/dE`` between limits in TeV: plain numbers, for loops."""
+        """Integral of ``E^power dN/dE`` between limits in TeV, without units, for loops."""
         corners = self.kernel_corners()
         if corners:
             return kernels.integrate_between(self.kernel, emin, emax, corners, power)
@@ -62,7 +62,7 @@ class Spectrum(SpectrumFeatures, Component):
         Parameters
         ----------
         energy : DataArray, Quantity, str or array_like
-            True energy; plain numbers are TeV.
+            True energy, as Quantity or number in TeV.
 
         Returns
         -------
@@ -84,7 +84,7 @@ class Spectrum(SpectrumFeatures, Component):
         Parameters
         ----------
         energy_min, energy_max : DataArray, Quantity, str or array_like
-            Limits; plain numbers are TeV.
+            Limits, as Quantity or number in TeV.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class Spectrum(SpectrumFeatures, Component):
         Parameters
         ----------
         energy_min, energy_max : DataArray, Quantity, str or array_like
-            Limits; plain numbers are TeV.
+            Limits, as Quantity or number in TeV.
 
         Returns
         -------
@@ -136,7 +136,7 @@ class Spectrum(SpectrumFeatures, Component):
         Parameters
         ----------
         energy : DataArray, Quantity, str or array_like
-            True energy; plain numbers are TeV.
+            True energy, as Quantity or number in TeV.
 
         Returns
         -------
@@ -155,7 +155,7 @@ class Spectrum(SpectrumFeatures, Component):
         Parameters
         ----------
         energy_min, energy_max : Quantity, str or array_like
-            Limits; plain numbers are TeV.
+            Limits, as Quantity or number in TeV.
         power : int
             0 for the flux (cm-2 s-1), 1 for the energy flux (TeV cm-2 s-1).
 
@@ -226,7 +226,7 @@ class Spectrum(SpectrumFeatures, Component):
         return _plot(self, energy_range, ax=ax, power=power, **kwargs)
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         return {}
 
     @classmethod
@@ -295,7 +295,7 @@ class CompoundSpectrum(Spectrum):
 
     @property
     def parameters(self) -> list[Parameter]:
-        """The parameters of both, a shared one once."""
+        """The parameters of both, without duplicates."""
         return list(dict.fromkeys([*self.model1.parameters, *self.model2.parameters]))
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:

@@ -1,4 +1,4 @@
-"""What can be read off a spectrum: its local index, its peak, where it has a value."""
+"""Properties of a spectrum: its local index, its peak, and the energy of a given flux."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SpectrumFeatures:
         Parameters
         ----------
         energy : DataArray, Quantity, str or array_like
-            True energy; plain numbers are TeV.
+            True energy, as Quantity or number in TeV.
 
         Returns
         -------
@@ -58,7 +58,7 @@ class SpectrumFeatures:
         Parameters
         ----------
         energy : DataArray, Quantity, str or array_like
-            True energy; plain numbers are TeV.
+            True energy, as Quantity or number in TeV.
         errors : bool
             Whether to compute the errors; zero otherwise.
 
@@ -96,9 +96,9 @@ class SpectrumFeatures:
         Parameters
         ----------
         value : Quantity, str or float
-            Differential flux; plain numbers are in `unit`.
+            Differential flux, as Quantity or number in `unit`.
         energy_min, energy_max : Quantity, str or float
-            Where to look; plain numbers are TeV.
+            Where to look, as Quantity or number in TeV.
 
         Returns
         -------
@@ -133,8 +133,8 @@ class SpectrumFeatures:
         found = np.sort([*exact, *roots])
         if not found.size:
             raise XGammaError(
-                f"The spectrum is {value} nowhere between {energy_min} and {energy_max}: widen the "
-                "range, or take another value."
+                f"The spectrum does not reach {value} between {energy_min} and {energy_max}: "
+                "widen the range, or choose another value."
             )
         return Quantity(np.exp(found), "TeV")
 
@@ -170,7 +170,7 @@ class SpectrumFeatures:
         Parameters
         ----------
         energy_min, energy_max : Quantity, str or float
-            Where to look; plain numbers are TeV.
+            Where to look, as Quantity or number in TeV.
 
         Returns
         -------
@@ -189,8 +189,8 @@ class SpectrumFeatures:
             best = int(np.argmin(error / value))
             if not 0 < best < 200 or not np.any(error > 0):
                 raise XGammaError(
-                    "The relative error of the spectrum has no minimum in "
-                    f"{energy_min} to {energy_max}: fit it first, or widen the range."
+                    f"The relative error of the spectrum has no minimum between {energy_min} "
+                    f"and {energy_max}: fit it first, or widen the range."
                 )
             low, high = grid[best - 1], grid[best + 1]
         return Quantity(np.sqrt(low * high), "TeV")

@@ -1,4 +1,4 @@
-"""Templates with further axes: the axes are parameters, between whose nodes they are interpolated."""
+"""Templates with further axes: each axis is a parameter, and values between nodes are interpolated."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class ParameterAxes:
     def of(
         cls, map: xr.DataArray, own: tuple[str, ...], reserved: set[str], interp: str
     ) -> ParameterAxes:
-        """Return the axes of a map beside its `own` dims."""
+        """Return the axes of a map other than its `own` dims."""
         # Fastest first, as files name axes and gammapy its parameters.
         names = tuple(str(d) for d in reversed(map.dims) if d not in own)
         if not names:
             raise XGammaError(
-                "The template map has no axis beside energy and sky: use xg.TemplateSpectrum or "
-                "xg.TemplateMap."
+                "The template map has no axis other than energy and position: use "
+                "xg.TemplateSpectrum or xg.TemplateMap."
             )
         taken = sorted(set(names) & reserved)
         if taken:
@@ -84,7 +84,7 @@ def require_template(map: object, dims: set[str]) -> None:
 
 
 def is_log(map: xr.DataArray, name: str) -> bool:
-    """Tell whether logarithms count as distance along an axis."""
+    """Return whether logarithms count as distance along an axis."""
     return str(map[name].attrs.get("interp", "lin")) == "log"
 
 
@@ -92,7 +92,7 @@ def nodes_along(map: xr.DataArray, name: str) -> np.ndarray:
     """Return the nodes of an axis, or their logarithms."""
     if name not in map.coords:
         raise XGammaError(
-            f"The axis {name!r} of the template map has no values: give it some with assign_coords."
+            f"The axis {name!r} of the template map has no values: add them with assign_coords."
         )
     nodes = np.asarray(map[name].values, dtype=float)
     log = is_log(map, name)

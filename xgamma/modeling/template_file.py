@@ -47,7 +47,7 @@ def read_template(path: str | Path) -> xr.DataArray:
     """
     found = file_path(path)
     if not found.exists():
-        raise MissingFileError(f"There is no template map {str(path)!r}: give a path to one.")
+        raise MissingFileError(f"The template map {str(path)!r} does not exist: check the path.")
     return read_map(found)
 
 
@@ -103,7 +103,7 @@ def _on_plane(array: xr.DataArray) -> xr.DataArray:
 
 
 def is_unit(text: str) -> bool:
-    """Tell whether a text is a unit, and not empty."""
+    """Return whether a text is a unit, and not empty."""
     try:
         parse_unit(text)
     except UnitError:

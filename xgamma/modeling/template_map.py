@@ -110,8 +110,8 @@ class TemplateMap(Shape):
         values = np.asarray(self.map.transpose(..., *self._own_dims()).values, dtype=float)
         if not np.all(np.isfinite(values)) or np.any(values < 0):
             raise XGammaError(
-                "The template map holds NaN or negative values: mend it, for example with "
-                "map.fillna(0).clip(0)."
+                "The template map contains NaN or negative values: correct it, for example "
+                "with map.fillna(0).clip(0)."
             )
         if not self.normalize:
             factor, self.unit = brightness_factor(str(self.map.attrs.get("units", "")))
@@ -207,7 +207,7 @@ class TemplateMap(Shape):
     def on_points(
         self, points: np.ndarray, frame: str, energy: np.ndarray | None = None
     ) -> np.ndarray:
-        """Surface brightness at unit vectors: plain numbers.
+        """Surface brightness at unit vectors, without units.
 
         Parameters
         ----------
@@ -271,7 +271,7 @@ class TemplateMap(Shape):
         return values
 
     def on_bins(self, points: np.ndarray, frame: str, edges: np.ndarray) -> np.ndarray:
-        """Surface brightness at unit vectors, averaged over bins of energy: plain numbers.
+        """Surface brightness at unit vectors, averaged over bins of energy, without units.
 
         Parameters
         ----------
@@ -328,7 +328,7 @@ class TemplateMap(Shape):
         return np.where(inside, values, 0.0)
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         where = {"filename": str(self.filename)}
         if self.filename is None:
             where = {"map": map_to_text(self.map)}

@@ -102,8 +102,8 @@ class TemplateSpectrumND(TemplateSpectrum):
         table = np.asarray(map.transpose(*axes.names, "energy_true").values, dtype=float)
         if not np.all(np.isfinite(table)) or np.any(table < 0):
             raise XGammaError(
-                "The template map holds NaN or negative values: correct it, for example with "
-                "map.fillna(0).clip(0)."
+                "The template map contains NaN or negative values: correct it, for example "
+                "with map.fillna(0).clip(0)."
             )
         self._table = table * conversion(unit, self.unit)
 
@@ -148,7 +148,7 @@ class TemplateSpectrumND(TemplateSpectrum):
         self.filename = write_template(self.map, path, overwrite)
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         unit = {"unit": str(self.map.attrs.get("units", ""))}
         return {**where(self), **unit, "interp": self.interp, "extrapolate": self.extrapolate}
 
@@ -268,7 +268,7 @@ class TemplateMapND(TemplateMap):
 
     def set_position(self, value: object) -> None:
         """Refuse: the map stays where it is."""
-        raise XGammaError("A TemplateMapND stays where its map is: move the map.")
+        raise XGammaError("A TemplateMapND cannot be moved: move its map instead.")
 
     @classmethod
     def read(cls, path: str | Path, normalize: bool = False, **kwargs: Any) -> TemplateMapND:
@@ -296,7 +296,7 @@ class TemplateMapND(TemplateMap):
         return cls(read_brightness(path), normalize, filename=str(path), **kwargs)
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         unit = {"unit": str(self.map.attrs.get("units", ""))}
         data = {"frame": self.frame, **where(self), "normalize": self.normalize, **unit}
         return {**data, "interp": self.interp, "beyond": self.beyond}

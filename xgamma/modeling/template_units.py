@@ -26,8 +26,8 @@ def brightness_factor(unit: str) -> tuple[float, str]:
     """Return the factor to the unit of kernels, and that unit: per sr, or a flux per sr."""
     if not unit.strip():
         warn(
-            "The template map has no unit: it is taken as per sr. Set map.attrs['units'], for "
-            "example to 'sr-1' or 'cm-2 s-1 MeV-1 sr-1'."
+            "The template map has no unit: assuming sr-1. Set map.attrs['units'], for example "
+            "to 'sr-1' or 'cm-2 s-1 MeV-1 sr-1'."
         )
         return 1.0, "sr-1"
     plain = without_photons(unit)
@@ -37,7 +37,7 @@ def brightness_factor(unit: str) -> tuple[float, str]:
         except UnitError:
             continue
     raise UnitError(
-        f"The template map is in {unit!r}, neither a brightness per sr nor a flux in {FLUX_PER_SR!r}."
+        f"The template map is in {unit!r}, which is neither a surface brightness per sr nor a flux in {FLUX_PER_SR!r}."
     )
 
 

@@ -165,8 +165,8 @@ class PowerLawTemporal(TimeProfile):
         first = float(np.min(mjd, initial=np.inf))
         if first < t_ref:
             raise XGammaError(
-                f"The power law in time begins at t_ref = MJD {t_ref:.6f}, and MJD {first:.6f} is "
-                "before it: set t_ref before the first of the good times."
+                f"The power law in time begins at t_ref = MJD {t_ref:.6f}, and MJD {first:.6f} "
+                "is before that: set t_ref before the first good time interval."
             )
 
 

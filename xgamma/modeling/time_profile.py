@@ -1,4 +1,4 @@
-"""What all time profiles have in common: a factor on the flux, and its mean over good time."""
+"""Base class of temporal models: a factor on the flux, and its mean over good time."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class TimeProfile(Component):
         self.scale = scale
 
     def kernel(self, mjd: np.ndarray) -> np.ndarray:
-        """Factor at times in MJD of the profile's scale: plain numbers."""
+        """Factor at times in MJD of the profile's scale, without units."""
         return self.evaluate(mjd, *self.kernel_values())
 
     def kernel_integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """Integral of the factor over each interval, in days: plain numbers."""
+        """Integral of the factor over each interval, in days, without units."""
         return integrate_intervals(self.kernel, start, stop)
 
     def mjd(self, time: TimeLike) -> np.ndarray:
@@ -89,7 +89,7 @@ class TimeProfile(Component):
         return self.kernel_mean(first, last)
 
     def kernel_mean(self, start: np.ndarray, stop: np.ndarray) -> float:
-        """Mean over intervals in MJD of the profile's scale: plain numbers."""
+        """Mean over intervals in MJD of the profile's scale, without units."""
         total = float(np.sum(stop - start))
         return float(np.sum(self.kernel_integral(start, stop))) / total if total > 0 else 1.0
 
@@ -121,7 +121,7 @@ class TimeProfile(Component):
             )
 
     def extra(self) -> dict[str, Any]:
-        """Entries of the serialised form beside the parameters."""
+        """Entries of the serialised form other than the parameters."""
         return {"scale": self.scale}
 
     @classmethod

@@ -221,8 +221,8 @@ def component_from_dict(data: dict[str, Any], role: str, links: dict[str, Parame
     elif cls is ScaledSpectrum:
         if "model" not in data:
             raise XGammaError(
-                "The ScaleSpectralModel does not say which spectrum it scales, as gammapy's YAML never "
-                "does: make it anew with xg.ScaledSpectrum(model)."
+                "The ScaleSpectralModel does not specify the spectrum it scales, which gammapy "
+                "does not write to YAML: create it with xg.ScaledSpectrum(model)."
             )
         component = ScaledSpectrum(component_from_dict(data["model"], role, {}))
     else:

@@ -1,4 +1,4 @@
-"""Fields of a YAML document of models, each as it must be, or a sentence that names it."""
+"""Validated fields of a YAML document of models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def fields_of(entry: object, what: str) -> dict[str, Any]:
     """Return an entry that must be fields: ``name: value``."""
     if not isinstance(entry, dict):
         raise XGammaError(
-            f"{what} in the models' YAML is {shown(entry)}, where fields (name: value) are needed."
+            f"{what} in the models' YAML is {shown(entry)}, but must have fields (name: value)."
         )
     return entry
 
@@ -27,7 +27,7 @@ def entries_of(data: dict[str, Any], key: str, what: str) -> list[Any]:
     if found is None:
         return []
     if not isinstance(found, list):
-        raise XGammaError(f"{what}: {key} is {shown(found)}, where a list is needed.")
+        raise XGammaError(f"{what}: {key} is {shown(found)}, but must be a list.")
     return found
 
 
@@ -46,7 +46,7 @@ def square_of(rows: object, what: str) -> np.ndarray:
         matrix = np.zeros(0)
     if matrix.ndim != 2 or len(set(matrix.shape)) > 1 or not np.isfinite(matrix).all():
         raise XGammaError(
-            f"{what} has a covariance that is no square table of finite numbers: correct it, or take it out."
+            f"{what} has a covariance that is not a square table of finite numbers: correct or remove it."
         )
     return matrix
 
@@ -56,7 +56,9 @@ def prior_number(value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise XGammaError(f"A prior in the models' YAML has {shown(value)} for a number.") from None
+        raise XGammaError(
+            f"A prior in the models' YAML has {shown(value)} in place of a number."
+        ) from None
 
 
 def number_of(
@@ -70,5 +72,5 @@ def number_of(
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise XGammaError(
-            f"The {key} of the parameter {data['name']!r} of {type(component).__name__} is {shown(value)}, which is no number."
+            f"The {key} of the parameter {data['name']!r} of {type(component).__name__} is {shown(value)}, which is not a number."
         ) from None

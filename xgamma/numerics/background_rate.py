@@ -85,7 +85,7 @@ def shared_shape(
 
     Notes
     -----
-    In a window the rate is taken for a spectrum times a shape. The likelihood is then largest for
+    In a window the rate is treated as a spectrum times a shape. The likelihood is then largest for
     ``shape = sum_E counts / exposure`` and the spectrum ``sum_bin counts / sum_bin (shape *
     exposure)``. The relative variance is that of the shape, ``1 / N_window``, plus that of the
     spectrum, ``1 / N_energy``, less what both have in common, the counts of the energy itself.

@@ -185,7 +185,7 @@ def _spectrum(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _even(kernels: np.ndarray) -> bool:
-    """Tell whether kernels are small and their own mirror images, to rounding, as a PSF's."""
+    """Return whether kernels are small and their own mirror images, to rounding, as a PSF's."""
     tolerance = 1e-13 * np.abs(kernels).max()
     return max(kernels.shape[-2:]) < 2 * LARGEST_EVEN and all(
         np.abs(kernels - np.flip(kernels, axis)).max() <= tolerance for axis in (-2, -1)

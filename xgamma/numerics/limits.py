@@ -105,7 +105,7 @@ def wstat_excess_limit(
     n_sigma : float
         2 for a limit at 97.7 % confidence.
     mu_sig : ndarray
-        Known signal in the on region, which is no part of the excess.
+        Known signal in the on region, which is not part of the excess.
 
     Returns
     -------

@@ -23,7 +23,7 @@ class LogLogIntegral:
     """The integral of a power law between neighbouring energies, for block after block of rows.
 
     It keeps its work arrays: fresh ones cost more than the arithmetic, as the system hands out
-    each of their pages anew.
+    each of their pages again.
 
     Parameters
     ----------

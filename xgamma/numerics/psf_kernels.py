@@ -46,7 +46,7 @@ class KernelPlan:
     points : float
         Points a pixel side for a core as wide as the pixel; at most ten are used.
     half : int, optional
-        Pixels from the middle to the side of the kernels; those of the widest when absent.
+        Pixels from the middle to the side of the kernels. By default, those of the widest.
     smooth : bool
         Whether profiles bend between their rings (see `smooth_rings`), or go straight.
     """

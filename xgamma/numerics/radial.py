@@ -92,7 +92,7 @@ def smooth_rings(
 
 
 def is_even(centers: np.ndarray) -> bool:
-    """Tell whether rings are enough, and at equal distances, for `smooth_rings`."""
+    """Return whether rings are enough, and at equal distances, for `smooth_rings`."""
     steps = np.diff(centers)
     return centers.size >= 4 and bool(steps.max() - steps.min() <= 1e-9 * steps[0])
 

@@ -150,7 +150,7 @@ def least_norms(
     scale : ndarray, optional
         Further factor of the counts of a source at each pixel, shape (energy, y, x).
     reached : ndarray of bool, optional
-        Pixels (y, x) that are asked for, with bins in reach; all such pixels when absent.
+        Pixels (y, x) that are asked for, with bins in reach. By default, all such pixels.
 
     Returns
     -------

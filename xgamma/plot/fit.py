@@ -137,7 +137,7 @@ def plot_residuals(
     method : {"significance", "diff", "diff/model", "diff/sqrt(model)"}
         See `xgamma.fitting.compare.residuals`.
     correlation_radius : Quantity, str or float, optional
-        Radius of the discs; plain numbers are degrees. Each pixel by itself when None.
+        Radius of the discs, as Quantity or number in degrees. By default, each pixel by itself.
     axes : pair of `~matplotlib.axes.Axes`, optional
         For the sky and for the energies; one of them for a spectrum or flux points.
 
@@ -177,7 +177,7 @@ def plot_residuals(
         sky = figure.add_subplot(1, 2, 1, projection=image_wcs(image))
         given = sky, figure.add_subplot(1, 2, 2)
     if np.ndim(given) != 1 or len(given) != 2:
-        raise XGammaError("axes= must be a pair, for the sky and for the energies.")
+        raise XGammaError("axes= must be a pair, for the image and the spectrum.")
     plot_map(image, given[0], title=LABELS[method])
     _spectral(given[1], found, edges, method)
     return given

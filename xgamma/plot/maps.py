@@ -41,7 +41,7 @@ def _spatial(array: xr.DataArray) -> tuple[str, str]:
         if set(dims) <= set(array.dims):
             return dims
     raise AxisError(
-        f"{array.name or 'The array'} has no pixels to draw: it is over {', '.join(map(str, array.dims)) or 'nothing'}."
+        f"{array.name or 'The array'} has no pixels to draw: its dims are {', '.join(map(str, array.dims)) or 'nothing'}."
     )
 
 
@@ -135,10 +135,10 @@ def plot_map(
     stretch : {"linear", "sqrt", "log"}
         Scale of the colours.
     cmap : str or Colormap, optional
-        Colours; when absent grey for masks, blue to red around zero for excess, residuals and
+        Colours. By default, grey for masks, blue to red around zero for excess, residuals and
         significance, inferno otherwise.
     vmin, vmax : float, optional
-        Range of the colours; all values when absent, but for maps around zero the range that
+        Range of the colours. By default, all values, but for maps around zero the range that
         holds 99.9 % of the pixels, on both sides alike.
     add_cbar : bool
         Whether to draw a colour bar, labelled with name and unit.
@@ -240,7 +240,7 @@ def _band_dim(array: xr.DataArray) -> str:
     dims = [str(d) for d in array.dims if d not in spatial]
     if len(dims) != 1:
         raise AxisError(
-            f"A grid is drawn over one dimension besides the pixels, not over {', '.join(dims) or 'none'}: select the others first."
+            f"A grid is drawn over one dimension other than the pixels, not over {', '.join(dims) or 'none'}: select the others first."
         )
     return dims[0]
 
@@ -334,7 +334,7 @@ def plot_interactive(array: xr.DataArray, **kwargs: Any) -> Any:
         from ipywidgets import SelectionSlider, interactive
     except ImportError:
         raise MissingPackageError(
-            "The slider needs ipywidgets: pip install ipywidgets, or draw all bins with plot_grid."
+            "The slider requires ipywidgets: pip install ipywidgets, or draw all bins with plot_grid."
         ) from None
     plt = require_package("matplotlib.pyplot", "Drawing", "plot")
 

@@ -47,7 +47,7 @@ def off_regions(ds: xr.Dataset) -> dict[Any, list[Any]]:
     """
     if "off_regions" not in ds:
         raise MissingDataError(
-            f"The dataset {ds.attrs.get('name', '')!r} holds no off regions: they are made by ds.gamma.reflected_background."
+            f"The dataset {ds.attrs.get('name', '')!r} has no off regions: create them with ds.gamma.reflected_background."
         )
     rows = [str(text) for text in np.atleast_1d(ds["off_regions"].values)]
     return {row: parse_regions(text) if text else [] for row, text in enumerate(rows)}
@@ -62,7 +62,7 @@ def plot_regions(ds: xr.Dataset, ax: WCSAxes | None = None) -> Any:
     ds : Dataset
         On-off spectrum from `reflected_background`, or a stack of such.
     ax : WCSAxes, optional
-        Axes with a sky projection; made around the on region when absent.
+        Axes with a sky projection. By default, made around the on region.
 
     Returns
     -------

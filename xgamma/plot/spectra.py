@@ -67,7 +67,7 @@ def plot_spectrum_model(
     """
     low, high = interval(energy_range, "TeV", "energy_range")
     if not 0 < low < high < np.inf:
-        raise XGammaError(f"energy_range={energy_range!r} must have two ends above zero.")
+        raise XGammaError(f"energy_range={energy_range!r} must be two energies above zero.")
     energy = np.geomspace(low, high, 200)
     value, error = spectrum._propagate(lambda: spectrum.kernel(energy))
     scale = energy**power

@@ -90,7 +90,7 @@ def background_model(
     Raises
     ------
     XGammaError
-        If no run is left, no counts are left outside of the exclusions, or bins are empty.
+        If no run is left, no counts are left outside the exclusions, or bins are empty.
 
     See Also
     --------
@@ -100,7 +100,7 @@ def background_model(
     Notes
     -----
     The rate is that of the largest Poisson likelihood: counts over exposure (time multiplied by
-    solid angle outside of the exclusions), with a norm for each run. Values are those at the bin
+    solid angle outside the exclusions), with a norm for each run. Values are those at the bin
     centres such that the interpolation in `fill_background` gives the measured means in the bins,
     with a power law in each energy bin [1]_. See docs/science/background.md.
 

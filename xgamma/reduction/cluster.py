@@ -69,13 +69,13 @@ class Cluster:
             except TimeoutError:
                 if not self.client.nthreads():
                     warn(
-                        "The dask cluster has no worker left: the work goes on when one starts; interrupt it, or start one."
+                        "The dask cluster has no workers left: the reduction continues when one starts; start one, or interrupt it."
                     )
         partial: Partial = future.result()
         return partial
 
     def died(self, error: BaseException) -> bool:
-        """Tell whether the scheduler gave a task up because workers died over it."""
+        """Return whether the scheduler gave a task up because workers died over it."""
         from distributed.scheduler import KilledWorker
 
         return isinstance(error, KilledWorker)

@@ -106,7 +106,7 @@ class Executed:
         return handle.result()
 
     def died(self, error: BaseException) -> bool:
-        """Tell whether a process is gone: all the tasks of its pool are lost."""
+        """Return whether a process is gone: all the tasks of its pool are lost."""
         return isinstance(error, BrokenExecutor)
 
     def recover(self) -> None:

@@ -77,5 +77,7 @@ def _one(file: str | os.PathLike[str]) -> xr.Dataset:
     data = open_any(file)
     if not isinstance(data, xr.Dataset):
         data.close()
-        raise XGammaError(f"'{file}' holds several datasets: write them one to a file first.")
+        raise XGammaError(
+            f"'{file}' contains several datasets: write each to a file of its own first."
+        )
     return data

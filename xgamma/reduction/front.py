@@ -170,7 +170,7 @@ def reduce(
 def _cutout_width(
     into: xr.Dataset, width: AngleLike | None, offset_max: AngleLike | None
 ) -> AngleLike | None:
-    """Return the width of the cutouts: what a largest offset needs when absent."""
+    """Return the width of the cutouts: by default, what the largest offset requires."""
     if width is None and offset_max is not None and "x" in into.dims:
         return float(2.0 * to_value(offset_max, "deg", "offset_max") + max(pixel_scale(into)))
     return width
@@ -179,9 +179,11 @@ def _cutout_width(
 def _refuse_to_keep(out: PathLike | None, resume: ResumeLike | None) -> None:
     """Raise if a sum is asked for that is not made."""
     if out is not None:
-        raise XGammaError("out= makes one mosaic: leave out stack=False.")
+        raise XGammaError("out= creates a single mosaic: omit stack=False.")
     if resume:
-        raise XGammaError("resume keeps a sum: with stack=False, reduce the missing runs only.")
+        raise XGammaError(
+            "resume= requires stack=True: with stack=False, reduce the missing runs only."
+        )
 
 
 def _safe_options(safe_mask: SafeMaskLike, offset_max: AngleLike | None) -> dict[str, Any] | None:

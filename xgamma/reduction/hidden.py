@@ -57,7 +57,7 @@ def hidden_offset(
 def looks_within(
     ds: xr.Dataset, obs: xr.DataTree, safe_mask: Mapping[str, Any], limit: float
 ) -> bool:
-    """Tell whether the safe masks of a run look at its filled maps within an offset only.
+    """Return whether the safe masks of a run look at its filled maps within an offset only.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ __all__ = ["Processes"]
 
 
 class Processes(Executed):
-    """Worker processes of this machine, started anew by loky and ended with this object.
+    """Worker processes of this machine, started again by loky and ended with this object.
 
     They start the same way everywhere (a new interpreter that does not run the script again), so
     that a script needs no ``if __name__ == "__main__"``, and functions of a script or notebook can

@@ -26,7 +26,7 @@ def progress_bar(
     total : int or None
         Number of runs.
     wanted : bool, optional
-        Whether to show it; on a terminal or in a notebook when absent.
+        Whether to show it. By default, on a terminal or in a notebook.
     done : int
         Where it starts.
     desc, unit : str

@@ -52,14 +52,14 @@ def runs_of(observations: RunsLike | xr.DataTree) -> RunsLike:
     Raises
     ------
     XGammaError
-        If it is no list of runs.
+        If it is not a list of runs.
     """
     if isinstance(observations, xr.DataTree):
         one = "events" in observations.children or not observations.children
         return [observations] if one else list(observations.children.values())
     if not isinstance(observations, Iterable):
         raise XGammaError(
-            f"{type(observations).__name__} is no list of observations: open them with xg.open_store(folder)."
+            f"{type(observations).__name__} is not a list of observations: open them with xg.open_store(folder)."
         )
     return observations
 

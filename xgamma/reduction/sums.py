@@ -151,7 +151,7 @@ def _read(into: xr.Dataset, kept: Checkpoint) -> Mosaic:
         return Mosaic(into).put_parts(parts).put_runs(kept.state["runs"])
     except (MissingDataError, KeyError, TypeError, ValueError) as error:
         raise MissingDataError(
-            f"The partial results in '{kept.path}' are not whole ({error}): remove the folder and start again."
+            f"The partial results in '{kept.path}' are incomplete ({error}): remove the folder and start again."
         ) from None
 
 

@@ -69,7 +69,7 @@ def memory_bytes(memory: str | float) -> float:
         value = float(match[1]) * UNITS[match[2].lower()]
         assert value > 0
     except (AssertionError, KeyError, ValueError):
-        raise XGammaError(f"memory={memory!r} is no size: write it as '2 GB'.") from None
+        raise XGammaError(f"memory={memory!r} is not a size: use for example '2 GB'.") from None
     return value
 
 
@@ -107,7 +107,7 @@ def reduce_survey(
     overwrite : bool
         Whether an existing store may be replaced.
     side : int, optional
-        About the pixels along the side of a tile; 128 when absent.
+        About the pixels along the side of a tile. By default, 128.
     resume : path-like or True, optional
         Folder of partial results to go on from, as in `reduce`.
 
@@ -119,12 +119,12 @@ def reduce_survey(
     Raises
     ------
     XGammaError
-        If `memory` does not suffice, if the template is no map, or if a run fails.
+        If `memory` does not suffice, if the template is not a map, or if a run fails.
     """
     if "x" not in job.into.dims:
-        raise XGammaError("out= makes a mosaic: give a template with a sky, from create_map.")
+        raise XGammaError("out= creates a mosaic: give a sky map from xg.create_map as template.")
     if job.options.get("cutout_width") is None:
-        raise XGammaError("out= adds cutouts of runs: give offset_max or cutout_width.")
+        raise XGammaError("out= stacks cutouts of runs: give offset_max or cutout_width.")
     require_package("zarr", "out=", "dask")
     place = file_path(out, "out")
     tiled = _Tiled(job.into, memory_bytes(memory), side or TILE)
@@ -228,7 +228,7 @@ class _Tiled:
         used += sky.geometry_bytes(self.into) * self.workers
         if used >= self.limit:
             raise XGammaError(
-                f"memory={self.limit / 1e6:.0f} MB is too small: {self.workers} workers hold {used / 1e6:.0f} MB of runs, tiles come on top; allow more, use fewer workers or a smaller offset_max."
+                f"memory={self.limit / 1e6:.0f} MB is too small: {self.workers} workers use {used / 1e6:.0f} MB for runs, plus the tiles; allow more, or use fewer workers or a smaller offset_max."
             )
         return TiledSums(self.into, self.files, self.limit - used, self.side)
 

@@ -33,7 +33,7 @@ def write_mosaic(sums: TiledSums, rows: Mosaic, folder: Path, name: str | None) 
     folder : Path
         Store to make.
     name : str, optional
-        Of the dataset; that of the template when absent.
+        Of the dataset. By default, that of the template.
     """
     zarr = require_package("zarr", "out=", "dask")
     onoff = "onoff_acceptance" in sums.forms

@@ -109,7 +109,7 @@ class TiledSums:
     limit : float
         Bytes of the tiles held in memory.
     side : int
-        As `Tiles`.
+        Number of pixels along a side of a tile.
     """
 
     def __init__(self, template: xr.Dataset, files: TileFiles, limit: float, side: int = TILE):
@@ -163,7 +163,7 @@ class TiledSums:
         if name in self.forms:
             if not np.can_cast(values.dtype, self.forms[name].dtype, "same_kind"):
                 raise XGammaError(
-                    f"{name} is of {values.dtype} in one run and of {self.forms[name].dtype} in another: reduce all with the same makers."
+                    f"{name} is of {values.dtype} in one run and of {self.forms[name].dtype} in another: reduce all with the same options."
                 )
             return
         dims = tuple(map(str, values.dims))

@@ -60,7 +60,7 @@ class Exchange:
 
 
 def _room(folder: Path) -> bool:
-    """Tell whether a folder in memory has room for sums: containers may keep it tiny."""
+    """Return whether a folder in memory has room for sums: containers may keep it tiny."""
     return shutil.disk_usage(folder).free > 2 * 2**30
 
 

@@ -50,7 +50,7 @@ def fake(
     models : Model or iterable of Model, optional
         By default, the models attached to the dataset.
     background : DataArray, optional
-        Background in the on region of an on-off dataset; when absent, its variable
+        Background in the on region of an on-off dataset. By default, its variable
         ``background``, else the most likely one given its off counts.
     scheme : {"exact", "gammapy"}
         See `xgamma.fitting.predict.npred_signal`.
@@ -130,7 +130,7 @@ def predictions(
     if not kind(ds).endswith("onoff"):
         if background is not None:
             raise XGammaError(
-                "background= is for on-off datasets: assign the variable 'background' of others."
+                "background= is for on-off datasets only: for others, assign the variable 'background'."
             )
         warn_of_short_axes([ds], likelihood.models)
         likelihood.data.require_background()

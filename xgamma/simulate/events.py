@@ -84,10 +84,10 @@ def sample_events(
     """
     data = Compiled(ds)
     if not data.is_map:
-        raise XGammaError("Events need a map dataset: a spectrum has no positions.")
+        raise XGammaError("Simulating events requires a map dataset: a spectrum has no positions.")
     if data.gti is None or data.gti[0].size == 0:
         raise MissingDataError(
-            f"The dataset {data.name!r} has no good time intervals, so events have no times."
+            f"The dataset {data.name!r} has no good time intervals, so no event times can be drawn."
         )
     rng = generator(seed)
     chosen = chosen_models(ds, models).select(data.name)

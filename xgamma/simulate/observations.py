@@ -46,7 +46,7 @@ def wobble_pointings(
     target : SkyCoord, str or (lon, lat)
         The target.
     offset : Quantity, str or float
-        Their distance from it; a number is in degrees.
+        Their distance from it, as Quantity or number in degrees.
 
     Returns
     -------
@@ -97,8 +97,8 @@ def simulate_observation(
     Parameters
     ----------
     pointing : SkyCoord, str or (lon, lat), optional
-        Pointing position; half a degree north of the target (the Crab's position when there
-        is none) when absent.
+        Pointing position. By default, half a degree north of the target (the Crab's position when there
+        is none).
     source : position, SimulatedSource, list of them, or None
         What shines. For a position the spectrum and the width are those of the next
         arguments; None gives a run with background only.
@@ -109,7 +109,7 @@ def simulate_observation(
     reference : Quantity, str or float
         Reference energy; a number is in TeV.
     sigma : Quantity, str or float, optional
-        Width of a Gaussian source; a number is in degrees.
+        Width of a Gaussian source, as Quantity or number in degrees.
     livetime : Quantity, str or float
         Livetime; a number is in seconds. The ontime is ``livetime / (1 - dead_time)``.
     dead_time : float
@@ -121,13 +121,13 @@ def simulate_observation(
     number : int
         Number of the run from 0: it chooses time and random stream.
     obs_id : int, optional
-        Identifier; ``number + 1`` when absent.
+        Identifier. By default, ``number + 1``.
     target : position, optional
-        Target of the run; the first source when absent.
+        Target of the run. By default, the first source.
     background : {"2d", "3d", "none"}
         Class of the background, for the responses made here.
     irfs : mapping of str to Dataset, or DataTree, optional
-        Responses, or an observation that has them; those of `simulated_irfs` when absent.
+        Responses, or an observation that has them. By default, those of `simulated_irfs`.
     events : bool
         Whether events are drawn; if not, the event list is empty.
     seed : int
@@ -204,23 +204,23 @@ def simulate_store(
     path : path-like
         Folder of the store; made if need be.
     n_runs : int, optional
-        Number of runs; as many as `pointings` when absent, or 4 without them.
+        Number of runs. By default, as many as `pointings`, or 4 without them.
     livetime : Quantity, str or float
         Livetime of each run; a number is in seconds.
     source : position, SimulatedSource, list of them, or None
         As in `simulate_observation`.
     offset : Quantity, str or float
-        Distance of the wobble positions (north, south, east, west, in turn) from the target;
-        a number is in degrees.
+        Distance of the wobble positions (north, south, east, west, in turn) from the target, as Quantity or number
+        in degrees.
     pointings : sequence of positions, optional
         Pointings to use in turn instead of wobble positions.
     target : position, optional
-        Centre of the wobble positions; the first source when absent, or the Crab's
+        Centre of the wobble positions. By default, the first source, or the Crab's
         position without a source.
     background : {"2d", "3d", "none"}
         Class of the background, for the responses made here.
     irfs : mapping of str to Dataset, or DataTree, optional
-        Responses, or an observation that has them; those of `simulated_irfs` when absent.
+        Responses, or an observation that has them. By default, those of `simulated_irfs`.
     overwrite : bool
         Whether an existing store may be replaced.
     compress : bool
@@ -249,10 +249,10 @@ def simulate_store(
     """
     for name in ("number", "obs_id"):
         if name in kwargs:
-            raise XGammaError(f"simulate_store numbers its runs itself: leave out '{name}'.")
+            raise XGammaError(f"simulate_store sets the run numbers itself: omit '{name}'.")
     count = n_runs if n_runs is not None else len(pointings) if pointings is not None else 4
     if count < 1 or (pointings is not None and len(pointings) == 0):
-        raise XGammaError("A store needs at least one run: give n_runs and pointings for that.")
+        raise XGammaError("A store requires at least one run: check n_runs and pointings.")
     names = ("amplitude", "index", "reference", "sigma")
     sources = _sources(source, **{**SPECTRUM, **{k: kwargs.pop(k) for k in names if k in kwargs}})
     aim = _target(target, sources)
@@ -298,7 +298,7 @@ def _sources(
         for one in source:
             if not isinstance(one, SimulatedSource):
                 raise XGammaError(
-                    f"The list of sources holds {one!r}: give a SimulatedSource for each."
+                    f"The list of sources contains {one!r}: give a SimulatedSource for each."
                 )
         return source
     return [SimulatedSource(source, amplitude, index, reference, sigma)]

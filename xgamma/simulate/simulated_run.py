@@ -233,9 +233,11 @@ def intervals(
     """Return good time intervals of equal length, shape (n, 2), in s since MJDREF."""
     seconds = to_value(livetime, "s", "livetime")
     if not seconds > 0 or n_gti < 1:
-        raise XGammaError(f"A run needs a livetime above 0 s and a GTI, not {seconds} and {n_gti}.")
+        raise XGammaError(
+            f"A run requires a livetime above 0 s and at least one GTI, not {seconds} and {n_gti}."
+        )
     if not 0 <= dead_time < 1:
-        raise XGammaError(f"dead_time={dead_time} must be a fraction from 0 up to 1.")
+        raise XGammaError(f"dead_time={dead_time} must be a fraction of at least 0 and below 1.")
     ontime = seconds / (1.0 - dead_time)
     gap = 30.0
     begin = schedule(number, ontime + (n_gti - 1) * gap, start, right_ascension)

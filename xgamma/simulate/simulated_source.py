@@ -35,7 +35,7 @@ class SimulatedSource:
     reference : Quantity, str or float
         Reference energy; a number is in TeV.
     sigma : Quantity, str or float, optional
-        Width of a Gaussian; a number is in degrees. A point when absent.
+        Width of a Gaussian, as Quantity or number in degrees. By default, a point.
 
     Examples
     --------

@@ -61,10 +61,10 @@ def fetch(
     name : str
         One of `datasets`.
     base_url : str, optional
-        Where the folders lie; the environment variable ``XGAMMA_TUTORIAL_URL``, or the
-        repository of gammapy's data, when absent. A folder works as ``file:///...``.
+        Where the folders lie. By default, the environment variable ``XGAMMA_TUTORIAL_URL``, or the
+        repository of gammapy's data,. A folder works as ``file:///...``.
     cache : path-like, optional
-        Folder to keep the files in; that of the user for caches when absent.
+        Folder to keep the files in. By default, that of the user for caches.
     quiet : bool
         Whether to print neither licence nor progress.
 
@@ -87,7 +87,7 @@ def fetch(
     registry = _registry()
     if name not in registry:
         raise MissingDataError(
-            f"There are no tutorial data {name!r}: choose from {', '.join(registry)}."
+            f"The tutorial data set {name!r} does not exist: choose from {', '.join(registry)}."
         )
     pooch = require_package("pooch", "Fetching tutorial data", "tutorial")
     entry = registry[name]
@@ -115,10 +115,10 @@ def _fetch_one(store: Pooch, file: str, url: str, folder: Path) -> None:
         if "hash" not in str(error):
             raise
         raise XGammaError(
-            f"'{url}{file}' is not the file that was registered (its SHA-256 differs): use another base_url, or report it."
+            f"'{url}{file}' is not the registered file (its SHA-256 differs): use another base_url, or report it."
         ) from None
     except Exception as error:
-        # The exceptions of requests are no part of pooch's interface.
+        # The exceptions of requests are not part of pooch's interface.
         raise MissingDataError(
             f"'{url}{file}' cannot be fetched ({type(error).__name__}): check the network, or set {URL_VARIABLE} to a mirror."
         ) from None
@@ -154,7 +154,7 @@ def open_dataset(name: str, **kwargs: Any) -> Any:
     Raises
     ------
     MissingDataError, XGammaError
-        As `fetch`.
+        Under the same conditions as in `fetch`.
 
     Examples
     --------

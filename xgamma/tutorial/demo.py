@@ -169,7 +169,7 @@ def significance_image(ds: xr.Dataset, radius: float = RADIUS) -> xr.DataArray:
         return found
 
     counts, background = np.rint(around("counts")), around("background")
-    # What the Fourier transform leaves of a zero is no background.
+    # What the Fourier transform leaves of a zero is not a background.
     good = background > 1e-6 * background.max()
     values = np.where(good, cash_significance(counts, np.where(good, background, 1.0)), np.nan)
     labels = ds.counts.isel(energy=0, drop=True).transpose("y", "x")

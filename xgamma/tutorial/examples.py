@@ -41,7 +41,7 @@ CRAB = "83.63d 22.01d"
 
 
 def real_data(name: str) -> Path | None:
-    """Return the path of a file or folder of real data, or None if it is not at hand.
+    """Return the path of a file or folder of real data, or None if it is not available.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ __all__ = ["FITS", "is_fits"]
 
 
 def is_fits(path: Path, head: bytes) -> bool:
-    """Tell whether the first bytes are those of FITS, or of a compressed file."""
+    """Return whether the first bytes are those of FITS, or of a compressed file."""
     return head.startswith((b"SIMPLE", b"\x1f\x8b"))
 
 

@@ -39,7 +39,7 @@ def radius_at(ds: xr.Dataset, energy: np.ndarray, offset: float) -> np.ndarray:
     Returns
     -------
     radius : ndarray
-        Degrees: the entry of the table whose bin centre is nearest; 0 outside of the table.
+        Degrees: the entry of the table whose bin centre is nearest; 0 outside the table.
     """
     table = values_of(ds, "rad_max", RAD_MAX_2D.dims, "deg")
     axis_e, axis_o = grid_axis(ds, "energy"), grid_axis(ds, "offset")

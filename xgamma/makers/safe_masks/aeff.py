@@ -28,7 +28,7 @@ def _to_reco(
     if not fold:
         return float
     if obs is None:
-        raise MissingDataError("fold=True needs the observation: safe_mask(obs, ...).")
+        raise MissingDataError("fold=True requires the observation: safe_mask(obs, ...).")
     offset = energy_threshold.offset_of(obs, position, fixed_offset)
     return partial(energy_threshold.folded_energy, obs, offset=offset)
 
@@ -63,14 +63,14 @@ def aeff_max(
 
 AEFF_DEFAULT = SafeMaskRecord(
     "aeff-default",
-    "In the range that the effective area names (LO_THRES, HI_THRES).",
+    "Energies between LO_THRES and HI_THRES of the effective area.",
     aeff_default,
     needs_run=True,
     looks_at="run",
 )
 AEFF_MAX = SafeMaskRecord(
     "aeff-max",
-    "From where the effective area exceeds aeff_percent of its maximum.",
+    "Energies above which the effective area exceeds aeff_percent of its maximum.",
     aeff_max,
     needs=("exposure",),
     looks_at="position",

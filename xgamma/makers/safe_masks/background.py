@@ -18,7 +18,7 @@ def bkg_peak(ds: xr.Dataset, obs: xr.DataTree | None = None, *, irfs: str = IRFS
 
 BKG_PEAK = SafeMaskRecord(
     "bkg-peak",
-    "From the lower edge of the bin with the largest background rate.",
+    "Energies above the lower edge of the bin with the largest background rate.",
     bkg_peak,
     needs=("background",),
 )

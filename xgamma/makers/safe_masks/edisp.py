@@ -32,7 +32,7 @@ def edisp_bias(
 
 EDISP_BIAS = SafeMaskRecord(
     "edisp-bias",
-    "From where the energy bias has sunk to bias_percent.",
+    "Energies above which the energy bias is below bias_percent.",
     edisp_bias,
     needs=("edisp",),
     looks_at="position",

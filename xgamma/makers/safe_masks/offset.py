@@ -35,14 +35,14 @@ def _radius(offset_max: AngleLike) -> float:
     radius = to_value(offset_max, "deg", "offset_max")
     if not 0 < radius <= 180:
         raise XGammaError(
-            f"offset_max={offset_max!r} is not an angle between 0 and 180 degrees: give for example '2.5 deg'."
+            f"offset_max={offset_max!r} must be an angle between 0 and 180 deg, for example '2.5 deg'."
         )
     return float(radius)
 
 
 OFFSET_MAX = SafeMaskRecord(
     "offset-max",
-    "Nearer to the pointing than offset_max.",
+    "Offsets from the pointing position below offset_max.",
     offset_max_mask,
     needs_run=True,
     looks_at="run",

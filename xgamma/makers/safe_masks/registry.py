@@ -74,7 +74,7 @@ class SafeMaskRecord(FunctionRecord):
             )
 
     def looks_at_maps(self, irfs: str) -> bool:
-        """Tell whether it looks at filled maps; ``irfs="DL3"`` turns some to the run."""
+        """Return whether it looks at filled maps; ``irfs="DL3"`` turns some to the run."""
         return self.looks_at != "run" and not (irfs == "DL3" and "irfs" in self.options)
 
     def mask(self, ds: xr.Dataset, obs: xr.DataTree | None, given: dict[str, Any]) -> xr.Variable:
@@ -86,13 +86,13 @@ class SafeMaskRecord(FunctionRecord):
         if not isinstance(variable, xr.Variable) or variable.dtype != bool:
             what = getattr(made, "dtype", type(made).__name__)
             raise XGammaError(
-                f"The safe-mask method {self.name!r} returned {what}: it must return an array of bool "
-                "with named dimensions."
+                f"The safe-mask method {self.name!r} returned {what}: it must return a boolean "
+                "array with named dimensions."
             )
         here = {d: ds.sizes[d] for d in ("energy", "y", "x") if d in ds.dims}
         if not set(variable.sizes.items()) <= set(here.items()):
             raise XGammaError(
-                f"The safe-mask method {self.name!r} returned {dict(variable.sizes)}: the counts have {here}."
+                f"The safe-mask method {self.name!r} returned an array with dims {dict(variable.sizes)}, but the counts have {here}."
             )
         return variable
 
@@ -177,7 +177,7 @@ def list_safe_masks() -> dict[str, str]:
     --------
     >>> import xgamma as xg
     >>> xg.list_safe_masks()["offset-max"]
-    'Nearer to the pointing than offset_max.'
+    'Offsets from the pointing position below offset_max.'
     """
     return REGISTRY.summaries()
 
