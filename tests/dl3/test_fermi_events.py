@@ -93,7 +93,7 @@ def test_zenith_energy_and_time(ft1):
 
 @pytest.mark.parametrize("bits", [0, -1, 2**32])
 def test_no_set_of_bits(ft1, bits):
-    with pytest.raises(xg.XGammaError, match="no set of the 32 bits"):
+    with pytest.raises(xg.XGammaError, match="not a set of the 32 bits"):
         xg.read_events(ft1[0]).gamma.select_events(event_type=bits)
 
 

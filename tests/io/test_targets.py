@@ -78,7 +78,7 @@ def test_what_cannot_be_a_target(tmp_path, made, name, kind):
     before = tree(folder)
     if name in INTO and kind in ("folder", "no folder"):
         if name == "reduce resume" and kind == "folder":
-            with pytest.raises(XGammaError, match="holds something else"):
+            with pytest.raises(XGammaError, match="contains something other"):
                 write(made, target)
             assert tree(folder) == before
             return

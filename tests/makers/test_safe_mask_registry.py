@@ -115,7 +115,10 @@ def test_what_a_method_returns_is_checked():
         (lambda ds, obs: None, "returned NoneType: it must return a boolean array"),
         (lambda ds, obs: ds.counts, "'own' returned int32: it must return a boolean array"),
         (lambda ds, obs: ds.counts.values > 0, "returned bool: it must return .* named dimensions"),
-        (lambda ds, obs: (ds.counts > 0).isel(x=slice(3)), "'x': 3}, but the counts have {'energy'"),
+        (
+            lambda ds, obs: (ds.counts > 0).isel(x=slice(3)),
+            "'x': 3}, but the counts have {'energy'",
+        ),
         (lambda ds, obs: (ds.counts > 0).rename(x="z"), "'z': "),
     ):
         record = xg.SafeMaskRecord("own", "One's own.", function)

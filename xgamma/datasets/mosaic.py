@@ -96,7 +96,7 @@ class Mosaic(MosaicState):
             self._add_responses(ds, coarse_pixels(ds, mask), coarse)
         if "mask_fit" in ds or "mask_fit" in self.sums:
             self._add_fit_mask(ds, mask, fine)
-        # Of an on-off dataset the background is no variable.
+        # Of an on-off dataset the background is not a variable.
         self._add_metadata(ds, bool(image.any()), None if is_onoff(ds) else sums)
         self.count += 1
 

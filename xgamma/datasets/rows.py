@@ -30,7 +30,7 @@ Row = dict[str, tuple[np.ndarray, dict[str, Any]]]
 
 
 def row_of(ds: xr.Dataset, reference: str, sums: Mapping[str, np.ndarray] | None = None) -> Row:
-    """Return what a dataset says of its runs, times since one reference, and its sums.
+    """Return the records of a dataset's runs, with times since one reference, and its sums.
 
     Parameters
     ----------
@@ -124,14 +124,14 @@ def _finite_under(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def seconds_between(source: str | None, target: str) -> float:
-    """Return what to add to seconds since one reference to have them since another."""
+    """Return the offset in seconds between two reference times."""
     if source is None or str(source) == target:
         return 0.0
     return float((time_value(str(source)).tt - time_value(target).tt).sec)
 
 
 def join_rows(rows: list[Row]) -> dict[str, xr.Variable]:
-    """Return the rows of all inputs one after the other; what some lack is blank or NaN."""
+    """Return the concatenated rows of all inputs; missing values are blank or NaN."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     sizes = [next(iter(row.values()))[0].shape[0] for row in rows]
     out = {}

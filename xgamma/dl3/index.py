@@ -1,4 +1,4 @@
-"""Where the HDUs of each run are: from GADF index files, or from the files themselves."""
+"""Locations of the HDUs of each run: from GADF index files, or from the files themselves."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def from_index(
 
 
 def from_files(files: Iterable[Path], caldb: str | None) -> tuple[xr.Dataset, Hdus]:
-    """Make an index from the headers of files that hold events.
+    """Create an index from the headers of event files.
 
     Parameters
     ----------
@@ -170,15 +170,15 @@ def from_files(files: Iterable[Path], caldb: str | None) -> tuple[xr.Dataset, Hd
         if obs_id in hdus:
             first = hdus[obs_id]["events"][0]
             raise MissingDataError(
-                f"The run {obs_id!r} is in {first} and in {path}: write an HDU index that says which "
-                f"to use, or give a list of files."
+                f"The run {obs_id!r} is in {first} and in {path}: write an HDU index that "
+                "selects one, or give a list of files."
             )
         hdus[obs_id] = {group: (path, hdu.name) for group, hdu in groups.items()}
         rows.append(_header_row(obs_id, groups["events"]))
     if not rows:
         raise MissingDataError(
-            f"None of the {len(files)} FITS files holds an EVENTS table: "
-            f"for responses alone use xr.open_datatree(file, engine='gadf')."
+            f"None of the {len(files)} FITS files contains an EVENTS table: for responses only, "
+            "use xr.open_datatree(file, engine='gadf')."
         )
     hdus, table = _same_ids(hdus, _table_of_rows(rows))
     _add_caldb(table, hdus, caldb)
@@ -202,8 +202,9 @@ def _require_shared(hdu_file: Path, obs_file: Path, hdus: list[Any], runs: list[
     """Refuse two indices that share no run: the store would be empty without a word."""
     if hdus and runs and not set(hdus) & set(runs):
         raise MissingDataError(
-            f"The indices {hdu_file} and {obs_file.name} share no OBS_ID: the first has "
-            f"{', '.join(map(str, hdus[:3]))}, the second {', '.join(map(str, runs[:3]))}: correct one of them."
+            f"The indices {hdu_file} and {obs_file.name} have no OBS_ID in common: the first "
+            f"has {', '.join(map(str, hdus[:3]))}, the second {', '.join(map(str, runs[:3]))}: "
+            "correct one of them."
         )
 
 
@@ -215,15 +216,15 @@ def _once(file: Path, table: xr.Dataset) -> xr.Dataset:
         if first.setdefault(obs_id, row) != row:
             if not table.isel(obs=row).equals(table.isel(obs=first[obs_id])):
                 raise XGammaError(
-                    f"The observation index {file} has two rows for the run {obs_id} that differ: "
-                    f"keep one of them."
+                    f"The observation index {file} has two different rows for the run {obs_id}: "
+                    "keep one of them."
                 )
             repeated.append(obs_id)
     if not repeated:
         return table
     warn(
-        f"The observation index {file} lists {', '.join(map(str, repeated[:5]))} more than once: "
-        f"each run is taken once."
+        f"The observation index {file} lists {', '.join(map(str, repeated[:5]))} more than "
+        "once: each run is used once."
     )
     return table.isel(obs=list(first.values()))
 
@@ -235,8 +236,8 @@ def _refuse_second(
     if group not in ROW_TABLES and any(k[first] != k[row] for k in kinds):
         return
     raise XGammaError(
-        f"The HDU index {file} names two HDUs {group!r} for the run {obs_id} (rows {first} and {row}): "
-        f"keep the one to use."
+        f"The HDU index {file} lists two HDUs {group!r} for the run {obs_id} (rows {first} and "
+        f"{row}): keep the one to use."
     )
 
 

@@ -65,7 +65,7 @@ def first_table(path: Path) -> Table:
     """Return the first table of an index file."""
     tables = open_fits(path).tables
     if not tables:
-        raise MissingDataError(f"The index {path} holds no table.")
+        raise MissingDataError(f"The index {path} contains no table.")
     return tables[0]
 
 

@@ -88,14 +88,16 @@ def _place_of(source: object) -> Path:
         found = source.encoding.get("source")
         if not found:
             raise MissingFileError(
-                "These data were not opened from a file, or were changed since: give xg.verify the path."
+                "These data were not opened from a file, or have been changed since: pass the path to xg.verify."
             )
         source = str(found)
     place = as_place(source, "source")
     if is_remote(place):
-        raise XGammaError(f"'{place}' is a URL: copy it to a folder, which can be verified.")
+        raise XGammaError(
+            f"'{place}' is a URL, which cannot be verified: copy it to a local folder first."
+        )
     if not Path(place).exists():
-        raise MissingFileError(f"There is no file or folder '{place}': check the path.")
+        raise MissingFileError(f"The file or folder '{place}' does not exist: check the path.")
     require_regular(place)
     return Path(place)
 
@@ -106,7 +108,7 @@ def _faults(place: Path) -> Iterator[str]:
     elif place.is_dir():
         files = sorted(p for p in place.rglob("*") if p.name.lower().endswith(FITS_ENDINGS))
         if not files:
-            yield f"The folder '{place}' holds neither Zarr nor FITS files: check the path."
+            yield f"The folder '{place}' contains neither Zarr nor FITS files: check the path."
         for file in files:
             yield from _of_fits(file)
     elif place.name.lower().endswith(FITS_ENDINGS):
@@ -175,12 +177,12 @@ def _edited(store: Path, documents: dict[str, Any]) -> Iterator[str]:
     """Yield what was edited by hand or by another program."""
     root = documents.get("", {})
     if "" in documents and not root:
-        yield f"'{store}' is damaged: the description of its root (zarr.json) cannot be read; restore it from a copy, or write it again."
+        yield f"'{store}' is damaged: the metadata of its root (zarr.json) cannot be read; restore it from a copy, or write it again."
     listed = manifest_of(root, store)
     if listed is None and root.get("attributes", {}).get(SEAL[0]) == SEAL[1]:
-        yield f"'{store}' was written again by another program, which kept no list of what belongs to it: compare it with its source."
+        yield f"'{store}' was written again by another program without a list of its contents: compare it with its source."
     for path in changed_attributes(listed or {}, documents):
-        yield f"'{store}' is not as it was written: attributes or the size of {path or 'its root'} were changed; if that was meant, open it and write it again."
+        yield f"'{store}' differs from what was written: attributes or the size of {path or 'its root'} were changed; if that was intended, open it and write it again."
 
 
 def _is_root(folder: Path) -> bool:

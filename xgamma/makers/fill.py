@@ -149,9 +149,7 @@ def fill(
             )
         return fill_spectrum(ds, obs, wanted, background_oversampling, name=name, **options)
     if options.get("transits") is not None and not has_response_maps(obs, wanted):
-        raise XGammaError(
-            "transits= is for runs whose responses are maps of one transit: leave it out."
-        )
+        raise XGammaError("transits= is for runs whose responses are maps of one transit: omit it.")
     wanted = _for_pointlike(wanted, obs)
     limit = None if offset_limit is None else to_value(offset_limit, "deg", "offset_limit")
     field = Field(ds, obs, limit)

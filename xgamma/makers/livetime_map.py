@@ -38,7 +38,7 @@ def _largest_offset(obs: xr.DataTree, offset_max: AngleLike) -> float:
     largest = axis.high if axis.nodes.size == 1 else float(axis.nodes[-1])
     if not largest > 0:
         raise XGammaError(
-            f"Run {observation.obs_id(obs)}: its effective area has one offset, 0 deg, so its field of view is not recognised: give offset_max=."
+            f"Run {observation.obs_id(obs)}: its effective area has a single offset, 0 deg, so its field of view is unknown: give offset_max=."
         )
     return largest
 

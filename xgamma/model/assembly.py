@@ -129,7 +129,7 @@ def with_data(
         Data variables. Anything but new values on the dims of the dataset, or on dims without
         labels, is left to `assign`.
     attrs : mapping, optional
-        Attributes of the result; those of `ds` when absent.
+        Attributes of the result. By default, those of `ds`.
 
     Returns
     -------

@@ -170,7 +170,7 @@ def parse_regions(regions: RegionsLike) -> list[SkyRegion]:
             found = rg.Regions.parse(read_text(path), format="ds9")
         if not found:
             raise XGammaError(
-                f"The region file {str(path)!r} holds no region: write lines such as icrs;circle(83.63, 22.01, 0.2)."
+                f"The region file {str(path)!r} contains no region: write lines such as icrs;circle(83.63, 22.01, 0.2)."
             )
         return [parsed for one in found for parsed in parse_regions(one)]
     if isinstance(regions, str):

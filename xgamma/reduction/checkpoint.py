@@ -102,7 +102,7 @@ class Checkpoint:
             self.lock = locked(self.path)
             if self.lock is None:
                 raise XGammaError(
-                    f"Another session writes the partial results in '{self.path}': wait for it, or give another folder."
+                    f"Another session is writing the partial results in '{self.path}': wait for it, or give another folder."
                 )
             # Read under the lock: a session that ends meanwhile makes another state count.
             self._open(self._manifest())
@@ -118,7 +118,7 @@ class Checkpoint:
         if not file.is_file():
             if any(not _left(p) for p in self.path.iterdir()):
                 raise XGammaError(
-                    f"The folder '{self.path}' holds something else than partial results: give another."
+                    f"The folder '{self.path}' contains something other than partial results: give another folder."
                 )
             return None
         try:
@@ -158,10 +158,10 @@ class Checkpoint:
         label = strange[0].partition(":")[0]
         if label in {key.partition(":")[0] for key in self.keys}:
             raise XGammaError(
-                f"The partial results in '{self.path}' hold the run {label} made of other data: its files were changed or lie elsewhere now; remove the folder, or give another."
+                f"The partial results in '{self.path}' contain the run {label} from other data: its files were changed or moved; remove the folder, or give another."
             )
         raise XGammaError(
-            f"The partial results in '{self.path}' hold the run {label}, which is not asked for: remove the folder, or give another."
+            f"The partial results in '{self.path}' contain the run {label}, which was not requested: remove the folder, or give another."
         )
 
     def _point(self, state: str) -> None:
@@ -268,7 +268,7 @@ def _read(folder: Path, name: str) -> State:
         whole = False
     if not whole:
         raise MissingDataError(
-            f"The partial results in '{folder}' are not whole: remove the folder and start again."
+            f"The partial results in '{folder}' are incomplete: remove the folder and start again."
         )
     return state
 

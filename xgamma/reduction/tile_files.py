@@ -37,7 +37,7 @@ class TileFiles:
     names : dict of (int, int) to str
         Files of tiles that are there.
     target : Path, optional
-        What is said to fail when a tile cannot be written; the folder when absent.
+        What is said to fail when a tile cannot be written. By default, the folder.
     """
 
     def __init__(
