@@ -258,8 +258,7 @@ def row_of(points: xr.Dataset) -> str | None:
     if odd or len(rows) > 1:
         raise AxisError(
             f"The flux points have the dimension {(odd or rows)[-1]!r}, which cannot be stored "
-            "in a table of flux points: select one with isel, or write NetCDF "
-            "(points.to_netcdf)."
+            "in a table of flux points: select one with isel, or use points.to_netcdf()."
         )
     if "energy" not in points.coords:
         raise AxisError("Flux points must have the coordinate 'energy' (reference energies).")
