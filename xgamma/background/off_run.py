@@ -59,7 +59,7 @@ def off_run_background(
     scale : {"exposure", "livetime", "control"}
         How the off counts are scaled: by effective area (at the reconstructed energy and the offset)
         times livetime; by livetime; or by the numbers of events of both runs in the control
-        region, the field of view up to `control_offset` outside of both exclusions.
+        region, the field of view up to `control_offset` outside both exclusions.
     exclusion, off_exclusion : DataArray, regions, DS9 text or path of a .reg file, optional
         Sources in the field of the on run, and in that of the off run. Pixels that show the latter
         have an off acceptance of zero.
@@ -196,7 +196,7 @@ def _control_ratio(
     exclusions: tuple[ExclusionLike, ExclusionLike],
     reach: float,
 ) -> float:
-    """Return events of the off run over those of the on run, outside of the exclusions of both."""
+    """Return events of the off run over those of the on run, outside the exclusions of both."""
     edges = edges_in(ds, "energy", "TeV")
     bases = _basis(obs), _basis(other)
     numbers = []
