@@ -43,7 +43,7 @@ def test_each_component_is_a_dataset(analysis):
         assert {"exposure", "psf", "edisp"} <= set(ds)
 
 
-@pytest.mark.filterwarnings("ignore:The true energies of .* do not reach")
+@pytest.mark.filterwarnings("ignore:The true energies of .* do not extend")
 def test_components_are_fitted_at_once(analysis):
     """Each norm is that of its own counts: the ratio of counts to what is predicted."""
     tree = xg.read_fermipy(analysis)
@@ -77,12 +77,12 @@ def test_one_component_without_a_list_and_a_model(analysis):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("just words", "no configuration of fermipy"),
+        ("just words", "not a configuration of fermipy"),
         ("a: [1, 2", "line"),
         ("fileio: {outdir: elsewhere}", "has no file"),
         ("fileio: {outdir: out}\ncomponents: [1]", "no section"),
         ("fileio: {outdir: out}\nmodel: {isodiff: [a.txt, b.txt]}", "name one file"),
-        ("fileio: {outdir: out}\nmodel: {isodiff: nowhere.txt}", "no isotropic model"),
+        ("fileio: {outdir: out}\nmodel: {isodiff: nowhere.txt}", "not an isotropic model"),
         ("fileio: {outdir: 5}", "outdir=5"),
     ],
 )

@@ -31,7 +31,9 @@ def test_a_table_of_runs_that_lost_a_column(maps, column, how):
     with fits.open(maps / "maps.fits") as hdus:
         number = [h.name for h in hdus].index("OBS_ROWS")
     _edit(maps, "maps.fits", number, change)
-    with pytest.warns(xg.XGammaWarning, match=f"lacks {column.lower()}, which it was written with"):
+    with pytest.warns(
+        xg.XGammaWarning, match=f"has no {column.lower()}, which it was written with"
+    ):
         xg.read_fits(maps / "maps.fits")
 
 
@@ -60,7 +62,7 @@ def set_attr(path, variable, **attrs):
         file[variable].setncatts(attrs)
 
 
-@pytest.mark.filterwarnings("ignore:.*its sum is gone")
+@pytest.mark.filterwarnings("ignore:.*its checksum is missing")
 @pytest.mark.parametrize(
     ("variable", "attrs", "error"),
     [
@@ -78,7 +80,7 @@ def test_attributes_that_cannot_be(tmp_path, variable, attrs, error):
         xg.open(tmp_path / "excess.nc")
 
 
-@pytest.mark.filterwarnings("ignore:.*its sum is gone")
+@pytest.mark.filterwarnings("ignore:.*its checksum is missing")
 @pytest.mark.parametrize("how", [lambda v: v * np.nan, lambda v: np.full_like(v, v[0])])
 def test_labels_on_the_sky_that_cannot_be(tmp_path, how):
     make_flux_map(tmp_path)
@@ -99,7 +101,7 @@ def test_small_netcdf_files_are_summed_when_they_are_opened(tmp_path):
         xg.open(path)
     path.write_bytes(whole)
     set_attr(path, "counts", long_name="another")
-    with pytest.warns(xg.XGammaWarning, match="its sum is gone"):
+    with pytest.warns(xg.XGammaWarning, match="its checksum is missing"):
         xg.open(path).close()
 
 

@@ -148,7 +148,9 @@ def test_what_is_no_model_is_refused():
 
 
 def test_a_name_belongs_to_one_class():
-    with pytest.raises(XGammaError, match=r"'PowerLawSpectralModel' of .* is already used by xgamma"):
+    with pytest.raises(
+        XGammaError, match=r"'PowerLawSpectralModel' of .* is already used by xgamma"
+    ):
 
         class Other(Spectrum):
             tag, short = "PowerLawSpectralModel", "other"

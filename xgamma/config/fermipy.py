@@ -70,7 +70,7 @@ def read_fermipy(path: PathLike, edisp_bins: int = 0) -> xr.DataTree:
     edisp_bins = whole(edisp_bins, "edisp_bins", 0)
     config = load_yaml(read_text(place), f"'{place}'")
     if not isinstance(config, dict):
-        raise XGammaError(f"'{place}' is no configuration of fermipy: it must hold sections.")
+        raise XGammaError(f"'{place}' is not a configuration of fermipy: it must hold sections.")
     components = config.get("components")
     if not isinstance(components, list) or not components:
         components = [config]

@@ -65,7 +65,7 @@ def shared_cells(
     Returns
     -------
     array : DataArray
-        On the pixels of the template, zero outside of the map.
+        On the pixels of the template, zero outside the map.
     """
     matrix = Cells.of(array).shares(template)
     if array.dtype == bool:

@@ -30,9 +30,9 @@ __all__ = [
     "tstop",
 ]
 
-# Files give good time in whole seconds, so events may lie outside of it by one.
+# Files give good time in whole seconds, so events may lie outside it by one.
 MARGIN = 1.0
-# Share of events outside of the good time above which a run is warned of.
+# Share of events outside the good time above which a run is warned of.
 STRAY = 0.01
 # Seconds from any reference, beyond which there was no observation: 270 years.
 FARTHEST = 8.64e9
@@ -61,8 +61,8 @@ def mission_time(obs: xr.DataTree) -> MissionTime:
         if reference is not None:
             return reference
     raise MissingDataError(
-        f"Run {obs_id(obs)}: MJDREFI is in the header of neither GTI nor EVENTS; "
-        f"set it, for instance obs.attrs['MJDREFI'] = 51910."
+        f"Run {obs_id(obs)}: MJDREFI is missing from the headers of GTI and EVENTS; set it, for "
+        "example obs.attrs['MJDREFI'] = 51910."
     )
 
 
@@ -103,7 +103,7 @@ def gti_bounds(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
         edges = _header_bounds(obs)
         if edges is None:
             raise MissingDataError(
-                f"Run {obs_id(obs)} has neither a GTI table nor TSTART and TSTOP: its time is not known."
+                f"Run {obs_id(obs)} has neither a GTI table nor TSTART and TSTOP: its observation time is unknown."
             )
         start, stop = (np.array([edge]) for edge in edges)
     else:
@@ -114,7 +114,7 @@ def gti_bounds(obs: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
         n = int(wrong[0])
         raise XGammaError(
             f"Run {obs_id(obs)}: the good time interval {n} runs from {start[n]:.10g} to "
-            f"{stop[n]:.10g} s, which is no interval of an observation: correct the GTI table."
+            f"{stop[n]:.10g} s, which is not a valid interval of an observation: correct the GTI table."
         )
     some = stop > start
     return union_of_intervals(start[some], stop[some])
@@ -165,7 +165,7 @@ def timed_events(obs: xr.DataTree) -> np.ndarray:
     Returns
     -------
     seconds : ndarray
-        As `event_seconds`.
+        Seconds since the reference time, as returned by `event_seconds`.
 
     Raises
     ------
@@ -178,9 +178,10 @@ def timed_events(obs: xr.DataTree) -> np.ndarray:
         return seconds
     if not ((seconds >= start[0] - MARGIN) & (seconds <= stop[-1] + MARGIN)).any():
         raise XGammaError(
-            f"Run {obs_id(obs)}: none of its {seconds.size} events, which begin at "
-            f"{np.min(seconds):.10g} s, lies in its good time, {start[0]:.10g} to {stop[-1]:.10g} s: "
-            f"correct MJDREFI, MJDREFF and TIMESYS of EVENTS and GTI, or the times."
+            f"Run {obs_id(obs)}: none of its {seconds.size} events, the first at "
+            f"{np.min(seconds):.10g} s, lies in its good time intervals, {start[0]:.10g} to "
+            f"{stop[-1]:.10g} s: correct MJDREFI, MJDREFF and TIMESYS of EVENTS and GTI, or the "
+            "times."
         )
     return seconds
 
@@ -202,9 +203,9 @@ def check_event_times(obs: xr.DataTree) -> None:
     stray = 1.0 - inside_intervals(seconds, *bounds, MARGIN).mean()
     if stray > STRAY:
         warn(
-            f"Run {obs_id(obs)}: {100 * stray:.3g} % of its events lie outside of its good time "
-            f"intervals, so they are counted without livetime: cut them with select_events(time=...), "
-            f"or check MJDREFI and MJDREFF of EVENTS and GTI."
+            f"Run {obs_id(obs)}: {100 * stray:.3g} % of its events lie outside its good time "
+            "intervals, so they are counted without livetime: remove them with "
+            "select_events(time=...), or check MJDREFI and MJDREFF of EVENTS and GTI."
         )
 
 
@@ -228,7 +229,7 @@ def _bounds(obs: xr.DataTree) -> tuple[float, float]:
     edges = _header_bounds(obs)
     if edges is None:
         raise MissingDataError(
-            f"Run {obs_id(obs)} has no good time interval and no TSTART and TSTOP: its time is not known."
+            f"Run {obs_id(obs)} has neither good time intervals nor TSTART and TSTOP: its observation time is unknown."
         )
     return edges
 

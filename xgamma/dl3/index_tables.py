@@ -63,7 +63,7 @@ def warn_of_columns(table: Table) -> None:
         if column is None or code == "A":
             continue
         if column.code not in "BIJKED":
-            warn(f"The column {name} of {where} holds no numbers: correct its format (TFORM).")
+            warn(f"The column {name} of {where} contains no numbers: correct its format (TFORM).")
         stated = (column.unit or "").strip()
         if stated and not same_kind(stated, unit):
             warn(

@@ -18,7 +18,7 @@ __all__ = [
     "with_sums",
 ]
 
-_CHANGED = "is damaged, or was changed by a program that left its DATASUM"
+_CHANGED = "is damaged, or was changed by a program that did not update its DATASUM"
 _EDITED = "is damaged, or was changed by a program that left its CHECKSUM"
 
 _FULL = 0xFFFFFFFF
@@ -134,7 +134,7 @@ def warn_of_datasum(header: dict[str, Any], data: Any, start: int, size: int, wh
     """
     if not datasum_holds(header, data, start, size):
         warn(
-            f"The {where} {_CHANGED}: its values are read as they are. Fetch the file again, or delete DATASUM if the change is meant."
+            f"The {where} {_CHANGED}: its values are read as they are. Download the file again, or delete DATASUM if the change is intended."
         )
 
 
@@ -182,11 +182,11 @@ def check_sums(
     """
     if not datasum_holds(header, data, start, size):
         raise XGammaError(
-            f"The {where} {_CHANGED}: fetch the file again, or delete DATASUM if the change is meant."
+            f"The {where} {_CHANGED}: download the file again, or delete DATASUM if the change is intended."
         )
     stop = start + -(-size // BLOCK) * BLOCK
     text = str(header.get("CHECKSUM", "")).strip()
     if len(text) == 16 and text != "0" * 16 and summed(data, begin, stop) not in (0, _FULL):
         raise XGammaError(
-            f"The header of the {where} {_EDITED}: fetch it again, or delete CHECKSUM if the change is meant."
+            f"The header of the {where} {_EDITED}: download it again, or delete CHECKSUM if the change is meant."
         )

@@ -174,7 +174,7 @@ class FitsFile:
         stated = hdus[0].header.get("NEXTEND") if hdus else None
         if isinstance(stated, int) and len(hdus) - 1 < stated:
             warn(
-                f"The file {self.path} has {len(hdus) - 1} extensions of the {stated} that it was written with (NEXTEND): it is truncated, or another program left some out; fetch it again, or correct NEXTEND."
+                f"The file {self.path} has {len(hdus) - 1} extensions of the {stated} that it was written with (NEXTEND): it is truncated, or another program left some out; download it again, or correct NEXTEND."
             )
         return hdus
 

@@ -183,7 +183,7 @@ def band_table(file: FitsFile, hdu: HDU) -> Table | None:
     Raises
     ------
     MissingDataError
-        If the map names one that the file lacks.
+        If the map names one that is not in the file.
     """
     named = str(hdu.header.get("BANDSHDU") or f"{hdu.name}_BANDS")
     for name in (named, *BAND_TABLES):

@@ -60,9 +60,9 @@ class FitsMap:
 
 
 def is_map(file: FitsFile, hdu: HDU) -> bool:
-    """Tell whether an HDU is a sky map or a map over a region.
+    """Return whether an HDU is a sky map or a map over a region.
 
-    An image of two or more axes is one: if it lacks its frame, reading says so.
+    An image of two or more axes is one: if it has no frame, reading says so.
     """
     if hdu.is_image:
         return len(hdu.shape) > 1
@@ -106,7 +106,7 @@ def _unit(hdu: HDU, name: str, unit: str | None) -> tuple[str | None, float]:
         return spec.units, 1.0
     if not parsed.is_equivalent(wanted):
         raise XGammaError(
-            f"The HDU {hdu.name!r} of {hdu.file.path} has the unit {text!r}, but {name} is in {spec.units!r}."
+            f"The HDU {hdu.name!r} of {hdu.file.path} has the unit {text!r}, but {name} must be in {spec.units!r}."
         )
     return spec.units, float(parsed.to(wanted))
 
@@ -117,7 +117,7 @@ def _warn_of_unknown(hdu: HDU, name: str, text: str) -> None:
         parse_unit(text)
     except UnitError:
         warn(
-            f"The HDU {hdu.name!r} of {hdu.file.path} has the unit {text!r}, which is not known: {name} is in unknown units; correct BUNIT."
+            f"The HDU {hdu.name!r} of {hdu.file.path} has the unit {text!r}, which is not recognised: {name} is in unknown units; correct BUNIT."
         )
 
 
@@ -126,8 +126,8 @@ def _tell_missing_unit(hdu: HDU, name: str, unit: str) -> None:
     keyword = "BUNIT" if hdu.is_image else "TUNIT of DATA"
     where = f"The HDU {hdu.name!r} of {hdu.file.path} has no unit ({keyword})"
     if name == "exposure":
-        raise UnitError(f"{where}: add it, 'm2 s' or 'cm2 s', since the two differ by 10000.")
-    warn(f"{where}: its values are taken to be in {unit!r}.")
+        raise UnitError(f"{where}: add it ('m2 s' or 'cm2 s', which differ by a factor of 10000).")
+    warn(f"{where}: assuming {unit!r}.")
 
 
 def _named_axes(name: str, axes: list[Axis], sizes: tuple[int, ...]) -> list[Axis]:
@@ -135,7 +135,8 @@ def _named_axes(name: str, axes: list[Axis], sizes: tuple[int, ...]) -> list[Axi
     if tuple(a.size for a in axes) != sizes:
         raise AxisError(
             f"The HDU {name.upper()!r} has planes {sizes}, but its band table lists bins "
-            f"{tuple(a.size for a in axes)}: differing bands cannot be read as axes."
+            f"{tuple(a.size for a in axes)}: bands that differ between planes cannot be read as "
+            "axes."
         )
     if name == "exposure" or name.endswith("_exposure"):
         return [a.renamed("energy_true") if a.name == "energy" and a.size > 1 else a for a in axes]
@@ -168,7 +169,7 @@ def read_map_hdu(
     hdu : HDU
         Its image, or its table over a region.
     name : str, optional
-        Name of the variable; that of the HDU in small letters when absent.
+        Name of the variable. By default, that of the HDU in lower case.
     saved : dict, optional
         What the sidecar says of it: its ``dtype`` and ``attrs``, whose unit is kept.
     own_types : bool
@@ -198,8 +199,9 @@ def read_map_hdu(
         sizes = _region_sizes(hdu, bands)
     if bands is None and any(n > 1 for n in sizes):
         raise MissingDataError(
-            f"The HDU {hdu.name!r} of {file.path} has planes {sizes}, but no table of bands (EBOUNDS, ENERGIES "
-            f"or {hdu.name}_BANDS) says of which energies: fetch the file again, or add it."
+            f"The HDU {hdu.name!r} of {file.path} has planes {sizes}, but no table of bands "
+            f"(EBOUNDS, ENERGIES or {hdu.name}_BANDS) says of which energies: download the file "
+            "again, or add it."
         )
     axes = read_bands(bands, sizes) if bands is not None and sizes else []
     axes = _named_axes(name, axes, sizes)
@@ -273,11 +275,14 @@ def read_map(path: str | os.PathLike[str], hdu: str | None = None) -> xr.DataArr
         framed = [h for h in maps if not h.is_image or "CTYPE1" in h.header]
         if not framed:
             names = ", ".join(h.name for h in file.hdus)
-            raise MissingDataError(f"The file {file.path} holds no sky map: its HDUs are {names}.")
+            raise MissingDataError(
+                f"The file {file.path} contains no sky map: its HDUs are {names}."
+            )
         if framed[0] is not maps[0]:
             raise FrameError(
-                f"The first image of {file.path}, {maps[0].name!r}, has no celestial frame (no CTYPE1): "
-                f"correct its header, or name the map to read, hdu={framed[0].name!r}."
+                f"The first image of {file.path}, {maps[0].name!r}, has no celestial frame (no "
+                "CTYPE1): correct its header, or pass the map to read as "
+                f"hdu={framed[0].name!r}."
             )
         chosen = maps[0]
     else:
@@ -324,6 +329,6 @@ def map_path(path: str | os.PathLike[str]) -> Path:
     target = file_path(path)
     if not is_fits_name(target):
         raise XGammaError(
-            f"'{target.name}' is not the name of a FITS file: end it in .fits or .fits.gz."
+            f"'{target.name}' is not the name of a FITS file: use the ending .fits or .fits.gz."
         )
     return target

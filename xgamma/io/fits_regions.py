@@ -63,7 +63,7 @@ def read_region(hdu: HDU) -> tuple[str, dict[str, Any]]:
         # What cannot be a region, a radius of 1e30 pixels say, is found now.
         parse_regions(text)
     if not pixels:
-        raise XGammaError(f"The {where} holds no region: fetch the file again.")
+        raise XGammaError(f"The {where} contains no region: download the file again.")
     return text, frame
 
 

@@ -78,7 +78,7 @@ _LOCK = HDF5Lock()
 
 
 def _forked() -> None:
-    """Make the locks anew in a forked process: whoever held them did not come along."""
+    """Make the locks again in a forked process: whoever held them did not come along."""
     _LOCK._own, _LOCK._depth = threading.RLock(), 0
     with suppress(RuntimeError, AttributeError):
         if not NETCDF4_PYTHON_LOCK.acquire(blocking=False):

@@ -135,7 +135,9 @@ def _dense(hdu: HDU, level: int) -> tuple[np.ndarray, np.ndarray]:
         raise MissingDataError(f"The {hdu.where} has no column with values.")
     planes = [np.asarray(hdu.table.read(name)) for name in names]
     if any(plane.dtype.kind not in "iuf" for plane in planes):
-        raise XGammaError(f"The {hdu.where} has a column that is no number: it is no sky map.")
+        raise XGammaError(
+            f"The {hdu.where} has a column that is not a number: it is not a sky map."
+        )
     # healpy writes many cells a row.
     stacked = np.stack([plane.astype(float).ravel() for plane in planes])
     if number is not None:
@@ -182,7 +184,7 @@ def _require_cells(ids: np.ndarray, level: int, hdu: HDU) -> None:
     """Raise unless cells are on the sphere, each once."""
     total = 12 * 4**level
     if not ids.size:
-        raise MissingDataError(f"The {hdu.where} holds no cell.")
+        raise MissingDataError(f"The {hdu.where} contains no cell.")
     if ids.min() < 0 or ids.max() >= total:
         wrong = ids.min() if ids.min() < 0 else ids.max()
         raise XGammaError(
@@ -200,7 +202,7 @@ def _axes(file: FitsFile, hdu: HDU, planes: int) -> list[Axis]:
             return []
         raise MissingDataError(
             f"The {hdu.where} has {planes} planes, but no table of bands (EBOUNDS, ENERGIES or {hdu.name}_BANDS) says "
-            "of which energies: fetch the file again, or add it."
+            "of which energies: download the file again, or add it."
         )
     sizes = band_sizes(table) if "AXCOLS1" in table.header else (table.nrows,)
     axes = read_bands(table, sizes)

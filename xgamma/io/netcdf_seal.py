@@ -59,7 +59,7 @@ def check_sum(path: Path, promised: bool) -> None:
 
 
 def sum_fault(path: Path, promised: bool, whole: bool = True) -> str | None:
-    """Return what is wrong with the sum behind a file.
+    """Return a description of the problem with the checksum of a file, if any.
 
     Parameters
     ----------
@@ -82,9 +82,9 @@ def sum_fault(path: Path, promised: bool, whole: bool = True) -> str | None:
     if found is None and not promised:
         return None
     if found is None:
-        return f"'{path}' was opened for writing, or written again, by another program: its sum is gone; compare it with its source, or open it and write it again."
+        return f"'{path}' was opened for writing, or written again, by another program: its checksum is missing; compare it with its source, or open it and write it again."
     if whole and int(found[1], 16) != _sum(path, size):
-        return f"'{path}' is damaged: its bytes are not those that were written; restore it from a copy, or write it again."
+        return f"'{path}' is damaged: its bytes differ from those written; restore it from a copy, or write it again."
     return None
 
 

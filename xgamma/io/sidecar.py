@@ -143,7 +143,7 @@ class Sidecar:
         """Return a dataset with its own attributes, types, labels and small arrays.
 
         Lazy variables stay lazy: their types are set when they are opened. What the file at the
-        path was written with, and lacks now, is warned of.
+        path was written with, and now is without, is warned of.
         """
         if not self:
             return ds
@@ -183,7 +183,7 @@ class Sidecar:
         ]
         if lost:
             warn(
-                f"The file {path} lacks {', '.join(lost)}, which it was written with: it is damaged, or another program left that out; fetch it again, or delete the HDU {HDU_NAME} if it is meant."
+                f"The file {path} has no {', '.join(lost)}, which it was written with: it is damaged, or another program left that out; download it again, or delete the HDU {HDU_NAME} if it is meant."
             )
 
     def has_sky_of(self, ds: xr.Dataset) -> bool:

@@ -33,7 +33,7 @@ class EBLAbsorption(Spectrum):
     Parameters
     ----------
     energy : Quantity or array_like
-        Nodes, increasing; plain numbers are TeV.
+        Nodes, increasing, as Quantity or number in TeV.
     redshifts : array_like
         Nodes, increasing.
     transmission : array_like
@@ -87,7 +87,7 @@ class EBLAbsorption(Spectrum):
             raise XGammaError("An absorption table must hold finite numbers from 0 up.")
         if self.transmission.max() > 1 + 1e-3:
             raise XGammaError(
-                f"An absorption table holds fractions, not {self.transmission.max():g}: fetch it again."
+                f"An absorption table holds fractions, not {self.transmission.max():g}: download it again."
             )
         # exp(-100) of the light is none, and keeps the logarithm finite.
         self._depth = -np.log(np.clip(self.transmission, np.exp(-100.0), 1.0))
@@ -161,7 +161,9 @@ def read_ebl(
     """
     found = file_path(path)
     if not found.exists():
-        raise MissingFileError(f"There is no absorption table {str(path)!r}: give a path to one.")
+        raise MissingFileError(
+            f"The absorption table {str(path)!r} does not exist: check the path."
+        )
     file = open_fits(found)
     missing = [name for name in ("PARAMETERS", "ENERGIES", "SPECTRA") if name not in file]
     if missing:

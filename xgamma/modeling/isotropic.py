@@ -51,7 +51,7 @@ def read_isotropic(
     MissingFileError
         If there is no such file.
     XGammaError
-        If it is no table of increasing energies and positive intensities.
+        If it is not a table of increasing energies and positive intensities.
 
     Examples
     --------
@@ -65,7 +65,9 @@ def read_isotropic(
     """
     found = file_path(path)
     if not found.is_file():
-        raise MissingFileError(f"There is no isotropic model {str(path)!r}: give a path to one.")
+        raise MissingFileError(
+            f"There is not an isotropic model {str(path)!r}: give a path to one."
+        )
     energy, intensity = _table(read_text(found), str(found))
     table = TemplateSpectrum(energy * ENERGY, intensity * INTENSITY, extrapolate=True)
     names = [datasets] if isinstance(datasets, str) else list(datasets or ())
@@ -89,7 +91,7 @@ def _table(text: str, where: str) -> tuple[np.ndarray, np.ndarray]:
         values = np.empty(0)
     if values.ndim != 2 or values.shape[1:] != (2,) or len(values) < 2:
         raise XGammaError(
-            f"{where} is no isotropic model: it must have two rows or more of an energy in MeV, an intensity, and "
+            f"{where} is not an isotropic model: it must have two rows or more of an energy in MeV, an intensity, and "
             "perhaps an error."
         )
     energy, intensity = values.T

@@ -56,7 +56,7 @@ class LightCurve(TimeProfile):
     Parameters
     ----------
     time : Quantity or array_like
-        Increasing times relative to `t_ref`; plain numbers are in days.
+        Increasing times relative to `t_ref`, as Quantity or number in days.
     norm : array_like
         Non-negative factor at each time.
     t_ref : float
@@ -90,12 +90,12 @@ class LightCurve(TimeProfile):
         self.filename = filename
         if self.time.shape != self.norm.shape or not _increase(self.time):
             raise XGammaError(
-                f"A light curve needs increasing times and one factor each, "
-                f"not {self.time.size} times and {self.norm.size} factors."
+                "A light curve requires increasing times and one factor for each, not "
+                f"{self.time.size} times and {self.norm.size} factors."
             )
         if not np.all((self.norm >= 0) & np.isfinite(self.norm)):
             raise XGammaError(
-                "A light curve cannot be negative or NaN: each factor is a finite number from 0 up."
+                "A light curve cannot be negative or NaN: each factor must be a finite non-negative number."
             )
         steps = 0.5 * (self.norm[1:] + self.norm[:-1]) * np.diff(self.time)
         self._cumulative = np.concatenate([[0.0], np.cumsum(steps)])
@@ -169,8 +169,8 @@ def read_light_curve(path: str | Path) -> LightCurve:
     reference = MissionTime.from_header(header, f"The light curve {str(path)!r}")
     if reference is None:
         raise MissingDataError(
-            f"The light curve {str(path)!r} has no MJDREFI, so its times count from nowhere: add MJDREFI "
-            f"and MJDREFF to its header."
+            f"The light curve {str(path)!r} has no MJDREFI, so its times have no reference: add "
+            "MJDREFI and MJDREFF to its header."
         )
     return LightCurve(
         columns["TIME"][0] * conversion(unit, "d"),
@@ -182,7 +182,7 @@ def read_light_curve(path: str | Path) -> LightCurve:
 
 
 def _increase(nodes: np.ndarray) -> bool:
-    """Tell whether nodes are finite, and each lies behind the one before."""
+    """Return whether nodes are finite, and each lies behind the one before."""
     return bool(nodes.size and np.isfinite(nodes).all() and np.all(np.diff(nodes) > 0))
 
 
@@ -192,10 +192,10 @@ def read_columns(
     """Read columns (values and unit) of the first table of a FITS file, and its header."""
     found = file_path(path)
     if not found.exists():
-        raise MissingFileError(f"There is no table {str(path)!r}: give a path to one.")
+        raise MissingFileError(f"The table {str(path)!r} does not exist: check the path.")
     tables = open_fits(found).tables
     if not tables:
-        raise MissingDataError(f"{str(path)!r} holds no table: it may be truncated.")
+        raise MissingDataError(f"{str(path)!r} contains no table: it may be truncated.")
     table = tables[0]
     missing = [name for name in names if name not in table.columns]
     if missing:
@@ -207,8 +207,8 @@ def read_columns(
         values = np.asarray(table.read(name), dtype=float)
         if values.ndim != 1 or not np.isfinite(values).all():
             raise XGammaError(
-                f"The column {name} of {str(path)!r} must hold one finite number in each row: "
-                "correct the table."
+                f"The column {name} of {str(path)!r} must contain one finite number in each "
+                "row: correct the table."
             )
         columns[name] = (values, table[name].unit or "")
     return columns, table.header
@@ -261,7 +261,7 @@ class PhaseCurve(TimeProfile):
         self.normalize, self.filename = normalize, filename
         ordered = self.phase.size > 1 and bool(np.all(np.diff(self.phase) > 0))
         if self.phase.shape != self.norm.shape or not ordered:
-            raise XGammaError("A phase curve needs increasing phases and one factor each.")
+            raise XGammaError("A phase curve requires increasing phases and one factor for each.")
         # The curve is closed: beyond its nodes it holds their values to phase 0 and 1.
         self._x = np.concatenate([[0.0], np.clip(self.phase, 1e-12, 1 - 1e-12), [1.0]])
         self._y = np.concatenate([self.norm[:1], self.norm, self.norm[-1:]])

@@ -42,7 +42,7 @@ class Place(Protocol):
         """Wait for a task and return what it did, its sum if that is here."""
 
     def died(self, error: BaseException) -> bool:
-        """Tell whether a worker is gone, rather than the task failed."""
+        """Return whether a worker is gone, rather than the task failed."""
 
     def recover(self) -> None:
         """Make the place usable after a worker is gone."""
@@ -147,7 +147,7 @@ class _Flight:
 
 
 def _explained(error: Exception) -> Exception:
-    """Return the error of a task itself, with the mend where it could not be sent."""
+    """Return the error of a task itself, with a cure if it could not be sent."""
     # Python 3.13 words the AttributeError of a local function without the word pickle.
     words = ("pickle", "local object")
     if isinstance(error, pickle.PicklingError) or any(word in str(error) for word in words):
@@ -199,7 +199,7 @@ def _report(obs_id: RunId, error: Exception, errors: str, trace: str) -> None:
         said = f"{said} ({type(error).__name__})" if said else f"a {type(error).__name__}"
         text = f"{named}: {said} came up while it was reduced, which no check foresaw: if a function of yours raised it, correct that; else check its files with xg.verify, and report it."
     if isinstance(error, OutsideError):
-        warn(f"{text} It is left out.")
+        warn(f"{text} It is omitted.")
         return
     if errors == "raise":
         raised = type(error)(text) if known else XGammaError(text)
@@ -208,4 +208,4 @@ def _report(obs_id: RunId, error: Exception, errors: str, trace: str) -> None:
         raise raised from error
     where = trace or "".join(traceback.format_exception(error))
     where = "" if known else f"\n{where}"
-    warn(f"{text} The run is left out.{where}")
+    warn(f"{text} The run is omitted.{where}")
