@@ -153,10 +153,5 @@ def check_version(attrs: Mapping[Any, Any], place: object) -> None:
 
 def checked(ds: xr.Dataset) -> xr.Dataset:
     """Return a dataset that follows the data model."""
-    times = [n for n in ("gti_start", "gti_stop") if n in ds.variables]
-    if len(times) == 1:
-        raise XGammaError(
-            f"The dataset has {times[0]} without the other end of its good time: restore the file, or write it again."
-        )
     validate_dataset(ds, values=False)
     return ds
