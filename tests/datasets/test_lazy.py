@@ -1,5 +1,7 @@
 """Dask-backed datasets stay lazy: every method of the accessors, or a reason why not."""
 
+import functools
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -55,6 +57,12 @@ def datasets(obs):
         "spectrum": ds.gamma.to_spectrum(DISK),
         "spectrum_onoff": spectrum,
     }
+
+
+@functools.cache
+def other_run():
+    """A run on an empty field."""
+    return simulate_observation("20d 22.3d", None, target="20d 22d", seed=5, obs_id=2)
 
 
 def chunked(ds):
@@ -134,6 +142,9 @@ LAZY = {
     "reflected_background": [each(lambda ds, obs: ds.gamma.reflected_background(obs), SPECTRA)],
     "phase_background": [
         each(lambda ds, obs: ds.gamma.phase_background(obs, (0.9, 0.1), (0.3, 0.5)), KINDS[::2])
+    ],
+    "off_run_background": [
+        each(lambda ds, obs: ds.gamma.off_run_background(obs, off=other_run()), KINDS[::2])
     ],
     "significance": [
         each(lambda ds, obs: ds.gamma.significance()),
@@ -247,6 +258,7 @@ EAGER = {
     "flux_points": FITTED,
     "sensitivity": FITTED,
     "ts_map": FITTED,
+    "with_responses": "the responses are those of files, read whole",
     "psf_kernel": "its size depends on the values",
     "sample_events": "the number of events is the size of the result",
 }

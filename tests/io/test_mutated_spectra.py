@@ -78,7 +78,7 @@ def test_values_of_areas(spectrum, value):
         xg.open(damaged(spectrum, "arf", change))
 
 
-@pytest.mark.filterwarnings("ignore:The data type", "ignore:.*its sum is gone")
+@pytest.mark.filterwarnings("ignore:The data type", "ignore:.*its checksum is missing")
 @pytest.mark.parametrize("dim", ["energy", "energy_true", "rad"])
 @pytest.mark.parametrize("how", ["reversed", "NaN", "negative"])
 def test_axes_in_netcdf_and_zarr(tmp_path, dim, how):
