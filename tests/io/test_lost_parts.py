@@ -53,7 +53,7 @@ def test_a_single_map_of_an_unknown_unit(tmp_path, unit):
     image = example_map()["background"].sum("energy", keep_attrs=True)
     image.gamma.to_fits(tmp_path / "map.fits")
     fits.setval(tmp_path / "map.fits", "BUNIT", value=unit, checksum=True)
-    with pytest.warns(xg.XGammaWarning, match=f"the unit '{unit}', which is not known"):
+    with pytest.warns(xg.XGammaWarning, match=f"the unit '{unit}', which is not recognised"):
         xg.read_map(tmp_path / "map.fits")
 
 

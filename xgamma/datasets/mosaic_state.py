@@ -10,7 +10,7 @@ import xarray as xr
 
 from xgamma.datasets.onoff_sum import OnOffSum
 from xgamma.datasets.placing import FINE, spatial_dims
-from xgamma.datasets.rows import Row, row_of, seconds_between
+from xgamma.datasets.rows import Row, gti_variables, row_of, seconds_between
 from xgamma.model.livetime import livetime_of, reference_time_of
 
 __all__ = ["MosaicState"]
@@ -135,8 +135,9 @@ class MosaicState:
         row = row_of(ds, reference, sums)
         if row:
             self.rows.append(row)
-        start, stop = (ds.variables.get(name) for name in ("gti_start", "gti_stop"))
-        if start is not None and stop is not None:
+        ends = gti_variables(ds)
+        if ends is not None:
+            start, stop = ends
             shift = seconds_between(start.attrs.get("reference_time"), reference)
             self.gtis.append((start.values + shift, stop.values + shift))
         if any_safe and "exposure" in ds:

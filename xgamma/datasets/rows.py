@@ -11,6 +11,7 @@ import xarray as xr
 from xgamma.core.units import conversion, time_value
 from xgamma.datasets.onoff import background_values, is_onoff, safe
 from xgamma.datasets.placing import row_blocks, rows_first
+from xgamma.errors import MissingDataError
 from xgamma.fits.keywords import run_ids
 from xgamma.model.schema import ONOFF, VARIABLES, variable_attrs
 from xgamma.numerics.intervals import union_of_intervals
@@ -166,8 +167,32 @@ def good_times(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     start, stop : ndarray
         Sorted and disjoint: time that two intervals share counts once.
     """
-    start, stop = (_in_seconds(ds.variables[n]) for n in ("gti_start", "gti_stop"))
-    return union_of_intervals(start, stop)
+    ends = gti_variables(ds)
+    if ends is None:
+        raise MissingDataError(
+            f"The dataset {ds.attrs.get('name', '')!r} has no good time intervals: add gti_start and gti_stop."
+        )
+    return union_of_intervals(*(_in_seconds(end) for end in ends))
+
+
+def gti_variables(ds: xr.Dataset) -> tuple[xr.Variable, xr.Variable] | None:
+    """Return ``gti_start`` and ``gti_stop``, None for a dataset without good time.
+
+    Raises
+    ------
+    MissingDataError
+        If it has one of the two.
+    """
+    start, stop = (ds.variables.get(name) for name in ("gti_start", "gti_stop"))
+    if start is None and stop is None:
+        return None
+    if start is None or stop is None:
+        there, lost = ("gti_start", "gti_stop") if stop is None else ("gti_stop", "gti_start")
+        raise MissingDataError(
+            f"The dataset {ds.attrs.get('name', '')!r} has {there} but no {lost}, so its good time is "
+            f"unknown: restore {lost}, or drop {there} too."
+        )
+    return start, stop
 
 
 def _in_seconds(times: xr.Variable) -> np.ndarray:

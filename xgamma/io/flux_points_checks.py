@@ -87,7 +87,15 @@ def require_kinds(ds: xr.Dataset, path: PathLike, what: str = "column") -> None:
             raise AxisError(
                 f"The {what} {name} of '{path}' has energies that are NaN, infinite or not above 0: remove those rows."
             )
+        if name.endswith(("_err", "_errn", "_errp")) and (values < 0).any():
+            raise XGammaError(
+                f"The {what} {name} of '{path}' has errors below 0: correct or remove those rows."
+            )
     _require_bins(ds, path)
+    if "energy" in ds.variables and (np.diff(ds["energy"].values) <= 0).any():
+        raise AxisError(
+            f"The energies of '{path}' do not increase from row to row: sort the rows, or correct e_ref."
+        )
     _warn_of_overlap(ds, path)
 
 

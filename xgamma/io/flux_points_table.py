@@ -137,6 +137,9 @@ def energies(data: dict[str, Any], row: str | None, path: Path) -> None:
                     "split the table into one for each axis."
                 )
             data[name] = xr.Variable("energy", found[0], data[name].attrs)
+    if len({"energy_lo", "energy_hi"} & set(data)) == 1:
+        there, lost = ("e_min", "e_max") if "energy_lo" in data else ("e_max", "e_min")
+        raise MissingDataError(f"'{path}' has a column {there}, but no {lost}.")
     if "energy" not in data:
         if not {"energy_lo", "energy_hi"} <= set(data):
             raise MissingDataError(f"'{path}' has neither e_ref nor e_min and e_max.")

@@ -11,6 +11,7 @@ import os
 import re
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 from xgamma.errors import XGammaError, warn
 from xgamma.io.manifest import SEAL
@@ -52,13 +53,21 @@ def check_sum(path: Path, promised: bool) -> None:
     """
     whole = os.path.getsize(path) <= SMALL
     fault = sum_fault(path, promised, whole) if promised else None
-    if fault is not None and "is gone" in fault:
-        warn(fault)
-    elif fault is not None:
-        raise XGammaError(fault)
+    if fault is None:
+        return
+    if not fault.is_edited:
+        raise XGammaError(fault.sentence)
+    warn(fault.sentence)
 
 
-def sum_fault(path: Path, promised: bool, whole: bool = True) -> str | None:
+class SumFault(NamedTuple):
+    """What is wrong with a checksum, and whether another program's edit, not damage, explains it."""
+
+    sentence: str
+    is_edited: bool
+
+
+def sum_fault(path: Path, promised: bool, whole: bool = True) -> SumFault | None:
     """Return a description of the problem with the checksum of a file, if any.
 
     Parameters
@@ -72,8 +81,8 @@ def sum_fault(path: Path, promised: bool, whole: bool = True) -> str | None:
 
     Returns
     -------
-    fault : str or None
-        A sentence; None if the sum is right, or was never there.
+    fault : SumFault or None
+        None if the sum is right, or was never there.
     """
     size = os.path.getsize(path) - LENGTH
     with path.open("rb") as stream:
@@ -82,9 +91,15 @@ def sum_fault(path: Path, promised: bool, whole: bool = True) -> str | None:
     if found is None and not promised:
         return None
     if found is None:
-        return f"'{path}' was opened for writing, or written again, by another program: its checksum is missing; compare it with its source, or open it and write it again."
+        return SumFault(
+            f"'{path}' was opened for writing, or written again, by another program: its checksum is missing; compare it with its source, or open it and write it again.",
+            is_edited=True,
+        )
     if whole and int(found[1], 16) != _sum(path, size):
-        return f"'{path}' is damaged: its bytes differ from those written; restore it from a copy, or write it again."
+        return SumFault(
+            f"'{path}' is damaged: its bytes differ from those written; restore it from a copy, or write it again.",
+            is_edited=False,
+        )
     return None
 
 

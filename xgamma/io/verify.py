@@ -145,7 +145,7 @@ def _of_netcdf(path: Path) -> Iterator[str]:
         return
     fault = sum_fault(path, SEAL[0] in tree.attrs)
     if fault is not None:
-        yield fault
+        yield fault.sentence
     with tree:
         for node in tree.subtree:
             for name, variable in node.to_dataset(inherit=False).variables.items():
