@@ -92,7 +92,7 @@ class AccessorError(XGammaError, AttributeError):
     >>> import xgamma as xg
     >>> xr.DataTree().gamma.livetime
     Traceback (most recent call last):
-    xgamma.errors.AccessorError: This tree is a collection of datasets, but tree.gamma.events ...
+    xgamma.errors.AccessorError: This tree is a collection of datasets, but tree.gamma.livetime ...
     """
 
 

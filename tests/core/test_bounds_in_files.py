@@ -68,6 +68,7 @@ def test_deep_json_in_zarr(tmp_path, depth):
         file.write_text(text)
 
 
+@pytest.mark.filterwarnings("ignore:.*its checksum is missing")
 @pytest.mark.parametrize("text", [nested(100_000), "{", "[1, 2]", "5"])
 def test_json_in_attributes_of_netcdf(tmp_path, text):
     path = tmp_path / "a.nc"

@@ -102,6 +102,8 @@ def test_every_public_function_with_a_path_is_swept():
     # Their tests lie elsewhere: configurations, stores that are simulated, what lies in a cache.
     others = {
         "read_ebl",
+        "read_fermipy",
+        "read_isotropic",
         "load_config",
         "run_config",
         "simulate_store",

@@ -81,7 +81,7 @@ CASES = {
 # These look at the pixels around each: of 4 x 4 blocks a corner reads 2 x 2.
 REACH = {"significance in discs", "smooth", "smooth, disc", "convolve", "dilate", "erode"}
 # Blocks of pixels that a mask cuts are known where the mask is.
-MIXED = pytest.mark.filterwarnings("ignore:The safe mask hides")
+MIXED = pytest.mark.filterwarnings("ignore:The safe mask excludes")
 
 
 @MIXED

@@ -221,7 +221,7 @@ def test_missing_axis(read, make):
     hdu = make.response(
         "AEFF", [make.ENERGY], {"EFFAREA": (np.ones(3), "m2")}, "EFF_AREA", "AEFF_2D"
     )
-    with pytest.raises(MissingDataError, match="AEFF_2D without the axis offset"):
+    with pytest.raises(MissingDataError, match="AEFF_2D table without the axis offset"):
         read(hdu)
 
 
@@ -236,7 +236,7 @@ def test_unknown_psf(read, make):
     hdu = make.response(
         "PSF", [make.ENERGY, make.THETA], {"OTHER": (np.ones((3, 2)), "deg")}, "RPSF", "PSF_OTHER"
     )
-    with pytest.raises(MissingDataError, match="no PSF that can be read"):
+    with pytest.raises(MissingDataError, match="is not a readable PSF table"):
         read(hdu)
 
 
@@ -245,7 +245,7 @@ def test_missing_unit_is_assumed_with_one_warning(write, make):
     hdu.columns["ENERGY"].unit = None
     first, second = (open_fits(write([hdu], f"{i}.fits")).tables[0] for i in "ab")
     with pytest.warns(
-        XGammaWarning, match="ENERGY of the HDU 'EVENTS' has no unit .*TeV, which GADF"
+        XGammaWarning, match="ENERGY of the HDU 'EVENTS' has no unit .*TeV, as prescribed by GADF"
     ):
         ds = read_hdu(first)
     assert ds["energy"].attrs["units"] == "TeV"

@@ -59,7 +59,7 @@ def no_image(hdus):
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (without_bands, "has no HDU 'AEFF_BANDS', to which 'AEFF' refers for its axes"),
+        (without_bands, "has no HDU 'AEFF_BANDS', which 'AEFF' names for its axes"),
         (fewer_planes, "AEFF_BANDS of .* has 140 rows, which does not match planes of"),
         (no_frame, "celestial|CTYPE"),
         (other_axis, "has no axis 'energy_true', which a map of the response 'aeff' needs"),

@@ -113,7 +113,7 @@ def test_lazy_maps_stay_lazy(ds):
 
 
 WRONG = {
-    "scales": ({"scales": [0.2, 0.1]}, "increase"),
+    "scales": ({"scales": [0.2, 0.1]}, "increasing"),
     "no scale": ({"scales": [0.0, 0.1]}, "above 0"),
     "kernel": ({"kernel": "box"}, "kernel"),
     "method": ({"method": "ts"}, "method"),

@@ -122,7 +122,7 @@ WRONG = {
         "is a spectrum",
     ),
     "elsewhere": (lambda ds: xg.flux_profile(ds, "icrs;circle(3, 22, 0.2)"), "no pixel"),
-    "radii": (lambda ds: xg.ring_regions(CENTER, [0.2, 0.1]), "increase"),
+    "radii": (lambda ds: xg.ring_regions(CENTER, [0.2, 0.1]), "increasing"),
     "a point": (lambda ds: xg.slice_regions(CENTER, CENTER, 1, 3), "same position"),
     "no width": (lambda ds: xg.slice_regions(CENTER, "84d 22d", 0, 3), "above 0"),
     "number": (lambda ds: xg.slice_regions(CENTER, "84d 22d", 1, 0), "whole number"),

@@ -102,7 +102,10 @@ def test_summary_checks_and_residuals(points):
     [
         (lambda p: p.assign(dnde=p.dnde.assign_attrs(units="TeV")), "is a differential flux"),
         (lambda p: p.assign(is_ul=p.is_ul.astype(int)), "is_ul has dtype"),
-        (lambda p: p.assign(dnde_err=-p.dnde_err.assign_attrs(units="m")), "dnde_err is negative"),
+        (
+            lambda p: p.assign(dnde_err=-p.dnde_err.assign_attrs(units="m")),
+            "dnde_err has negative values",
+        ),
         (lambda p: p.drop_vars(["dnde_ul", "norm_ul"]), "add it"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.mutant import SHOWN, VALUE
+from tests.fuzz.mutant import ABSENT, SHOWN, VALUE
 from tests.fuzz.products import Product
 from xgamma.errors import XGammaError
 
@@ -67,7 +67,8 @@ def _unsaid(
         alike = shown and all(_alike(expected.get(n), found.get(n)) for n in different)
         return ("changed" if alike else "silent"), text
     both = [n for n in different if n in found and n in expected]
-    if any(_newly_wild(expected[n], found[n]) for n in both) and not (meant == VALUE and shown):
+    meant_wild = meant == ABSENT or (meant == VALUE and shown)
+    if any(_newly_wild(expected[n], found[n]) for n in both) and not meant_wild:
         return "not finite", text
     return ("changed" if meant else "silent"), text
 

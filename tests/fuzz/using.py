@@ -87,7 +87,7 @@ def in_si(variable: xr.Variable) -> np.ndarray:
 
 def kind_of(variable: xr.Variable) -> Any:
     """Return what kind of quantity a variable is; the text of a unit that is not known."""
-    unit = variable.attrs.get("units")
+    unit = variable.attrs.get("units") or ""
     try:
         return unit if not unit else str((1 * u.Unit(unit)).si.unit)
     except (TypeError, ValueError):

@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 import xgamma as xg
+from tests.helpers import fermi_files
 from tests.helpers.writers import make_things
 from xgamma.cli import main
 from xgamma.config.loading import load_config
@@ -56,6 +57,14 @@ def make_files(folder):
     table = Table({"TIME": [0.0, 1.0], "NORM": [1.0, 2.0]})
     table.meta = {"MJDREFI": 59000, "MJDREFF": 0.0, "TIMEUNIT": "d", "TIMESYS": "tt"}
     table.write(folder / "curve.fits")
+    fermi_files.write_isotropic(folder / "isotropic.txt")
+    (folder / "fermi").mkdir()
+    fermi_files.write_counts(folder / "fermi" / "ccube_00.fits")
+    fermi_files.write_exposure(folder / "fermi" / "bexpmap_00.fits")
+    fermi_files.write_psf(folder / "fermi" / "psf_00.fits")
+    fermi_files.write_drm(folder / "fermi" / "drm_00.fits")
+    text = "fileio: {outdir: fermi}\ncomponents:\n- model: {isodiff: [isotropic.txt]}\n"
+    (folder / "fermi.yaml").write_text(text)
     table = Table({"PHASE": [0.0, 1.0], "NORM": [1.0, 2.0]})
     table.write(folder / "phases.fits")
     ebl = {
@@ -111,6 +120,8 @@ READERS = {
     "open packed": ("a.fits.gz", lambda p: _loaded(xg.open(p))),
     "open OGIP": ("pha.fits", lambda p: _loaded(xg.open(p))),
     "read_fits": ("a.fits", xg.read_fits),
+    "read_fermipy": ("fermi.yaml", xg.read_fermipy),
+    "read_isotropic": ("isotropic.txt", xg.read_isotropic),
     "xr.open_dataset": ("a.fits", lambda p: xr.open_dataset(p, engine="xgamma-fits")),
     "xr.open_datatree": ("run.fits", lambda p: xr.open_datatree(p, engine="gadf")),
     "open_dataset": ("a.fits", open_dataset),
@@ -178,6 +189,11 @@ READ_BY = {
     "dl3.opening.open_store": "open_store",
     "io.fits.open_dataset": "open_dataset",
     "io.fits.read_fits": "read_fits",
+    "io.fits_axes.band_table": "open FITS",
+    "io.healpix.read_healpix": "read_map",
+    "dl3.response_maps.read_response_map": "open_store",
+    "config.fermipy.read_fermipy": "read_fermipy",
+    "modeling.isotropic.read_isotropic": "read_isotropic",
     "io.fits_maps.read_map": "read_map",
     "io.flux_points.read_flux_points": "read_flux_points",
     "io.ogip_read.read_ogip": "read_ogip",

@@ -114,7 +114,7 @@ DAMAGE = {
     "counts over degrees": ("counts", unit("deg", "EBOUNDS", "E_MIN"), "'deg'"),
     "exposure without ENERGIES": ("exposure", without("ENERGIES"), "no table of bands"),
     "exposure with too few ENERGIES": ("exposure", rows("ENERGIES", 4), "planes"),
-    "exposure in TeV": ("exposure", bunit, "'TeV', but exposure is in 'm2 s'"),
+    "exposure in TeV": ("exposure", bunit, "'TeV', but exposure must be in 'm2 s'"),
     "exposure over degrees": ("exposure", unit("deg", "ENERGIES", "Energy"), "'deg'"),
     "exposure at falling energies": ("exposure", value("ENERGIES", "Energy", 1e9), "increase"),
     "psf over degrees": ("psf", unit("deg", "PSF", "Energy"), "column Energy"),

@@ -177,6 +177,7 @@ def test_remote_stores(ds):
     assert xg.open(plain).load().identical(ds)
 
 
+@pytest.mark.filterwarnings("ignore:.*its checksum is missing")
 @pytest.mark.parametrize("form", ["dataset", "lazy", "tree"])
 def test_edited_netcdf_files_are_told_by_verify(tmp_path, ds, form):
     """An attribute that is edited in place, or in the bytes; other programs read the file."""
@@ -202,6 +203,7 @@ def test_edited_netcdf_files_are_told_by_verify(tmp_path, ds, form):
     assert xg.verify(tmp_path / "b.nc") == []
 
 
+@pytest.mark.filterwarnings("ignore:.*its checksum is missing")
 def test_netcdf_files_of_others_are_sound(tmp_path, ds):
     ds.gamma.to_netcdf(tmp_path / "a.nc")
     ds.to_netcdf(tmp_path / "b.nc")

@@ -33,6 +33,7 @@ MAKE = {
     "xgamma.modeling.ebl",
     "xgamma.modeling.temporal",
     "xgamma.background.region_finder",
+    "xgamma.background.run_pairs",
     "xgamma.model.region_series",
     "xgamma.dl3.archive",
     "xgamma.dl3.convert",
@@ -40,9 +41,19 @@ MAKE = {
     "xgamma.io.fits_maps",
     "xgamma.io.ogip_read",
     "xgamma.io.opening",
+    "xgamma.config.fermipy",
+    "xgamma.modeling.isotropic",
 }
 # To look into a collection, so that a dataset that is wrong can be found and taken out.
-LOOK = {"names_of", "dataset", "remove", "models_of", "read_flux_points"}
+LOOK = {
+    "names_of",
+    "dataset",
+    "remove",
+    "models_of",
+    "read_datasets",
+    "read_flux_maps",
+    "read_flux_points",
+}
 UNEVEN = {"y": [0, 1, 4, 5]}
 SENTENCE = "'y' are not evenly spaced"
 

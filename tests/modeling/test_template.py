@@ -264,6 +264,7 @@ def test_fermi_diffuse_models_against_gammapy(name, data, gammapy):
         np.testing.assert_allclose(alike, expected, rtol=2e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*which is not recognised")
 def test_a_fermi_file_of_the_collaboration(tmp_path):
     """ENERGIES with the column Energy alone, no AXCOLS, photons in the unit."""
     from astropy.io import fits

@@ -16,6 +16,7 @@ from xgamma.datasets.collection import datasets
 pytestmark = [
     # gammapy's copy of the event list has the sum of the original; its true energies end with the others.
     pytest.mark.filterwarnings("ignore:The HDU 'EVENTS' .* is damaged"),
+    pytest.mark.filterwarnings("ignore:The header of the HDU .* is damaged"),
     pytest.mark.filterwarnings("ignore:The true energies of .* do not extend"),
 ]
 

@@ -110,7 +110,9 @@ def test_sampled_runs_keep_their_dead_time():
     "switches", [{"psff": False}, {"psf": "no"}, {"aeff": True}, {"psf": None}]
 )
 def test_apply_irf_refuses_what_it_does_not_know(switches):
-    with pytest.raises(XGammaError, match=r"apply_irf=.* exposure, psf, edisp only"):
+    with pytest.raises(
+        XGammaError, match=r"apply_irf=.* must map exposure, psf, edisp to True or False"
+    ):
         xg.SkyModel(xg.PowerLaw(), xg.PointSource(), name="m", apply_irf=switches)
     model = crab()
     model.apply_irf.update(switches)

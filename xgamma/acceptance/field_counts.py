@@ -9,6 +9,7 @@ import xarray as xr
 
 from xgamma.acceptance.field_grid import FieldGrid, field_grid
 from xgamma.background.exclusion import keep_at
+from xgamma.core.defaults import ALIGNMENT
 from xgamma.dl3 import observation
 from xgamma.dl3.good_time import event_seconds
 from xgamma.errors import MissingDataError, XGammaError
@@ -33,7 +34,7 @@ def field_counts(
     energy: xr.DataArray,
     offset: AnglesLike | None = None,
     field: AnglesLike | None = None,
-    alignment: str = "RADEC",
+    alignment: str = ALIGNMENT,
     exclusion: ExclusionLike = None,
 ) -> xr.Dataset:
     """Count the events of a run in its field of view, and the exposure, outside exclusions.

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.arguments import choice
+from xgamma.core.defaults import ALIGNMENT
 from xgamma.core.units import to_value
 from xgamma.errors import AxisError, XGammaError
 from xgamma.model.axes import coords_from_edges, edges_in
@@ -141,7 +142,7 @@ def field_grid(
     energy: xr.DataArray,
     offset: AnglesLike | None = None,
     field: AnglesLike | None = None,
-    alignment: str = "RADEC",
+    alignment: str = ALIGNMENT,
 ) -> FieldGrid:
     """Check and gather the bins in which a background is measured.
 

@@ -78,6 +78,7 @@ def with_background(obs: xr.DataTree, model: xr.Dataset) -> xr.DataTree:
     return xr.DataTree(obs.to_dataset(inherit=False), children=children, name=obs.name)
 
 
+@operation
 def background_at(
     model: xr.Dataset, zenith: float | None = None, azimuth: float | None = None
 ) -> xr.Dataset:

@@ -14,7 +14,7 @@ from xgamma.acceptance.field_grid import FieldGrid, Points
 from xgamma.errors import XGammaError, warn
 from xgamma.irf.background_rate import log_rate
 from xgamma.irf.kind import BackgroundKind
-from xgamma.irf.registry import find_response
+from xgamma.irf.registry import kinds_of_group
 from xgamma.model.axes import coords_from_edges
 from xgamma.numerics.background_rate import center_values, run_norms, shared_shape
 from xgamma.numerics.interpolation import sparse_weights
@@ -222,9 +222,9 @@ def _averaged(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _kind(grid: FieldGrid) -> BackgroundKind:
-    found = find_response("BKG_2D" if grid.is_radial else "BKG_3D")
-    assert isinstance(found, BackgroundKind)
-    return found
+    """Return the kind of response that has these axes."""
+    kinds = (kind for kind in kinds_of_group("bkg") if isinstance(kind, BackgroundKind))
+    return next(kind for kind in kinds if kind.dims[1:] == grid.dims)
 
 
 def _zenith_coords(

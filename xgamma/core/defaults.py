@@ -74,6 +74,9 @@ REDSHIFT = 0.1
 REPROJECTION = "exact"
 MEMORY = "2 GB"
 
+# Axes of the field of view.
+ALIGNMENT = "RADEC"
+
 # Simulated runs: a source like the Crab nebula, seen for a run of H.E.S.S.
 AMPLITUDE = "3.45e-11 cm-2 s-1 TeV-1"
 INDEX = 2.63

@@ -69,7 +69,7 @@ def file_path(value: object, role: str = "path") -> Path:
 
 
 def first_bytes(value: Any, size: int) -> bytes:
-    """Return how a file begins; nothing of what is no file.
+    """Return the first bytes of a file; none if it is not a file.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class GADFBackend(BackendEntrypoint):
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Return whether the first bytes of a file look like events or responses."""
-        head = first_bytes(filename_or_obj, 2**15)
+        head = first_bytes(filename_or_obj, 32_768)
         if head.startswith(GZIP_MAGIC):
             try:
                 head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 2**16)

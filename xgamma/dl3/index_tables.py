@@ -62,7 +62,8 @@ def warn_of_columns(table: Table) -> None:
         column = table.columns.get(name)
         if column is None or code == "A":
             continue
-        if column.code not in "BIJKED":
+        # Numbers of runs may be text.
+        if column.code not in "BIJKED" and name != "OBS_ID":
             warn(f"The column {name} of {where} contains no numbers: correct its format (TFORM).")
         stated = (column.unit or "").strip()
         if stated and not same_kind(stated, unit):

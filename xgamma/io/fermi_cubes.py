@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xgamma.core.reading import reader
-from xgamma.errors import XGammaError, warn
+from xgamma.errors import UnitError, XGammaError, warn
 from xgamma.fits.files import FitsFile, map_fits
 from xgamma.io.fermi_files import HEALPIX_EXPOSURE, fermi_kind
 from xgamma.io.fits_maps import read_map_hdu
@@ -20,6 +20,8 @@ from xgamma.model.create import label_variables
 __all__ = ["read_cube"]
 
 VARIABLE = {"gtbin": "counts", "gtexpcube2": "exposure"}
+# Units of a map of counts.
+COUNTED = {"", "ct", "count", "counts", "ph", "photon", "photons"}
 
 
 @reader
@@ -64,6 +66,11 @@ def read_cube(path: str | os.PathLike[str]) -> xr.Dataset:
             "then bring it onto a map with interp_to."
         )
     found = read_map_hdu(file, file.hdus[0], name)
+    unit = str(found.variable.attrs.get("units", ""))
+    if name == "counts" and unit not in COUNTED:
+        raise UnitError(
+            f"{file.path} is a counts cube, but has the unit {unit!r}: correct or remove BUNIT."
+        )
     ny, nx = found.shape
     coords: dict[str, Any] = dict(label_variables(np.arange(nx), np.arange(ny)))
     for axis in found.axes.values():

@@ -87,7 +87,7 @@ def require_kinds(ds: xr.Dataset, path: PathLike, what: str = "column") -> None:
             raise AxisError(
                 f"The {what} {name} of '{path}' has energies that are NaN, infinite or not above 0: remove those rows."
             )
-        if name.endswith(("_err", "_errn", "_errp")) and (values < 0).any():
+        if name.endswith(SUFFIXES[1:4]) and (values < 0).any():
             raise XGammaError(
                 f"The {what} {name} of '{path}' has errors below 0: correct or remove those rows."
             )

@@ -236,7 +236,7 @@ def sidecar_of(file: FitsFile) -> Sidecar:
     table = file[HDU_NAME].table
     with reading(f"HDU {HDU_NAME} of {file.path}"):
         content = json.loads(bytes(np.asarray(table.read("JSON"), dtype="u1").ravel()).decode())
-        if not (isinstance(content, dict) and set(content) >= FIELDS):
+        if not (isinstance(content, dict) and set(content) >= FIELDS and _known_types(content)):
             raise XGammaError(
                 f"The HDU {HDU_NAME} of {file.path} is damaged: download or write the file again."
             )
@@ -246,3 +246,12 @@ def sidecar_of(file: FitsFile) -> Sidecar:
             f"The file {file.path} follows data model {version}, newer than the supported {MODEL_VERSION}: update xgamma."
         )
     return Sidecar(content)
+
+
+def _known_types(content: dict[str, Any]) -> bool:
+    """Return whether the types of all variables are those of numbers, truth values or text."""
+    for entry in content["variables"].values():
+        stated = entry.get("dtype")
+        if not isinstance(stated, str) or np.dtype(stated).kind not in "biufUO":
+            return False
+    return True

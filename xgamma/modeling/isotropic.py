@@ -66,7 +66,7 @@ def read_isotropic(
     found = file_path(path)
     if not found.is_file():
         raise MissingFileError(
-            f"There is not an isotropic model {str(path)!r}: give a path to one."
+            f"The isotropic model {str(path)!r} does not exist: give the path of a text file."
         )
     energy, intensity = _table(read_text(found), str(found))
     table = TemplateSpectrum(energy * ENERGY, intensity * INTENSITY, extrapolate=True)

@@ -9,6 +9,7 @@ from xgamma.acceptance.field_counts import count_field
 from xgamma.acceptance.field_grid import FieldGrid, field_grid
 from xgamma.acceptance.rates import Pooling, pool
 from xgamma.core.arguments import choice, number, scalar
+from xgamma.core.defaults import ALIGNMENT
 from xgamma.core.ends import signals_clean_up
 from xgamma.core.units import to_value
 from xgamma.errors import AxisError, XGammaError
@@ -30,7 +31,7 @@ def background_model(
     *,
     offset: AnglesLike | None = None,
     field: AnglesLike | None = None,
-    alignment: str = "RADEC",
+    alignment: str = ALIGNMENT,
     zenith: AnglesLike | None = None,
     azimuth: AnglesLike | None = None,
     normalize: bool = True,
