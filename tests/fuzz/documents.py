@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 from astropy.io import fits
 
-from tests.fuzz.mutant import ABSENT, VALUE, Mutant
+from tests.fuzz.mutant import ABSENT, FRAME, VALUE, Mutant
 
 __all__ = ["json_mutants", "sidecar_mutants", "text_mutants", "yaml_mutants"]
 
@@ -180,6 +180,8 @@ def sidecar_mutants(folder: Path) -> Iterator[Mutant]:
             apply = partial(_sidecar, name=name, place=place, value=value)
             # Attributes are the user's; the rest says what the arrays are.
             free = meant if "attrs" in place and "units" not in place else ""
+            # Of images that were moved or cut since, the headers hold.
+            free = FRAME if "labels" in place else free
             yield Mutant("sidecar", f"{name} {what}", apply, free)
 
 

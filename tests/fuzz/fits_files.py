@@ -175,14 +175,15 @@ ALIKE = (
 )
 
 
-KINDS = ("kg", "TeV", "deg", "s", "m2", "1 / (s TeV sr)", "10**3 TeV")
+# The last is a unit too, deg2.
+KINDS = ("kg", "TeV", "deg", "s", "m2", "1 / (s TeV sr)", "10**3 TeV", "deg deg")
 
 
 def other_units(unit: str) -> Iterator[Any]:
     """Yield units of other kinds, and what is no unit."""
     alike = next((group for group in ALIKE if str(unit).strip() in group), ())
     yield from (k for k in KINDS if k not in alike and k != str(unit).strip())
-    yield from ("furlong", "1/0", "TeV/", "deg deg", "(")
+    yield from ("furlong", "1/0", "TeV/", "(")
     yield from ("", REMOVE) if str(unit).strip() else ()
 
 

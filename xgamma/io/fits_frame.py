@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +25,8 @@ __all__ = ["frame_attrs", "image_keywords", "labels_in"]
 
 # How far, in parent pixels, labels may lie from where rounding alone would put them.
 SNAP = 1e-7
+# Keywords of the first two axes, and of the sky, that are numbers.
+NUMBERS = re.compile(r"(CRPIX|CRVAL|CDELT|CROTA)[12]|(PC|CD|PV)[12]_\d+|LONPOLE|LATPOLE")
 
 
 def _from_cd(header: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +71,7 @@ def frame_attrs(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, 
         raise FrameError(
             f"The HDU {header.get('EXTNAME', 'PRIMARY')!r} has no celestial frame (no CTYPE1): it is not a sky map."
         )
+    _require_numbers(header)
     pairs = _from_cd(dict(header))
     key = tuple(
         (k, v)
@@ -75,6 +79,16 @@ def frame_attrs(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, 
         if v is not None and (k in KEYWORDS - {"WCSAXES"} or k.startswith(("PV1_", "PV2_")))
     )
     return dict(_frame_attrs(key, shape))
+
+
+def _require_numbers(header: Mapping[str, Any]) -> None:
+    """Raise if a keyword of the frame that must be a number is a text: it would be ignored."""
+    for key in header:
+        if NUMBERS.fullmatch(key) and not isinstance(header[key], (int, float, type(None))):
+            raise FrameError(
+                f"{key}={header[key]!r} of the HDU {header.get('EXTNAME', 'PRIMARY')!r} is not a number, so the "
+                "frame of the map is unknown: correct the header."
+            )
 
 
 @functools.lru_cache(maxsize=256)

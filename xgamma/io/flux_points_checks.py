@@ -65,6 +65,10 @@ def require_numbers(table: Any, path: PathLike) -> None:
             raise XGammaError(
                 f"The column {name} of '{path}' must hold numbers, not {table[name].dtype}: correct the table."
             )
+        if known in ("norm_scan", "stat_scan") and table[name].dtype.kind in "iub":
+            raise XGammaError(
+                f"The column {name} of '{path}' has the type {table[name].dtype}, which cuts off decimals: correct its type to float64."
+            )
 
 
 def require_kinds(ds: xr.Dataset, path: PathLike, what: str = "column") -> None:
