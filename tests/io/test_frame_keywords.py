@@ -7,6 +7,7 @@ import xgamma as xg
 from xgamma.tutorial import example_map
 
 
+@pytest.mark.filterwarnings("ignore:.*has no HDU XGAMMA")
 @pytest.mark.parametrize(
     "key", ["CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2", "LONPOLE", "PC1_2"]
 )
@@ -15,7 +16,6 @@ def test_a_text(tmp_path, key):
     example_map().counts.gamma.to_fits(path)
     with fits.open(path) as hdus:
         hdus[0].header[key] = "nonsense"
-        del hdus[0].header["CREATOR"]
         # Without its own metadata, as other programs write maps.
         fits.HDUList([h for h in hdus if h.name != "XGAMMA"]).writeto(
             tmp_path / "changed.fits", checksum=True
