@@ -82,7 +82,10 @@ def test_one_component_without_a_list_and_a_model(analysis):
         ("fileio: {outdir: elsewhere}", "has no file"),
         ("fileio: {outdir: out}\ncomponents: [1]", "no section"),
         ("fileio: {outdir: out}\nmodel: {isodiff: [a.txt, b.txt]}", "name one file"),
-        ("fileio: {outdir: out}\nmodel: {isodiff: nowhere.txt}", "isotropic model .* does not exist"),
+        (
+            "fileio: {outdir: out}\nmodel: {isodiff: nowhere.txt}",
+            "isotropic model .* does not exist",
+        ),
         ("fileio: {outdir: 5}", "outdir=5"),
     ],
 )
