@@ -146,6 +146,13 @@ def test_zenith_and_azimuth():
     np.testing.assert_allclose(at, np.sqrt(model.bkg[0] * model.bkg[1]), rtol=1e-12)
     for beyond, row in ((0, 0), (89, 1)):
         np.testing.assert_array_equal(xg.background_at(model, zenith=beyond).bkg, model.bkg[row])
+    # Sliced backwards it is the same model.
+    backwards = xg.background_at(model.isel(zenith=slice(None, None, -1)), zenith=middle).bkg
+    np.testing.assert_allclose(backwards, at, rtol=1e-12)
+    np.testing.assert_array_equal(xg.background_at(model, zenith=f"{float(middle)!r} deg").bkg, at)
+    for wrong in ("high", float("nan"), "1 TeV"):
+        with pytest.raises(xg.XGammaError, match="zenith"):
+            xg.background_at(model, zenith=wrong)
     with pytest.raises(xg.XGammaError, match="give zenith="):
         xg.background_at(model)
     azimuth = xg.background_model(runs, AXIS, offset=OFFSET, azimuth=[-90, 90, 270], **OPTIONS)

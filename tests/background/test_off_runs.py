@@ -179,6 +179,8 @@ def test_pairs_are_alike_and_used_once():
 
 def test_limits_of_pairs():
     on = [taken(1, 1)]
+    with pytest.raises(xg.XGammaError, match="observation"):
+        xg.pair_runs("a", on)
     with pytest.raises(xg.XGammaError, match="No off run is like"):
         xg.pair_runs(on, [taken(11, 4)])
     with pytest.raises(xg.XGammaError, match="No off run is like"):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from xgamma.core.arguments import number, scalar
 from xgamma.dl3 import observation
 from xgamma.errors import ArgumentTypeError, MissingDataError, XGammaError, shown, warn
 from xgamma.irf.kind import BackgroundKind
 from xgamma.irf.registry import kind_of
 from xgamma.model.operation import operation
+from xgamma.typing import AngleLike
 
 __all__ = ["background_at", "with_background"]
 
@@ -80,7 +82,7 @@ def with_background(obs: xr.DataTree, model: xr.Dataset) -> xr.DataTree:
 
 @operation
 def background_at(
-    model: xr.Dataset, zenith: float | None = None, azimuth: float | None = None
+    model: xr.Dataset, zenith: AngleLike | None = None, azimuth: AngleLike | None = None
 ) -> xr.Dataset:
     """Return the background response of a model at a zenith angle and azimuth.
 
@@ -88,8 +90,8 @@ def background_at(
     ----------
     model : Dataset
         From `background_model`: ``bkg`` with the dims of a response, and ``zenith``, ``azimuth``.
-    zenith, azimuth : float, optional
-        In degrees; needed if the model has these dimensions.
+    zenith, azimuth : Quantity, str or float, optional
+        In degrees if a number; needed if the model has these dimensions.
 
     Returns
     -------
@@ -114,7 +116,8 @@ def background_at(
             continue
         if value is None:
             raise XGammaError(f"The background model depends on {dim}: give {dim}=.")
-        low, high, weight = _neighbours(model[dim].values, value, dim)
+        at = number(scalar(value, "deg", dim), dim)
+        low, high, weight = _neighbours(model[dim].values, at, dim)
         lower, upper = (
             rate.isel({dim: k}).drop_vars([dim, f"{dim}_lo", f"{dim}_hi"], errors="ignore")
             for k in (low, high)
@@ -160,10 +163,12 @@ def _neighbours(nodes: np.ndarray, value: float, dim: str) -> tuple[int, int, fl
         above, below = int(turned.argmin()), int(turned.argmax())
         gap = (nodes[above] - nodes[below]) % 360.0
         return below, above, float(((value - nodes[below]) % 360.0) / gap) if gap else 0.0
-    scale = -np.cos(np.deg2rad(nodes))
+    order = np.argsort(nodes)  # a model may be sliced backwards
+    scale = -np.cos(np.deg2rad(nodes[order]))
     at = float(np.clip(-np.cos(np.deg2rad(value)), scale[0], scale[-1]))
     below = int(np.clip(np.searchsorted(scale, at, side="right") - 1, 0, nodes.size - 2))
-    return below, below + 1, float((at - scale[below]) / (scale[below + 1] - scale[below]))
+    first, second = int(order[below]), int(order[below + 1])
+    return first, second, float((at - scale[below]) / (scale[below + 1] - scale[below]))
 
 
 def _between(lower: xr.DataArray, upper: xr.DataArray, weight: float) -> xr.DataArray:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
+from xgamma.core import arguments
 from xgamma.core.arguments import positive, scalar
 from xgamma.dl3 import observation
 from xgamma.errors import MissingDataError, XGammaError, warn
@@ -147,6 +148,7 @@ def pair_runs(
 
 def _how_taken(obs: xr.DataTree) -> dict[str, Any]:
     """Return what is compared of a run."""
+    arguments.observation(obs)
     try:
         at = observation.pointing_altaz(obs)
     except MissingDataError as error:
